@@ -1,0 +1,62 @@
+"""ART: deep-learning training as a sequence of small steps, each judged by checks, with the evidence kept.
+
+The public names are imported when they are first used, so that `import art_training` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from art_training.engines.lightning.module import ArtModule
+    from art_training.project import ArtProject
+    from art_training.records import Metric, Outcome, Split, Verdict
+    from art_training.setup.data import data
+    from art_training.setup.metrics import MetricCalculator
+    from art_training.setup.setup import Setup
+    from art_training.setup.task import Task, TaskKind
+    from art_training.setup.torch_model import from_torch
+
+__version__ = "2.0.0"
+
+_WHERE = {
+    "ArtModule": "engines.lightning.module",
+    "ArtProject": "project",
+    "Metric": "records",
+    "MetricCalculator": "setup.metrics",
+    "Outcome": "records",
+    "Setup": "setup.setup",
+    "Split": "records",
+    "Task": "setup.task",
+    "TaskKind": "setup.task",
+    "Verdict": "records",
+    "data": "setup.data",
+    "from_torch": "setup.torch_model",
+}
+
+__all__ = [
+    "ArtModule",
+    "ArtProject",
+    "Metric",
+    "MetricCalculator",
+    "Outcome",
+    "Setup",
+    "Split",
+    "Task",
+    "TaskKind",
+    "Verdict",
+    "__version__",
+    "data",
+    "from_torch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

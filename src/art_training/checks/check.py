@@ -1,0 +1,95 @@
+"""The contract of a check, and how checks are asked."""
+
+import dataclasses
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from art_training.checks.evidence import Evidence
+from art_training.errors import ARTError
+from art_training.records import Verdict, VerdictState, plain
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check found out; `judge_all` makes the verdict of it.
+
+    Attributes:
+        state: passed, failed or not judged.
+        reason: one sentence with the numbers.
+        numbers: the numbers by name.
+    """
+
+    state: VerdictState
+    reason: str
+    numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Check(ABC):
+    """A question about evidence. Pure: the same evidence gets the same answer.
+
+    A check is a frozen dataclass; its fields are its configuration, validated at construction.
+
+    Attributes:
+        PASSES: evidence that passes, each with the check that judges it; they are its tests.
+        FAILS: evidence that fails, likewise.
+    """
+
+    PASSES: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
+    FAILS: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
+
+    @abstractmethod
+    def judge(self, evidence: Evidence) -> Answer:
+        """Answer the question."""
+
+    @property
+    def title(self) -> str:
+        """The question as a person reads it, e.g. `validation/accuracy > 0.9`."""
+        return repr(self)
+
+
+def passed(reason: str, **numbers: Any) -> Answer:
+    """The check holds."""
+    return Answer(VerdictState.PASSED, reason, numbers)
+
+
+def failed(reason: str, **numbers: Any) -> Answer:
+    """The check does not hold."""
+    return Answer(VerdictState.FAILED, reason, numbers)
+
+
+def not_judged(reason: str, **numbers: Any) -> Answer:
+    """The evidence does not allow an answer."""
+    return Answer(VerdictState.NOT_JUDGED, reason, numbers)
+
+
+def judge(check: Check, evidence: Evidence) -> Verdict:
+    """Ask one check. A check that raises is errored alone."""
+    try:
+        answer = check.judge(evidence)
+    except ARTError as error:  # an unknown metric and the like: the sentence says it all
+        return _verdict(check, Answer(VerdictState.ERRORED, str(error)))
+    except Exception as error:  # noqa: BLE001  A check is the user's code; whatever it raises is its own result.
+        reason = f"the check raised {type(error).__name__}: {error}"
+        return _verdict(check, Answer(VerdictState.ERRORED, reason), traceback.format_exc())
+    return _verdict(check, answer)
+
+
+def judge_all(checks: Iterable[Check], evidence: Evidence) -> tuple[Verdict, ...]:
+    """Ask every check, whatever the others answer."""
+    return tuple(judge(check, evidence) for check in checks)
+
+
+def _verdict(check: Check, answer: Answer, trace: str = "") -> Verdict:
+    configuration = {field.name: plain(getattr(check, field.name)) for field in dataclasses.fields(check)}
+    return Verdict(
+        check=check.title,
+        state=answer.state,
+        reason=answer.reason,
+        numbers={name: plain(number) for name, number in answer.numbers.items()},
+        configuration={"check": type(check).__name__, **configuration},
+        traceback=trace,
+    )

@@ -1,0 +1,29 @@
+"""The one thing that a check sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from art_training.records import Metric, Outcome, Score
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a check judges.
+
+    Attributes:
+        step: name of the step that is judged.
+        outcome: what it produced.
+        earlier: outcomes of the steps before it that have one, by step name, in project order.
+    """
+
+    step: str
+    outcome: Outcome
+    earlier: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+
+    def score(self, metric: Metric | str) -> Score:
+        """The step's score at `metric`.
+
+        Raises:
+            UnknownMetric: there is none; the message names those that exist.
+        """
+        return self.outcome.score(metric)

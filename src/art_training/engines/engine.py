@@ -1,0 +1,176 @@
+"""The contract of an engine: it trains and evaluates a setup, and says what it saw."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from art_training.records import Finding, Split
+from art_training.setup.observation import See
+from art_training.setup.setup import Setup
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far an engine is, with the newest numbers. `points` are new values of curves: (name, value).
+
+    Attributes:
+        phase: `fit` or `evaluate <split>`.
+        step: optimiser steps so far.
+        epoch: from 0.
+        epochs: how many there will be, if known.
+        batch: batches done in this epoch or pass.
+        batches: batches in this epoch or pass, if known.
+        points: new points of curves, `(name, step, epoch, value)`; the engine hands each over once.
+    """
+
+    phase: str
+    step: int = 0
+    epoch: int | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    batches: int | None = None
+    points: tuple[tuple[str, int, int, float], ...] = ()
+
+
+Watch: TypeAlias = Callable[[Position], None]
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One training.
+
+    Attributes:
+        setup: resolved; nothing in it is mutated.
+        seed: everything random follows from it.
+        folder: where checkpoints and whatever the user's callbacks write go; exists and is this job's own.
+        plain: ask the data for its form without augmentation (`datamodule.plain()`), where it offers one.
+        one_batch: train on one fixed batch of the training split (the first, in evaluation form), repeated so many times
+            an epoch; the validation loader is the same batch; callbacks that stop or choose are left out. 0: the real data.
+        max_steps: stop after so many optimiser steps, whatever the trainer's settings say; None: the trainer's settings.
+        stop_below: stop as soon as the training loss of an epoch is below this.
+        start: weights to start from (a file of this engine); None: freshly made.
+        resume: checkpoint of this engine to go on from, with all random states.
+        deadline: seconds after which training ends at the next batch; None: no limit.
+    """
+
+    setup: Setup
+    seed: int
+    folder: Path
+    plain: bool = False
+    one_batch: int = 0
+    max_steps: int | None = None
+    stop_below: float | None = None
+    start: Path | None = None
+    resume: Path | None = None
+    deadline: float | None = None
+
+
+Stopped = Literal["", "interrupted", "loss is not finite", "out of memory"]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training gave.
+
+    Attributes:
+        stopped: why it ended before its time; empty where it did not. A user's EarlyStopping is not a reason.
+        message: one sentence about `stopped`, with epoch and batch.
+        epochs: epochs completed.
+        steps: optimiser steps done.
+        seconds: time in training and its validations, without building model and data.
+        last: checkpoint with the weights at the end; None where there is none.
+        best: checkpoint that the user's ModelCheckpoint calls best; None where there is none.
+        logged: last values that the module and its callbacks logged, by name.
+        callbacks: final state of the user's callbacks by class name (plain data).
+        parameters: what was really used: trainer settings, optimisers, schedulers, loaders (plain data).
+        findings: what was seen to be wrong.
+    """
+
+    stopped: Stopped = ""
+    message: str = ""
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    last: Path | None = None
+    best: Path | None = None
+    logged: Mapping[str, float] = field(default_factory=dict[str, float])
+    callbacks: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvaluateJob:
+    """One evaluation-mode pass over whole splits. Order, shuffling and `drop_last` of training loaders do not apply.
+
+    Attributes:
+        setup: resolved; nothing in it is mutated.
+        seed: everything random follows from it.
+        splits: which; a split that the data does not have is a SetupError.
+        weights: a checkpoint of this engine; None: as freshly made from the seed.
+        plain: ask the data for its form without augmentation.
+        one_batch: only the one fixed batch that `FitJob.one_batch` trains on, as the training split.
+        limit: at most so many batches of each loader; None: all. Scores need all.
+        mode: `train` leaves dropout on and batch norm on batch statistics; buffers are restored afterwards.
+    """
+
+    setup: Setup
+    seed: int
+    splits: tuple[Split, ...]
+    weights: Path | None = None
+    plain: bool = False
+    one_batch: bool = False
+    limit: int | None = None
+    mode: Literal["evaluate", "train"] = "evaluate"
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What an evaluation gave besides the batches that `see` was shown.
+
+    Attributes:
+        rows: examples of each loader by `split` or `split:loader`, as its dataset counts them; None where it cannot.
+        logged: what the module logged over the pass, as the engine reduced it: split to name to value.
+        seconds: time by split.
+    """
+
+    rows: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    logged: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+class Engine(ABC):
+    """Trains and evaluates. Everything given to it stays as it was; global random states are restored afterwards."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def validate(self, setup: Setup) -> None:
+        """Raise what can be told about a setup without training.
+
+        Raises:
+            SetupError: the model is none that this engine trains, the data has no training loader, and the like.
+        """
+
+    @abstractmethod
+    def splits(self, setup: Setup, *, seed: int) -> Mapping[Split, tuple[str | None, ...]]:
+        """The splits that the data has, each with the names of its loaders (`(None,)` where there is one)."""
+
+    @abstractmethod
+    def fit(self, job: FitJob, watch: Watch) -> FitResult:
+        """Train. Ctrl-C, lack of memory and a loss that is not finite end it cleanly and are told in the result.
+
+        Raises:
+            SetupError: the setup cannot be trained as declared; one sentence with the remedy.
+            Exception: whatever the user's code raises.
+        """
+
+    @abstractmethod
+    def evaluate(self, job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
+        """Pass whole splits through the model and show each batch to `see`."""
+
+    @abstractmethod
+    def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
+        """Show the batches of whole splits as they would enter the model (all data hooks run), without any model."""

@@ -1,0 +1,1 @@
+"""The Lightning engine: the only code that imports lightning."""

@@ -1,0 +1,69 @@
+"""What flows through ART: frozen dataclasses, made of the standard library only."""
+
+from art_training.records.events import (
+    CheckJudged,
+    Event,
+    ProjectEnded,
+    ProjectStarted,
+    StepEnded,
+    StepProgress,
+    StepStarted,
+)
+from art_training.records.fingerprint import Change, Fingerprint, digest_component
+from art_training.records.metric import Metric, Split
+from art_training.records.outcome import (
+    Artifact,
+    Candidate,
+    Curve,
+    Direction,
+    Finding,
+    Interval,
+    Outcome,
+    Reading,
+    Score,
+    Severity,
+)
+from art_training.records.plain import Plain, plain, show
+from art_training.records.plan import Action, Plan, PlannedStep
+from art_training.records.provenance import Provenance
+from art_training.records.run import RunRecord, RunStatus
+from art_training.records.verdict import Judgement, StepState, Verdict, VerdictState, state_of
+
+__all__ = [
+    "Action",
+    "Artifact",
+    "Candidate",
+    "Change",
+    "CheckJudged",
+    "Curve",
+    "Direction",
+    "Event",
+    "Finding",
+    "Fingerprint",
+    "Interval",
+    "Judgement",
+    "Metric",
+    "Outcome",
+    "Plain",
+    "Plan",
+    "PlannedStep",
+    "ProjectEnded",
+    "ProjectStarted",
+    "Provenance",
+    "Reading",
+    "RunRecord",
+    "RunStatus",
+    "Score",
+    "Severity",
+    "Split",
+    "StepEnded",
+    "StepProgress",
+    "StepStarted",
+    "StepState",
+    "Verdict",
+    "VerdictState",
+    "digest_component",
+    "plain",
+    "show",
+    "state_of",
+]

@@ -1,0 +1,61 @@
+"""What an engine sees while a batch passes through a model; the same for every engine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from art_training.records import Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossCall:
+    """One call of a loss function of torch, functional or through a module.
+
+    Attributes:
+        name: `cross_entropy`, `mse_loss`, ...
+        prediction: what was passed first, detached.
+        target: what it was compared with, detached.
+        options: every other argument (weights as tensors, `reduction`, `ignore_index`, ...).
+        value: what the call returned, detached.
+    """
+
+    name: str
+    prediction: "Tensor"
+    target: "Tensor"
+    options: Mapping[str, Any]
+    value: "Tensor"
+
+
+@dataclass(frozen=True)
+class BatchObservation:
+    """One batch on its way through a model's step, in evaluation.
+
+    Tensors are detached and live on the device of the model; whoever keeps them moves them.
+
+    Attributes:
+        split: which split the batch is of.
+        loader: name of its loader; None where the split has one loader only.
+        index: the batch's number in its loader, from 0.
+        batch: what the model's step received.
+        returned: what the step returned.
+        losses: calls of loss functions, in order.
+        metric_inputs: arguments of calls of torchmetrics objects: (class name, arguments).
+        logged: what the step logged in this batch, by name, before any averaging.
+        weight: how many examples the batch holds.
+    """
+
+    split: Split
+    loader: str | None
+    index: int
+    batch: Any
+    returned: Any = None
+    losses: tuple[LossCall, ...] = ()
+    metric_inputs: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    logged: Mapping[str, float] = field(default_factory=dict[str, float])
+    weight: int = 0
+
+
+See: TypeAlias = Callable[[BatchObservation], None]

@@ -1,0 +1,187 @@
+"""One configuration to train, declared once and shared by everything."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from art_training.errors import SetupError
+from art_training.records import Change, Plain, plain
+from art_training.setup.task import Task
+
+if TYPE_CHECKING:
+    from art_training.setup.inference import TaskDeclaration
+
+_MERGED = ("hparams", "trainer", "declarations")
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Setup:
+    """One configuration to train. Frozen; `but` makes a changed copy, and `-` tells two apart.
+
+    Attributes:
+        model: a class or any callable that returns a fresh module, or `art.from_torch(...)`.
+        data: a LightningDataModule class, a factory of one, an instance, or `art.data(...)`.
+        hparams: passed to `model` as keyword arguments.
+        trainer: settings of the Trainer (a mapping), or a callable that returns a Trainer.
+        outputs: tells predictions and targets where ART cannot see them by itself: called with the batch and with what
+            the model's step returned, it gives `(predictions, targets)`.
+        declared: the fields of the task that are as declared rather than inferred.
+        data_version: names the state of the data and replaces the digest that ART takes of it.
+        declarations: what a careful user knows and no tool can see, by name.
+        engine: name of the engine.
+    """
+
+    model: Callable[..., Any]
+    data: Any
+    hparams: Mapping[str, Any]
+    trainer: Mapping[str, Any] | Callable[..., Any]
+    outputs: Callable[[Any, Any], Any] | None
+    declared: "TaskDeclaration"
+    data_version: str | None
+    declarations: Mapping[str, Any]
+    engine: str
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        data: Any,
+        *,
+        hparams: Mapping[str, Any] | None = None,
+        trainer: Mapping[str, Any] | Callable[..., Any] | None = None,
+        outputs: Callable[[Any, Any], Any] | None = None,
+        task: Task | Mapping[str, Any] | None = None,
+        data_version: str | None = None,
+        declarations: Mapping[str, Any] | None = None,
+        engine: str = "lightning",
+    ) -> None:
+        """Declare a setup.
+
+        Raises:
+            SetupError: `model` is an instance, or an argument is of the wrong kind.
+        """
+        from art_training.setup.inference import declaration
+
+        _refuse_instance(model)
+        _require_mapping("hparams", hparams)
+        _require_mapping("declarations", declarations)
+        if trainer is not None and not callable(trainer):
+            _require_mapping("trainer", trainer, or_else="or a callable that returns a Trainer")
+        if outputs is not None and not callable(outputs):
+            raise SetupError(
+                f"outputs={outputs!r} is not callable; give a function of the batch and of what the model's step "
+                "returned, which returns (predictions, targets)"
+            )
+        if data is None:
+            raise SetupError("data=None; give a datamodule class, a factory of one, or art.data(train=..., ...)")
+        values: dict[str, Any] = {
+            "model": model,
+            "data": data,
+            "hparams": _frozen(hparams),
+            "trainer": trainer if callable(trainer) else _frozen(trainer),
+            "outputs": outputs,
+            "declared": declaration(task),
+            "data_version": data_version,
+            "declarations": _frozen(declarations),
+            "engine": engine,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def but(self, **changes: Any) -> "Setup":
+        """A copy with changes. Mappings are merged key by key; callbacks in `trainer` are added to those there are.
+
+        Raises:
+            SetupError: a change names something that a setup does not have.
+        """
+        known = {field.name for field in fields(self)} - {"declared"} | {"task"}
+        if unknown := sorted(set(changes) - known):
+            raise SetupError(f"a setup has no {unknown[0]!r}; it has: {', '.join(sorted(known))}")
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["task"] = values.pop("declared")
+        for name, change in changes.items():
+            values[name] = merged(name, values[name], change) if name in _MERGED else change
+        return Setup(**values)
+
+    def __sub__(self, other: "Setup") -> tuple[Change, ...]:
+        """What differs from `other`, which stands for before: hyper-parameter by hyper-parameter."""
+        mine, theirs = self.described(), other.described()
+        changes = [
+            Change(name, theirs.get(name), mine.get(name))
+            for name in sorted({*mine, *theirs})
+            if mine.get(name) != theirs.get(name)
+        ]
+        for name in ("model", "data", "outputs"):
+            a, b = getattr(self, name), getattr(other, name)
+            if a is not b and mine.get(name) == theirs.get(name) and _is_opaque(a):
+                changes.append(Change(name, None if b is None else plain(b), plain(a)))
+        return tuple(changes)
+
+    def described(self) -> dict[str, Plain]:
+        """The setup as plain data under dotted names, as a person declared it."""
+        described: dict[str, Plain] = {"model": plain(self.model), "data": plain(self.data), "engine": self.engine}
+        for name in ("hparams", "trainer", "declarations"):
+            part = getattr(self, name)
+            if callable(part):
+                described[name] = plain(part)
+            else:
+                described |= {f"{name}.{key}": plain(value) for key, value in part.items()}
+        if self.outputs is not None:
+            described["outputs"] = plain(self.outputs)
+        if self.data_version is not None:
+            described["data_version"] = self.data_version
+        described |= {f"task.{name}": plain(value) for name, value in self.declared.items()}
+        return described
+
+    @cached_property
+    def task(self) -> Task:
+        """What the setup is for, inferred from its data and from one batch through its model; inferred once.
+
+        Raises:
+            SetupError: the setup cannot be built or a batch does not pass through the model.
+        """
+        from art_training.plugins import load
+        from art_training.setup.inference import infer
+
+        return infer(self, load("engines", self.engine)())
+
+
+def merged(name: str, before: Any, after: Any) -> Any:
+    """`after` laid over `before` key by key; a callable replaces, and is replaced by, a mapping as a whole."""
+    if callable(before) or callable(after) or after is None:
+        return after
+    _require_mapping(name, after)
+    result = {**before, **after}
+    if name == "trainer" and before.get("callbacks") and after.get("callbacks"):
+        result["callbacks"] = [*_listed(before["callbacks"]), *_listed(after["callbacks"])]
+    return result
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else [value]
+
+
+def _frozen(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value or {}))
+
+
+def _require_mapping(name: str, value: Any, or_else: str = "") -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise SetupError(f"{name}={value!r} is not a mapping; give {name}={{'name': value}} {or_else}".rstrip())
+
+
+def _refuse_instance(model: Any) -> None:
+    kind = type(model)
+    if any(f"{base.__module__}.{base.__qualname__}" == "torch.nn.modules.module.Module" for base in kind.__mro__):
+        raise SetupError(
+            f"model is an instance of {kind.__name__}, but each step needs a fresh one: "
+            f"write model={kind.__name__} with hparams={{...}}, or model=lambda: {kind.__name__}(...)"
+        )
+    if not callable(model):
+        raise SetupError(f"model={model!r} cannot be called; give a class, a factory, or art.from_torch(...)")
+
+
+def _is_opaque(value: Any) -> bool:
+    """Whether two such values may differ though they read the same: lambdas, partials, objects."""
+    return not isinstance(value, type)

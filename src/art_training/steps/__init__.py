@@ -1,0 +1,1 @@
+"""The recipe, one step a file."""

@@ -1,0 +1,104 @@
+"""The contract of a step: one piece of the recipe."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar
+
+from art_training.checks.check import Check
+from art_training.errors import ProjectError
+from art_training.records import Outcome
+from art_training.setup.setup import Setup
+from art_training.setup.task import Task
+from art_training.steps.bench import Bench
+
+
+class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(...)`.
+    """Checks that replace a step's default ones: `Overfit(checks=only(Below("train/loss", 0.1)))`."""
+
+    __slots__ = ()
+
+    def __new__(cls, *checks: Check) -> "only":
+        """Name the checks that shall stand alone."""
+        return super().__new__(cls, checks)
+
+
+@dataclass(frozen=True)
+class Step(ABC):
+    """One piece of the recipe: does work on a setup, returns an outcome.
+
+    A step is a frozen dataclass; its own fields are its configuration and part of its fingerprint. The fields below
+    belong to every step and are given by keyword.
+
+    Attributes:
+        name: unique in the project; the class's name by default.
+        checks: added to the default checks; `only(...)` replaces them.
+        setup: stands in for the project's setup.
+        hparams: laid over the setup's, key by key.
+        trainer: laid over the setup's, key by key; callbacks are added.
+        skip_metrics: metrics of the project that this step does not compute.
+        continue_on_failure: go on with the next step though this one did not pass.
+        version: raise it when the step's work changes, so that stored outcomes become stale.
+        needs: names of the kinds of steps whose outcomes the work itself uses (checks may use any earlier one).
+    """
+
+    _: KW_ONLY
+    name: str = ""
+    checks: Sequence[Check] = ()
+    setup: Setup | None = None
+    hparams: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    trainer: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    skip_metrics: Sequence[str] = ()
+    continue_on_failure: bool = False
+
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        # `Sequence` arguments are frozen, so that a list that its owner goes on appending to does not reach in here.
+        object.__setattr__(self, "name", self.name or type(self).__name__)
+        wrong = [check for check in self.checks if not isinstance(check, Check)]
+        if wrong:
+            raise ProjectError(
+                f"step {self.name!r} was given the check {wrong[0]!r}, which is none; "
+                "give checks such as Below('train/loss', 0.1), or a function decorated with @check"
+            )
+        if not isinstance(self.checks, only):
+            object.__setattr__(self, "checks", tuple(self.checks))
+        object.__setattr__(self, "hparams", dict(self.hparams))
+        object.__setattr__(self, "trainer", dict(self.trainer))
+        object.__setattr__(self, "skip_metrics", tuple(self.skip_metrics))
+
+    @abstractmethod
+    def run(self, bench: Bench) -> Outcome:
+        """Do the work. What is raised is recorded and raised again."""
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:  # noqa: ARG002
+        """The checks that make sense whatever the project is.
+
+        Args:
+            task: what the setup is for.
+            metrics: names of the metrics that the step computes.
+        """
+        return ()
+
+    def all_checks(self, task: Task, metrics: Sequence[str]) -> tuple[Check, ...]:
+        """The checks that are asked: the default ones and the user's, or the user's `only`."""
+        if isinstance(self.checks, only):
+            return self.checks
+        return (*self.default_checks(task, metrics), *self.checks)
+
+    def resolve(self, setup: Setup) -> Setup:
+        """The setup that the step works on: its own or the project's, with its settings laid over."""
+        base = self.setup or setup
+        if not (self.hparams or self.trainer):
+            return base
+        return base.but(hparams=self.hparams, trainer=self.trainer)
+
+    def configuration(self) -> dict[str, Any]:
+        """The step's own fields, which a result depends on."""
+        standard = {field.name for field in dataclasses.fields(Step)}
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name not in standard
+        }

@@ -1,0 +1,177 @@
+"""The contract of a store: it keeps records. Nothing that was committed is ever lost or rewritten in place."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, RunStatus, StepState
+
+
+class Point(NamedTuple):
+    """One value of a curve. A later point with the same run, name and step replaces the earlier one."""
+
+    name: str
+    step: int
+    epoch: int
+    value: float
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """Which runs; every field narrows.
+
+    Attributes:
+        project: only this project's.
+        step: only this step's.
+        status: only with this status.
+        state: only where the last judgement says so.
+        fingerprint: only with this digest.
+        order_by: a metric's address, to sort by its score; empty sorts by start.
+        descending: newest or largest first. Runs without the score come last.
+        limit: at most so many.
+        offset: leave out so many first.
+    """
+
+    project: str | None = None
+    step: str | None = None
+    status: RunStatus | None = None
+    state: StepState | None = None
+    fingerprint: str | None = None
+    order_by: str = ""
+    descending: bool = True
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run as a row of a table: cheap to read by the thousand."""
+
+    id: str
+    project: str
+    step: str
+    kind: str
+    status: RunStatus
+    state: StepState
+    started: datetime
+    ended: datetime | None
+    heartbeat: datetime | None
+    process: str
+    fingerprint: str
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+class ArtifactStore(ABC):
+    """Keeps files by the SHA-256 of their bytes. Safe for several processes; writes are whole or not at all."""
+
+    @abstractmethod
+    def put(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
+        """Keep a copy of the file at `path`."""
+
+    @abstractmethod
+    def fetch(self, digest: str) -> Path:
+        """A local, read-only copy whose bytes have this digest.
+
+        Raises:
+            StoreError: it is not kept any more, or its bytes no longer have this digest.
+        """
+
+    @abstractmethod
+    def has(self, digest: str) -> bool:
+        """Whether it is kept."""
+
+    @abstractmethod
+    def digests(self) -> Mapping[str, int]:
+        """Every kept digest with its size in bytes."""
+
+    @abstractmethod
+    def delete(self, digest: str) -> None:
+        """Free it; nothing happens where it is not kept."""
+
+
+class Store(ABC):
+    """Keeps runs, their outcomes, judgements, curves and logs.
+
+    One instance may be used from several threads. Several processes may use one location at once. All times are UTC
+    and aware. `location` says where it is, as a person would give it to `ART_STORE`.
+    """
+
+    location: str
+    artifacts: ArtifactStore
+
+    @abstractmethod
+    def lock(self, project: str) -> AbstractContextManager[None]:
+        """Hold a project for this process; given back when the block ends or the process dies.
+
+        Raises:
+            ProjectLocked: another process holds it; the message says which, since when, and what to do.
+        """
+
+    @abstractmethod
+    def write(self, run: RunRecord, outcome: Outcome | None = None) -> None:
+        """Keep a run's record, new or moved on, and its outcome in one durable transaction.
+
+        An outcome that is kept already may be replaced only while the run has no judgement.
+        """
+
+    @abstractmethod
+    def beat(self, run: str, at: datetime) -> None:
+        """Note that the run's process was alive at this time."""
+
+    @abstractmethod
+    def append(self, run: str, *, points: Sequence[Point] = (), lines: Sequence[str] = ()) -> None:
+        """Add points of curves and lines of the log, in one transaction."""
+
+    @abstractmethod
+    def judge(self, run: str, judgement: Judgement) -> None:
+        """Append a judgement, durably. Earlier ones stay."""
+
+    @abstractmethod
+    def run(self, run: str) -> RunRecord | None:
+        """One run's record with the state of its last judgement."""
+
+    @abstractmethod
+    def runs(self, query: RunQuery = RunQuery()) -> Sequence[RunSummary]:  # noqa: B008  RunQuery is frozen.
+        """The runs that a query asks for."""
+
+    @abstractmethod
+    def outcome(self, run: str) -> Outcome | None:
+        """One run's outcome."""
+
+    @abstractmethod
+    def judgements(self, run: str) -> Sequence[Judgement]:
+        """One run's judgements, oldest first."""
+
+    @abstractmethod
+    def curves(self, run: str, names: Sequence[str] | None = None) -> Mapping[str, Curve]:
+        """One run's curves with all their points, by name; all of them where `names` is None."""
+
+    @abstractmethod
+    def log(self, run: str) -> Sequence[str]:
+        """One run's log lines in order."""
+
+    @abstractmethod
+    def delete(self, run: str) -> None:
+        """Remove a run with all that belongs to it; artifacts are freed by `collect`.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+
+    @abstractmethod
+    def memo(self, key: str) -> Plain:
+        """A small value remembered under `key`, e.g. a data digest by file state; None where there is none."""
+
+    @abstractmethod
+    def remember(self, key: str, value: Plain) -> None:
+        """Remember a small value. It may be forgotten at any time, and nothing depends on it but speed."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back files and connections. Closing twice is allowed."""
+
+

@@ -1,0 +1,1 @@
+"""Public conformance suites, fakes and toy data for those who extend ART."""
