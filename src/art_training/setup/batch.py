@@ -1,0 +1,159 @@
+"""Batches of any shape: tuples, lists, dictionaries, dataclasses and named tuples, nested as they come.
+
+An entry is addressed by its path: positions and keys joined by dots, `"0"`, `"input_ids"`, `"image.left"`. The empty
+path is the batch itself, which is how a batch that is a single tensor is addressed.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from art_training.errors import SetupError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_VALUES = (str, bytes, bool, int, float, complex, type(None))
+
+
+def entries(batch: Any) -> dict[str, Any]:
+    """The leaves of `batch` by path, in the order of the batch.
+
+    A list or tuple of nothing but plain values (numbers, strings, None) is one leaf: a column of the batch, as the
+    default collation makes of strings.
+
+    Raises:
+        SetupError: two leaves have one path, as in `{"a.b": ..., "a": {"b": ...}}`.
+    """
+    found: dict[str, Any] = {}
+    for path, leaf in _walk(batch, ""):
+        if path in found:
+            raise SetupError(
+                f"two entries of a batch are both called {path!r}; rename one so that ART can tell them apart"
+            )
+        found[path] = leaf
+    return found
+
+
+def entry(batch: Any, path: str) -> Any:
+    """What stands at `path`, which may be a leaf or something that holds leaves.
+
+    Raises:
+        SetupError: nothing does; the message names the entries that there are.
+    """
+    found = list(_lookup(batch, path))
+    if not found:
+        there = ", ".join(repr(name) for name in entries(batch)) or "none"
+        raise SetupError(f"a batch has no entry {path!r}; it has: {there}")
+    return found[0]
+
+
+def children(node: Any) -> dict[str, Any] | None:
+    """The direct entries of a container by name or position; None where `node` is a leaf."""
+    if isinstance(node, Mapping):
+        return {str(key): value for key, value in cast("Mapping[Any, Any]", node).items()}
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        return {field.name: getattr(node, field.name) for field in dataclasses.fields(node)}
+    if isinstance(node, list | tuple):
+        items = cast("Sequence[Any]", node)
+        names = getattr(items, "_fields", None)
+        if names is not None:
+            return dict(zip(names, items, strict=True))
+        if items and all(isinstance(item, _VALUES) for item in items):
+            return None
+        return {str(index): item for index, item in enumerate(items)}
+    return None
+
+
+def size(batch: Any) -> int:
+    """How many examples `batch` holds.
+
+    It is the length that most of its leaves have in their first dimension (the first of them, where lengths tie): a
+    mask or a table that is shared by all examples does not count against the others. A batch without any such leaf is
+    one example.
+    """
+    lengths = [length for leaf in entries(batch).values() if (length := rows(leaf)) is not None]
+    return Counter(lengths).most_common(1)[0][0] if lengths else 1
+
+
+def rows(leaf: Any) -> int | None:
+    """The length of a leaf's first dimension; None where it has none."""
+    shape = getattr(leaf, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) else None
+    return len(cast("Sequence[Any]", leaf)) if isinstance(leaf, list | tuple) else None
+
+
+def mapped(batch: Any, function: Callable[[Any], Any]) -> Any:
+    """A copy of `batch` with `function` of every leaf; containers keep their types."""
+    inner = children(batch)
+    if inner is None:
+        return function(batch)
+    values = {name: mapped(value, function) for name, value in inner.items()}
+    if isinstance(batch, Mapping):
+        return _like_mapping(cast("Mapping[Any, Any]", batch), list(values.values()))
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        return _like_dataclass(batch, values)
+    if hasattr(batch, "_fields"):
+        return type(batch)(**values)
+    return type(batch)(values.values())
+
+
+def detached(batch: Any) -> Any:
+    """A copy of `batch` whose tensors share no graph and live on the CPU; everything else is as it was."""
+    return mapped(batch, lambda leaf: leaf.detach().cpu() if _is_tensor(leaf) else leaf)
+
+
+def as_array(leaf: Any) -> "NDArray[Any]":
+    """A leaf as a NumPy array: tensors of any device, arrays, numbers and columns of plain values."""
+    import numpy as np
+
+    if not _is_tensor(leaf):
+        return np.asarray(leaf)
+    tensor = leaf.detach().cpu()
+    if str(tensor.dtype) == "torch.bfloat16":  # NumPy has no such type
+        tensor = tensor.float()
+    return cast("NDArray[Any]", tensor.numpy())
+
+
+def _walk(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    inner = children(node)
+    if inner is None:
+        yield path, node
+        return
+    for name, value in inner.items():
+        yield from _walk(value, f"{path}.{name}" if path else name)
+
+
+def _lookup(node: Any, path: str) -> Iterator[Any]:
+    """Everything at `path`. A key may itself hold dots, so that every key that begins the path is tried."""
+    if not path:
+        yield node
+        return
+    for name, value in (children(node) or {}).items():
+        if name == path:
+            yield value
+        elif path.startswith(f"{name}."):
+            yield from _lookup(value, path[len(name) + 1 :])
+
+
+def _like_mapping(batch: Mapping[Any, Any], values: list[Any]) -> Any:
+    pairs = dict(zip(batch, values, strict=True))
+    kind = cast("Callable[[Any], Any]", type(batch))
+    try:
+        return kind(pairs)
+    except TypeError:  # its own type cannot be made of pairs
+        return pairs
+
+
+def _like_dataclass(batch: Any, values: Mapping[str, Any]) -> Any:
+    # Built without __init__: a batch may compute fields there, or take other arguments.
+    copy: Any = object.__new__(cast("type[Any]", type(batch)))
+    for name, value in values.items():
+        object.__setattr__(copy, name, value)
+    return copy
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return hasattr(leaf, "detach") and hasattr(leaf, "cpu") and hasattr(leaf, "numpy")
