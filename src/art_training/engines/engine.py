@@ -23,6 +23,7 @@ class Position:
         batch: batches done in this epoch or pass.
         batches: batches in this epoch or pass, if known.
         points: new points of curves, `(name, step, epoch, value)`; the engine hands each over once.
+        checkpoint: an epoch checkpoint that has just been completed, from which training can go on; handed over once.
     """
 
     phase: str
@@ -32,6 +33,7 @@ class Position:
     batch: int | None = None
     batches: int | None = None
     points: tuple[tuple[str, int, int, float], ...] = ()
+    checkpoint: Path | None = None
 
 
 Watch: TypeAlias = Callable[[Position], None]

@@ -25,6 +25,7 @@ from art_training.records.outcome import (
 )
 from art_training.records.plain import Plain, plain, show
 from art_training.records.plan import Action, Plan, PlannedStep
+from art_training.records.process import ProcessId
 from art_training.records.provenance import Provenance
 from art_training.records.run import RunRecord, RunStatus
 from art_training.records.verdict import Judgement, StepState, Verdict, VerdictState, state_of
@@ -47,6 +48,7 @@ __all__ = [
     "Plain",
     "Plan",
     "PlannedStep",
+    "ProcessId",
     "ProjectEnded",
     "ProjectStarted",
     "Provenance",

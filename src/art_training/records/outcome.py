@@ -1,12 +1,16 @@
 """What a step produced."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal
 
 from art_training.errors import UnknownMetric
 from art_training.records.metric import Metric
+from art_training.records.plain import plain
 
 Direction = Literal["maximize", "minimize"]
 
@@ -171,6 +175,13 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     summary: str = ""
     stopped: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, over what was measured; time and wording do not count."""
+        counted = (self.scores, self.readings, self.candidates, self.parameters, self.artifacts, self.stopped)
+        text = json.dumps(plain(counted), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def score(self, metric: Metric | str) -> Score:
         """The score at `metric`.

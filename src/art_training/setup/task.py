@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 
 class TaskKind(StrEnum):
@@ -48,6 +48,12 @@ class Task:
     source: str = ""
     declared: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `plain(task)` made."""
+        lists = {name: tuple(stored[name]) for name in ("inputs", "declared", "notes")}
+        return cls(**{**stored, **lists, "kind": TaskKind(stored["kind"])})
 
     def __str__(self) -> str:
         rows = [

@@ -41,6 +41,9 @@ class Step(ABC):
         continue_on_failure: go on with the next step though this one did not pass.
         version: raise it when the step's work changes, so that stored outcomes become stale.
         needs: names of the kinds of steps whose outcomes the work itself uses (checks may use any earlier one).
+        uses: parts of the setup that the result depends on besides the data; a step that uses no model depends on what
+            the task is instead, and is not stale when the model changes.
+        may_test: whether the step may evaluate a model on the test split.
     """
 
     _: KW_ONLY
@@ -54,6 +57,8 @@ class Step(ABC):
 
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "metrics", "outputs"})
+    may_test: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         # `Sequence` arguments are frozen, so that a list that its owner goes on appending to does not reach in here.
@@ -82,6 +87,13 @@ class Step(ABC):
             metrics: names of the metrics that the step computes.
         """
         return ()
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str] | None:  # noqa: ARG002
+        """Names of the scores that the step leaves, so that a check on another name is refused before anything costs.
+
+        None where they are not known beforehand.
+        """
+        return None
 
     def all_checks(self, task: Task, metrics: Sequence[str]) -> tuple[Check, ...]:
         """The checks that are asked: the default ones and the user's, or the user's `only`."""

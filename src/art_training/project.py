@@ -1,0 +1,258 @@
+"""What a user declares. The only place where defaults are chosen."""
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from art_training.errors import ProjectError, UnknownMetric
+from art_training.records import Metric, Plan
+from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
+from art_training.setup.metrics import MetricCalculator
+from art_training.setup.setup import Setup
+from art_training.steps.step import Step, only as only_these
+from art_training.stores import Store
+from art_training.stores.where import open_store
+
+_importing: ContextVar[bool] = ContextVar("art_importing", default=False)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """While a project file is imported: `run` is refused, because importing a file must not train."""
+    token = _importing.set(True)
+    try:
+        yield
+    finally:
+        _importing.reset(token)
+
+
+class ArtProject:
+    """A setup, metrics and ordered steps, whose results are kept in a store.
+
+    Declaring a project costs nothing and writes nothing; `run` does both.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        setup: Setup,
+        *,
+        metrics: Mapping[str, Any] | None = None,
+        steps: Iterable[Step] = (),
+        store: Store | Path | str | None = None,
+        trackers: Iterable[Listener] = (),
+        seed: int = 0,
+        folder: Path | str | None = None,
+    ) -> None:
+        """Declare a project.
+
+        Args:
+            name: scopes the project's records in the store.
+            setup: what is trained.
+            metrics: torchmetrics objects, or functions of predictions and targets, by name.
+            steps: the recipe, in order.
+            store: a store, a path, or a URL; by default `ART_STORE`, else `.art/art.db` in the project's folder.
+            trackers: called with every event; they cannot hurt a run.
+            seed: every random state follows from it.
+            folder: the project's folder; by default that of the file that declares it, or the working directory.
+
+        Raises:
+            ProjectError: a name is taken twice or is none, or something is not what it should be.
+            UnknownMetric: a step or a check names a metric that the project does not have.
+        """
+        if not isinstance(name, str) or not name.strip() or re.search(r"[\x00-\x1f]", name):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ProjectError(f"a project's name must be a word or a phrase, not {name!r}")
+        if not isinstance(setup, Setup):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ProjectError(f"setup={setup!r} is not a Setup; write art.Setup(model=..., data=...)")
+        self.name = name
+        self.setup = setup
+        self.metrics = MetricCalculator(metrics)
+        self.seed = seed
+        self.folder = Path(folder) if folder is not None else _folder_of_caller()
+        self.trackers = tuple(trackers)
+        self._wanted_store = store
+        self._store: Store | None = None
+        self._steps: list[Step] = []
+        for step in steps:
+            self.add_step(step)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps in order."""
+        return tuple(self._steps)
+
+    @property
+    def store(self) -> Store:
+        """The project's store; opened when it is first needed.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        if self._store is None:
+            self._store = open_store(self._wanted_store, project_folder=self.folder)
+        return self._store
+
+    def add_step(self, step: Step, *, before: str | None = None) -> "ArtProject":
+        """Add a step at the end, or before the step of this name.
+
+        Raises:
+            ProjectError: a step of its name is there already, or there is none to put it before.
+            UnknownMetric: the step or one of its checks names a metric that the project does not have.
+        """
+        step = self._accepted(step)
+        if step.name in self._names():
+            raise ProjectError(
+                f"two steps of project {self.name!r} are named {step.name!r}; give one another name, "
+                f"e.g. {type(step).__name__}(name='{step.name}2')"
+            )
+        self._steps.insert(len(self._steps) if before is None else self._index(before), step)
+        return self
+
+    def replace_step(self, step: Step) -> "ArtProject":
+        """Put a step in place of the one with its name.
+
+        Raises:
+            ProjectError: there is no step of its name.
+            UnknownMetric: as in `add_step`.
+        """
+        step = self._accepted(step)
+        self._steps[self._index(step.name)] = step
+        return self
+
+    def remove_step(self, name: str) -> "ArtProject":
+        """Take a step out; its records stay in the store.
+
+        Raises:
+            ProjectError: there is no step of this name.
+        """
+        del self._steps[self._index(name)]
+        return self
+
+    def plan(
+        self,
+        *,
+        force: bool | Iterable[str] = False,
+        stale: Literal["rerun", "keep"] = "rerun",
+        only: Iterable[str] = (),
+        until: str | None = None,
+    ) -> Plan:
+        """Say what `run` would do with the same arguments: what runs, what is recalled, what is stale and why.
+
+        Raises:
+            ProjectError: an argument names a step that the project does not have.
+        """
+        return make_plan(self._declared(), self._wish(force, stale, only, until))
+
+    def run(
+        self,
+        *,
+        force: bool | Iterable[str] = False,
+        stale: Literal["rerun", "keep"] = "rerun",
+        only: Iterable[str] = (),
+        until: str | None = None,
+        listen: Callable[[Any], None] | None = None,
+    ) -> ProjectResult:
+        """Run what is new, stale or failed, in order, until a step does not pass; recall the rest.
+
+        A step that failed and that nothing has changed for is judged again on what it left, not trained again; `force`
+        trains it again.
+
+        Args:
+            force: True runs every step that is asked for; names run those.
+            stale: `rerun` runs outdated steps again, `keep` leaves them and marks them.
+            only: names of the steps to run; the newest outcomes of the others are their evidence.
+            until: name of the last step to run.
+            listen: called with every event.
+
+        Raises:
+            ProjectError: an argument names a step that the project does not have.
+            ProjectLocked: another process runs this project now.
+            KeyboardInterrupt: Ctrl-C; what was measured is kept.
+            Exception: whatever a step raised; it is recorded.
+        """
+        if _importing.get():
+            raise ProjectError(
+                f"project {self.name!r} is run while its file is imported; "
+                'put project.run() under `if __name__ == "__main__":`'
+            )
+        wish = self._wish(force, stale, only, until)
+        return run_project(self._declared(), wish, (listen,) if listen else ())
+
+    def __repr__(self) -> str:
+        return f"ArtProject({self.name!r}, steps=[{', '.join(self._names())}])"
+
+    def _declared(self) -> Declared:
+        scope = hashlib.sha256(self.name.encode()).hexdigest()[:12]
+        return Declared(
+            name=self.name,
+            setup=self.setup,
+            metrics=self.metrics,
+            steps=self.steps,
+            seed=self.seed,
+            store=self.store,
+            workspace=self.store.workspace / scope,
+            folder=self.folder,
+            trackers=self.trackers,
+        )
+
+    def _wish(
+        self,
+        force: bool | Iterable[str],
+        stale: Literal["rerun", "keep"],
+        only: Iterable[str],
+        until: str | None,
+    ) -> Wish:
+        forced = force if isinstance(force, bool) else _names_in(force)
+        wanted = _names_in(only)
+        named = [*([] if isinstance(forced, bool) else sorted(forced)), *sorted(wanted), *([until] if until else [])]
+        for name in named:
+            self._index(name)
+        if stale not in {"rerun", "keep"}:
+            raise ProjectError(f"stale={stale!r} is neither 'rerun' nor 'keep'")
+        if wanted and until:
+            raise ProjectError("only= and until= exclude each other; give one of them")
+        return Wish(force=forced, stale=stale, only=wanted, until=until or "")
+
+    def _accepted(self, step: Any) -> Step:
+        """The step with its checks' metrics resolved, if everything that it names exists."""
+        if not isinstance(step, Step):
+            hint = f"{step.__name__}()" if isinstance(step, type) else "e.g. Overfit()"
+            raise ProjectError(f"{step!r} is not a step; give an instance, {hint}")
+        metrics = self.metrics.without(step.skip_metrics)
+        checks = [check.resolved(self.metrics.name_of) for check in step.checks]
+        known = step.score_names(metrics.names)
+        for check in checks if known is not None else ():
+            for metric in (getattr(check, field.name) for field in fields(check)):
+                if isinstance(metric, Metric) and metric.name not in (known or ()):
+                    raise UnknownMetric(
+                        f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
+                        f"which it will not have; it will have: {', '.join(known or ())}"
+                    )
+        return replace(step, checks=type(step.checks)(*checks) if isinstance(step.checks, only_these) else tuple(checks))
+
+    def _names(self) -> list[str]:
+        return [step.name for step in self._steps]
+
+    def _index(self, name: str) -> int:
+        if name not in self._names():
+            raise ProjectError(
+                f"project {self.name!r} has no step {name!r}; it has: {', '.join(self._names()) or 'none'}"
+            )
+        return self._names().index(name)
+
+
+def _names_in(value: Iterable[str]) -> frozenset[str]:
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def _folder_of_caller() -> Path:
+    """The folder of the file whose code declares the project; a notebook has none, its working directory counts."""
+    file = sys._getframe(2).f_globals.get("__file__")  # noqa: SLF001  There is no public way to ask who calls.
+    return Path(file).resolve().parent if file else Path.cwd()
+

@@ -1,0 +1,64 @@
+"""Curves on their way from an engine to the store, and their thinned form in an outcome."""
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+
+from art_training.records import Curve
+from art_training.stores import Point, Store
+
+_POINTS = 1000
+_BATCH = 5000
+_SECONDS = 1.0
+
+
+class CurveWriter:
+    """Keeps points of one run in batches while it trains; what was handed over is kept even if the run dies later.
+
+    Belongs to the thread that trains.
+    """
+
+    def __init__(self, store: Store, run: str) -> None:
+        self._store = store
+        self._run = run
+        self._waiting: list[Point] = []
+        self._flushed = time.monotonic()
+
+    def add(self, points: Iterable[tuple[str, int, int, float]]) -> None:
+        """Take points; they are written once enough of them, or a second, have come together."""
+        self._waiting.extend(Point(*point) for point in points)
+        if len(self._waiting) >= _BATCH or (self._waiting and time.monotonic() - self._flushed >= _SECONDS):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._store.append(self._run, points=self._waiting)
+            self._waiting = []
+        self._flushed = time.monotonic()
+
+    def inherit(self, run: str, *, until: int) -> None:
+        """Take over the points of an earlier execution up to the step from which this one goes on."""
+        for name, curve in self._store.curves(run).items():
+            epochs = curve.epochs or (0,) * len(curve.steps)
+            rows = zip(curve.steps, epochs, curve.values, strict=True)
+            self.add((name, step, epoch, value) for step, epoch, value in rows if step <= until)
+        self.flush()
+
+
+def thinned(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """Each curve with at most a thousand points: means over stretches of equal length; a stretch with NaN is NaN."""
+    return {name: _thin(curve) for name, curve in curves.items()}
+
+
+def _thin(curve: Curve) -> Curve:
+    count = len(curve.steps)
+    if count <= _POINTS:
+        return curve
+    edges = [round(index * count / _POINTS) for index in range(_POINTS + 1)]
+    stretches = [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return Curve(
+        steps=tuple(curve.steps[stretch][-1] for stretch in stretches),
+        values=tuple(math.fsum(curve.values[stretch]) / (stretch.stop - stretch.start) for stretch in stretches),
+        epochs=tuple(curve.epochs[stretch][-1] for stretch in stretches) if curve.epochs else (),
+    )

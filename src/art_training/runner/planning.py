@@ -1,0 +1,103 @@
+"""What would be done to each step, and why: recall by fingerprint, staleness in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from art_training.records import Action, Change, Fingerprint, PlannedStep, RunStatus, StepState
+from art_training.steps.step import Step
+from art_training.stores import RunQuery, RunSummary, Store
+
+_CHANGES_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants of one run.
+
+    Attributes:
+        force: run these steps though they could be recalled; True means all.
+        stale: what to do with a step whose stored outcome is outdated.
+        only: only these steps; empty means all.
+        until: the last step to run; empty means the last of the project.
+    """
+
+    force: bool | frozenset[str] = False
+    stale: Literal["rerun", "keep"] = "rerun"
+    only: frozenset[str] = frozenset()
+    until: str = ""
+
+    def forces(self, step: str) -> bool:
+        """Whether this step shall run in any case."""
+        return self.force if isinstance(self.force, bool) else step in self.force
+
+
+def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, wish: Wish) -> PlannedStep:
+    """What would be done to a step that is asked for."""
+    history = store.runs(RunQuery(project=project, step=step.name))
+    same = [run for run in history if run.fingerprint == fingerprint.digest]
+    timed = next((run for run in history if run.status is RunStatus.COMPLETED and run.ended is not None), None)
+
+    def planned(
+        action: Action, reason: str, *, run: RunSummary | None = None, changes: tuple[Change, ...] = ()
+    ) -> PlannedStep:
+        return PlannedStep(
+            step=step.name,
+            kind=type(step).__name__,
+            action=action,
+            reason=reason,
+            changes=changes,
+            run=run.id if run else None,
+            seconds=(timed.ended - timed.started).total_seconds() if timed and timed.ended else None,
+            unknown=fingerprint.unknown,
+        )
+
+    if wish.forces(step.name):
+        return planned(Action.RUN, "forced")
+    if completed := next((run for run in same if run.status is RunStatus.COMPLETED), None):
+        return planned(Action.RECALL, _recalled(completed), run=completed)
+    if same and same[0].status in {RunStatus.KILLED, RunStatus.INTERRUPTED, RunStatus.RUNNING}:
+        died = "was interrupted" if same[0].status is RunStatus.INTERRUPTED else "died"
+        return planned(Action.RESUME, f"the run before {died}", run=same[0])
+    if same:
+        return planned(Action.RUN, "it raised an error before")
+    before = next((run for run in history if run.status is RunStatus.COMPLETED), None)
+    if before is None:
+        return planned(Action.RUN, "new" if not history else "no run of it was completed")
+    record = store.run(before.id)
+    changes = fingerprint.changes(record.fingerprint) if record else ()
+    if wish.stale == "keep":
+        return planned(Action.KEEP, f"stale, kept: {_reason(changes)}", run=before, changes=changes)
+    return planned(Action.RUN, _reason(changes), changes=changes)
+
+
+def skipped(step: Step, reason: str) -> PlannedStep:
+    """A step that was not asked for."""
+    return PlannedStep(step.name, type(step).__name__, Action.SKIP, reason)
+
+
+def consumed(step: Step, kinds: Mapping[str, str], digests: Mapping[str, str]) -> dict[str, str]:
+    """Digests of the outcomes that a step's own work uses, by step name.
+
+    Args:
+        step: the step.
+        kinds: kind of each earlier step by name.
+        digests: digest of each earlier outcome by step name, as far as there is one.
+    """
+    return {name: digests.get(name, "") for name, kind in kinds.items() if kind in step.needs}
+
+
+def _recalled(run: RunSummary) -> str:
+    return "nothing changed" if run.state is StepState.PASSED else f"nothing changed since it {_ended(run.state)}"
+
+
+def _ended(state: StepState) -> str:
+    return {StepState.FAILED: "failed", StepState.UNCHECKED: "ran unchecked"}.get(state, f"was {state.value}")
+
+
+def _reason(changes: tuple[Change, ...]) -> str:
+    if not changes:
+        return "what it depends on changed"
+    named = "; ".join(str(change) for change in changes[:_CHANGES_NAMED])
+    more = len(changes) - _CHANGES_NAMED
+    return named if more <= 0 else f"{named}; and {more} more"

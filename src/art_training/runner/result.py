@@ -1,0 +1,109 @@
+"""What a run of a project gave, as a person reads it."""
+
+import html
+from dataclasses import dataclass
+
+from art_training.records import Judgement, Outcome, RunRecord, StepState
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Where one step stands after a run of its project.
+
+    Attributes:
+        name: the step's name.
+        kind: its class.
+        state: where it stands.
+        run: its record; None where it has never run.
+        outcome: what it produced, if anything.
+        judgement: its verdicts, if it was judged.
+        recalled: whether a stored outcome was used.
+        stale: whether that outcome is outdated and was kept on the user's wish.
+        note: what a reader must know besides, e.g. that the data could not be digested.
+    """
+
+    name: str
+    kind: str
+    state: StepState
+    run: RunRecord | None = None
+    outcome: Outcome | None = None
+    judgement: Judgement | None = None
+    recalled: bool = False
+    stale: bool = False
+    note: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long its execution took, whenever that was."""
+        return None if self.run is None else self.run.seconds
+
+
+@dataclass(frozen=True)
+class ProjectResult:
+    """What a run of a project gave. Prints as a table.
+
+    Attributes:
+        project: the project's name.
+        steps: where each step stands, in order.
+        next: one sentence: what to do now.
+    """
+
+    project: str
+    steps: tuple[StepResult, ...]
+    next: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step passed that the run was asked for."""
+        return all(step.state is StepState.PASSED for step in self.steps if step.state is not StepState.NOT_RUN)
+
+    @property
+    def state(self) -> StepState:
+        """The first state that is not `passed`, of the steps that the run was asked for."""
+        states = [step.state for step in self.steps if step.state is not StepState.NOT_RUN]
+        return next((state for state in states if state is not StepState.PASSED), StepState.PASSED)
+
+    def __getitem__(self, step: str) -> StepResult:
+        """The step called `step`.
+
+        Raises:
+            KeyError: there is none; the message names those that exist.
+        """
+        for result in self.steps:
+            if result.name == step:
+                return result
+        raise KeyError(f"no step {step!r} in this result; it has: {', '.join(result.name for result in self.steps)}")
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """The table: step, verdict, check with its numbers, time. A step's further checks have empty first cells."""
+        rows: list[tuple[str, str, str, str]] = []
+        for step in self.steps:
+            verdicts = step.judgement.verdicts if step.judgement else ()
+            lines = [f"{_MARK[verdict.state]} {verdict.reason}" for verdict in verdicts]
+            if not lines and step.run is not None and step.run.error:
+                lines = [step.run.error]
+            if step.note:
+                lines.append(step.note)
+            state = step.state.value + (" (stale)" if step.stale else "")
+            time = "" if step.seconds is None else f"{step.seconds:.1f} s" + (" (recalled)" if step.recalled else "")
+            for index, line in enumerate(lines or [""]):
+                rows.append((step.name, state, line, time) if index == 0 else ("", "", line, ""))
+        return rows
+
+    def __str__(self) -> str:
+        rows = [("step", "verdict", "checks", "time"), *self.rows()]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join([*lines, "", self.next])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("step", "verdict", "checks", "time"))
+        body = "".join(
+            "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self.rows()
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self.next)}</p>"
+
+
+_MARK = {"passed": "+", "failed": "x", "errored": "!", "not judged": "?"}
