@@ -1,6 +1,38 @@
 """Checks ask whether an outcome is right. They are pure and see one thing: the evidence."""
 
+from art_training.checks.baseline import BeatsBaseline
+from art_training.checks.bounds import Above, Below, Between, CloseTo, Equals, Exists, ScoreCheck
 from art_training.checks.check import Answer, Check, failed, judge, judge_all, not_judged, passed
 from art_training.checks.evidence import Evidence
+from art_training.checks.finite import NoNaN
+from art_training.checks.function import FunctionCheck, check
+from art_training.checks.gap import GeneralizationGap
+from art_training.checks.losses import LossDecreases, LossIsTheoretical
+from art_training.checks.reference import MetricLike, MetricReference
 
-__all__ = ["Answer", "Check", "Evidence", "failed", "judge", "judge_all", "not_judged", "passed"]
+__all__ = [
+    "Above",
+    "Answer",
+    "BeatsBaseline",
+    "Below",
+    "Between",
+    "Check",
+    "CloseTo",
+    "Equals",
+    "Evidence",
+    "Exists",
+    "FunctionCheck",
+    "GeneralizationGap",
+    "LossDecreases",
+    "LossIsTheoretical",
+    "MetricLike",
+    "MetricReference",
+    "NoNaN",
+    "ScoreCheck",
+    "check",
+    "failed",
+    "judge",
+    "judge_all",
+    "not_judged",
+    "passed",
+]

@@ -3,13 +3,14 @@
 import dataclasses
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from art_training.checks.evidence import Evidence
+from art_training.checks.reference import MetricReference
 from art_training.errors import ARTError
-from art_training.records import Verdict, VerdictState, plain
+from art_training.records import Metric, Plain, Verdict, VerdictState, plain
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ class Check(ABC):
     Attributes:
         PASSES: evidence that passes, each with the check that judges it; they are its tests.
         FAILS: evidence that fails, likewise.
+        NOT_JUDGED: evidence that allows no answer, likewise; may be empty.
     """
 
     PASSES: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
     FAILS: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
+    NOT_JUDGED: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
 
     @abstractmethod
     def judge(self, evidence: Evidence) -> Answer:
@@ -49,6 +52,29 @@ class Check(ABC):
     def title(self) -> str:
         """The question as a person reads it, e.g. `validation/accuracy > 0.9`."""
         return repr(self)
+
+    @property
+    def configuration(self) -> Mapping[str, Plain]:
+        """The class and the fields as plain data. Two checks that read the same here ask the same question."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {"check": type(self).__name__} | {
+            name: str(value) if isinstance(value, Metric | MetricReference) else plain(value)
+            for name, value in values.items()
+        }
+
+    def resolved(self, name_of: Callable[[Any], str]) -> Self:
+        """The same check with every metric that was given as an object named by its address.
+
+        Args:
+            name_of: the name under which a project declares a metric object; raises where it does not.
+        """
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        addresses = {
+            name: Metric(name_of(value.metric), value.split)
+            for name, value in values.items()
+            if isinstance(value, MetricReference)
+        }
+        return dataclasses.replace(self, **addresses) if addresses else self
 
 
 def passed(reason: str, **numbers: Any) -> Answer:
@@ -84,12 +110,11 @@ def judge_all(checks: Iterable[Check], evidence: Evidence) -> tuple[Verdict, ...
 
 
 def _verdict(check: Check, answer: Answer, trace: str = "") -> Verdict:
-    configuration = {field.name: plain(getattr(check, field.name)) for field in dataclasses.fields(check)}
     return Verdict(
         check=check.title,
         state=answer.state,
         reason=answer.reason,
         numbers={name: plain(number) for name, number in answer.numbers.items()},
-        configuration={"check": type(check).__name__, **configuration},
+        configuration=check.configuration,
         traceback=trace,
     )

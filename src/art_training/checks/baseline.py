@@ -1,0 +1,181 @@
+"""Whether a model is better than what needs no training."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from art_training.checks.check import Answer, Check, failed, not_judged, passed
+from art_training.checks.evidence import Evidence
+from art_training.checks.reference import MetricLike, address, reference
+from art_training.checks.values import (
+    direction,
+    direction_of,
+    not_negative,
+    number,
+    numbers_of,
+    settle,
+    with_interval,
+)
+from art_training.errors import CheckError
+from art_training.records import Candidate, Direction, Metric, Outcome, Score
+
+BEST = "best"
+HUMAN = "human"
+
+
+class _Baseline(NamedTuple):
+    step: str
+    name: str
+    score: Score
+    human: bool
+
+
+@dataclass(frozen=True)
+class BeatsBaseline(Check):
+    """The score is better than a baseline's, strictly and by more than a margin.
+
+    Baselines are the candidates of earlier outcomes that have this metric, as EvaluateBaseline leaves them.
+
+    Attributes:
+        metric: which score, here and there.
+        baseline: a baseline's name, or `best`. A declared human score is only meant where it is named: the best model
+            need not beat a human to be worth training on.
+        step: the step whose baselines count; None: those of every earlier step.
+        margin: how much better the score must be, in the metric's units.
+        direction: which way is better, where the scores do not say.
+    """
+
+    metric: MetricLike
+    baseline: str = BEST
+    step: str | None = None
+    margin: float = 0.0
+    direction: Direction | None = None
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            metric=reference(self.metric),
+            margin=not_negative("margin", self.margin),
+            direction=direction(self.direction),
+        )
+        if not isinstance(self.baseline, str) or not self.baseline:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CheckError(f"baseline={self.baseline!r} is not a name; give a baseline's name, or 'best'")
+
+    @property
+    def title(self) -> str:
+        """Whom it must beat, and by how much."""
+        whom = "the best baseline" if self.baseline == BEST else f"baseline {self.baseline!r}"
+        return f"{self.metric} beats {whom}" + (f" by more than {number(self.margin)}" if self.margin else "")
+
+    def judge(self, evidence: Evidence) -> Answer:
+        """Find the baseline and compare."""
+        metric = address(self.metric)
+        mine = evidence.score(metric)
+        found = list(self._found(evidence, metric))
+        if not found:
+            return not_judged(self._nowhere(evidence, metric))
+        way = direction_of(self.direction, (mine, *(one.score for one in found)), metric=metric, check="BeatsBaseline")
+        chosen = self._chosen(found, way)
+        if chosen is None:
+            return not_judged(
+                f"the only baseline for {metric} is a declared human score; name it to be compared with it: "
+                f"baseline={found[0].name!r}"
+            )
+        return self._compare(metric, mine, chosen, way)
+
+    def _found(self, evidence: Evidence, metric: Metric) -> Iterator[_Baseline]:
+        for step, outcome in evidence.earlier.items():
+            if self.step not in {None, step}:
+                continue
+            for candidate in outcome.candidates:
+                score = candidate.scores.get(str(metric))
+                if score is not None and math.isfinite(score.value):
+                    yield _Baseline(step, candidate.name, score, candidate.parameters.get("kind") == HUMAN)
+
+    def _chosen(self, found: list[_Baseline], way: Direction) -> _Baseline | None:
+        """Raises CheckError where the named baseline does not exist."""
+        if self.baseline == BEST:
+            found = [one for one in found if not one.human]
+        else:
+            names = ", ".join(dict.fromkeys(one.name for one in found))
+            found = [one for one in found if one.name == self.baseline]
+            if not found:
+                raise CheckError(f"no baseline is called {self.baseline!r}; those with {self.metric} are: {names}")
+        best = max if way == "maximize" else min
+        return best(found, key=lambda one: one.score.value, default=None)
+
+    def _compare(self, metric: Metric, mine: Score, theirs: _Baseline, way: Direction) -> Answer:
+        gain = mine.value - theirs.score.value if way == "maximize" else theirs.score.value - mine.value
+        numbers = {**numbers_of(mine), **numbers_of(theirs.score, "baseline_"), "baseline": theirs.name, "gain": gain}
+        said = (
+            f"{metric} is {with_interval(mine, apart_from=theirs.score.value)}, "
+            f"{theirs.name} ({theirs.step}) reached {with_interval(theirs.score, apart_from=mine.value)}"
+        )
+        if not math.isfinite(mine.value):
+            return failed(f"{said}; the first is not a finite number", **numbers)
+        if gain > self.margin:
+            return passed(said, **numbers)
+        short = f"; the gain of {number(gain)} is not above {number(self.margin)}" if gain > 0 else ""
+        return failed(said + short, **numbers)
+
+    def _nowhere(self, evidence: Evidence, metric: Metric) -> str:
+        if self.step is not None and self.step not in evidence.earlier:
+            known = ", ".join(evidence.earlier) or "none"
+            return f"no step {self.step!r} with an outcome stands before {evidence.step}; there are: {known}"
+        with_candidates = {
+            name: outcome.candidates
+            for name, outcome in evidence.earlier.items()
+            if outcome.candidates and self.step in {None, name}
+        }
+        if not with_candidates:
+            where = "before this one" if self.step is None else f"in step {self.step!r}"
+            return f"there is no baseline {where}; add the step EvaluateBaseline() before {evidence.step}"
+        known = sorted({name for those in with_candidates.values() for one in those for name in one.scores})
+        return (
+            f"no baseline in {', '.join(with_candidates)} has a number for {metric}; they have: "
+            f"{', '.join(known) or 'none'}"
+        )
+
+
+def _baselines(**reached: float) -> Outcome:
+    candidates = tuple(
+        Candidate(
+            name,
+            {"validation/accuracy": Score(value, direction="maximize")},
+            {"kind": HUMAN} if name == HUMAN else {},
+        )
+        for name, value in reached.items()
+    )
+    return Outcome(candidates=candidates)
+
+
+def _against(value: float, baselines: Outcome) -> Evidence:
+    return Evidence(
+        "Overfit",
+        Outcome(scores={"validation/accuracy": Score(value, direction="maximize")}),
+        {"ExploreData": Outcome(), "EvaluateBaseline": baselines},
+    )
+
+
+_ACCURACY = "validation/accuracy"
+_THREE = _baselines(dummy=0.1, linear=0.9, human=0.99)
+
+BeatsBaseline.PASSES = (
+    (BeatsBaseline(_ACCURACY), _against(0.91, _THREE)),
+    (BeatsBaseline(_ACCURACY, "dummy", margin=0.3), _against(0.5, _THREE)),
+    (BeatsBaseline(_ACCURACY, "human", step="EvaluateBaseline"), _against(0.995, _THREE)),
+    (BeatsBaseline(_ACCURACY, direction="minimize"), _against(0.05, _THREE)),
+)
+BeatsBaseline.FAILS = (
+    (BeatsBaseline(_ACCURACY), _against(0.9, _THREE)),
+    (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.92, _THREE)),
+    (BeatsBaseline(_ACCURACY, "human"), _against(0.98, _THREE)),
+    (BeatsBaseline(_ACCURACY), _against(math.nan, _THREE)),
+)
+BeatsBaseline.NOT_JUDGED = (
+    (BeatsBaseline(_ACCURACY), _against(0.9, Outcome())),
+    (BeatsBaseline(_ACCURACY), _against(0.9, _baselines(human=0.99))),
+    (BeatsBaseline(_ACCURACY), _against(0.9, _baselines(linear=math.nan))),
+    (BeatsBaseline(_ACCURACY, step="Elsewhere"), _against(0.9, _THREE)),
+)

@@ -1,0 +1,156 @@
+"""Whether a loss is what theory says, and whether training brings it down."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from art_training.checks.check import Answer, Check, failed, not_judged, passed
+from art_training.checks.evidence import Evidence
+from art_training.checks.reference import MetricLike, address, reference
+from art_training.checks.values import finite, not_negative, number, numbers_of, settle, with_interval
+from art_training.errors import CheckError, UnknownMetric
+from art_training.records import Curve, Metric, Outcome, Reading, Score
+
+EXPECTED = "expected_loss"
+
+
+@dataclass(frozen=True)
+class LossIsTheoretical(Check):
+    """An untrained model's loss is what the loss function and the label prior make one expect.
+
+    The expected value is the outcome's score `expected_loss`, which the step CheckLossOnInit writes where it can be
+    derived (log C for cross-entropy over C balanced classes, the targets' variance for a squared error, ...).
+
+    Attributes:
+        tolerance: the largest distance that passes, as a share of the expected loss.
+        metric: the measured loss.
+    """
+
+    tolerance: float = 0.2
+    metric: MetricLike = "train/loss"
+
+    def __post_init__(self) -> None:
+        settle(self, tolerance=not_negative("tolerance", self.tolerance), metric=reference(self.metric))
+
+    @property
+    def title(self) -> str:
+        """The loss, and how near to the expected one."""
+        return f"{self.metric} = {EXPECTED} ± {self.tolerance:.0%}"
+
+    def judge(self, evidence: Evidence) -> Answer:
+        """Compare with the expected loss, where one could be derived."""
+        expected = evidence.outcome.scores.get(EXPECTED)
+        if expected is None or not math.isfinite(expected.value):
+            return not_judged(_why_unknown(evidence.outcome, expected))
+        measured = evidence.score(address(self.metric))
+        numbers = {**numbers_of(measured), "expected": expected.value}
+        said = f"{self.metric} is {with_interval(measured)} where {number(expected.value)} is expected"
+        if not math.isfinite(measured.value):
+            return failed(f"{said}, which is not a finite number", **numbers)
+        distance = abs(measured.value - expected.value)
+        allowed = self.tolerance * abs(expected.value) if expected.value else self.tolerance  # no share of zero is any
+        if distance <= allowed:
+            return passed(said, **numbers)
+        away = f"{distance / abs(expected.value):.3g} of that" if expected.value else number(distance)
+        return failed(f"{said}: {away} away, not {self.tolerance:.3g} or less", **numbers)
+
+
+@dataclass(frozen=True)
+class LossDecreases(Check):
+    """A loss is smaller at the end of training than at its beginning.
+
+    Attributes:
+        curve: the curve's name.
+        factor: the mean of the last part must be below this share of the mean of the first part.
+        part: how much of the curve the first and the last part are, each at least one point.
+    """
+
+    curve: str = "train/loss"
+    factor: float = 0.9
+    part: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.curve, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CheckError(f"curve={self.curve!r} is not a name; give curve='train/loss'")
+        settle(self, factor=finite("factor", self.factor), part=finite("part", self.part))
+        if not 0 < self.factor <= 1:
+            raise CheckError(f"factor={self.factor!r} is not in (0, 1]; 0.5 means that the loss must halve")
+        if not 0 < self.part <= 0.5:
+            raise CheckError(f"part={self.part!r} is not in (0, 0.5]; 0.1 compares the first and the last tenth")
+
+    @property
+    def title(self) -> str:
+        """End and beginning."""
+        return f"{self.curve} ends below {number(self.factor)} of its beginning"
+
+    def judge(self, evidence: Evidence) -> Answer:
+        """Compare the two means."""
+        curve = evidence.outcome.curves.get(self.curve)
+        if curve is None:
+            known = ", ".join(evidence.outcome.curves) or "none"
+            raise UnknownMetric(f"no curve {self.curve!r} in this outcome; it has: {known}")
+        if len(curve.values) < 2:
+            return not_judged(f"{self.curve} has {len(curve.values)} point(s); two or more are needed")
+        points = max(1, int(len(curve.values) * self.part))
+        first, last = fmean(curve.values[:points]), fmean(curve.values[-points:])
+        said = f"{self.curve} went from {number(first)} to {number(last, apart_from=first)}"
+        numbers = {"first": first, "last": last, "points": points}
+        if not (math.isfinite(first) and math.isfinite(last)):
+            return failed(f"{said}, which is not finite", **numbers)
+        # For a loss that may be negative: the same share of its size, downwards.
+        limit = first - (1 - self.factor) * abs(first)
+        if last < limit:
+            return passed(said, **numbers)
+        return failed(f"{said}, not below {number(limit, apart_from=last)}", **numbers)
+
+
+def _why_unknown(outcome: Outcome, expected: Score | None) -> str:
+    reading = outcome.reading(EXPECTED)
+    notes = [expected.note if expected else "", reading.note if reading else ""]
+    return next(
+        (f"the expected loss is not known: {note}" for note in notes if note),
+        f"this outcome has no score {EXPECTED!r}; only a CheckLossOnInit step derives one",
+    )
+
+
+def _at_start(loss: float, expected: float = math.log(10)) -> Evidence:
+    return Evidence("CheckLossOnInit", Outcome(scores={"train/loss": Score(loss), EXPECTED: Score(expected)}))
+
+
+def _training(values: Sequence[float]) -> Evidence:
+    curve = Curve(steps=tuple(range(len(values))), values=tuple(values))
+    return Evidence("Overfit", Outcome(curves={"train/loss": curve}))
+
+
+LossIsTheoretical.PASSES = (
+    (LossIsTheoretical(), _at_start(2.31)),
+    (LossIsTheoretical(metric=Metric.parse("train/loss")), _at_start(2.75)),
+    (LossIsTheoretical(tolerance=0.1), _at_start(0.05, expected=0.0)),
+)
+LossIsTheoretical.FAILS = (
+    (LossIsTheoretical(), _at_start(4.6)),
+    (LossIsTheoretical(), _at_start(math.nan)),
+    (LossIsTheoretical(tolerance=0.1), _at_start(1.0, expected=0.0)),
+)
+LossIsTheoretical.NOT_JUDGED = (
+    (
+        LossIsTheoretical(),
+        Evidence(
+            "CheckLossOnInit",
+            Outcome(scores={"train/loss": Score(1.0)}, readings=(Reading(EXPECTED, None, note="the loss is unknown"),)),
+        ),
+    ),
+    (LossIsTheoretical(), Evidence("Overfit", Outcome(scores={"train/loss": Score(1.0)}))),
+)
+LossDecreases.PASSES = (
+    (LossDecreases(), _training([2.3, 1.0])),
+    (LossDecreases(factor=0.5), _training([-1.0, -1.6])),
+    (LossDecreases(), _training([2.0] * 10 + [math.nan] + [1.0] * 10)),
+)
+LossDecreases.FAILS = (
+    (LossDecreases(), _training([2.3, 2.29])),
+    (LossDecreases(factor=0.5), _training([-1.0, -1.4])),
+    (LossDecreases(), _training([2.3, math.nan])),
+)
+LossDecreases.NOT_JUDGED = ((LossDecreases(), _training([2.3])), (LossDecreases(), _training([])))

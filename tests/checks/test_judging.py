@@ -1,0 +1,155 @@
+"""Checks about losses, baselines, gaps and finiteness: what they say besides yes and no."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from art_training.checks import (
+    BeatsBaseline,
+    Evidence,
+    GeneralizationGap,
+    LossDecreases,
+    LossIsTheoretical,
+    NoNaN,
+    judge,
+)
+from art_training.errors import CheckError
+from art_training.records import Candidate, Curve, Interval, Outcome, Reading, Score, VerdictState
+
+
+def baseline_step(**reached: Score) -> Outcome:
+    return Outcome(candidates=tuple(Candidate(name, {"validation/accuracy": score}) for name, score in reached.items()))
+
+
+def overfit(score: Score, **earlier: Outcome) -> Evidence:
+    return Evidence("Overfit", Outcome(scores={"validation/accuracy": score}), earlier)
+
+
+def test_the_reason_shows_both_numbers_with_their_intervals():
+    mine = Score(0.9722, Interval(0.9496, 0.9847), rows=360, direction="maximize")
+    theirs = Score(0.9694, Interval(0.946, 0.983), direction="maximize")
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(boosting=theirs)))
+    assert judged.state is VerdictState.PASSED
+    assert judged.reason == (
+        "validation/accuracy is 0.9722 [0.9496, 0.9847], boosting (EvaluateBaseline) reached 0.9694 [0.946, 0.983]"
+    )
+    assert judged.numbers["baseline"] == "boosting"
+    assert judged.numbers["baseline_value"] == 0.9694
+
+
+def test_without_a_baseline_it_is_not_judged_and_says_which_step_to_add():
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(Score(1.0, direction="maximize")))
+    assert judged.state is VerdictState.NOT_JUDGED
+    assert judged.reason == "there is no baseline before this one; add the step EvaluateBaseline() before Overfit"
+
+
+def test_baselines_without_this_metric_say_what_they_have():
+    others = Outcome(candidates=(Candidate("dummy", {"validation/f1": Score(0.1)}),))
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(Score(1.0), EvaluateBaseline=others))
+    assert judged.state is VerdictState.NOT_JUDGED
+    assert "EvaluateBaseline has a number for validation/accuracy; they have: validation/f1" in judged.reason
+
+
+def test_an_unknown_baseline_is_errored_and_names_those_that_exist():
+    earlier = baseline_step(dummy=Score(0.1, direction="maximize"), linear=Score(0.9))
+    judged = judge(BeatsBaseline("validation/accuracy", "lineal"), overfit(Score(1.0), EvaluateBaseline=earlier))
+    assert judged.state is VerdictState.ERRORED
+    assert "no baseline is called 'lineal'; those with validation/accuracy are: dummy, linear" in judged.reason
+
+
+def test_the_best_baseline_is_the_smallest_where_smaller_is_better():
+    earlier = baseline_step(mean=Score(5.0, direction="minimize"), linear=Score(2.0, direction="minimize"))
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(Score(3.0), EvaluateBaseline=earlier))
+    assert judged.state is VerdictState.FAILED
+    assert judged.numbers["baseline"] == "linear"
+
+
+@pytest.mark.parametrize("check", [BeatsBaseline("validation/accuracy"), GeneralizationGap("accuracy", 0.1)])
+def test_an_unknown_direction_is_errored_and_says_how_to_declare_it(check):
+    scores = {"validation/accuracy": Score(0.9), "train/accuracy": Score(0.9)}
+    earlier = {"EvaluateBaseline": baseline_step(dummy=Score(0.1))}
+    judged = judge(check, Evidence("Overfit", Outcome(scores=scores), earlier))
+    assert judged.state is VerdictState.ERRORED
+    assert f"declare it: {type(check).__name__}('validation/accuracy', ..., direction='maximize')" in judged.reason
+
+
+def test_baselines_of_several_steps_count_unless_one_is_named():
+    good = Score(0.9, direction="maximize")
+    earlier = {"EvaluateBaseline": baseline_step(dummy=Score(0.1)), "Zeroed": baseline_step(zeroed=good)}
+    evidence = overfit(Score(0.5, direction="maximize"), **earlier)
+    assert judge(BeatsBaseline("validation/accuracy"), evidence).state is VerdictState.FAILED
+    named = BeatsBaseline("validation/accuracy", step="EvaluateBaseline")
+    assert judge(named, evidence).state is VerdictState.PASSED
+
+
+def test_the_expected_loss_that_nobody_derived_is_not_judged_with_the_note():
+    readings = (Reading("expected_loss", None, note="the loss focal_loss has no known expectation"),)
+    evidence = Evidence("CheckLossOnInit", Outcome(scores={"train/loss": Score(2.0)}, readings=readings))
+    judged = judge(LossIsTheoretical(), evidence)
+    assert judged.state is VerdictState.NOT_JUDGED
+    assert judged.reason == "the expected loss is not known: the loss focal_loss has no known expectation"
+
+
+def test_a_loss_far_from_theory_says_how_far():
+    scores = {"train/loss": Score(4.605, Interval(4.5, 4.7)), "expected_loss": Score(2.3025)}
+    judged = judge(LossIsTheoretical(), Evidence("CheckLossOnInit", Outcome(scores=scores)))
+    assert judged.reason == "train/loss is 4.605 [4.5, 4.7] where 2.303 is expected: 1 of that away, not 0.2 or less"
+
+
+def test_a_curve_that_is_missing_is_errored_and_names_those_that_exist():
+    judged = judge(LossDecreases("train/los"), Evidence("Overfit", Outcome(curves={"train/loss": Curve((0,), (1.0,))})))
+    assert judged.state is VerdictState.ERRORED
+    assert judged.reason == "no curve 'train/los' in this outcome; it has: train/loss"
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=50), st.floats(0.05, 1.0))
+def test_a_curve_and_its_reverse_never_both_decrease(values: list[float], factor: float):
+    def decreases(points: list[float]) -> bool:
+        curve = Curve(tuple(range(len(points))), tuple(points))
+        check = LossDecreases(factor=factor)
+        return judge(check, Evidence("x", Outcome(curves={"train/loss": curve}))).state is VerdictState.PASSED
+
+    assert not (decreases(values) and decreases(values[::-1]))
+
+
+def test_everything_that_is_not_finite_is_named():
+    outcome = Outcome(
+        scores={"train/loss": Score(math.nan), "train/accuracy": Score(0.1)},
+        curves={"train/loss": Curve((0, 1), (1.0, math.inf)), "empty": Curve((), ())},
+        stopped="loss is not finite",
+    )
+    judged = judge(NoNaN(), Evidence("Overfit", outcome))
+    assert judged.reason == (
+        "training stopped because the loss is not finite; train/loss is nan; the end of curve train/loss is inf"
+    )
+
+
+@pytest.mark.parametrize(
+    ("declare", "sentence"),
+    [
+        (lambda: BeatsBaseline("a", margin=-1), "margin=-1 is negative"),
+        (lambda: BeatsBaseline("a", baseline=""), "baseline='' is not a name"),
+        (lambda: BeatsBaseline("a", direction="up"), "direction='up' is none; give direction='maximize'"),
+        (lambda: GeneralizationGap("train/accuracy", 0.1), "would be compared with itself"),
+        (lambda: GeneralizationGap("accuracy", math.nan), "at_most=nan is not finite"),
+        (lambda: LossIsTheoretical(tolerance=-0.2), "tolerance=-0.2 is negative"),
+        (lambda: LossDecreases(factor=0), "factor=0.0 is not in (0, 1]; 0.5 means that the loss must halve"),
+        (lambda: LossDecreases(part=0.7), "part=0.7 is not in (0, 0.5]"),
+        (lambda: LossDecreases(curve=None), "curve=None is not a name"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_construction(declare, sentence: str):
+    with pytest.raises(CheckError) as raised:
+        declare()
+    assert sentence in str(raised.value)
+
+
+def test_titles_read_like_the_question():
+    assert BeatsBaseline("validation/accuracy").title == "validation/accuracy beats the best baseline"
+    assert BeatsBaseline("a", "linear", margin=0.01).title == "a beats baseline 'linear' by more than 0.01"
+    assert GeneralizationGap("accuracy", 0.1).title == "validation/accuracy at most 0.1 worse than on train"
+    assert LossIsTheoretical().title == "train/loss = expected_loss ± 20%"
+    assert LossDecreases(factor=0.5).title == "train/loss ends below 0.5 of its beginning"
+    assert NoNaN().title == "no NaN or infinity"
