@@ -1,9 +1,9 @@
 """What a user declares. The only place where defaults are chosen."""
 
 import hashlib
+import inspect
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, replace
@@ -15,7 +15,8 @@ from art_training.records import Metric, Plan
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
 from art_training.setup.metrics import MetricCalculator
 from art_training.setup.setup import Setup
-from art_training.steps.step import Step, only as only_these
+from art_training.steps.step import Step
+from art_training.steps.step import only as only_these
 from art_training.stores import Store
 from art_training.stores.where import open_store
 
@@ -23,7 +24,7 @@ _importing: ContextVar[bool] = ContextVar("art_importing", default=False)
 
 
 @contextmanager
-def importing() -> Iterator[None]:
+def importing() -> Generator[None]:
     """While a project file is imported: `run` is refused, because importing a file must not train."""
     token = _importing.set(True)
     try:
@@ -66,9 +67,9 @@ class ArtProject:
             ProjectError: a name is taken twice or is none, or something is not what it should be.
             UnknownMetric: a step or a check names a metric that the project does not have.
         """
-        if not isinstance(name, str) or not name.strip() or re.search(r"[\x00-\x1f]", name):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(name, str) or not name.strip() or re.search(r"[\x00-\x1f]", name):
             raise ProjectError(f"a project's name must be a word or a phrase, not {name!r}")
-        if not isinstance(setup, Setup):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(setup, Setup):
             raise ProjectError(f"setup={setup!r} is not a Setup; write art.Setup(model=..., data=...)")
         self.name = name
         self.setup = setup
@@ -234,7 +235,9 @@ class ArtProject:
                         f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
                         f"which it will not have; it will have: {', '.join(known or ())}"
                     )
-        return replace(step, checks=type(step.checks)(*checks) if isinstance(step.checks, only_these) else tuple(checks))
+        return replace(
+            step, checks=type(step.checks)(*checks) if isinstance(step.checks, only_these) else tuple(checks)
+        )
 
     def _names(self) -> list[str]:
         return [step.name for step in self._steps]
@@ -253,6 +256,6 @@ def _names_in(value: Iterable[str]) -> frozenset[str]:
 
 def _folder_of_caller() -> Path:
     """The folder of the file whose code declares the project; a notebook has none, its working directory counts."""
-    file = sys._getframe(2).f_globals.get("__file__")  # noqa: SLF001  There is no public way to ask who calls.
+    caller = inspect.stack(context=0)[2].frame
+    file = caller.f_globals.get("__file__")
     return Path(file).resolve().parent if file else Path.cwd()
-

@@ -6,13 +6,14 @@ whose repr happened to be that.
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date
 from enum import Enum
 from os import PathLike, fspath
 from typing import TypeAlias
 
-Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _MARK = "__repr__"
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -62,7 +63,7 @@ def show(value: object) -> str:
 def _marked(value: object) -> Plain:
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
-    if isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         text = f"{getattr(value, '__module__', '?')}.{getattr(value, '__qualname__', '?')}"
     else:
         try:

@@ -33,9 +33,11 @@ def _sentence(step: StepResult) -> str:
     if step.state is StepState.ERRORED:
         errored = next((verdict for verdict in verdicts if verdict.state is VerdictState.ERRORED), None)
         why = errored.reason if errored else (step.run.error if step.run else "it raised an error")
-        return f"Next: {name} could not be judged: {why}; mend it and type `art run` again; its results are kept." if (
-            errored
-        ) else f"Next: {name} raised {why}; mend it and type `art run` again; the steps before it are kept."
+        return (
+            f"Next: {name} could not be judged: {why}; mend it and type `art run` again; its results are kept."
+            if (errored)
+            else f"Next: {name} raised {why}; mend it and type `art run` again; the steps before it are kept."
+        )
     if step.state is StepState.NOT_JUDGED:
         open_ = next(verdict for verdict in verdicts if verdict.state is VerdictState.NOT_JUDGED)
         return f"Next: {name} could not be judged: {open_.reason}."

@@ -260,8 +260,8 @@ class RunnerBench(Bench):
         values["findings"] = tuple(
             Finding(**found | {"severity": Severity(found["severity"])}) for found in values["findings"]
         )
-        paths = {name: Path(path) for name, (path, _) in files.items()}
-        result = FitResult(**values, **paths)
+        values |= {name: Path(path) for name, (path, _) in files.items()}
+        result = FitResult(**values)
         if self._resumed:
             self._curves.inherit(self._resumed, until=result.steps)
         self._note(result)

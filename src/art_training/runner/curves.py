@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from art_training.records import Curve
 from art_training.stores import Point, Store
@@ -56,7 +57,7 @@ def _thin(curve: Curve) -> Curve:
     if count <= _POINTS:
         return curve
     edges = [round(index * count / _POINTS) for index in range(_POINTS + 1)]
-    stretches = [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    stretches = [slice(start, end) for start, end in pairwise(edges)]
     return Curve(
         steps=tuple(curve.steps[stretch][-1] for stretch in stretches),
         values=tuple(math.fsum(curve.values[stretch]) / (stretch.stop - stretch.start) for stretch in stretches),

@@ -1,7 +1,7 @@
 """A sign of life while a step works, so that others can tell a dead run from a long one."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ SECONDS = 5.0
 
 
 @contextmanager
-def heartbeat(store: Store, run: str) -> Iterator[None]:
+def heartbeat(store: Store, run: str) -> Generator[None]:
     """Note every few seconds that the run is alive, from a thread of its own."""
     ended = threading.Event()
 

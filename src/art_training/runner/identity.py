@@ -88,9 +88,7 @@ class Identity:
     def _task_component(self, setup: Setup) -> dict[str, Plain]:
         """What the task is, in place of the model that it was inferred from."""
         task = self.task(setup)
-        return {
-            f"task.{name}": plain(getattr(task, name)) for name in ("kind", "inputs", "target", "loss", "classes")
-        }
+        return {f"task.{name}": plain(getattr(task, name)) for name in ("kind", "inputs", "target", "loss", "classes")}
 
 
 def _part(component: str) -> str:

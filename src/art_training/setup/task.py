@@ -52,8 +52,10 @@ class Task:
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> Self:
         """Read what `plain(task)` made."""
-        lists = {name: tuple(stored[name]) for name in ("inputs", "declared", "notes")}
-        return cls(**{**stored, **lists, "kind": TaskKind(stored["kind"])})
+        values: dict[str, Any] = {**stored, "kind": TaskKind(stored["kind"])}
+        for name in ("inputs", "declared", "notes"):
+            values[name] = tuple(stored[name])
+        return cls(**values)
 
     def __str__(self) -> str:
         rows = [

@@ -21,9 +21,11 @@ class Overfit(Step):
 
     def run(self, bench: Bench) -> Outcome:
         result = bench.fit(plain=True)
-        artifacts = [bench.keep(result.last, name="last.ckpt", kind="checkpoint", note="weights at the end")] if (
-            result.last
-        ) else []
+        artifacts = (
+            [bench.keep(result.last, name="last.ckpt", kind="checkpoint", note="weights at the end")]
+            if (result.last)
+            else []
+        )
         if result.best is not None:
             artifacts.append(bench.keep(result.best, name="best.ckpt", kind="checkpoint", note="by the user's monitor"))
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
@@ -45,7 +47,7 @@ class Overfit(Step):
             stopped=result.stopped,
         )
 
-    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:  # noqa: ARG002
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (LossDecreases("train/loss"), NoNaN())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:

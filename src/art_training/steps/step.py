@@ -4,7 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from art_training.checks.check import Check
 from art_training.errors import ProjectError
@@ -19,7 +19,7 @@ class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(.
 
     __slots__ = ()
 
-    def __new__(cls, *checks: Check) -> "only":
+    def __new__(cls, *checks: Check) -> Self:
         """Name the checks that shall stand alone."""
         return super().__new__(cls, checks)
 
@@ -79,7 +79,7 @@ class Step(ABC):
     def run(self, bench: Bench) -> Outcome:
         """Do the work. What is raised is recorded and raised again."""
 
-    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:  # noqa: ARG002
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         """The checks that make sense whatever the project is.
 
         Args:
@@ -88,7 +88,7 @@ class Step(ABC):
         """
         return ()
 
-    def score_names(self, metrics: Sequence[str]) -> Sequence[str] | None:  # noqa: ARG002
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str] | None:
         """Names of the scores that the step leaves, so that a check on another name is refused before anything costs.
 
         None where they are not known beforehand.
