@@ -95,9 +95,8 @@ def mapped(batch: Any, function: Callable[[Any], Any]) -> Any:
         return _like_mapping(cast("Mapping[Any, Any]", batch), list(values.values()))
     if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
         return _like_dataclass(batch, values)
-    if hasattr(batch, "_fields"):
-        return type(batch)(**values)
-    return type(batch)(values.values())
+    kind = cast("Callable[..., Any]", type(batch))
+    return kind(**values) if hasattr(batch, "_fields") else kind(values.values())
 
 
 def detached(batch: Any) -> Any:
