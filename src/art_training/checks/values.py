@@ -63,7 +63,8 @@ def direction_of(declared: Direction | None, scores: Iterable[Score], *, metric:
     Raises:
         CheckError: nobody says.
     """
-    for way in (declared, *(score.direction for score in scores)):
+    ways: list[Direction | None] = [declared, *(score.direction for score in scores)]
+    for way in ways:
         if way is not None:
             return way
     raise CheckError(
