@@ -11,7 +11,7 @@ from art_training.errors import SetupError
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
-Columns: TypeAlias = "tuple[Any, ...] | dict[str, Any]"
+Columns: TypeAlias = tuple[Any, ...] | dict[str, Any]
 
 
 @dataclass(frozen=True)
