@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from art_training.errors import UsageError
 from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, RunStatus, StepState
 
 
@@ -46,6 +47,14 @@ class RunQuery:
     limit: int | None = None
     offset: int = 0
 
+    def __post_init__(self) -> None:
+        for name, value in (("limit", self.limit), ("offset", self.offset)):
+            if value is not None and value < 0:
+                raise UsageError(f"{name}={value} of a query of runs is negative; give 0 or more")
+
+
+EVERY_RUN = RunQuery()
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -65,12 +74,23 @@ class RunSummary:
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
+class Kept(NamedTuple):
+    """A kept file: its size, and when it was last put."""
+
+    bytes: int
+    put: datetime
+
+
 class ArtifactStore(ABC):
     """Keeps files by the SHA-256 of their bytes. Safe for several processes; writes are whole or not at all."""
 
     @abstractmethod
     def put(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
-        """Keep a copy of the file at `path`."""
+        """Keep a copy of the file at `path`. Where its bytes are kept already, only its age starts anew.
+
+        Raises:
+            StoreError: it cannot be read, or there is no room for it.
+        """
 
     @abstractmethod
     def fetch(self, digest: str) -> Path:
@@ -85,23 +105,34 @@ class ArtifactStore(ABC):
         """Whether it is kept."""
 
     @abstractmethod
-    def digests(self) -> Mapping[str, int]:
-        """Every kept digest with its size in bytes."""
+    def kept(self) -> Mapping[str, Kept]:
+        """Every kept file by its digest."""
 
     @abstractmethod
-    def delete(self, digest: str) -> None:
-        """Free it; nothing happens where it is not kept."""
+    def delete(self, digest: str, *, unused_since: datetime | None = None) -> bool:
+        """Free it, unless it was put again at `unused_since` or later.
+
+        Returns:
+            Whether it was freed; False where it was not kept, too.
+        """
 
 
 class Store(ABC):
     """Keeps runs, their outcomes, judgements, curves and logs.
 
     One instance may be used from several threads. Several processes may use one location at once. All times are UTC
-    and aware. `location` says where it is, as a person would give it to `ART_STORE`.
+    and aware. What is given back is plain data, whatever was given: see `records.plain`.
+
+    Attributes:
+        location: where it is, as a person would give it to `ART_STORE`.
+        artifacts: the files that its runs left.
+        notes: what a careful user should know about it, one sentence each, e.g. that it lies on a network file system.
     """
 
     location: str
+    workspace: Path
     artifacts: ArtifactStore
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def lock(self, project: str) -> AbstractContextManager[None]:
@@ -116,27 +147,63 @@ class Store(ABC):
         """Keep a run's record, new or moved on, and its outcome in one durable transaction.
 
         An outcome that is kept already may be replaced only while the run has no judgement.
+
+        Raises:
+            StoreError: it would replace an outcome that was judged, a field holds something of the wrong type, or the
+                store cannot be written.
         """
 
     @abstractmethod
     def beat(self, run: str, at: datetime) -> None:
-        """Note that the run's process was alive at this time."""
+        """Note that the run's process was alive at this time.
+
+        Raises:
+            StoreError: there is no such run.
+        """
 
     @abstractmethod
     def append(self, run: str, *, points: Sequence[Point] = (), lines: Sequence[str] = ()) -> None:
-        """Add points of curves and lines of the log, in one transaction."""
+        """Add points of curves and lines of the log, in one transaction.
+
+        Raises:
+            StoreError: there is no such run.
+        """
 
     @abstractmethod
     def judge(self, run: str, judgement: Judgement) -> None:
-        """Append a judgement, durably. Earlier ones stay."""
+        """Append a judgement, durably. Earlier ones stay.
+
+        Raises:
+            StoreError: there is no such run.
+        """
 
     @abstractmethod
     def run(self, run: str) -> RunRecord | None:
-        """One run's record with the state of its last judgement."""
+        """One run's record with the state of its last judgement.
+
+        Raises:
+            StoreError: it is kept but damaged; the other runs can still be read. So with the methods below.
+        """
 
     @abstractmethod
-    def runs(self, query: RunQuery = RunQuery()) -> Sequence[RunSummary]:  # noqa: B008  RunQuery is frozen.
+    def runs(self, query: RunQuery = EVERY_RUN) -> Sequence[RunSummary]:
         """The runs that a query asks for."""
+
+    def latest(self, project: str) -> Mapping[str, RunSummary]:
+        """The newest run of each step of a project, by step."""
+        newest: dict[str, RunSummary] = {}
+        for run in self.runs(RunQuery(project=project)):
+            newest.setdefault(run.step, run)
+        return newest
+
+    def count(self, query: RunQuery = EVERY_RUN) -> int:
+        """How many runs a query asks for, whatever its limit and offset."""
+        return len(self.runs(replace(query, order_by="", limit=None, offset=0)))
+
+    def used(self) -> Mapping[str, Sequence[Artifact]]:
+        """The artifacts that outcomes name, by run; runs without any are left out."""
+        outcomes = ((run.id, self.outcome(run.id)) for run in self.runs())
+        return {run: outcome.artifacts for run, outcome in outcomes if outcome is not None and outcome.artifacts}
 
     @abstractmethod
     def outcome(self, run: str) -> Outcome | None:
@@ -173,5 +240,3 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back files and connections. Closing twice is allowed."""
-
-

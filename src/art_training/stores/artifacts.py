@@ -1,0 +1,312 @@
+"""Files kept by the SHA-256 of their bytes: in a folder, or wherever fsspec reaches."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from art_training.errors import StoreError
+from art_training.records import Artifact
+from art_training.stores.store import ArtifactStore, Kept
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_CHUNK_BYTES = 1 << 20
+
+
+class FolderArtifacts(ArtifactStore):
+    """Keeps files in a local folder as `ab/abcdef...`, read-only. Safe for threads and processes.
+
+    Args:
+        folder: made when the first file is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._thread = threading.Lock()
+
+    def put(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
+        """Keep a copy of the file at `path`. Where its bytes are kept already, this costs reading them once."""
+        with _told(f"the file {path} cannot be kept as {name!r} in {self.folder}"):
+            digest, size = file_digest(path)
+            with self._lock(exclusive=False):
+                if self._is_whole(digest, size):
+                    os.utime(self._place(digest))  # It is wanted again: its age starts anew.
+                else:
+                    digest, size = self._copy(path)
+        return Artifact(name=name, kind=kind, digest=digest, bytes=size, note=note)
+
+    def fetch(self, digest: str) -> Path:
+        """The kept file itself; its bytes are read once to see that they still have this digest."""
+        place = self._place(digest)
+        try:
+            found, _ = file_digest(place)
+        except FileNotFoundError:
+            raise _gone(digest, str(self.folder)) from None
+        except OSError as error:
+            raise StoreError(f"the artifact {digest} cannot be read at {place}: {error.strerror}") from error
+        if found != digest:
+            raise _changed(digest, found, str(place))
+        return place
+
+    def has(self, digest: str) -> bool:
+        """Whether it is kept."""
+        return self._place(digest).is_file()
+
+    def kept(self) -> Mapping[str, Kept]:
+        """Every kept file."""
+        found: dict[str, Kept] = {}
+        for place in self.folder.glob("??/*"):
+            with suppress(FileNotFoundError):  # Freed by another process meanwhile.
+                if _is_digest(place.name):
+                    status = place.stat()
+                    found[place.name] = Kept(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        return found
+
+    def delete(self, digest: str, *, unused_since: datetime | None = None) -> bool:
+        """Free it, unless it was put again since `unused_since`."""
+        place = self._place(digest)
+        if not place.exists():
+            return False
+        with _told(f"the artifact {digest} cannot be freed in {self.folder}"), self._lock(exclusive=True):
+            try:
+                put = datetime.fromtimestamp(place.stat().st_mtime, UTC)
+                if unused_since is not None and put >= unused_since:
+                    return False
+                place.chmod(0o644)  # Windows removes no read-only file.
+                place.unlink()
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _place(self, digest: str) -> Path:
+        if not _is_digest(digest):
+            raise StoreError(f"{digest!r} is not the digest of an artifact; a digest is 64 hexadecimal digits")
+        return self.folder / digest[:2] / digest
+
+    def _is_whole(self, digest: str, size: int) -> bool:
+        try:
+            return self._place(digest).stat().st_size == size
+        except FileNotFoundError:
+            return False
+
+    def _copy(self, path: Path) -> tuple[str, int]:
+        """Written beside, synced, renamed: a file in its place is whole. The digest is of the bytes that were written."""
+        beside = self.folder / "incoming"
+        beside.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=beside)
+        try:
+            hashing, size = hashlib.sha256(), 0
+            with os.fdopen(handle, "wb") as target, path.open("rb") as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    hashing.update(chunk)
+                    target.write(chunk)
+                    size += len(chunk)
+                target.flush()
+                os.fsync(target.fileno())
+            digest = hashing.hexdigest()
+            place = self._place(digest)
+            place.parent.mkdir(exist_ok=True)
+            Path(temporary).chmod(0o444)
+            Path(temporary).replace(place)
+            _sync_folder(place.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return digest, size
+
+    @contextmanager
+    def _lock(self, *, exclusive: bool) -> Generator[None]:
+        """Between `put` and `delete`: a file found to be kept is not freed before its age was renewed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._thread if exclusive else nullcontext():
+            if fcntl is None:
+                yield
+                return
+            with (self.folder / ".lock").open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+                yield
+
+
+class RemoteArtifacts(ArtifactStore):
+    """Keeps files wherever fsspec reaches, and copies of what was fetched in a local folder.
+
+    Other machines may put and free files at the same time: what was put in the last hour is not freed by `collect`,
+    which is longer than an upload that was found unnecessary takes to be recorded.
+
+    Args:
+        url: e.g. `s3://bucket/folder`.
+        cache: a local folder for what is fetched.
+    """
+
+    def __init__(self, url: str, cache: Path) -> None:
+        from fsspec.core import url_to_fs
+
+        self.url = url
+        self.cache = FolderArtifacts(cache)
+        try:
+            fs, root = url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise StoreError(
+                f"artifacts cannot be kept at {url!r}: {error}; install what it names, or give a folder"
+            ) from error
+        self._fs: Any = fs
+        self._root = str(root).rstrip("/")
+
+    def put(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
+        """Keep a copy of the file at `path`; uploaded under another name, then renamed where the system can."""
+        with _told(f"the file {path} cannot be kept as {name!r} at {self.url}"):
+            digest, size = file_digest(path)
+            place = self._place(digest)
+            if self._size(place) != size:
+                self._fs.makedirs(place.rpartition("/")[0], exist_ok=True)
+                beside = f"{place}.{os.getpid()}-{threading.get_ident()}.part"
+                self._fs.put_file(str(path), beside)
+                self._fs.mv(beside, place)
+            else:
+                self._renew(place)
+        return Artifact(name=name, kind=kind, digest=digest, bytes=size, note=note)
+
+    def fetch(self, digest: str) -> Path:
+        """A local copy, downloaded once; its bytes are read to see that they have this digest."""
+        with suppress(StoreError):  # Not in the cache, or damaged there: it is fetched again.
+            return self.cache.fetch(digest)
+        place = self._place(digest)
+        with _told(f"the artifact {digest} cannot be read at {place}"), tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / digest
+            try:
+                self._fs.get_file(place, str(local))
+            except FileNotFoundError:
+                raise _gone(digest, self.url) from None
+            found, _ = file_digest(local)
+            if found != digest:
+                raise _changed(digest, found, place)
+            self.cache.delete(digest)
+            self.cache.put(local, name=digest)
+        return self.cache.fetch(digest)
+
+    def has(self, digest: str) -> bool:
+        """Whether it is kept."""
+        return bool(self._fs.exists(self._place(digest)))
+
+    def kept(self) -> Mapping[str, Kept]:
+        """Every kept file."""
+        with _told(f"the artifacts at {self.url} cannot be listed"):
+            self._fs.invalidate_cache()
+            if not self._fs.exists(self._root):
+                return {}
+            listing = cast("dict[str, dict[str, Any]]", self._fs.find(self._root, detail=True))
+        names = ((place.rpartition("/")[2], entry) for place, entry in listing.items())
+        return {name: Kept(int(entry["size"] or 0), self._time(entry)) for name, entry in names if _is_digest(name)}
+
+    def delete(self, digest: str, *, unused_since: datetime | None = None) -> bool:
+        """Free it, unless it was put again since `unused_since`."""
+        place = self._place(digest)
+        with _told(f"the artifact {digest} cannot be freed at {self.url}"):
+            try:
+                self._fs.invalidate_cache()
+                if unused_since is not None and self._time(self._fs.info(place)) >= unused_since:
+                    return False
+                self._fs.rm_file(place)
+            except FileNotFoundError:
+                return False
+        self.cache.delete(digest)
+        return True
+
+    def _place(self, digest: str) -> str:
+        if not _is_digest(digest):
+            raise StoreError(f"{digest!r} is not the digest of an artifact; a digest is 64 hexadecimal digits")
+        return f"{self._root}/{digest[:2]}/{digest}"
+
+    def _size(self, place: str) -> int | None:
+        try:
+            self._fs.invalidate_cache()
+            return int(self._fs.info(place)["size"])
+        except FileNotFoundError:
+            return None
+
+    def _renew(self, place: str) -> None:
+        """Its age starts anew, where the system can say so; elsewhere the file is copied onto itself."""
+        try:
+            self._fs.touch(place, truncate=False)
+        except (NotImplementedError, ValueError):
+            self._fs.cp_file(place, place)
+
+    def _time(self, entry: Mapping[str, Any]) -> datetime:
+        """When a file was put; now, which keeps it, where the system does not say."""
+        for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
+            value = entry.get(name)
+            if isinstance(value, datetime):
+                return value if value.tzinfo else value.replace(tzinfo=UTC)
+            if isinstance(value, int | float):
+                return datetime.fromtimestamp(value, UTC)
+            if isinstance(value, str):
+                with suppress(ValueError):
+                    return datetime.fromisoformat(value)
+        return datetime.now(UTC)
+
+
+def file_digest(path: Path) -> tuple[str, int]:
+    """SHA-256 of a file's bytes in hexadecimal, and how many there are."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        return found, file.tell()
+
+
+def temporary_artifacts() -> tuple[FolderArtifacts, Path]:
+    """Artifacts in a new temporary folder, and that folder, for its owner to remove."""
+    folder = Path(tempfile.mkdtemp(prefix="art-artifacts-"))
+    return FolderArtifacts(folder / "artifacts"), folder
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a temporary folder, whatever is left of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; not every system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _gone(digest: str, where: str) -> StoreError:
+    return StoreError(
+        f"the artifact {digest} is not kept any more at {where}; `art gc` or another process freed it: "
+        "run the step that made it again (`art run --force`)"
+    )
+
+
+def _changed(digest: str, found: str, where: str) -> StoreError:
+    return StoreError(
+        f"the artifact at {where} was changed: its bytes have the digest {found}, not {digest}; "
+        "ART loads only what it kept: remove the file and run the step that made it again"
+    )
+
+
+@contextmanager
+def _told(what: str) -> Generator[None]:
+    """An error of the operating system as one sentence."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{what}: {error.strerror or error}; make room there or choose another place") from error

@@ -1,0 +1,214 @@
+"""A store that lives as long as its process: for notebooks that keep nothing, and for tests."""
+
+import math
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cmp_to_key
+from typing import Any
+
+from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, StepState
+from art_training.stores.artifacts import remove_tree, temporary_artifacts
+from art_training.stores.codec import copied, decode, dumps, encode, loads, state_without_judgement, time_of, time_text
+from art_training.stores.lock import ThreadLocks
+from art_training.stores.refusals import already_judged, no_run
+from art_training.stores.store import EVERY_RUN, Point, RunQuery, RunSummary, Store
+
+
+@dataclass
+class _Kept:
+    """What is kept of one run. Outcome and judgements are text, as in every store, so that nobody can change them."""
+
+    record: RunRecord
+    outcome: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+    judgements: list[str] = field(default_factory=list[str])
+    points: dict[tuple[str, int], Point] = field(default_factory=dict[tuple[str, int], Point])
+    lines: list[str] = field(default_factory=list[str])
+
+
+class MemoryStore(Store):
+    """Keeps everything in this process, artifacts in a temporary folder that goes with the store."""
+
+    def __init__(self) -> None:
+        self.location = "memory://"
+        self.artifacts, folder = temporary_artifacts()
+        self._remove_folder = weakref.finalize(self, remove_tree, folder)
+        self._guard = threading.RLock()
+        self._locks = ThreadLocks()
+        self._runs: dict[str, _Kept] = {}
+        self._memos: dict[str, str] = {}
+
+    def lock(self, project: str) -> AbstractContextManager[None]:
+        """Hold a project among the threads of this process."""
+        return self._locks.hold(project)
+
+    def write(self, run: RunRecord, outcome: Outcome | None = None) -> None:
+        """Keep a run's record and its outcome."""
+        text = None if outcome is None else encode(outcome, f"the outcome of step {run.step!r}")
+        record = copied(run, state_without_judgement(run.status))
+        with self._guard:
+            kept = self._runs.get(run.id)
+            if kept is None:
+                kept = self._runs[run.id] = _Kept(record)
+            if text is not None and kept.judgements and kept.outcome not in {None, text}:
+                raise already_judged(run.id)
+            beats = [at for at in (kept.record.heartbeat, record.heartbeat) if at is not None]
+            kept.record = replace(record, heartbeat=max(beats, default=None), state=_state(kept, record.state))
+            if text is not None:
+                kept.outcome = text
+                kept.scores = {name: score.value for name, score in decode(Outcome, loads(text)).scores.items()}
+
+    def beat(self, run: str, at: datetime) -> None:
+        """Note that the run's process was alive."""
+        moment = time_of(time_text(at))
+        with self._guard:
+            kept = self._existing(run)
+            kept.record = replace(kept.record, heartbeat=max(moment, kept.record.heartbeat or moment))
+
+    def append(self, run: str, *, points: Sequence[Point] = (), lines: Sequence[str] = ()) -> None:
+        """Add points and lines."""
+        new = {
+            (name, int(step)): Point(name, int(step), int(epoch), float(value)) for name, step, epoch, value in points
+        }
+        with self._guard:
+            kept = self._existing(run)
+            kept.points.update(new)
+            kept.lines.extend(map(str, lines))
+
+    def judge(self, run: str, judgement: Judgement) -> None:
+        """Append a judgement."""
+        text = encode(judgement, f"the judgement of run {run}")
+        with self._guard:
+            kept = self._existing(run)
+            kept.judgements.append(text)
+            kept.record = replace(kept.record, state=judgement.state)
+
+    def run(self, run: str) -> RunRecord | None:
+        """One run's record."""
+        with self._guard:
+            return None if (kept := self._runs.get(run)) is None else copied(kept.record, kept.record.state)
+
+    def runs(self, query: RunQuery = EVERY_RUN) -> Sequence[RunSummary]:
+        """The runs that a query asks for."""
+        with self._guard:
+            found = [_summary(kept) for kept in self._runs.values() if _matches(kept.record, query)]
+        found.sort(key=cmp_to_key(lambda a, b: _order(a, b, query)))
+        end = None if query.limit is None else query.offset + query.limit
+        return found[query.offset : end]
+
+    def outcome(self, run: str) -> Outcome | None:
+        """One run's outcome."""
+        with self._guard:
+            text = self._runs[run].outcome if run in self._runs else None
+        return None if text is None else decode(Outcome, loads(text))
+
+    def judgements(self, run: str) -> Sequence[Judgement]:
+        """One run's judgements."""
+        with self._guard:
+            texts = list(self._runs[run].judgements) if run in self._runs else []
+        return [decode(Judgement, loads(text)) for text in texts]
+
+    def curves(self, run: str, names: Sequence[str] | None = None) -> Mapping[str, Curve]:
+        """One run's curves."""
+        with self._guard:
+            points = sorted(self._runs[run].points.items()) if run in self._runs else []
+        found: dict[str, list[Point]] = {}
+        for (name, _), point in points:
+            if names is None or name in names:
+                found.setdefault(name, []).append(point)
+        return {name: _curve(some) for name, some in found.items()}
+
+    def log(self, run: str) -> Sequence[str]:
+        """One run's log."""
+        with self._guard:
+            return list(self._runs[run].lines) if run in self._runs else []
+
+    def delete(self, run: str) -> None:
+        """Remove a run."""
+        with self._guard:
+            self._existing(run)
+            del self._runs[run]
+
+    def memo(self, key: str) -> Plain:
+        """A small value."""
+        with self._guard:
+            text = self._memos.get(key)
+        return None if text is None else loads(text)
+
+    def remember(self, key: str, value: Plain) -> None:
+        """Remember a small value."""
+        with self._guard:
+            self._memos[key] = dumps(value)
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        self._remove_folder()
+
+    def _existing(self, run: str) -> _Kept:
+        if run not in self._runs:
+            raise no_run(run, self.location)
+        return self._runs[run]
+
+
+def _curve(points: Sequence[Point]) -> Curve:
+    """Points of one name, ascending by step, as a curve."""
+    return Curve(
+        tuple(point.step for point in points),
+        tuple(point.value for point in points),
+        tuple(point.epoch for point in points),
+    )
+
+
+def _state(kept: _Kept, otherwise: StepState) -> StepState:
+    return kept.record.state if kept.judgements else otherwise
+
+
+def _matches(record: RunRecord, query: RunQuery) -> bool:
+    wanted: tuple[tuple[Any, Any], ...] = (
+        (query.project, record.project),
+        (query.step, record.step),
+        (query.status, record.status),
+        (query.state, record.state),
+        (query.fingerprint, record.fingerprint.digest),
+    )
+    return all(value is None or value == actual for value, actual in wanted)
+
+
+def _order(a: RunSummary, b: RunSummary, query: RunQuery) -> int:
+    """By score where one is asked for: numbers, then NaN, then runs without it; then by start and id."""
+    sign = -1 if query.descending else 1
+    if query.order_by:
+        ranks = [_rank(run.scores.get(query.order_by)) for run in (a, b)]
+        if ranks[0] != ranks[1]:
+            return -1 if ranks[0] < ranks[1] else 1
+        x, y = (run.scores.get(query.order_by, 0.0) for run in (a, b))
+        if ranks[0] == 0 and x != y:
+            return sign * (-1 if x < y else 1)
+    first, second = (a.started, a.id), (b.started, b.id)
+    return 0 if first == second else sign * (-1 if first < second else 1)
+
+
+def _rank(score: float | None) -> int:
+    return 2 if score is None else int(math.isnan(score))
+
+
+def _summary(kept: _Kept) -> RunSummary:
+    record = kept.record
+    return RunSummary(
+        id=record.id,
+        project=record.project,
+        step=record.step,
+        kind=record.kind,
+        status=record.status,
+        state=record.state,
+        started=record.started,
+        ended=record.ended,
+        heartbeat=record.heartbeat,
+        process=record.process,
+        fingerprint=record.fingerprint.digest,
+        scores=dict(kept.scores),
+    )

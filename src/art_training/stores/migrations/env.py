@@ -1,0 +1,6 @@
+"""Alembic's way in: migrations run on the connection, and in the transaction, that `migrate` opened."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

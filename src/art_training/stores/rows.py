@@ -1,0 +1,223 @@
+"""Records as rows of the tables and back."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, func, insert, select
+
+from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState
+from art_training.stores import schema
+from art_training.stores.codec import PARTS, Unreadable, digest, dumps, join_run, loads, split_run, time_of, time_text
+from art_training.stores.store import Point, RunQuery, RunSummary
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; each replaces the one with its key."""
+    if rows:
+        connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
+
+
+def put_run(connection: Connection, run: RunRecord, *, state: StepState, heartbeat: str | None) -> None:
+    """A run's record, its parts each once."""
+    small, texts = split_run(run)
+    digests = {name: digest(text) for name, text in texts.items()}
+    known = select(schema.parts.c.digest).where(schema.parts.c.digest.in_(digests.values()))
+    present = set(connection.execute(known).scalars())
+    new = {digests[name]: text for name, text in texts.items() if digests[name] not in present}
+    put(connection, schema.parts, [{"digest": key, "body": text} for key, text in new.items()])
+    put(connection, schema.records, [{"run": run.id, "body": dumps(small), **digests}])
+    put(connection, schema.runs, [_narrow(run, state, heartbeat)])
+
+
+def _narrow(run: RunRecord, state: StepState, heartbeat: str | None) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "project": run.project,
+        "step": run.step,
+        "kind": run.kind,
+        "status": run.status.value,
+        "state": state.value,
+        "started": time_text(run.started),
+        "ended": None if run.ended is None else time_text(run.ended),
+        "heartbeat": heartbeat,
+        "process": run.process,
+        "fingerprint": run.fingerprint.digest,
+    }
+
+
+def put_outcome(connection: Connection, run: str, outcome: Outcome, text: str) -> None:
+    """An outcome, with what is searched in it as rows of their own."""
+    for table in (schema.scores, schema.artifacts):
+        connection.execute(table.delete().where(table.c.run == run))
+    put(connection, schema.outcomes, [{"run": run, "body": text}])
+    scores = [{"run": run, "name": name, "value": _null(score.value)} for name, score in outcome.scores.items()]
+    put(connection, schema.scores, scores)
+    put(connection, schema.artifacts, [{"run": run, **_artifact_row(artifact)} for artifact in outcome.artifacts])
+
+
+def _artifact_row(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "name": artifact.name,
+        "kind": artifact.kind,
+        "digest": artifact.digest,
+        "bytes": artifact.bytes,
+        "note": artifact.note,
+    }
+
+
+def artifact_of(row: Row[Any]) -> Artifact:
+    """An artifact from its row."""
+    return Artifact(name=row.name, kind=row.kind, digest=row.digest, bytes=row.bytes, note=row.note)
+
+
+def point_row(run: str, point: Point) -> dict[str, Any]:
+    """A point as a row."""
+    name, step, epoch, value = point
+    return {"run": run, "name": name, "step": int(step), "epoch": int(epoch), "value": _null(float(value))}
+
+
+def curves_of(rows: Iterable[Sequence[Any]]) -> Mapping[str, Curve]:
+    """Curves from rows of (name, step, epoch, value), sorted by name and step."""
+    columns: dict[str, tuple[list[int], list[int], list[float]]] = {}
+    for name, step, epoch, value in rows:
+        steps, epochs, values = columns.setdefault(name, ([], [], []))
+        steps.append(step)
+        epochs.append(epoch)
+        values.append(_nan(value))
+    return {
+        name: Curve(tuple(steps), tuple(values), tuple(epochs)) for name, (steps, epochs, values) in columns.items()
+    }
+
+
+def read_run(connection: Connection, run: str) -> RunRecord | None:
+    """A run's record; None where there is none.
+
+    Raises:
+        Unreadable: its rows are damaged.
+    """
+    row = connection.execute(select(schema.runs).where(schema.runs.c.id == run)).first()
+    if row is None:
+        return None
+    more = connection.execute(select(schema.records).where(schema.records.c.run == run)).first()
+    if more is None:
+        raise Unreadable("its row in the table 'records' is missing")
+    digests = {name: str(getattr(more, name)) for name in PARTS}
+    found = connection.execute(select(schema.parts).where(schema.parts.c.digest.in_(digests.values())))
+    bodies = {part.digest: part.body for part in found}
+    if missing := [name for name, key in digests.items() if key not in bodies]:
+        raise Unreadable(f"its {missing[0]} is missing in the table 'parts'")
+    summary = summary_of(row, {})
+    details = join_run(loads(more.body), {name: bodies[key] for name, key in digests.items()})
+    try:
+        return RunRecord(
+            id=summary.id,
+            project=summary.project,
+            step=summary.step,
+            kind=summary.kind,
+            started=summary.started,
+            status=summary.status,
+            ended=summary.ended,
+            heartbeat=summary.heartbeat,
+            process=summary.process,
+            state=summary.state,
+            **details,
+        )
+    except TypeError as error:
+        raise Unreadable(str(error)) from None
+
+
+def summary_of(row: Row[Any], scores: Mapping[str, float]) -> RunSummary:
+    """A run as a row of a table.
+
+    Raises:
+        Unreadable: a word or a time in it is none.
+    """
+    try:
+        status, state = RunStatus(row.status), StepState(row.state)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+    return RunSummary(
+        id=row.id,
+        project=row.project,
+        step=row.step,
+        kind=row.kind,
+        status=status,
+        state=state,
+        started=time_of(row.started),
+        ended=None if row.ended is None else time_of(row.ended),
+        heartbeat=None if row.heartbeat is None else time_of(row.heartbeat),
+        process=row.process,
+        fingerprint=row.fingerprint,
+        scores=scores,
+    )
+
+
+def matching(query: RunQuery) -> Select[Any]:
+    """The ids of the runs that a query narrows to, in no order."""
+    runs = schema.runs.c
+    wanted = (
+        (runs.project, query.project),
+        (runs.step, query.step),
+        (runs.status, None if query.status is None else query.status.value),
+        (runs.state, None if query.state is None else query.state.value),
+        (runs.fingerprint, query.fingerprint),
+    )
+    return select(runs.id).where(*(column == value for column, value in wanted if value is not None))
+
+
+def in_order(query: RunQuery) -> Select[Any]:
+    """The ids of the runs that a query asks for, in order: numbers, then NaN, then runs without the score."""
+    runs, scores = schema.runs.c, schema.scores.c
+    ids = matching(query)
+    order: list[Any] = [runs.started, runs.id]
+    if query.order_by:
+        joined = (scores.run == runs.id) & (scores.name == query.order_by)
+        ids = ids.select_from(schema.runs.outerjoin(schema.scores, joined))
+        order.insert(0, scores.value)
+    if query.descending:
+        order = [column.desc() for column in order]
+    if query.order_by:
+        order[:0] = [scores.run.is_(None), scores.value.is_(None)]
+    return ids.order_by(*order).limit(-1 if query.limit is None else query.limit).offset(query.offset)
+
+
+def newest_of_each_step(project: str) -> Select[Any]:
+    """The id of each step's newest run."""
+    runs = schema.runs.c
+    rank = func.row_number().over(partition_by=runs.step, order_by=(runs.started.desc(), runs.id.desc()))
+    ranked = select(runs.id, rank.label("rank")).where(runs.project == project).subquery()
+    return select(ranked.c.id).where(ranked.c.rank == 1)
+
+
+def summaries(connection: Connection, ids: Select[Any]) -> tuple[list[RunSummary], list[str]]:
+    """The runs with these ids in their order, and the ids of those whose rows cannot be read."""
+    wanted = list(connection.execute(ids).scalars())
+    rows: dict[str, Row[Any]] = {}
+    scores: dict[str, dict[str, float]] = {run: {} for run in wanted}
+    for some in _pages(wanted):
+        rows.update((row.id, row) for row in connection.execute(select(schema.runs).where(schema.runs.c.id.in_(some))))
+        found = select(schema.scores.c.run, schema.scores.c.name, schema.scores.c.value)
+        for run, name, value in connection.execute(found.where(schema.scores.c.run.in_(some))):
+            scores[run][name] = _nan(value)
+    readable: list[RunSummary] = []
+    unreadable: list[str] = []
+    for run in wanted:
+        try:
+            readable.append(summary_of(rows[run], scores[run]))
+        except Unreadable:
+            unreadable.append(run)
+    return readable, unreadable
+
+
+def _pages(ids: Sequence[str], size: int = 10_000) -> Iterable[Sequence[str]]:
+    """SQLite takes at most 32,766 values in a statement."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def _null(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value

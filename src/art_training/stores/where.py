@@ -1,0 +1,58 @@
+"""Which store is meant: the one given, the one of the environment, or the one beside the project."""
+
+import os
+from pathlib import Path
+
+from art_training.errors import UsageError
+from art_training.stores.store import Store
+
+DEFAULT = Path(".art") / "art.db"
+
+
+def open_store(where: str | Path | Store | None, *, project_folder: Path, read_only: bool = False) -> Store:
+    """Open the store that is meant.
+
+    Args:
+        where: a store, which is given back as it is; a path; `sqlite:///path`; `memory`; the name of an installed store
+            and what it opens, `name://...`; None for the environment's `ART_STORE`, or else `.art/art.db` in the
+            project's folder. `ART_ARTIFACTS` may name another place for the artifacts of a database.
+        project_folder: where relative paths begin.
+        read_only: for views: nothing is written, and nothing is made where there is no store yet.
+
+    Raises:
+        StoreError: it cannot be opened.
+        UsageError: no installed store opens such a URL.
+    """
+    if isinstance(where, Store):
+        return where
+    text = str(where or os.environ.get("ART_STORE") or project_folder / DEFAULT)
+    scheme, separator, rest = text.partition("://")
+    if text == "memory" or (scheme == "memory" and separator):
+        from art_training.stores.memory import MemoryStore
+
+        return MemoryStore()
+    if not separator:
+        return _sqlite(text, project_folder, read_only=read_only)
+    if scheme == "sqlite" and rest.startswith("/"):
+        return _sqlite(rest[1:], project_folder, read_only=read_only)
+    return _installed(scheme, text)
+
+
+def _sqlite(path: str, project_folder: Path, *, read_only: bool) -> Store:
+    from art_training.stores.sql import SqlStore
+
+    return SqlStore(
+        project_folder / Path(path).expanduser(),
+        artifacts=os.environ.get("ART_ARTIFACTS") or None,
+        read_only=read_only,
+    )
+
+
+def _installed(scheme: str, text: str) -> Store:
+    from art_training.plugins import load, offered
+
+    if scheme not in offered("stores"):
+        raise UsageError(
+            f"the store {text!r} cannot be opened: there is none for {scheme}://; give a path, sqlite:///path or memory"
+        )
+    return load("stores", scheme)(text)
