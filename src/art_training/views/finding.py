@@ -1,0 +1,54 @@
+"""Which run a person means."""
+
+from art_training.errors import ProjectError
+from art_training.records import RunRecord
+from art_training.stores import RunQuery, RunSummary, Store
+
+_LISTED = 8
+
+
+def find_run(store: Store, project: str, text: str) -> RunRecord:
+    """The run that `text` names: an id or its beginning or end, a step (its newest run), or `Step~1` (the one before).
+
+    Raises:
+        ProjectError: there is no such run, or several could be meant.
+    """
+    exact = store.run(text)
+    if exact is not None and exact.project == project:
+        return exact
+    step, _, back = text.partition("~")
+    if back and not back.isdigit():
+        raise ProjectError(f"{text!r}: what stands after '~' says how many runs to go back; write e.g. {step}~1")
+    steps = sorted({run.step for run in store.runs(RunQuery(project=project))})
+    named = next((name for name in steps if name == step), None)
+    named = named or next((name for name in steps if name.lower() == step.lower()), None)
+    if named is not None:
+        return _of_step(store, project, named, int(back or 0))
+    return _by_part(store, project, text, steps)
+
+
+def _of_step(store: Store, project: str, step: str, back: int) -> RunRecord:
+    runs = store.runs(RunQuery(project=project, step=step, limit=back + 1))
+    if len(runs) <= back:
+        raise ProjectError(f"step {step!r} has {len(runs)} run(s), so that {step}~{back} does not exist")
+    return _record(store, runs[back])
+
+
+def _by_part(store: Store, project: str, text: str, steps: list[str]) -> RunRecord:
+    runs = [run for run in store.runs(RunQuery(project=project)) if run.id.startswith(text) or run.id.endswith(text)]
+    if len(runs) == 1:
+        return _record(store, runs[0])
+    if runs:
+        listed = ", ".join(run.id for run in runs[:_LISTED]) + (", ..." if len(runs) > _LISTED else "")
+        raise ProjectError(f"{text!r} may mean {len(runs)} runs: {listed}; give more of the id")
+    raise ProjectError(
+        f"project {project!r} has no run or step {text!r}; steps with runs are: {', '.join(steps) or 'none'}; "
+        "`art runs` lists the runs"
+    )
+
+
+def _record(store: Store, run: RunSummary) -> RunRecord:
+    record = store.run(run.id)
+    if record is None:
+        raise ProjectError(f"run {run.id} was removed a moment ago")
+    return record

@@ -1,0 +1,157 @@
+"""The rows that views are made of: frozen, plain, with nothing of how they are drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from art_training.records import (
+    Curve,
+    Direction,
+    Outcome,
+    RunRecord,
+    RunStatus,
+    Score,
+    StepState,
+    Verdict,
+    VerdictState,
+)
+from art_training.stores import RunSummary
+from art_training.views.life import standing
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One score, beside the best baseline for it where there is one.
+
+    Attributes:
+        metric: its address.
+        value: the number.
+        low: lower bound of its interval, if it has one.
+        high: upper bound.
+        rows: how many examples it was computed on.
+        direction: which way is better.
+        source: where predictions and targets came from.
+        note: what a reader must know.
+        baseline: the best baseline's number; a declared human score is not one.
+        baseline_name: its name.
+    """
+
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    rows: int | None = None
+    direction: Direction | None = None
+    source: str = ""
+    note: str = ""
+    baseline: float | None = None
+    baseline_name: str = ""
+
+    @classmethod
+    def of(cls, metric: str, score: Score, baseline: tuple[str, float] | None = None) -> "ScoreRow":
+        """The row of one score."""
+        return cls(
+            metric=metric,
+            value=score.value,
+            low=score.interval.low if score.interval else None,
+            high=score.interval.high if score.interval else None,
+            rows=score.rows,
+            direction=score.direction,
+            source=score.source,
+            note=score.note,
+            baseline=baseline[1] if baseline else None,
+            baseline_name=baseline[0] if baseline else "",
+        )
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One check's answer."""
+
+    check: str
+    state: VerdictState
+    reason: str
+    numbers: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "CheckRow":
+        """The row of one verdict."""
+        return cls(verdict.check, verdict.state, verdict.reason, verdict.numbers)
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """One curve in a few numbers.
+
+    Attributes:
+        name: its name.
+        points: how many there are.
+        first: the first value.
+        last: the last value.
+        lowest: the smallest value; NaN does not count.
+        highest: the largest value; NaN does not count.
+    """
+
+    name: str
+    points: int
+    first: float | None
+    last: float | None
+    lowest: float | None
+    highest: float | None
+
+    @classmethod
+    def of(cls, name: str, curve: Curve) -> "CurveRow":
+        """The row of one curve."""
+        values = curve.values
+        numbers = [value for value in values if value == value]  # noqa: PLR0124  NaN is not equal to itself.
+        return cls(
+            name=name,
+            points=len(values),
+            first=values[0] if values else None,
+            last=values[-1] if values else None,
+            lowest=min(numbers, default=None),
+            highest=max(numbers, default=None),
+        )
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run as a line of a table; `state` knows of processes that died."""
+
+    id: str
+    project: str
+    step: str
+    kind: str
+    state: StepState
+    status: RunStatus
+    started: datetime
+    ended: datetime | None
+    seconds: float | None
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    @classmethod
+    def of(cls, run: RunRecord | RunSummary, outcome: Outcome | None = None) -> "RunRow":
+        """The row of one run; a record's scores come from its outcome."""
+        scores = run.scores if isinstance(run, RunSummary) else {n: s.value for n, s in _scores(outcome).items()}
+        return cls(
+            id=run.id,
+            project=run.project,
+            step=run.step,
+            kind=run.kind,
+            state=standing(run),
+            status=run.status,
+            started=run.started,
+            ended=run.ended,
+            seconds=None if run.ended is None else (run.ended - run.started).total_seconds(),
+            scores=dict(scores),
+        )
+
+
+def short(run: str) -> str:
+    """The end of a run's id: enough to name it."""
+    return run[-6:]
+
+
+def _scores(outcome: Outcome | None) -> Mapping[str, Score]:
+    return {} if outcome is None else outcome.scores

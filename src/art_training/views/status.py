@@ -1,0 +1,216 @@
+"""Where a project stands, step by step."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, StepState
+from art_training.stores import RunQuery, Store
+from art_training.views.life import standing
+from art_training.views.rows import CheckRow, ScoreRow
+
+_OPEN = {StepState.PASSED, StepState.NOT_RUN, StepState.RUNNING}
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """Where one step of a project stands.
+
+    Attributes:
+        step: its name.
+        kind: its class.
+        state: where it stands. A step behind one that did not pass is `not run`, whatever it reached before.
+        stale: whether its outcome is outdated.
+        reason: why it is stale, what it waits for, or what the next run does with it.
+        waits_for: the earlier step that did not pass; empty where none bars the way.
+        action: what the next run does with it; None where no plan was given.
+        run: the run that this is about; empty where it never ran.
+        started: when that run started.
+        decided: when it was last judged, or ended.
+        seconds: how long it took.
+        checks: the answers of its checks.
+        scores: its scores beside the best baseline of an earlier step.
+        findings: how many faults it noticed on the way.
+        summary: one line that says what it saw.
+        error: what it raised, if it did.
+    """
+
+    step: str
+    kind: str
+    state: StepState
+    stale: bool = False
+    reason: str = ""
+    waits_for: str = ""
+    action: Action | None = None
+    run: str = ""
+    started: datetime | None = None
+    decided: datetime | None = None
+    seconds: float | None = None
+    checks: tuple[CheckRow, ...] = ()
+    scores: tuple[ScoreRow, ...] = ()
+    findings: int = 0
+    summary: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ProjectStatus:
+    """Where a project stands.
+
+    Attributes:
+        project: its name.
+        store: where its records are.
+        steps: in the project's order, or by first run where only the store was asked.
+        next: one sentence: what to do now.
+    """
+
+    project: str
+    store: str
+    steps: tuple[StepStatus, ...]
+    next: str
+
+
+def status_of(
+    store: Store, project: str, plan: Plan | None = None, continuing: Collection[str] | None = None
+) -> ProjectStatus:
+    """Where each step of a project stands.
+
+    Args:
+        store: where its records are.
+        project: its name.
+        plan: what the next run would do; without it nothing is known of stale steps and of those that never ran.
+        continuing: steps behind which the project goes on though they did not pass. None where that is not known: a
+            step then counts as reached if its run began after the judgement that bars the way.
+    """
+    found: list[StepStatus] = []
+    kept: list[_Kept] = []
+    earlier: dict[str, Outcome] = {}
+    for planned in plan.steps if plan else _ran(store, project):
+        stored = _kept(store, _record(store, project, planned))
+        row = _row(planned, stored, earlier, is_planned=plan is not None)
+        barred = _barrier(found, continuing, row)
+        if barred is not None:
+            row = replace(row, state=StepState.NOT_RUN, waits_for=barred.step, reason=_waiting(row, barred))
+        elif stored.outcome is not None:
+            earlier[row.step] = stored.outcome
+        found.append(row)
+        kept.append(stored)
+    return ProjectStatus(project, store.location, tuple(found), _next(project, found, kept))
+
+
+class _Kept(NamedTuple):
+    record: RunRecord | None = None
+    outcome: Outcome | None = None
+    judgement: Judgement | None = None
+
+
+def _kept(store: Store, record: RunRecord | None) -> _Kept:
+    if record is None:
+        return _Kept()
+    judgements = store.judgements(record.id)
+    return _Kept(record, store.outcome(record.id), judgements[-1] if judgements else None)
+
+
+def _ran(store: Store, project: str) -> Sequence[PlannedStep]:
+    """The steps that have runs, in the order in which they first ran."""
+    steps: dict[str, PlannedStep] = {}
+    for run in reversed(store.runs(RunQuery(project=project))):
+        steps[run.step] = PlannedStep(run.step, run.kind, Action.RECALL, "")
+    return tuple(steps.values())
+
+
+def _record(store: Store, project: str, planned: PlannedStep) -> RunRecord | None:
+    """The run that a step stands on: the one that the plan recalls, else its newest."""
+    if planned.run:
+        return store.run(planned.run)
+    newest = store.runs(RunQuery(project=project, step=planned.step, limit=1))
+    return store.run(newest[0].id) if newest else None
+
+
+def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, is_planned: bool) -> StepStatus:
+    action, reason = (planned.action, planned.reason) if is_planned else (None, "")
+    record, outcome, judgement = kept
+    if record is None:
+        return StepStatus(planned.step, planned.kind, StepState.NOT_RUN, reason=reason, action=action)
+    scores = outcome.scores.items() if outcome else ()
+    return StepStatus(
+        step=planned.step,
+        kind=planned.kind,
+        state=standing(record),
+        stale=bool(planned.changes),
+        reason=reason,
+        action=action,
+        run=record.id,
+        started=record.started,
+        decided=judgement.at if judgement else record.ended or record.started,
+        seconds=record.seconds,
+        checks=tuple(CheckRow.of(verdict) for verdict in judgement.verdicts) if judgement else (),
+        scores=tuple(
+            ScoreRow.of(name, score, _best_baseline(name, score.direction, earlier)) for name, score in scores
+        ),
+        findings=len(outcome.findings) if outcome else 0,
+        summary=outcome.summary if outcome else "",
+        error=record.error,
+    )
+
+
+def _barrier(found: Sequence[StepStatus], continuing: Collection[str] | None, row: StepStatus) -> StepStatus | None:
+    """The first earlier step that did not pass and that the project does not go on behind."""
+    for before in found:
+        if before.state in _OPEN or before.step in (continuing or ()):
+            continue
+        if continuing is None and row.started and before.decided and row.started >= before.decided:
+            continue
+        return before
+    return None
+
+
+def _waiting(row: StepStatus, barred: StepStatus) -> str:
+    own = f"; its own last run {_ended(row.state)}" if row.run else ""
+    return f"waits for {barred.step}, which {_ended(barred.state)}{own}"
+
+
+def _ended(state: StepState) -> str:
+    return {
+        StepState.PASSED: "passed",
+        StepState.FAILED: "failed",
+        StepState.UNCHECKED: "ran unchecked",
+    }.get(state, f"was {state.value}")
+
+
+def _best_baseline(metric: str, way: str | None, earlier: Mapping[str, Outcome]) -> tuple[str, float] | None:
+    if way is None:
+        return None
+    reached = [
+        (candidate.name, score.value)
+        for outcome in earlier.values()
+        for candidate in outcome.candidates
+        if candidate.parameters.get("kind") != "human"
+        and (score := candidate.scores.get(metric)) is not None
+        and math.isfinite(score.value)
+    ]
+    best = max if way == "maximize" else min
+    return best(reached, key=lambda one: one[1], default=None)
+
+
+def _next(project: str, found: Sequence[StepStatus], kept: Sequence[_Kept]) -> str:
+    from art_training.runner.advice import next_sentence  # one wording for what to do; other views do without it
+    from art_training.runner.result import StepResult
+
+    if not found:
+        return f"Next: project {project!r} has no runs yet; type `art run`."
+    for row in found:
+        if row.state is StepState.RUNNING:
+            return f"Next: {row.step} is running; `art log {row.step}` shows what it says."
+        if row.stale or (row.state is StepState.NOT_RUN and not row.waits_for):
+            return f"Next: type `art run`; it begins with {row.step} ({row.reason or 'not run yet'})."
+        if row.state is StepState.NOT_JUDGED and not row.checks:
+            return f"Next: type `art run`; {row.step} was measured, but the process died before it was judged."
+        if row.state is not StepState.PASSED:
+            break
+    return next_sentence(
+        project,
+        [StepResult(row.step, row.kind, row.state, *one, recalled=True) for row, one in zip(found, kept, strict=True)],
+    )

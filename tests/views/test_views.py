@@ -1,0 +1,275 @@
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from art_training.errors import ProjectError
+from art_training.records import (
+    Action,
+    Candidate,
+    Change,
+    Interval,
+    Plan,
+    PlannedStep,
+    ProcessId,
+    RunStatus,
+    Score,
+    StepState,
+    plain,
+)
+from art_training.stores import RunQuery, Store
+from art_training.stores.memory import MemoryStore
+from art_training.testing.history import BEGINNING, keep_run, keep_toy_project, verdict
+from art_training.views import (
+    difference,
+    find_run,
+    known_projects,
+    log_of,
+    runs_of,
+    standing,
+    status_of,
+    view_of,
+)
+
+
+@pytest.fixture
+def store() -> Store:
+    return MemoryStore()
+
+
+def states(status) -> dict[str, str]:
+    return {row.step: row.state.value for row in status.steps}
+
+
+def recall(step: str, run: str = "") -> PlannedStep:
+    return PlannedStep(step, step, Action.RECALL, "nothing changed", run=run or None)
+
+
+# Where a project stands
+
+
+def test_a_failed_step_before_the_last_success_never_looks_passed(store):
+    keep_run(store, "A", minute=0, verdicts=[verdict("a")])
+    keep_run(store, "B", minute=1, verdicts=[verdict("b", "failed")])
+    keep_run(store, "C", minute=2, verdicts=[verdict("c")])
+    assert states(status_of(store, "toy")) == {"A": "passed", "B": "failed", "C": "passed"}
+
+
+def test_a_step_that_never_ran_before_the_last_success_is_not_run(store):
+    keep_run(store, "C", minute=2, verdicts=[verdict("c")])
+    plan = Plan("toy", (PlannedStep("A", "A", Action.RUN, "new"), recall("C")))
+    assert states(status_of(store, "toy", plan, ())) == {"A": "not run", "C": "passed"}
+
+
+def test_steps_behind_one_that_failed_do_not_look_done(store):
+    keep_run(store, "A", minute=0, verdicts=[verdict("a")])
+    keep_run(store, "B", minute=1, verdicts=[verdict("b")])
+    keep_run(store, "A", minute=5, verdicts=[verdict("a", "failed")])
+    for plan, continuing in ((None, None), (Plan("toy", (recall("A"), recall("B"))), ())):
+        status = status_of(store, "toy", plan, continuing)
+        assert states(status) == {"A": "failed", "B": "not run"}
+        assert status.steps[1].waits_for == "A"
+        assert status.steps[1].reason == "waits for A, which failed; its own last run passed"
+
+
+def test_a_step_that_is_judged_again_and_fails_bars_the_way_for_what_ran_before(store):
+    from art_training.records import Judgement, StepState
+
+    first = keep_run(store, "A", minute=0, verdicts=[verdict("a")])
+    keep_run(store, "B", minute=1, verdicts=[verdict("b")])
+    later = Judgement((verdict("a", "failed"),), BEGINNING + timedelta(minutes=9), StepState.FAILED)
+    store.judge(first.id, later)
+    assert states(status_of(store, "toy")) == {"A": "failed", "B": "not run"}
+
+
+def test_the_project_goes_on_behind_a_failed_step_that_says_so(store):
+    keep_run(store, "A", minute=5, verdicts=[verdict("a", "failed")])
+    keep_run(store, "B", minute=1, verdicts=[verdict("b")])
+    plan = Plan("toy", (recall("A"), recall("B")))
+    assert states(status_of(store, "toy", plan, {"A"})) == {"A": "failed", "B": "passed"}
+
+
+@pytest.mark.parametrize("kept", ["failed", "errored", "not judged", "unchecked"])
+def test_no_state_but_passed_lets_later_steps_look_done(store, kept):
+    keep_run(store, "B", minute=0, verdicts=[verdict("b")])
+    keep_run(store, "A", minute=1, verdicts=[] if kept == "unchecked" else [verdict("a", kept)])
+    plan = Plan("toy", (recall("A"), recall("B")))
+    assert states(status_of(store, "toy", plan, ())) == {"A": kept, "B": "not run"}
+
+
+def test_a_stale_step_says_what_changed(store):
+    run = keep_run(store, "A", verdicts=[verdict("a")])
+    changes = (Change("hparams.lr", 0.1, 0.01),)
+    plan = Plan("toy", (PlannedStep("A", "A", Action.RUN, "hparams.lr: 0.1 -> 0.01", changes),))
+    row = status_of(store, "toy", plan, ()).steps[0]
+    assert (row.state, row.stale, row.reason, row.run) == (StepState.PASSED, True, "hparams.lr: 0.1 -> 0.01", run.id)
+
+
+def test_the_run_that_the_plan_recalls_counts_and_not_the_newest(store):
+    good = keep_run(store, "A", minute=0, verdicts=[verdict("a")])
+    keep_run(store, "A", minute=1, verdicts=[verdict("a", "failed")])
+    assert states(status_of(store, "toy", Plan("toy", (recall("A", good.id),)), ())) == {"A": "passed"}
+    assert states(status_of(store, "toy")) == {"A": "failed"}
+
+
+def test_scores_stand_beside_the_best_baseline_of_an_earlier_step_and_a_human_is_none(store):
+    def scored(value: float) -> dict[str, Score]:
+        return {"validation/accuracy": Score(value, direction="maximize")}
+
+    human = Candidate("human", scored(0.99), {"kind": "human"})
+    candidates = [Candidate("dummy", scored(0.1)), Candidate("linear", scored(0.9)), human]
+    keep_run(store, "EvaluateBaseline", candidates=candidates, verdicts=[verdict("a")])
+    keep_run(store, "Overfit", minute=1, scores={**scored(0.95), "x": 1.0}, verdicts=[verdict("b")])
+    accuracy, other = status_of(store, "toy").steps[1].scores
+    assert (accuracy.value, accuracy.baseline, accuracy.baseline_name) == (0.95, 0.9, "linear")
+    assert other.baseline is None
+
+
+def test_a_project_without_runs_says_what_to_type(store):
+    status = status_of(store, "toy")
+    assert status.steps == ()
+    assert status.next == "Next: project 'toy' has no runs yet; type `art run`."
+
+
+def test_two_projects_of_one_store_do_not_share_results(store):
+    keep_run(store, "A", verdicts=[verdict("a")])
+    keep_run(store, "A", minute=1, project="other", verdicts=[verdict("a", "failed")])
+    assert states(status_of(store, "toy")) == {"A": "passed"}
+    assert states(status_of(store, "other")) == {"A": "failed"}
+    assert [(row.project, row.runs) for row in known_projects(store)] == [("other", 1), ("toy", 1)]
+
+
+# Runs whose process died
+
+
+def dead_process() -> str:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return str(ProcessId(socket.gethostname(), child.pid))
+
+
+def test_a_run_whose_process_is_gone_is_shown_as_interrupted(store):
+    record = keep_run(store, "A", status=RunStatus.RUNNING, process=dead_process(), heartbeat=datetime.now(UTC))
+    assert standing(record) is StepState.INTERRUPTED
+    assert states(status_of(store, "toy")) == {"A": "interrupted"}
+    assert runs_of(store, RunQuery())[0].state is StepState.INTERRUPTED
+    assert view_of(store, record).run.state is StepState.INTERRUPTED
+
+
+def test_a_run_of_a_living_process_is_running_however_old_its_heartbeat(store):
+    record = keep_run(store, "A", status=RunStatus.RUNNING, process=str(ProcessId.current()))
+    assert standing(record) is StepState.RUNNING
+
+
+def test_a_process_number_that_was_given_to_another_process_is_told_apart(store):
+    if not ProcessId.current().start:
+        pytest.skip("this system does not tell when a process started")
+    process = str(ProcessId(socket.gethostname(), os.getpid(), "1"))
+    record = keep_run(store, "A", status=RunStatus.RUNNING, process=process, heartbeat=datetime.now(UTC))
+    assert standing(record) is StepState.INTERRUPTED
+
+
+@pytest.mark.parametrize(("silent", "state"), [(59, "running"), (61, "interrupted")])
+def test_a_run_on_another_machine_is_dead_once_its_heart_is_silent_for_a_minute(store, silent, state):
+    record = keep_run(store, "A", status=RunStatus.RUNNING, process="another|1|1", heartbeat=BEGINNING)
+    assert standing(record, BEGINNING + timedelta(seconds=silent)).value == state
+
+
+def test_a_completed_run_that_nobody_judged_is_not_judged(store):
+    keep_run(store, "A", verdicts=None)
+    assert states(status_of(store, "toy")) == {"A": "not judged"}
+
+
+# Finding a run
+
+
+def test_a_run_is_named_by_its_step_its_id_or_a_part_of_it(store):
+    keep_toy_project(store)
+    older, newer = [run.id for run in store.runs(RunQuery(step="Overfit", descending=False))]
+    for text in (newer, "Overfit", "overfit", "Overfit~0", newer[-6:], newer[:15]):
+        assert find_run(store, "toy", text).id == newer
+    assert find_run(store, "toy", "Overfit~1").id == older
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Overfitt", "no run or step 'Overfitt'; steps with runs are: CheckLossOnInit, EvaluateBaseline, ExploreData,"),
+        ("Overfit~2", "step 'Overfit' has 2 run(s), so that Overfit~2 does not exist"),
+        ("Overfit~x", "write e.g. Overfit~1"),
+        ("2026", "'2026' may mean 5 runs: "),
+    ],
+)
+def test_a_run_that_cannot_be_found_gives_one_sentence(store, text, sentence):
+    keep_toy_project(store)
+    with pytest.raises(ProjectError) as raised:
+        find_run(store, "toy", text)
+    assert sentence in str(raised.value)
+
+
+def test_the_runs_of_another_project_are_not_found(store):
+    record = keep_run(store, "A", project="other")
+    with pytest.raises(ProjectError):
+        find_run(store, "toy", record.id)
+
+
+# One run, two runs
+
+
+def test_a_run_is_shown_with_everything(store):
+    keep_toy_project(store)
+    view = view_of(store, find_run(store, "toy", "Overfit"))
+    assert [row.check for row in view.checks] == ["train/loss < 0.05", "no NaN or infinity"]
+    assert view.scores[1].low == pytest.approx(0.9606)
+    curve = view.curves[0]
+    assert (curve.points, curve.first, curve.highest) == (3, 2.3, 2.3)
+    assert curve.last == curve.lowest == pytest.approx(0.0194)
+    assert view.lines == 3
+    assert isinstance(plain(view), dict)
+    assert log_of(store, view.record).lines == ("epoch 0", "epoch 1", "epoch 2")
+
+
+def test_nan_does_not_hide_the_lowest_value_of_a_curve(store):
+    record = keep_run(store, "A", curves={"loss": [2.0, float("nan"), 1.0], "all": [float("nan")]})
+    curves = {row.name: row for row in view_of(store, record).curves}
+    assert (curves["loss"].lowest, curves["loss"].highest) == (1.0, 2.0)
+    assert curves["all"].lowest is None
+
+
+def test_two_runs_differ_in_hparams_code_versions_scores_and_checks(store):
+    keep_toy_project(store)
+    found = difference(store, find_run(store, "toy", "Overfit~1"), find_run(store, "toy", "Overfit"))
+    assert [str(change) for change in found.fingerprint] == ["hparams.lr: 0.1 -> 0.001", "model: Net.forward changed"]
+    assert found.parameters == ()
+    assert [str(change) for change in found.versions] == ["numpy: '2.3.0' -> '2.9.0'"]
+    assert found.machine == ()
+    assert (found.code_before.dirty, found.code_after.dirty, found.files) == (False, True, ("toy/net.py",))
+    accuracy = next(row for row in found.scores if row.metric == "validation/accuracy")
+    assert accuracy.difference == pytest.approx(0.6706)
+    assert (accuracy.better, accuracy.apart) == (True, True)
+    loss = next(row for row in found.scores if row.metric == "train/loss")
+    assert (loss.better, loss.apart) == (True, None)
+    states = [(row.before.state.value, row.after.state.value) for row in found.checks if row.before and row.after]
+    assert states == [("failed", "passed"), ("passed", "passed")]
+
+
+def test_overlapping_intervals_are_told_and_a_missing_score_has_no_difference(store):
+    def score(value: float) -> Score:
+        return Score(value, Interval(value - 0.1, value + 0.1))
+
+    a = keep_run(store, "A", scores={"x": score(0.5), "old": 1.0})
+    b = keep_run(store, "A", minute=1, scores={"x": score(0.6), "new": 1.0})
+    found = {row.metric: row for row in difference(store, a, b).scores}
+    assert (found["x"].apart, found["x"].better) == (False, None)
+    assert (found["old"].after, found["new"].before, found["new"].difference) == (None, None, None)
+
+
+def test_a_run_does_not_differ_from_itself(store):
+    keep_toy_project(store)
+    run = find_run(store, "toy", "Overfit")
+    found = difference(store, run, run)
+    assert (found.fingerprint, found.parameters, found.versions, found.machine, found.files) == ((), (), (), (), ())
+    assert all(row.difference == 0 and row.better is None for row in found.scores)
