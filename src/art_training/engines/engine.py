@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from art_training.records import Finding, Split
-from art_training.setup.observation import See
+from art_training.setup.observation import BatchObservation, See
 from art_training.setup.setup import Setup
 
 
@@ -176,3 +176,9 @@ class Engine(ABC):
     @abstractmethod
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
         """Show the batches of whole splits as they would enter the model (all data hooks run), without any model."""
+
+    def observe(self, setup: Setup, *, seed: int, split: Split, limit: int) -> list[BatchObservation]:
+        """The first `limit` batches of each loader of a split on their way through fresh weights, in evaluation mode."""
+        seen: list[BatchObservation] = []
+        self.evaluate(EvaluateJob(setup, seed, (split,), limit=limit), seen.append, lambda _: None)
+        return seen

@@ -1,0 +1,274 @@
+"""What a setup is for, told from one batch through its model; whatever the user declares stands."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, get_args
+
+from art_training.errors import SetupError
+from art_training.records import Plain, Split, plain
+from art_training.setup.losses import LOSSES, activation_of
+from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.task import Activation, Task, TaskKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from art_training.setup.outputs import BatchOutputs
+    from art_training.setup.setup import Setup
+
+TaskDeclaration: TypeAlias = Mapping[str, Any]
+
+_DECLARABLE = ("kind", "inputs", "target", "loss", "loss_options", "classes", "activation")
+_TARGET_NAMES = ("target", "targets", "label", "labels", "y")
+_SEED = 0  # what a setup is for does not depend on the weights
+_LARGEST_OPTION = 100_000  # numbers of a weight tensor that are kept with the task
+
+
+class Observer(Protocol):
+    """What inference needs of an engine."""
+
+    def observe(self, setup: "Setup", *, seed: int, split: Split, limit: int) -> list[BatchObservation]:
+        """The first batches of a split on their way through fresh weights, in evaluation mode."""
+        ...
+
+
+def declaration(task: Task | Mapping[str, Any] | None) -> TaskDeclaration:
+    """The fields of a task that the user declares, checked.
+
+    A `Task` declares every field that differs from its default, a mapping those that it names.
+
+    Raises:
+        SetupError: a name is no field of a task, or a value is not one that the field can have.
+    """
+    if task is None:
+        return {}
+    if isinstance(task, Task):
+        task = {
+            name: value
+            for name in _DECLARABLE
+            if (value := getattr(task, name)) != getattr(Task(TaskKind.OTHER), name) or name == "kind"
+        }
+    if not isinstance(task, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SetupError(f"task={task!r} is not a mapping; give task={{'kind': 'classification', ...}}")
+    if unknown := [name for name in task if name not in _DECLARABLE]:
+        raise SetupError(f"a task has no {unknown[0]!r}; what can be declared is: {', '.join(_DECLARABLE)}")
+    return {name: _checked(name, value) for name, value in task.items()}
+
+
+def infer(setup: "Setup", engine: Observer) -> Task:
+    """What a setup is for, from the first batches of its training split through fresh weights.
+
+    Raises:
+        SetupError: the setup cannot be built, a batch does not pass through the model, or there is no batch.
+    """
+    observations = engine.observe(setup, seed=_SEED, split=Split.TRAIN, limit=1)
+    if not observations:
+        raise SetupError("the training split has no batch; give data with at least one example")
+    return told(observations[0], setup)
+
+
+def told(observation: BatchObservation, setup: "Setup") -> Task:
+    """The task as one observed batch tells it, with what the setup declares laid over."""
+    from art_training.setup.outputs import main_call, read_outputs
+
+    declared = dict(setup.declared)
+    wanted = _declared_only(declared)
+    call = main_call(observation, wanted)
+    outputs = read_outputs(observation, wanted, setup.outputs)
+    target = declared.get("target", _target_path(observation, call, outputs))
+    inferred = Task(
+        kind=_kind(observation, call, outputs, target),
+        inputs=_inputs(observation, target),
+        target=target,
+        loss=call.name if call is not None else "",
+        loss_options=_plain_options(call.options) if call is not None else {},
+        classes=_classes(call, outputs),
+        activation=activation_of(call) if call is not None else "none",
+        source=outputs.source if outputs.predictions is not None else "",
+        declared=tuple(declared),
+        notes=_notes(call, outputs, target, declared),
+    )
+    return dataclasses.replace(inferred, **declared)
+
+
+def _declared_only(declared: Mapping[str, Any]) -> Task | None:
+    if not declared:
+        return None
+    return dataclasses.replace(Task(TaskKind.OTHER), **declared, declared=tuple(declared))
+
+
+def _checked(name: str, value: Any) -> Any:
+    checks = {
+        "kind": _checked_kind,
+        "inputs": _checked_inputs,
+        "target": _checked_target,
+        "loss": _checked_loss,
+        "loss_options": _checked_options,
+        "classes": _checked_classes,
+        "activation": _checked_activation,
+    }
+    return checks[name](value)
+
+
+def _checked_kind(value: Any) -> TaskKind:
+    if value not in set(TaskKind):
+        raise SetupError(f"task kind {value!r} is none of: {', '.join(TaskKind)}")
+    return TaskKind(value)
+
+
+def _checked_inputs(value: Any) -> tuple[str, ...]:
+    paths = (value,) if isinstance(value, str | int) else tuple(cast("list[Any]", value or ()))
+    if not paths or not all(isinstance(path, str | int) for path in paths):
+        raise SetupError(f"task inputs={value!r} are not paths; give names or positions of batch entries, e.g. ['0']")
+    return tuple(str(path) for path in paths)
+
+
+def _checked_target(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str | int):
+        raise SetupError(f"task target={value!r} is not a path; give the name or position of a batch entry, e.g. '1'")
+    return None if value is None else str(value)
+
+
+def _checked_loss(value: Any) -> str:
+    if value not in {"", *LOSSES}:
+        raise SetupError(f"task loss={value!r} is no loss that ART knows; it knows: {', '.join(LOSSES)}")
+    return value
+
+
+def _checked_options(value: Any) -> Mapping[str, Plain]:
+    if not isinstance(value, Mapping):
+        raise SetupError(f"task loss_options={value!r} is not a mapping; give {{'label_smoothing': 0.1}} or the like")
+    return _plain_options(cast("Mapping[str, Any]", value))
+
+
+def _checked_classes(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 2):
+        raise SetupError(f"task classes={value!r} is not a number of classes; give an integer of 2 or more")
+    return value
+
+
+def _checked_activation(value: Any) -> Activation:
+    if value not in get_args(Activation):
+        raise SetupError(f"task activation={value!r} is none of: {', '.join(get_args(Activation))}")
+    return value
+
+
+def _plain_options(options: Mapping[str, Any]) -> dict[str, Plain]:
+    """Options of a loss as plain data; tensors (weights) become lists unless they are large."""
+    found: dict[str, Plain] = {}
+    for name, value in options.items():
+        if value is None:
+            continue
+        # Only tensors have both; a weight tensor becomes a list, unless it is so large that nobody reads it.
+        tolist, numel = getattr(value, "tolist", None), getattr(value, "numel", None)
+        is_small_tensor = callable(tolist) and callable(numel) and cast("int", numel()) <= _LARGEST_OPTION
+        found[name] = plain(tolist() if is_small_tensor and callable(tolist) else value)
+    return found
+
+
+def _target_path(observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs") -> str | None:
+    """The batch entry that is learned: the one whose numbers are compared, else one that is called so."""
+    from art_training.setup.alignment import same_values
+    from art_training.setup.outputs import tensors_of
+
+    tensors = tensors_of(observation.batch)
+    candidates: list[Tensor] = []
+    if call is not None and LOSSES[call.name].paired:
+        candidates.append(call.target)
+    if outputs.targets is not None:
+        candidates.append(outputs.targets)
+    for values in candidates:
+        matching = [path for path, tensor in tensors.items() if same_values(values, tensor)]
+        # An entry that is called a target comes before one that merely holds the same numbers.
+        matching.sort(key=lambda path: path.rpartition(".")[2].lower() not in _TARGET_NAMES)
+        if matching:
+            return matching[0]
+    return next((path for path in tensors if path.rpartition(".")[2].lower() in _TARGET_NAMES), None)
+
+
+def _inputs(observation: BatchObservation, target: str | None) -> tuple[str, ...]:
+    """All entries with one row an example, except the target, which is the input where nothing else is left."""
+    from art_training.setup.outputs import tensors_of
+
+    tensors = tensors_of(observation.batch)
+    rows = [path for path, tensor in tensors.items() if tensor.ndim and len(tensor) == observation.weight]
+    others = tuple(path for path in rows if path != target)
+    if target is not None and next(iter(tensors), None) == target and (not others or tensors[target].ndim > 1):
+        return (target, *(path for path in others if tensors[path].shape == tensors[target].shape))
+    return others
+
+
+def _kind(
+    observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs", target: str | None
+) -> TaskKind:
+    if call is None or not LOSSES[call.name].paired:
+        return _kind_by_values(outputs)
+    if call.name in {"cross_entropy", "nll_loss", "multi_margin_loss"}:
+        positions = call.prediction.ndim > 2 or (outputs.example is not None)
+        return TaskKind.SEQUENCE if positions else TaskKind.CLASSIFICATION
+    if _is_own_input(observation, target):
+        return TaskKind.RECONSTRUCTION
+    if call.name in {"multilabel_soft_margin_loss", "multilabel_margin_loss"}:
+        return TaskKind.MULTI_LABEL
+    if call.name in {"binary_cross_entropy", "binary_cross_entropy_with_logits", "soft_margin_loss"}:
+        if outputs.example is not None or (outputs.predictions is None and call.prediction.ndim > 2):
+            return TaskKind.SEQUENCE
+        labels = outputs.predictions.shape[1:] if outputs.predictions is not None else call.prediction.shape[1:]
+        return TaskKind.MULTI_LABEL if labels.numel() > 1 else TaskKind.CLASSIFICATION
+    return TaskKind.OTHER if call.name == "kl_div" else TaskKind.REGRESSION
+
+
+def _kind_by_values(outputs: "BatchOutputs") -> TaskKind:
+    """The kind of predictions that no known loss was seen for."""
+    predictions, targets = outputs.predictions, outputs.targets
+    if predictions is None or targets is None:
+        return TaskKind.OTHER
+    if targets.is_floating_point():
+        return TaskKind.REGRESSION
+    if outputs.example is not None:
+        return TaskKind.SEQUENCE
+    if predictions.shape == targets.shape and predictions.ndim > 1:
+        return TaskKind.MULTI_LABEL
+    return TaskKind.CLASSIFICATION
+
+
+def _is_own_input(observation: BatchObservation, target: str | None) -> bool:
+    """Whether the target is what enters the model: the first entry, or the only one."""
+    from art_training.setup.outputs import tensors_of
+
+    tensors = tensors_of(observation.batch)
+    return target is not None and next(iter(tensors), None) == target and tensors[target].is_floating_point()
+
+
+def _classes(call: LossCall | None, outputs: "BatchOutputs") -> int | None:
+    if call is not None and call.name in {"cross_entropy", "nll_loss"}:
+        return int(call.prediction.shape[1 if call.prediction.ndim > 1 else 0])
+    if call is not None and call.name in {"multi_margin_loss", "multilabel_soft_margin_loss", "multilabel_margin_loss"}:
+        return int(call.prediction.shape[-1])
+    predictions, targets = outputs.predictions, outputs.targets
+    if predictions is None or targets is None:
+        return None
+    binary = {"binary_cross_entropy", "binary_cross_entropy_with_logits", "soft_margin_loss"}
+    if call is not None and call.name in binary:
+        return max(2, int(predictions.shape[1:].numel())) if predictions.ndim > 1 else 2
+    if call is None and not targets.is_floating_point() and predictions.ndim == 2:
+        return int(predictions.shape[1])
+    return None
+
+
+def _notes(
+    call: LossCall | None, outputs: "BatchOutputs", target: str | None, declared: TaskDeclaration
+) -> tuple[str, ...]:
+    notes: list[str] = []
+    if call is None and "loss" not in declared:
+        notes.append(
+            "no loss function of torch was called, so what its loss should be at first is not known; "
+            "declare Setup(task={'loss': 'cross_entropy'}) if it is one of them written by hand"
+        )
+    if outputs.predictions is None:
+        notes.append(f"predictions and targets were not found: {outputs.source}")
+    if target is None and "target" not in declared:
+        notes.append(
+            "no entry of the batch is what the loss compares with; declare Setup(task={'target': '1'}) to name it"
+        )
+    return tuple(notes)

@@ -1,0 +1,162 @@
+"""Confidence intervals of torchmetrics objects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from art_training.setup import intervals
+from art_training.setup.intervals import Estimated
+from art_training.setup.measures import Pool, chosen_rows, entries_of, fitted, quiet, resampled_values
+
+if TYPE_CHECKING:
+    from art_training.setup.intervals import Indices
+
+_BLOCKS = 400  # one update of the metric each
+_RESAMPLES = 1_000  # one compute of the metric each
+_LARGEST_STATE = 50_000  # numbers
+
+
+def of_metric(metric: Any, value: float, pool: Pool, *, seed: int) -> Estimated:
+    """The interval of a metric that has the value `value` on `pool`.
+
+    A share of correct examples gets Wilson's interval. A metric whose states are sums is computed on resampled sums
+    of the states of examples (of random blocks of them, when there are many). Any other is computed again on
+    resampled examples as often as the time allows.
+    """
+    if pool.examples and pool.example is None and _is_share_of_rows(metric):
+        return Estimated(intervals.wilson(value, _trials(metric, pool)))
+    with quiet():
+        estimated = _of_sums(metric, value, pool, seed) or _of_anything(metric, pool, seed)
+    if estimated.interval is None and estimated.note == intervals.DEGENERATE.format(n=pool.examples):
+        return _of_perfect(metric, value, pool) or estimated
+    return estimated
+
+
+def _is_share_of_rows(metric: Any) -> bool:
+    kind = type(metric).__name__
+    return kind == "BinaryAccuracy" or (kind == "MulticlassAccuracy" and metric.average == "micro")
+
+
+def _trials(metric: Any, pool: Pool) -> int:
+    ignored = getattr(metric, "ignore_index", None)
+    return len(pool.targets) if ignored is None else int((pool.targets != ignored).sum())
+
+
+def _of_perfect(metric: Any, value: float, pool: Pool) -> Estimated | None:
+    """Wilson's interval of a share of correct examples that all resamples agree on: 0 or 1.
+
+    A mean over classes of the shares within them, s = Σ s_c / C, has the variance Σ s_c (1 - s_c) / n_c / C² and so
+    about that of a plain share of n = C² / Σ 1/n_c examples.
+    """
+    kind = type(metric).__name__
+    if kind not in {"BinaryAccuracy", "MulticlassAccuracy", "MulticlassRecall"} or value not in {0.0, 1.0}:
+        return None
+    average = getattr(metric, "average", "micro")
+    if pool.example is not None or average not in {"macro", "micro"}:
+        # Positions of a sequence are not independent: its examples are what was tried.
+        return Estimated(intervals.wilson(value, pool.examples, of=f" of {pool.examples} examples"))
+    counts = torch.bincount(pool.targets.reshape(-1).long())
+    counts = counts[counts > 0].double()
+    n = float(len(counts) ** 2 / (1 / counts).sum()) if average == "macro" else float(counts.sum())
+    return Estimated(intervals.wilson(value, n, of=f" with {n:.0f} effective examples"))
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """States of blocks of examples, all of them sums.
+
+    Attributes:
+        clone: whatever it holds is overwritten.
+        states: (blocks, numbers) all states of a block in one row.
+        shapes: shape and type of each state, by name, in the order of the numbers.
+    """
+
+    clone: Any
+    states: Tensor
+    shapes: dict[str, tuple[torch.Size, torch.dtype]]
+
+    def compute(self, summed: Tensor) -> float:
+        """The metric of a (numbers,) sum of states."""
+        at = 0
+        for name, (shape, kind) in self.shapes.items():
+            count = shape.numel()
+            setattr(self.clone, name, summed[at : at + count].reshape(shape).to(kind))
+            at += count
+        self.clone._computed = None  # noqa: SLF001  Else compute() answers from its cache.
+        return entries_of(self.clone.compute())[""]
+
+
+def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | None:
+    """By sums of states; None where the states are no sums, or do not reproduce the value."""
+    n = pool.examples
+    if n < intervals.FEWEST_EXAMPLES:
+        return Estimated(None, intervals.TOO_FEW.format(n=n))
+    generator = np.random.default_rng(seed)
+    sums = _sums(metric, pool, intervals.random_blocks(n, generator, _BLOCKS))
+    if sums is None:
+        return None
+    whole = sums.compute(sums.states.sum(0))
+    if not np.isclose(whole, value, rtol=1e-4, atol=1e-6):
+        return None
+    blocks = len(sums.states)
+    drawn = generator.multinomial(blocks, np.full(blocks, 1 / blocks), _RESAMPLES)
+    summed = torch.from_numpy(drawn).double() @ sums.states
+    return intervals.of_values(resampled_values(sums.compute, iter(summed)), n)
+
+
+def _sums(metric: Any, pool: Pool, blocks: "Indices") -> _Sums | None:
+    clone = _fresh(metric)
+    defaults: dict[str, Any] = clone._defaults  # noqa: SLF001  torchmetrics has no public name for its states.
+    reductions: dict[str, Any] = clone._reductions  # noqa: SLF001
+    if not defaults or not all(
+        isinstance(default, Tensor) and getattr(reductions[name], "__name__", "") == "dim_zero_sum"
+        for name, default in defaults.items()
+    ):
+        return None
+    if sum(default.numel() for default in defaults.values()) > _LARGEST_STATE:
+        return None
+    rows: list[Tensor] = []
+    for chosen in _rows_of_blocks(pool, blocks):
+        clone.reset()
+        clone.update(*fitted(clone, pool.predictions[chosen], pool.targets[chosen]))
+        rows.append(torch.cat([getattr(clone, name).double().reshape(-1) for name in defaults]))
+    shapes = {name: (getattr(clone, name).shape, getattr(clone, name).dtype) for name in defaults}
+    return _Sums(clone, torch.stack(rows), shapes)
+
+
+def _rows_of_blocks(pool: Pool, blocks: "Indices") -> Iterator[Tensor]:
+    by_example = torch.from_numpy(blocks)
+    by_row = by_example if pool.example is None else by_example[pool.example]
+    order = torch.argsort(by_row, stable=True)
+    counts = torch.bincount(by_row, minlength=int(by_example.max()) + 1)
+    return (rows for rows in order.split(counts.tolist()) if len(rows))
+
+
+def _of_anything(metric: Any, pool: Pool, seed: int) -> Estimated:
+    clone = _fresh(metric)
+    owned = pool.rows_of()
+    generator = np.random.default_rng(seed)
+    n = pool.examples
+
+    def compute(chosen: "Indices") -> float:
+        rows = chosen_rows(chosen, owned)
+        clone.reset()
+        clone.update(*fitted(clone, pool.predictions[rows], pool.targets[rows]))
+        return entries_of(clone.compute())[""]
+
+    if n < intervals.FEWEST_EXAMPLES:
+        return Estimated(None, intervals.TOO_FEW.format(n=n))
+    draws = (generator.integers(0, n, n) for _ in range(intervals.RESAMPLES))
+    return intervals.of_values(resampled_values(compute, draws), n)
+
+
+def _fresh(metric: Any) -> Any:
+    clone = metric.clone().cpu()
+    clone.reset()
+    if hasattr(clone, "validate_args"):
+        clone.validate_args = False  # the same rows were validated when the score itself was computed
+    return clone

@@ -1,0 +1,96 @@
+"""The loss over one pass, weighted by its own denominator, with its interval."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from art_training.records import Interval, Score
+from art_training.setup.intervals import Estimated, of_mean
+from art_training.setup.outputs import BatchOutputs
+
+
+class PassLoss:
+    """Adds up the losses of batches."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._weight = 0.0
+        self._without = 0
+        self._batches = 0
+        self._totals: list[Tensor] = []
+        self._weights: list[Tensor] = []
+        self._parts: list[tuple[float, float]] = []  # of each batch: all of its loss, what the call of the loss gave
+        self._name = ""
+        self._summed = False
+
+    def add(self, outputs: BatchOutputs) -> None:
+        """Take in what one batch gave."""
+        self._batches += 1
+        if outputs.loss is None:
+            self._without += 1
+            return
+        if outputs.loss_weight > 0:  # a batch in which every position is ignored has no loss
+            self._sum += outputs.loss * outputs.loss_weight
+            self._weight += outputs.loss_weight
+        call = outputs.call
+        if call is not None:
+            self._name = call.name
+            self._summed = call.options.get("reduction") == "sum"
+        if outputs.per_example_loss is not None and outputs.per_example_weight is not None:
+            self._totals.append(outputs.per_example_loss.cpu())
+            self._weights.append(outputs.per_example_weight.cpu())
+            if outputs.call_loss is not None and outputs.loss_weight > 0:
+                self._parts.append((outputs.loss, outputs.call_loss))
+
+    def score(self, rows: int, seed: int) -> Score | None:
+        """The loss of the pass; None where no batch had one."""
+        if self._weight == 0:
+            return None
+        value = self._sum / self._weight
+        estimated, note = self._interval(rows, seed)
+        notes = [note, estimated.note]
+        if self._summed:
+            notes.append(f"{self._name} sums over a batch; this is an example's share")
+        if self._without:
+            notes.append(f"{self._without} of {self._batches} batches had no loss")
+        text = "; ".join(note for note in notes if note)
+        return Score(value, estimated.interval, rows, "minimize", self._source(), text)
+
+    def _source(self) -> str:
+        return f"{self._name} call" if self._name else "returned or logged by the step"
+
+    def _interval(self, rows: int, seed: int) -> tuple[Estimated, str]:
+        """The interval, and in words what the step's loss holds besides the call of the loss function."""
+        if not self._totals or sum(map(len, self._totals)) != rows:
+            return Estimated(None, "no interval: the loss has no values of single examples"), ""
+        scale, shift, told = _relation(np.array(self._parts), self._name)
+        if scale is None:
+            return Estimated(None, f"no interval: the values of single examples are known of {self._name} alone"), told
+        totals, weights = torch.cat(self._totals).double().numpy(), torch.cat(self._weights).double().numpy()
+        estimated = of_mean(totals, weights, seed=seed)
+        if estimated.interval is None:
+            return estimated, told
+        ends = sorted(end * scale + shift for end in (estimated.interval.low, estimated.interval.high))
+        moved = Interval(ends[0], ends[1], estimated.interval.level, estimated.interval.method)
+        return Estimated(moved, estimated.note), told
+
+
+def _relation(parts: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", name: str) -> tuple[float | None, float, str]:
+    """How the losses of batches follow from what the call gave: factor and summand; no factor where they do not."""
+    if len(parts) == 0:
+        return 1.0, 0.0, ""
+    whole, part = parts[:, 0], parts[:, 1]
+    if np.allclose(whole, part, rtol=1e-3, atol=1e-5):
+        return 1.0, 0.0, ""
+    more = whole - part
+    if np.allclose(more, more.mean(), rtol=1e-3, atol=1e-4 * float(np.abs(whole).max())):
+        shift = cast("float", more.mean().item())
+        return 1.0, shift, f"{shift:.4g} of it is added to {name} by the step, in every batch"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        times = whole / part
+    if np.isfinite(times).all() and np.allclose(times, times.mean(), rtol=1e-3):
+        scale = cast("float", times.mean().item())
+        return scale, 0.0, f"it is {scale:.4g} times {name}"
+    return None, 0.0, f"the step adds to {name}, on average {more.mean():.4g}"
