@@ -159,6 +159,11 @@ def time_of(text: str) -> datetime:
         raise Unreadable(f"{text!r} is not a time") from None
 
 
+def storable(text: str) -> str:
+    """Text that UTF-8 can say: half a character, as in a broken file name, becomes its escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def digest(text: str) -> str:
     """SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

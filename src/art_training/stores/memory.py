@@ -12,7 +12,17 @@ from typing import Any
 
 from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, StepState
 from art_training.stores.artifacts import remove_tree, temporary_artifacts
-from art_training.stores.codec import copied, decode, dumps, encode, loads, state_without_judgement, time_of, time_text
+from art_training.stores.codec import (
+    copied,
+    decode,
+    dumps,
+    encode,
+    loads,
+    state_without_judgement,
+    storable,
+    time_of,
+    time_text,
+)
 from art_training.stores.lock import ThreadLocks
 from art_training.stores.refusals import already_judged, no_run
 from art_training.stores.store import EVERY_RUN, Point, RunQuery, RunSummary, Store
@@ -71,13 +81,11 @@ class MemoryStore(Store):
 
     def append(self, run: str, *, points: Sequence[Point] = (), lines: Sequence[str] = ()) -> None:
         """Add points and lines."""
-        new = {
-            (name, int(step)): Point(name, int(step), int(epoch), float(value)) for name, step, epoch, value in points
-        }
+        new = [Point(storable(name), int(step), int(epoch), float(value)) for name, step, epoch, value in points]
         with self._guard:
             kept = self._existing(run)
-            kept.points.update(new)
-            kept.lines.extend(map(str, lines))
+            kept.points.update(((point.name, point.step), point) for point in new)
+            kept.lines.extend(storable(str(line)) for line in lines)
 
     def judge(self, run: str, judgement: Judgement) -> None:
         """Append a judgement."""

@@ -8,7 +8,18 @@ from sqlalchemy import Connection, Row, Select, Table, func, insert, select
 
 from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState
 from art_training.stores import schema
-from art_training.stores.codec import PARTS, Unreadable, digest, dumps, join_run, loads, split_run, time_of, time_text
+from art_training.stores.codec import (
+    PARTS,
+    Unreadable,
+    digest,
+    dumps,
+    join_run,
+    loads,
+    split_run,
+    storable,
+    time_of,
+    time_text,
+)
 from art_training.stores.store import Point, RunQuery, RunSummary
 
 
@@ -41,7 +52,7 @@ def _narrow(run: RunRecord, state: StepState, heartbeat: str | None) -> dict[str
         "started": time_text(run.started),
         "ended": None if run.ended is None else time_text(run.ended),
         "heartbeat": heartbeat,
-        "process": run.process,
+        "process": storable(run.process),
         "fingerprint": run.fingerprint.digest,
     }
 
@@ -51,18 +62,20 @@ def put_outcome(connection: Connection, run: str, outcome: Outcome, text: str) -
     for table in (schema.scores, schema.artifacts):
         connection.execute(table.delete().where(table.c.run == run))
     put(connection, schema.outcomes, [{"run": run, "body": text}])
-    scores = [{"run": run, "name": name, "value": _null(score.value)} for name, score in outcome.scores.items()]
+    scores = [
+        {"run": run, "name": storable(name), "value": _null(score.value)} for name, score in outcome.scores.items()
+    ]
     put(connection, schema.scores, scores)
     put(connection, schema.artifacts, [{"run": run, **_artifact_row(artifact)} for artifact in outcome.artifacts])
 
 
 def _artifact_row(artifact: Artifact) -> dict[str, Any]:
     return {
-        "name": artifact.name,
+        "name": storable(artifact.name),
         "kind": artifact.kind,
         "digest": artifact.digest,
         "bytes": artifact.bytes,
-        "note": artifact.note,
+        "note": storable(artifact.note),
     }
 
 
@@ -74,7 +87,7 @@ def artifact_of(row: Row[Any]) -> Artifact:
 def point_row(run: str, point: Point) -> dict[str, Any]:
     """A point as a row."""
     name, step, epoch, value = point
-    return {"run": run, "name": name, "step": int(step), "epoch": int(epoch), "value": _null(float(value))}
+    return {"run": run, "name": storable(name), "step": int(step), "epoch": int(epoch), "value": _null(float(value))}
 
 
 def curves_of(rows: Iterable[Sequence[Any]]) -> Mapping[str, Curve]:

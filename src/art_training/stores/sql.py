@@ -23,6 +23,7 @@ from art_training.stores.codec import (
     encode,
     loads,
     state_without_judgement,
+    storable,
     time_text,
 )
 from art_training.stores.lock import file_lock, lock_name, locked
@@ -112,7 +113,7 @@ class SqlStore(Store):
             if lines:
                 last = select(func.max(schema.lines.c.number)).where(schema.lines.c.run == run)
                 first = 1 + (connection.execute(last).scalar() or 0)
-                new = [{"run": run, "number": first + n, "text": _storable(line)} for n, line in enumerate(lines)]
+                new = [{"run": run, "number": first + n, "text": storable(str(line))} for n, line in enumerate(lines)]
                 connection.execute(insert(schema.lines), new)
 
     def judge(self, run: str, judgement: Judgement) -> None:
@@ -260,11 +261,6 @@ def _last_state(connection: Connection, run: str) -> StepState | None:
     wanted = select(judgements.state).where(judgements.run == run).order_by(judgements.number.desc()).limit(1)
     state = connection.execute(wanted).scalar()
     return None if state is None else StepState(state)
-
-
-def _storable(line: str) -> str:
-    """Text that UTF-8 can say: half a character, as in a broken file name, is written as its escape."""
-    return line.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _prepare_folder(path: Path, *, read_only: bool) -> None:
