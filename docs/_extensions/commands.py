@@ -1,0 +1,51 @@
+"""The directive `command`: usage, arguments and options of one command, read from the program itself."""
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
+
+def program():
+    """The command line as an object, with its commands."""
+    from typer.main import get_command
+
+    from art_training.cli import app
+
+    return get_command(app)
+
+
+def parameters(command):
+    """Names and help of each parameter of a command that is shown to users."""
+    for parameter in command.params:
+        if getattr(parameter, "hidden", False):
+            continue
+        if parameter.param_type_name == "argument":
+            yield [parameter.human_readable_name.upper()], parameter.help or ""
+        else:
+            yield [*parameter.opts, *parameter.secondary_opts], parameter.help or ""
+
+
+class Command(Directive):
+    """`{command} run` writes the options of `art run`; `{command} art` those of `art` itself."""
+
+    required_arguments = 1
+
+    def run(self):
+        name = self.arguments[0]
+        group = program()
+        command = group if name == "art" else group.commands.get(name)
+        if command is None:
+            raise self.error(f"there is no command {name!r}; there are: {', '.join(group.commands)}")
+        items = nodes.definition_list()
+        for names, text in parameters(command):
+            term = nodes.term()
+            for index, option in enumerate(names):
+                if index:
+                    term += nodes.Text(", ")
+                term += nodes.literal(text=option)
+            items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text=text)))
+        return [nodes.paragraph(text=(command.help or "").strip()), items]
+
+
+def setup(app):
+    app.add_directive("command", Command)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

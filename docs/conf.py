@@ -1,0 +1,69 @@
+"""How the documentation is built. Every page is checked, every tutorial is executed, and nothing asks the network."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parent / "src" / "art_training"
+sys.path.insert(0, str(HERE / "_extensions"))
+
+import art_training  # noqa: E402
+
+project = "ART"
+author = "The ART maintainers"
+copyright = author
+version = release = art_training.__version__
+html_title = f"ART {version}"
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "docstrings",
+    "commands",
+]
+exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
+
+html_theme = "furo"
+html_theme_options = {"navigation_with_keys": True}
+html_show_sourcelink = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+myst_heading_anchors = 3
+
+# Tutorials run at each build, each in a temporary folder, so that nothing is left behind and no result is old.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 240
+nb_merge_streams = True
+os.environ["NO_COLOR"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
+os.environ.pop("ART_STORE", None)
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autoclass_content = "both"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+default_role = "literal"  # docstrings write `name` for code
+nitpicky = False
+python_use_unqualified_type_names = True
+
+
+def _digest_of_source() -> str:
+    """Changes whenever the package changes; pages of an earlier build are then made anew."""
+    digest = hashlib.sha256()
+    for path in sorted(SOURCE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def setup(app):
+    app.add_config_value("art_source", "", "env", types=[str])
+    app.connect("config-inited", lambda _, config: setattr(config, "art_source", _digest_of_source()))

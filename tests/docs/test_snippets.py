@@ -1,0 +1,51 @@
+"""Python in pages runs as it is written."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "digits" / "art_project.py"
+HOWTO = sorted(path for path in (ROOT / "docs" / "howto").glob("*.md") if "```python" in path.read_text())
+
+
+def python_blocks(path: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_of_the_readme_is_the_one_in_examples() -> None:
+    blocks = python_blocks(ROOT / "README.md")
+    assert blocks[0].strip() in EXAMPLE.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", HOWTO, ids=lambda path: path.stem)
+def test_python_blocks_of_a_guide_run_one_after_the_other(path: Path, tmp_path: Path) -> None:
+    """With the names of the example at hand, its training cut to two epochs. A process of its own, as a user has one."""
+    source = EXAMPLE.read_text().replace('"max_epochs": 20', '"max_epochs": 2')
+    preamble = source.partition("if __name__")[0]
+    script = tmp_path / "guide.py"
+    script.write_text("\n".join([preamble, *python_blocks(path)]))
+    run(sys.executable, script.name, folder=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_example_passes_with_the_command_line_and_is_recalled_afterwards(tmp_path: Path) -> None:
+    (tmp_path / EXAMPLE.name).write_text(EXAMPLE.read_text())
+    first = run(sys.executable, "-m", "art_training", "run", folder=tmp_path)
+    assert "every step passed" in first
+    again = run(sys.executable, "-m", "art_training", "run", folder=tmp_path)
+    assert again.count("recalled") >= 5
+
+
+def run(*command: str, folder: Path) -> str:
+    environment = {**os.environ, "COLUMNS": "160", "PYTHONWARNINGS": "default"}
+    result = subprocess.run(
+        command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
