@@ -93,11 +93,15 @@ class Data:
         """The splits that there are, in the order train, validation, test."""
         return tuple(self.sources)
 
-    def loaders(self, split: Split) -> Mapping[str | None, "DataLoader[Any]"]:
+    def loaders(self, split: Split, *, in_order: bool = False) -> Mapping[str | None, "DataLoader[Any]"]:
         """Fresh loaders of a split by name; `None` names its only one.
 
         The order of a shuffled split follows torch's global random state; a user's own loader keeps its generator,
         which begins anew in each fresh loader.
+
+        Args:
+            split: which.
+            in_order: never shuffle arrays and datasets.
 
         Raises:
             SetupError: there is no such split.
@@ -106,7 +110,7 @@ class Data:
             raise SetupError(
                 f"the data has no {split.value} split; it has: {', '.join(self.sources)}; give art.data({split.value}=...)"
             )
-        shuffle = self.shuffle and split is Split.TRAIN
+        shuffle = self.shuffle and split is Split.TRAIN and not in_order
         return {name: one.loader(self.loading, shuffle=shuffle) for name, one in self.sources[split].items()}
 
     def parts(self) -> Mapping[str, Any]:

@@ -1,0 +1,156 @@
+"""Questions about the examples of each split by itself."""
+
+from typing import TYPE_CHECKING, Any
+
+from art_training.records import Finding, Reading, Score, Severity
+from art_training.setup.task import Task, TaskKind
+from art_training.steps.answers import Answers, Surveys, listed
+from art_training.steps.survey import SHOWN, Rows, Survey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+REPEATED_MUCH = 0.01  # share of a split
+
+
+def sizes(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """How many examples are there, and of what are they made?"""
+    for survey in surveys:
+        answers.neutral("examples", survey.examples, survey)
+    schema = {survey.place: {path: entry.told() for path, entry in survey.schema.items()} for survey in surveys}
+    answers.readings.append(Reading("schema", schema))
+
+
+def types(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """Do the entries have the same types in all splits?"""
+    first = surveys[0]
+    for survey in surveys[1:]:
+        for path, entry in survey.schema.items():
+            before = first.schema.get(path, entry)
+            if before.kind != entry.kind:
+                finding = Finding(
+                    "ART107",
+                    "preprocessing",
+                    Severity.WARNING,
+                    f"batch[{path}] is {before.kind} in {first.place} and {entry.kind} in {survey.place}",
+                    {"entry": path, first.place: before.kind, survey.place: entry.kind},
+                    "pass every split through the same preprocessing",
+                    survey.place,
+                )
+                answers.findings.append(finding)
+
+
+def non_finite(surveys: Surveys, task: Task, answers: Answers) -> None:
+    """Does an input or a target hold NaN or infinity?"""
+    remedy = "repair or leave out these examples, or fill what is missing with values learned from the training split"
+    for survey in surveys:
+        answers.fewer_is_better("nan_inputs", survey.nan.count, survey)
+        answers.fewer_is_better("infinite_inputs", survey.infinite.count, survey)
+        kinds = [("NaN in an input", survey.nan), ("infinity in an input", survey.infinite)]
+        if task.target is not None:
+            answers.fewer_is_better("non_finite_targets", survey.bad_targets.count, survey)
+            kinds.append(("NaN or infinity in the target", survey.bad_targets))
+        for what, rows in kinds:
+            if rows.count:
+                answers.findings.append(_found("ART103", Severity.ERROR, what, rows, survey, remedy))
+    broken, examples = sum(survey.broken for survey in surveys), sum(survey.examples for survey in surveys)
+    answers.scores["non_finite_examples"] = Score(
+        float(broken), rows=examples, direction="minimize", note="of all splits"
+    )
+
+
+def blank(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """Are there examples all of whose inputs hold one and the same value?"""
+    for survey in surveys:
+        answers.fewer_is_better("blank_inputs", survey.blank.count, survey)
+        if survey.blank.count:
+            remedy = "look at these examples: a blank input is often a file that could not be read"
+            what = "the same value everywhere in the input"
+            answers.findings.append(_found("ART105", Severity.WARNING, what, survey.blank, survey, remedy))
+
+
+def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """Does a split hold an input more than once?"""
+    import numpy as np
+
+    for survey in surveys:
+        hashes = survey.input_hashes
+        _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        again = np.flatnonzero(first[inverse] != np.arange(len(hashes)))
+        answers.fewer_is_better("duplicates", len(again), survey)
+        if not len(again):
+            continue
+        pairs = [[int(index), int(first[inverse[index]])] for index in again[:SHOWN]]
+        share = len(again) / survey.examples
+        answers.findings.append(
+            Finding(
+                "ART108",
+                "data",
+                Severity.WARNING if share > REPEATED_MUCH else Severity.INFO,
+                f"{len(again)} of {survey.examples} examples of {survey.place} ({share:.2%}) repeat an earlier one",
+                {"count": len(again), "share": share, "pairs": pairs},
+                "leave repeated examples out, or weight examples on purpose",
+                f"{survey.place}: examples {listed(pair[0] for pair in pairs)}",
+            )
+        )
+
+
+def conflicting_labels(surveys: Surveys, task: Task, answers: Answers) -> None:
+    """Do equal inputs have different targets?"""
+    if task.kind not in {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL}:
+        return
+    for survey in surveys:
+        if len(survey.target_hashes) != len(survey.input_hashes):
+            continue
+        conflicting = _conflicting(survey.input_hashes, survey.target_hashes)
+        share = len(conflicting) / survey.examples
+        answers.fewer_is_better("conflicting_labels", len(conflicting), survey)
+        answers.fewer_is_better("conflicting_labels_share", share, survey)
+        if len(conflicting):
+            rows = Rows(len(conflicting), [int(index) for index in conflicting[:SHOWN]])
+            remedy = "look at these examples and settle their labels; no model can learn both"
+            what = "an input that also occurs with another label"
+            answers.findings.append(_found("ART102", Severity.WARNING, what, rows, survey, remedy, "labels"))
+
+
+def statistics(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """What are the ranges of the features, and which never vary?"""
+    inputs = {
+        survey.place: {path: one.table() for path, one in survey.statistics.items()}
+        for survey in surveys
+        if survey.statistics
+    }
+    if inputs:
+        answers.readings.append(
+            Reading("feature statistics", inputs, note="of the population; NaN and infinity left out")
+        )
+    targets = {survey.place: table for survey in surveys if (table := survey.target_statistics.table())}
+    if targets:
+        answers.readings.append(Reading("target statistics", targets))
+    for survey in surveys:
+        if survey.statistics:
+            answers.neutral("constant_features", survey.constant_features, survey)
+
+
+def _conflicting(inputs: "NDArray[Any]", targets: "NDArray[Any]") -> "NDArray[Any]":
+    """Indices of rows whose input occurs with more than one target."""
+    import numpy as np
+
+    pairs = np.unique(np.stack([inputs, targets], 1), axis=0)
+    values, counts = np.unique(pairs[:, 0], return_counts=True)
+    return np.flatnonzero(np.isin(inputs, values[counts > 1]))
+
+
+def _found(  # noqa: PLR0917  Each is another word of one sentence.
+    code: str, severity: Severity, what: str, rows: Rows, survey: Survey, remedy: str, category: str = "data"
+) -> Finding:
+    share = rows.count / survey.examples
+    return Finding(
+        code,
+        category,
+        severity,
+        f"{rows.count} of {survey.examples} examples of {survey.place} ({share:.2%}) have {what}",
+        {"count": rows.count, "share": share, "examples": rows.first},
+        remedy,
+        f"{survey.place}: examples {listed(rows.first)}",
+    )

@@ -1,0 +1,148 @@
+"""Questions about what the splits have in common, and in what they differ."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from art_training.records import Finding, Reading, Score, Severity, Split
+from art_training.setup.task import Task
+from art_training.steps.answers import Answers, Surveys, listed
+from art_training.steps.survey import SHOWN, Survey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAKED_MUCH = 0.01  # share of a split that is also in another
+DRIFT_PROBABILITY, DRIFT_DISTANCE = 0.001, 0.05
+LISTED_CLASSES = 100
+
+
+def leaks(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """Does a split hold inputs of another one?"""
+    import numpy as np
+
+    train = [survey for survey in surveys if survey.split is Split.TRAIN]
+    others = [survey for survey in surveys if survey.split is not Split.TRAIN]
+    known = np.concatenate([survey.input_hashes for survey in train])
+    worst = 0.0
+    for survey in others:
+        worst = max(worst, _leak(survey, known, "train", answers))
+        if survey.split is Split.TEST:
+            validations = [one for one in others if one.split is Split.VALIDATION]
+            if validations:
+                _leak(survey, np.concatenate([one.input_hashes for one in validations]), "validation", answers)
+    note = (
+        "the largest share of an evaluation split that the training split holds too"
+        if others
+        else "there is no other split"
+    )
+    answers.scores["leaked_share"] = Score(worst, direction="minimize", note=note)
+
+
+def class_priors(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+    """How often does each class occur, and is it as often in validation as in training?"""
+    counted = [survey for survey in surveys if survey.labels]
+    if not counted:
+        return
+    together = {label: sum(survey.labels[label] for survey in counted) for label in _labels(counted)}
+    shown = sorted(sorted(together, key=lambda label: -together[label])[:LISTED_CLASSES])
+    note = "" if len(shown) == len(together) else f"the {len(shown)} most frequent of {len(together)}"
+    table = {"class": shown} | {survey.place: [survey.labels[label] for label in shown] for survey in counted}
+    answers.readings.append(Reading("class counts", table, "labels", note))
+    train = [survey for survey in counted if survey.split is Split.TRAIN]
+    if not train:
+        return
+    for survey in counted:
+        answers.neutral("classes", len(+survey.labels), survey)
+        if survey.split is not Split.TRAIN:
+            _compare_priors(train, survey, answers)
+
+
+def _leak(survey: Survey, known: "NDArray[Any]", where: str, answers: Answers) -> float:
+    """Note which examples of `survey` are also in `where`, whose hashes are `known`; returns their share."""
+    import numpy as np
+
+    order = np.argsort(known, kind="stable")
+    hashes = survey.input_hashes
+    if not len(known) or not len(hashes):
+        return 0.0
+    places = np.minimum(np.searchsorted(known[order], hashes), len(known) - 1)
+    leaked = np.flatnonzero(known[order][places] == hashes)
+    share = len(leaked) / survey.examples
+    answers.fewer_is_better(f"also_in_{where}", len(leaked), survey)
+    answers.fewer_is_better(f"also_in_{where}_share", share, survey)
+    if len(leaked):
+        pairs = [[int(index), int(order[places[index]])] for index in leaked[:SHOWN]]
+        answers.findings.append(
+            Finding(
+                "ART101",
+                "split",
+                Severity.ERROR if share > LEAKED_MUCH else Severity.WARNING,
+                f"{len(leaked)} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}",
+                {"count": len(leaked), "share": share, "pairs": pairs},
+                f"remove them from {survey.place} or from {where}, and split by what the examples have in common",
+                f"{survey.place}: examples {listed(pair[0] for pair in pairs)}; {where}: {listed(pair[1] for pair in pairs)}",
+            )
+        )
+    return share
+
+
+def _compare_priors(train: Surveys, survey: Survey, answers: Answers) -> None:
+    """A class that training never shows, and shares of classes that differ by more than chance."""
+    before = {label: sum(one.labels[label] for one in train) for label in _labels([*train, survey])}
+    missing = [label for label in sorted(survey.labels) if survey.labels[label] and not before[label]]
+    if missing:
+        count = sum(survey.labels[label] for label in missing)
+        answers.findings.append(
+            Finding(
+                "ART106",
+                "split",
+                Severity.ERROR,
+                f"{survey.place} has {count} labels of classes that train never shows: {listed(missing[:SHOWN])}",
+                {"classes": missing[:SHOWN], "count": count},
+                "split so that every class is in the training split, e.g. stratified",
+                survey.place,
+            )
+        )
+    labels = sorted(before)
+    mine, theirs = [survey.labels[label] for label in labels], [before[label] for label in labels]
+    distance, probability = _drift(mine, theirs)
+    note = "total variation: half the sum of the differences of the shares"
+    answers.fewer_is_better("class_prior_distance", distance, survey, note)
+    if distance > DRIFT_DISTANCE and probability < DRIFT_PROBABILITY:
+        shares = {
+            label: [_share(after, mine), _share(was, theirs)]
+            for label, after, was in zip(labels, mine, theirs, strict=True)
+        }
+        worst = max(labels, key=lambda label: abs(shares[label][0] - shares[label][1]))
+        answers.findings.append(
+            Finding(
+                "ART104",
+                "split",
+                Severity.WARNING,
+                f"classes are not as frequent in {survey.place} as in train: class {worst} has a share of "
+                f"{shares[worst][0]:.1%} there and {shares[worst][1]:.1%} in train (total variation {distance:.3f})",
+                {"distance": distance, "p": probability, "class": worst, "shares": shares[worst]},
+                "split stratified by class, or shuffle before splitting, unless the difference is meant",
+                survey.place,
+            )
+        )
+
+
+def _drift(mine: Sequence[int], theirs: Sequence[int]) -> tuple[float, float]:
+    """Total variation distance of two priors, and the chance of such a difference in equal ones (chi-squared)."""
+    from scipy.stats import chi2_contingency
+
+    kept = [(a, b) for a, b in zip(mine, theirs, strict=True) if a or b]
+    distance = sum(abs(_share(a, mine) - _share(b, theirs)) for a, b in kept) / 2
+    if len(kept) < 2 or not any(a for a, _ in kept) or not any(b for _, b in kept):
+        return distance, 1.0
+    tested: Any = chi2_contingency([[a for a, _ in kept], [b for _, b in kept]])
+    return distance, float(tested.pvalue)
+
+
+def _share(count: int, counts: Sequence[int]) -> float:
+    return count / sum(counts) if sum(counts) else 0.0
+
+
+def _labels(surveys: Iterable[Survey]) -> set[int]:
+    return {label for survey in surveys for label in survey.labels}

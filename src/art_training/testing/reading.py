@@ -1,0 +1,70 @@
+"""A bench for steps that read the data and train nothing."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from art_training.records import Artifact, Outcome, Split
+from art_training.setup.data import Data
+from art_training.setup.metrics import MetricCalculator
+from art_training.setup.setup import Setup
+from art_training.setup.task import Task
+from art_training.steps.bench import Bench, Scored
+
+
+class ReadingBench(Bench):
+    """Reads `art.data(...)` without an engine; whatever would need a model raises.
+
+    Attributes:
+        said: what the step told about its progress, in order.
+        read_splits: the splits that the step read, in order.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        task: Task,
+        metrics: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+        folder: Path | None = None,
+        outcomes: Mapping[str, Outcome] | None = None,
+    ) -> None:
+        self.step = "step"
+        self.setup = Setup(model=_no_model, data=data)
+        self.task = task
+        self.metrics = MetricCalculator(metrics)
+        self.seed = seed
+        self.folder = folder or Path.cwd()
+        self.outcomes = outcomes or {}
+        self.splits = data.splits
+        self.said: list[str] = []
+        self.read_splits: list[Split] = []
+        self._data = data
+
+    def read(self, *splits: Split, see: Callable[[Split, str | None, Any], None], plain: bool = True) -> None:
+        data = self._data.plain() if plain else self._data
+        for split in splits:
+            self.read_splits.append(split)
+            for name, loader in data.loaders(split, in_order=True).items():
+                for batch in loader:
+                    see(split, name, batch)
+
+    def say(self, phase: str, fraction: float | None = None) -> None:
+        self.said.append(phase)
+
+    def fit(self, *_: Any, **__: Any) -> NoReturn:
+        raise _no_model()
+
+    def evaluate(self, *_: Any, **__: Any) -> Scored:
+        raise _no_model()
+
+    def observe(self, *_: Any, **__: Any) -> NoReturn:
+        raise _no_model()
+
+    def keep(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
+        return Artifact(name, kind, "", path.stat().st_size, note)
+
+
+def _no_model() -> AssertionError:
+    return AssertionError("this step was said to read the data only, and it asked for a model")
