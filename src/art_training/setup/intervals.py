@@ -17,12 +17,19 @@ from art_training.records import Interval
 Numbers: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]
 
+Bounds: TypeAlias = tuple[float, float]
+
+UNBOUNDED: Bounds = (-math.inf, math.inf)
 LEVEL = 0.95
 RESAMPLES = 2_000
 FEWEST_RESAMPLES = 200  # below, the ends of a 95 % interval hang on five values
+FEWEST_FOR_A_DEVIATION = (
+    50  # the standard error needs fewer (Efron and Tibshirani, An Introduction to the Bootstrap, 6.4)
+)
 FEWEST_EXAMPLES = 10
 BLOCKS = 1_000
 SECONDS = 0.5
+_PATIENCE = 3  # times the cap, for the few resamples without which there is no interval at all
 
 TOO_FEW = "no interval: {n} examples are fewer than " + str(FEWEST_EXAMPLES)
 DEGENERATE = "no interval: every resample of the {n} examples gives the same value"
@@ -90,41 +97,65 @@ def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int) -> Estimated
     return Estimated(Interval(low, high, LEVEL, method("bca bootstrap", len(means), n)))
 
 
-def of_resamples(statistic: Callable[[Indices], float], n: int, *, seed: int, seconds: float = SECONDS) -> Estimated:
-    """The percentile interval of any statistic, computed again on resampled examples until the time is up.
+def of_resamples(
+    statistic: Callable[[Indices], float],
+    value: float,
+    n: int,
+    *,
+    seed: int,
+    bounds: Bounds = UNBOUNDED,
+    seconds: float = SECONDS,
+) -> Estimated:
+    """The interval of any statistic, computed again on resampled examples until the time is up.
 
     Args:
         statistic: of the numbers of the examples that were drawn, with repetitions; NaN where it is not defined.
+        value: the statistic of the examples themselves.
         n: examples.
         seed: of the draws.
+        bounds: what the statistic cannot leave.
         seconds: the cap.
     """
     if n < FEWEST_EXAMPLES:
         return Estimated(None, TOO_FEW.format(n=n))
     generator = np.random.default_rng(seed)
     draws = (generator.integers(0, n, n) for _ in range(RESAMPLES))
-    return of_values(map(statistic, draws), n, seconds=seconds)
+    return of_values(map(statistic, draws), value, n, bounds=bounds, seconds=seconds)
 
 
-def of_values(values: Iterator[float], n: int, *, seconds: float = SECONDS) -> Estimated:
-    """The percentile interval of values of resamples, as many as can be had in time."""
-    until = time.perf_counter() + seconds
+def of_values(
+    values: Iterator[float], value: float, n: int, *, bounds: Bounds = UNBOUNDED, seconds: float = SECONDS
+) -> Estimated:
+    """The interval that values of resamples give, as many as can be had in time.
+
+    From 200 resamples on, its ends are percentiles; from 50 on, it is the value and 1.96 standard deviations of them.
+    """
+    began = time.perf_counter()
     found: list[float] = []
-    for value in values:
-        found.append(value)
-        if time.perf_counter() > until:
+    spent = 0.0
+    for one in values:
+        found.append(one)
+        spent = time.perf_counter() - began
+        if spent > seconds and (len(found) >= FEWEST_FOR_A_DEVIATION or spent > _PATIENCE * seconds):
             break
     finite = np.array([value for value in found if math.isfinite(value)])
-    if len(found) < FEWEST_RESAMPLES:
+    if len(found) < FEWEST_FOR_A_DEVIATION:
         return Estimated(
-            None, f"no interval: {len(found)} resamples in {seconds:g} s are fewer than {FEWEST_RESAMPLES}"
+            None,
+            f"no interval: {len(found)} resamples took {spent:.1f} s, and fewer than {FEWEST_FOR_A_DEVIATION} say nothing",
         )
     if len(finite) < 0.9 * len(found):
         return Estimated(None, "no interval: the metric is not defined on many resamples")
-    low, high = (float(end) for end in np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    if len(found) < FEWEST_RESAMPLES:
+        half = 1.96 * float(finite.std(ddof=1))
+        low, high = max(bounds[0], value - half), min(bounds[1], value + half)
+        name = "bootstrap standard error"
+    else:
+        low, high = (float(end) for end in np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        name = "bootstrap"
     if not low < high:
         return Estimated(None, DEGENERATE.format(n=n))
-    return Estimated(Interval(low, high, LEVEL, method("bootstrap", len(finite), n)))
+    return Estimated(Interval(low, high, LEVEL, method(name, len(finite), n)))
 
 
 def random_blocks(n: int, generator: np.random.Generator, at_most: int = BLOCKS) -> Indices:

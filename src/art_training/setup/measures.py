@@ -133,7 +133,7 @@ class TorchMeasure(Measure):
                 configuration[name] = plain(value)
             elif _is_tensor(value):
                 configuration[name] = plain(value.tolist())
-        return {"class": f"{kind.__module__}.{kind.__qualname__}", **configuration}
+        return {"class": f"{kind.__module__}.{kind.__qualname__}", **configuration, **_code(kind)}
 
     def start(self) -> "RunningTorch":
         """A clone that was reset."""
@@ -183,8 +183,8 @@ class FunctionMeasure(Measure):
         return _direction(self.function)
 
     def described(self) -> Plain:
-        """The function's name."""
-        return {"function": plain(self.function)}
+        """The function's name, and the project's own code that it reaches."""
+        return {"function": plain(self.function), **_code(self.function)}
 
     def start(self) -> "RunningFunction":
         """Nothing is kept but the pool."""
@@ -192,7 +192,6 @@ class FunctionMeasure(Measure):
 
     def interval(self, value: float, pool: Pool, *, seed: int) -> "Estimated":
         """By computing again on resampled examples."""
-        del value
         from art_training.setup.intervals import of_resamples
 
         def statistic(chosen: "Indices") -> float:
@@ -201,7 +200,7 @@ class FunctionMeasure(Measure):
 
         owned = pool.rows_of()
         with quiet():
-            return of_resamples(statistic, pool.examples, seed=seed)
+            return of_resamples(statistic, value, pool.examples, seed=seed)
 
 
 class RunningFunction(Running):
@@ -290,6 +289,14 @@ _MACHINERY = {
     "training", "compute_on_cpu", "dist_sync_on_step", "process_group", "dist_sync_fn", "distributed_available_fn",
     "sync_on_compute", "compute_with_cache", "validate_args",
 }  # fmt: skip
+
+
+def _code(root: Any) -> dict[str, Plain]:
+    """The project's own code behind a metric, so that a changed function is a changed metric."""
+    from art_training.setup.identity.code import code_components
+
+    components, _ = code_components(root, label="code")
+    return components
 
 
 def _direction(metric: Any) -> Direction | None:

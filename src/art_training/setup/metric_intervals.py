@@ -1,5 +1,6 @@
 """Confidence intervals of torchmetrics objects."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ def of_metric(metric: Any, value: float, pool: Pool, *, seed: int) -> Estimated:
     if pool.examples and pool.example is None and _is_share_of_rows(metric):
         return Estimated(intervals.wilson(value, _trials(metric, pool)))
     with quiet():
-        estimated = _of_sums(metric, value, pool, seed) or _of_anything(metric, pool, seed)
+        estimated = _of_sums(metric, value, pool, seed) or _of_anything(metric, value, pool, seed)
     if estimated.interval is None and estimated.note == intervals.DEGENERATE.format(n=pool.examples):
         return _of_perfect(metric, value, pool) or estimated
     return estimated
@@ -105,7 +106,7 @@ def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | No
     blocks = len(sums.states)
     drawn = generator.multinomial(blocks, np.full(blocks, 1 / blocks), _RESAMPLES)
     summed = torch.from_numpy(drawn).double() @ sums.states
-    return intervals.of_values(resampled_values(sums.compute, iter(summed)), n)
+    return intervals.of_values(resampled_values(sums.compute, iter(summed)), value, n, bounds=_bounds(metric))
 
 
 def _sums(metric: Any, pool: Pool, blocks: "Indices") -> _Sums | None:
@@ -136,7 +137,7 @@ def _rows_of_blocks(pool: Pool, blocks: "Indices") -> Iterator[Tensor]:
     return (rows for rows in order.split(counts.tolist()) if len(rows))
 
 
-def _of_anything(metric: Any, pool: Pool, seed: int) -> Estimated:
+def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
     clone = _fresh(metric)
     owned = pool.rows_of()
     generator = np.random.default_rng(seed)
@@ -151,7 +152,12 @@ def _of_anything(metric: Any, pool: Pool, seed: int) -> Estimated:
     if n < intervals.FEWEST_EXAMPLES:
         return Estimated(None, intervals.TOO_FEW.format(n=n))
     draws = (generator.integers(0, n, n) for _ in range(intervals.RESAMPLES))
-    return intervals.of_values(resampled_values(compute, draws), n)
+    return intervals.of_values(resampled_values(compute, draws), value, n, bounds=_bounds(metric))
+
+
+def _bounds(metric: Any) -> intervals.Bounds:
+    low, high = getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None)
+    return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))
 
 
 def _fresh(metric: Any) -> Any:

@@ -1,0 +1,207 @@
+"""Check the loss at initialisation: a fresh model that knows nothing should lose what knowing nothing costs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from art_training.checks import Check
+from art_training.checks.finite import NoNaN
+from art_training.checks.losses import EXPECTED, LossIsTheoretical
+from art_training.records import Metric, Outcome, Reading, Score, Split
+from art_training.setup.expected_loss import Expected, expected_at_init
+from art_training.setup.observation import BatchObservation
+from art_training.setup.task import Task
+from art_training.steps.bench import Bench
+from art_training.steps.step import Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TRAINING_MODE = "loss_in_training_mode"
+UNIFORM = "uniform_loss"
+PRIOR = "prior_loss"
+
+_MOST_TARGETS = 20_000_000  # numbers that are kept for the label prior
+_MOST_BIASES = 1_000  # outputs whose bias is worth writing down
+
+
+@dataclass(frozen=True)
+class CheckLossOnInit(Step):
+    """Measure the loss of freshly made weights, and what it should be.
+
+    The loss is measured over the whole training and validation split in evaluation mode, and over the training split in
+    training mode. What it should be follows from the loss function and the labels of the training split: the loss of
+    uniform predictions (of an output of zero, for a regression), and that of the label prior, which a model reaches at
+    once when its final bias is set so; `expected_loss` is the one of the two that is nearer to what was measured.
+    """
+
+    def run(self, bench: Bench) -> Outcome:
+        splits = tuple(split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits)
+        training = bench.evaluate(Split.TRAIN, mode="train")
+        scored = bench.evaluate(*splits)
+        seen = _Seen(bench)
+        bench.observe(Split.TRAIN, see=seen.see)
+        expected = seen.expected()
+        measured = scored.scores.get("train/loss")
+        scores = {**scored.scores, **_training_mode(training.scores), **_theory(expected, measured)}
+        findings = {(one.code, one.message): one for one in (*scored.findings, *training.findings)}
+        return Outcome(
+            scores=scores,
+            readings=tuple(_readings(expected, measured, bench.task)),
+            findings=tuple(findings.values()),
+            parameters={"loss": bench.task.loss, "loss options": dict(bench.task.loss_options)},
+            seconds={"evaluate": scored.seconds, "evaluate in training mode": training.seconds},
+            summary=_summary(measured, expected, bench.task),
+        )
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        return (LossIsTheoretical(), NoNaN())
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (*metrics, "loss", TRAINING_MODE, EXPECTED, UNIFORM, PRIOR)
+
+
+class _Seen:
+    """Collects what entered the loss: the targets, and what the step adds to the loss besides."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._task = bench.task
+        self._adapter = bench.setup.outputs
+        self._targets: list[Tensor] = []
+        self._numbers = 0
+        self._examples = 0
+        self._parts: list[tuple[float, float, float]] = []
+        self._sampled = False
+
+    def see(self, observation: BatchObservation) -> None:
+        """Take in a batch."""
+        from art_training.setup.outputs import read_outputs
+
+        outputs = read_outputs(observation, self._task, self._adapter)
+        call = outputs.call
+        if call is None or call.name != self._task.loss:
+            return
+        if outputs.loss is not None and outputs.call_loss is not None and outputs.loss_weight > 0:
+            self._parts.append((outputs.loss, outputs.call_loss, outputs.loss_weight))
+        if self._numbers > _MOST_TARGETS:
+            self._sampled = True
+            return
+        self._numbers += call.target.numel()
+        self._examples += observation.weight
+        self._targets.append(call.target.cpu())
+
+    def expected(self) -> Expected:
+        """The theory's values, with what the step's loss holds besides the call of the loss function."""
+        if not self._targets:
+            return Expected(None, None, _why_unseen(self._task))
+        try:
+            targets = _pooled(self._targets)
+        except RuntimeError:
+            return Expected(None, None, "targets of different shapes cannot be pooled")
+        found = expected_at_init(self._task, targets, self._examples)
+        if self._sampled and not found.reason_if_none:
+            found = replace(found, reason_if_none=f"the label prior is that of the first {self._examples} examples")
+        return self._with_rest(found)
+
+    def _with_rest(self, found: Expected) -> Expected:
+        """The step may scale its loss or add to it; what it adds does not depend on labels."""
+        weight = sum(part[2] for part in self._parts)
+        if weight == 0:
+            return found
+        rest = sum((whole - part) * own for whole, part, own in self._parts) / weight
+        usual = sum(abs(part) * own for _, part, own in self._parts) / weight
+        if abs(rest) <= 1e-4 * usual:
+            return found
+        factors = [whole / part for whole, part, _ in self._parts if part]
+        if len(factors) == len(self._parts) > 1 and max(factors) - min(factors) <= 1e-3 * abs(factors[0]):
+            return _moved(found, factors[0], 0.0)
+        return _moved(found, 1.0, rest)
+
+
+def _pooled(targets: "list[Tensor]") -> "Tensor":
+    import torch
+
+    return torch.cat([target.reshape(1) if target.ndim == 0 else target for target in targets])
+
+
+def _moved(found: Expected, factor: float, rest: float) -> Expected:
+    return replace(
+        found,
+        uniform=None if found.uniform is None else found.uniform * factor + rest,
+        prior=None if found.prior is None else found.prior * factor + rest,
+    )
+
+
+def _why_unseen(task: Task) -> str:
+    if not task.loss:
+        return "no loss function of torch was called; declare Setup(task={'loss': ...}) if it is one written by hand"
+    return f"no call of {task.loss} was seen over the training split"
+
+
+def _training_mode(scores: Mapping[str, Score]) -> dict[str, Score]:
+    loss = scores.get("train/loss")
+    if loss is None:
+        return {}
+    note = "; ".join(part for part in ("dropout on, batch norm on the batch's own statistics", loss.note) if part)
+    return {str(Metric(TRAINING_MODE, Split.TRAIN)): replace(loss, note=note)}
+
+
+def _theory(expected: Expected, measured: Score | None) -> dict[str, Score]:
+    source = "from the loss function and the labels of the training split"
+    values = {UNIFORM: expected.uniform, PRIOR: expected.prior}
+    scores = {
+        name: Score(value, direction="minimize", source=source) for name, value in values.items() if value is not None
+    }
+    if measured is not None and (nearest := _nearest(expected, measured.value)) is not None:
+        other = PRIOR if nearest == UNIFORM else UNIFORM
+        note = f"it is the {nearest}" + (f"; the {other} is {scores[other].value:.4g}" if other in scores else "")
+        scores[EXPECTED] = replace(scores[nearest], note=note)
+    return scores
+
+
+def _nearest(expected: Expected, measured: float) -> str | None:
+    """Which of the two a fresh model should have; a final bias that holds the label prior is as good as none."""
+    if expected.uniform is None:
+        return None  # whether a model begins at the prior alone is its author's choice, not theory
+    known = {UNIFORM: expected.uniform} | ({} if expected.prior is None else {PRIOR: expected.prior})
+    return min(known, key=lambda name: abs(known[name] - measured) if math.isfinite(measured) else 0.0)
+
+
+def _readings(expected: Expected, measured: Score | None, task: Task) -> "list[Reading]":
+    readings: list[Reading] = []
+    if expected.uniform is None or measured is None:
+        note = expected.reason_if_none if measured is not None else "the step has no loss"
+        readings.append(Reading(EXPECTED, None, note=note))
+    elif expected.reason_if_none:
+        readings.append(Reading("theory", None, note=expected.reason_if_none))
+    if expected.bias:
+        gain = _gain(expected, measured)
+        readings.append(Reading("final bias", _shown(expected.bias), note=f"predicts the label prior{gain}"))
+    if measured is not None and task.classes and measured.value > 0 and task.activation == "softmax":
+        readings.append(Reading("loss in units of ln(classes)", measured.value / math.log(task.classes)))
+    return readings
+
+
+def _gain(expected: Expected, measured: Score | None) -> str:
+    if expected.prior is None:
+        return ""
+    before = "" if measured is None else f", where the model begins at {measured.value:.4g}"
+    return f" and gives a loss of {expected.prior:.4g}{before}"
+
+
+def _shown(bias: tuple[float, ...]) -> Any:
+    return [round(value, 6) for value in bias] if len(bias) <= _MOST_BIASES else f"{len(bias)} values"
+
+
+def _summary(measured: Score | None, expected: Expected, task: Task) -> str:
+    if measured is None:
+        return "the step has no loss"
+    said = f"loss {measured.value:.4g} at initialisation"
+    nearest = _nearest(expected, measured.value)
+    if nearest is None:
+        return f"{said}; what it should be is not known: {expected.reason_if_none}"
+    if nearest == PRIOR:
+        return f"{said}, {expected.prior:.4g} expected of the label prior"
+    what = "uniform predictions" if task.activation != "none" or task.classes else "an output of zero"
+    return f"{said}, {expected.uniform:.4g} expected of {what}"
