@@ -99,6 +99,10 @@ class ArtProject:
             self._store = open_store(self._wanted_store, project_folder=self.folder)
         return self._store
 
+    def use_store(self, where: Store | Path | str) -> None:
+        """Keep records there instead; for what stands above the declaration, as a command line does."""
+        self._wanted_store, self._store = where, None
+
     def add_step(self, step: Step, *, before: str | None = None) -> "ArtProject":
         """Add a step at the end, or before the step of this name.
 
