@@ -1,0 +1,138 @@
+"""The model of a setup, fresh for each job."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of, is_overridden
+from art_training.errors import SetupError
+from art_training.setup.batch import size
+from art_training.setup.setup import Setup
+from art_training.setup.torch_model import TorchModel, TorchParts
+
+
+def check_model(setup: Setup) -> None:
+    """Raise what can be told about the model; a class is not instantiated, another callable is called once.
+
+    Raises:
+        SetupError: it is no model for this engine, or it does not take the hyper-parameters.
+    """
+    model = setup.model
+    if isinstance(model, TorchModel):
+        return
+    if isinstance(model, type):
+        if hierarchy_of(model, "LightningModule") is None:
+            raise SetupError(_not_a_module(f"model={model.__qualname__}", model))
+        _require_trainable(model)
+    _check_hparams(model, setup.hparams)
+    if not isinstance(model, type):
+        build_model(setup)
+
+
+def build_model(setup: Setup) -> tuple[Any, Hierarchy]:
+    """Make the model; random initialisation follows the global random states.
+
+    Raises:
+        SetupError: the callable takes other hyper-parameters, or returns what this engine cannot train.
+        Exception: whatever the user's constructor raises.
+    """
+    if isinstance(setup.model, TorchModel):
+        return LIGHTNING.derive(_PlainTorch, "LightningModule")(setup.model.build(**setup.hparams)), LIGHTNING
+    _check_hparams(setup.model, setup.hparams)
+    module = setup.model(**setup.hparams)
+    if isinstance(module, TorchParts):
+        return LIGHTNING.derive(_PlainTorch, "LightningModule")(module), LIGHTNING
+    hierarchy = hierarchy_of(module, "LightningModule")
+    if hierarchy is None or isinstance(module, type):
+        raise SetupError(_not_a_module(f"model {_name(setup.model)} returned", module))
+    _require_trainable(module)
+    return module, hierarchy
+
+
+def _check_hparams(model: Callable[..., Any], hparams: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(model)
+    except (TypeError, ValueError):  # a callable of C, which tells only when it is called
+        return
+    parameters = signature.parameters.values()
+    names = [one.name for one in parameters if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}]
+    takes = f"it takes: {', '.join(names) or 'nothing'}"
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        unknown = [name for name in hparams if name not in names]
+        if unknown:
+            raise SetupError(f"hparams has {unknown[0]!r}, which {_name(model)} does not take; {takes}")
+    required = [one.name for one in parameters if one.name in names and one.default is one.empty]
+    missing = [name for name in required if name not in hparams]
+    if missing:
+        raise SetupError(f"{_name(model)} needs {missing[0]!r}; give hparams={{{missing[0]!r}: ...}}; {takes}")
+
+
+def _require_trainable(module: Any) -> None:
+    for name in ("training_step", "configure_optimizers"):
+        if not is_overridden(name, module, "LightningModule"):
+            kind = module if isinstance(module, type) else type(module)
+            raise SetupError(f"{kind.__qualname__} defines no {name}, which Lightning needs to train it; define it")
+
+
+def _not_a_module(what: str, value: Any) -> str:
+    is_torch = issubclass(value, nn.Module) if isinstance(value, type) else isinstance(value, nn.Module)
+    if is_torch:
+        kind = (value if isinstance(value, type) else type(value)).__qualname__
+        said = what if isinstance(value, type) else f"{what} a {kind}"
+        return (
+            f"{said}, a plain nn.Module, where a LightningModule is needed; "
+            f"write model=art.from_torch({kind}, loss=..., optimizer=..., lr=...)"
+        )
+    said = what if isinstance(value, type) and what.startswith("model=") else f"{what} {value!r}"
+    return (
+        f"{said}, which is no LightningModule (of `lightning` or `pytorch_lightning`); "
+        "give a class of one, a callable that returns a fresh one, or art.from_torch(...)"
+    )
+
+
+def _name(value: Any) -> str:
+    return getattr(value, "__qualname__", None) or type(value).__qualname__
+
+
+class _PlainTorch:
+    """A plain nn.Module with its loss and optimiser, trained as one would by hand."""
+
+    def __init__(self, parts: TorchParts) -> None:
+        super().__init__()
+        self.model = parts.module
+        self.loss = parts.loss  # registered if it is a module, so that its weights move to the device
+        self._parts = parts
+
+    def forward(self, *args: Any, **keywords: Any) -> Any:
+        """What the user's module returns."""
+        return self.model(*args, **keywords)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:  # noqa: ARG002
+        """One batch of training."""
+        prediction, target = self._parts.call(self.model, batch)
+        return self.loss(prediction, target)
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:  # noqa: ARG002
+        """One batch of validation; logs `val_loss`, which callbacks can monitor."""
+        return self._evaluation_step("val", batch)
+
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:  # noqa: ARG002
+        """One batch of the test; logs `test_loss`."""
+        return self._evaluation_step("test", batch)
+
+    def configure_optimizers(self) -> Any:
+        """The declared optimiser over the module's parameters, and its scheduler."""
+        made = self._parts.configure(self.model)
+        if not isinstance(made, tuple):
+            return made
+        optimizer, scheduler = made
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def _evaluation_step(self, stage: str, batch: Any) -> dict[str, Tensor]:
+        prediction, target = self._parts.call(self.model, batch)
+        loss = self.loss(prediction, target)
+        log: Any = getattr(self, "log")  # noqa: B009  It comes from the LightningModule that this is made part of.
+        log(f"{stage}_loss", loss, batch_size=size(batch))
+        return {"loss": loss, "predictions": prediction, "targets": target}

@@ -1,0 +1,29 @@
+"""What a failed training failed of."""
+
+import torch
+
+from art_training.errors import SetupError
+
+_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device or the machine had no memory left."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY)
+
+
+def as_setup_error(error: Exception, module: object) -> SetupError | None:
+    """The sentence for a fault of the setup that torch or Lightning tell in their own terms; None for any other."""
+    text = str(error)
+    name = type(module).__qualname__
+    if isinstance(error, RuntimeError) and "does not require grad" in text and "grad_fn" in text:
+        return SetupError(
+            f"the loss that {name}.training_step returns is not connected to the parameters, so nothing can be learned; "
+            "look for .detach(), .item(), .data, torch.no_grad(), a new tensor made of numbers, an argmax, or parameters "
+            "with requires_grad=False on its way"
+        )
+    if type(error).__name__ == "MisconfigurationException":
+        return SetupError(f"Lightning cannot train {name} as it is set up: {' '.join(text.split())}")
+    return None

@@ -1,0 +1,122 @@
+"""One training."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
+from art_training.engines.lightning.build import build_model
+from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
+from art_training.engines.lightning.data import fit_view, open_data
+from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory
+from art_training.engines.lightning.logger import CurveLogger
+from art_training.engines.lightning.random_states import set_seed
+from art_training.engines.lightning.recorder import Recorder, numbers
+from art_training.engines.lightning.redirect import states
+from art_training.engines.lightning.trainers import Additions, configured_callbacks, fit_trainer, users_of
+
+
+def fit(job: FitJob, watch: Watch) -> FitResult:
+    """Train; the caller restores what surrounds it.
+
+    Raises:
+        SetupError: the setup cannot be trained as declared.
+        Exception: whatever the user's code raises.
+    """
+    try:
+        training = _prepare(job, watch)
+    except KeyboardInterrupt:
+        return FitResult(stopped="interrupted", message="interrupted by Ctrl-C before training began")
+    except Exception as error:
+        if is_out_of_memory(error):
+            return FitResult(stopped="out of memory", message=f"out of memory before training began: {_line(error)}")
+        raise
+    stopped, message = _run(training)
+    return _result(training, stopped, message)
+
+
+@dataclass(frozen=True)
+class _Training:
+    job: FitJob
+    module: Any
+    datamodule: Any
+    trainer: Any
+    recorder: Any
+    checkpoints: Any
+
+
+def _prepare(job: FitJob, watch: Watch) -> _Training:
+    set_seed(job.seed)
+    module, hierarchy = build_model(job.setup)
+    datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
+    view = fit_view(datamodule, hierarchy, one_batch=job.one_batch, seed=job.seed)
+    start = job.start if job.resume is None else None
+    load = None if start is None else lambda model: load_weights(model, start)  # pyright: ignore[reportUnknownLambdaType]
+    # Lightning calls no logger where the user has switched it off or brings one that does not speak to ART.
+    given: Mapping[str, Any] = {} if callable(job.setup.trainer) else job.setup.trainer
+    collects = callable(job.setup.trainer) or given.get("logger") is not None or bool(given.get("barebones"))
+    recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load, collects=collects)
+    checkpoints = hierarchy.derive(Checkpoints, "Callback")(job, recorder, datamodule)
+    logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
+    trainer = fit_trainer(job, hierarchy, Additions((recorder, checkpoints), logger))
+    configured_callbacks(module, job)
+    return _Training(job, module, view, trainer, recorder, checkpoints)
+
+
+def _run(training: _Training) -> tuple[Stopped, str]:
+    job, trainer, recorder = training.job, training.trainer, training.recorder
+    arguments: dict[str, Any] = {"datamodule": training.datamodule}
+    if job.resume is not None:
+        arguments["ckpt_path"] = str(job.resume)
+        if "weights_only" in inspect.signature(trainer.fit).parameters:  # the runner vouches for the file
+            arguments["weights_only"] = False
+    try:
+        trainer.fit(training.module, **arguments)
+    except KeyboardInterrupt:
+        return "interrupted", f"interrupted by Ctrl-C {recorder.where()}"
+    except SystemExit:  # Lightning's way out after Ctrl-C
+        if recorder.stopped != "interrupted":
+            raise
+        return recorder.stopped, recorder.message
+    except Exception as error:
+        if is_out_of_memory(error):
+            return "out of memory", f"out of memory {recorder.where()}: {_line(error)}"
+        translated = as_setup_error(error, training.module)
+        if translated is None:
+            raise
+        raise translated from error
+    return recorder.stopped, recorder.message
+
+
+def _result(training: _Training, stopped: Stopped, message: str) -> FitResult:
+    trainer, recorder, checkpoints = training.trainer, training.recorder, training.checkpoints
+    broken_off = stopped in {"interrupted", "out of memory"}
+    last = checkpoints.newest if broken_off else checkpoints.save(trainer, "last.ckpt")
+    callbacks = users_of(trainer.callbacks)
+    return FitResult(
+        stopped=stopped,
+        message=message,
+        epochs=trainer.current_epoch,
+        steps=trainer.global_step,
+        seconds=recorder.seconds,
+        last=last,
+        best=_best(trainer),
+        logged=numbers(trainer.callback_metrics),
+        callbacks=states(callbacks),
+        parameters=recorder.parameters,
+    )
+
+
+def _best(trainer: Any) -> Path | None:
+    """The file of the first ModelCheckpoint that chooses by a value."""
+    for callback in trainer.checkpoint_callbacks:
+        path = getattr(callback, "best_model_path", "")
+        if getattr(callback, "monitor", None) is not None and path and Path(path).is_file():
+            return Path(path)
+    return None
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,61 @@
+"""The logger that stands in where the user has none: what is logged becomes curves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from art_training.engines.lightning.recorder import Recorder
+
+
+class _Anything:
+    """Takes whatever is called on an `experiment`: histograms and figures have nowhere to go."""
+
+    def __getattr__(self, name: str) -> "_Anything":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *_: Any, **__: Any) -> "_Anything":
+        return self
+
+
+class CurveLogger:
+    """Hands every logged value over as a point of the curve `logged/<name>`."""
+
+    def __init__(self, recorder: Recorder, folder: Path) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._folder = str(folder)
+
+    @property
+    def name(self) -> str:
+        """The logger's name."""
+        return "art"
+
+    @property
+    def version(self) -> str:
+        """Nothing is written, so there is only one."""
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        """Where callbacks write beside it."""
+        return self._folder
+
+    @property
+    def log_dir(self) -> str:
+        """Where callbacks write beside it."""
+        return self._folder
+
+    @property
+    def experiment(self) -> Any:
+        """Accepts the calls of any logging service, and does nothing."""
+        return _Anything()
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """The setup is recorded already."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
+        """Hand values over, at the optimiser step that they belong to: Lightning's own `step` lags by one."""
+        epoch = int(metrics.get("epoch", 0))
+        self._recorder.add_logged({name: float(value) for name, value in metrics.items() if name != "epoch"}, epoch)

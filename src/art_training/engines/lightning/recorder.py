@@ -1,0 +1,351 @@
+"""Watches a training: curves, progress, and the reasons to end it early."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from art_training.engines.engine import FitJob, Position, Stopped, Watch
+from art_training.engines.lightning.describe import described_training
+from art_training.engines.lightning.random_states import derived_seed, set_seed
+from art_training.setup.batch import size
+
+_PROGRESS_SECONDS = 0.2
+_FLUSH_SECONDS = 1.0
+_CONSECUTIVE = 10  # batches without a finite loss; a scaler of half precision skips a few in a row while it adapts
+
+_VALIDATION_LOSS = re.compile(r"(?:(?:val|valid|validation|eval|dev)[_/.\- ]?loss|loss[_/.\- ](?:val|valid|validation))")
+_TRAINING_LOSS = re.compile(r"(?:train(?:ing)?[_/.\- ])?loss(?:_step)?")
+
+Point = tuple[str, int, int, float]
+
+
+class Recorder:
+    """The callback that watches. It adds two appends and a look at the clock to a batch.
+
+    Losses stay tensors on their device until they are flushed, about every second and at the end of an epoch, in one
+    transfer. It belongs to the thread that trains.
+
+    Curves: `train/loss` for every optimiser step and `train/loss_epoch`, the mean over an epoch's batches, as the
+    batches were seen while the weights changed; `validation/loss` where the module logs it by a common name or its
+    validation step returns it; `lr/<group>`; and every value that the module or a callback logs, under `logged/<name>`.
+
+    Attributes:
+        stopped: why training was ended, if it was.
+        message: one sentence about it.
+        seconds: time in training and its validations.
+        parameters: what was really used (plain data).
+        began: whether training has begun.
+    """
+
+    def __init__(self, job: FitJob, watch: Watch, *, load: Callable[[Any], None] | None, collects: bool) -> None:
+        super().__init__()
+        self._job = job
+        self._watch = watch
+        self._load = load
+        self._collects = collects  # logged values, because no logger does it
+        self.stopped: Stopped = ""
+        self.message = ""
+        self.seconds = 0.0
+        self.parameters: dict[str, Any] = {}
+        self.began = False
+        self._started = self._ticked = self._flushed = 0.0
+        self._losses: list[tuple[int, int, int, int, Tensor]] = []  # step, epoch, batch, accumulated, loss
+        self._epoch_losses: list[float] = []
+        self._validation: dict[int, list[tuple[Tensor, int]]] = {}
+        self._points: list[Point] = []
+        self._bad = 0
+        self._first_bad: tuple[int, int] = (0, 0)
+        self._where = (0, 0)
+        self._open_epoch: int | None = None
+        self._step: Callable[[], int] = lambda: 0
+
+    # Hooks, in the order in which Lightning calls them.
+
+    def on_fit_start(self, trainer: Any, module: Any) -> None:
+        """The model stands and training has not begun: load the weights to start from, seed what training draws."""
+        self._step = lambda: int(trainer.global_step)
+        if self._load is not None:
+            self._load(module)
+        set_seed(derived_seed(self._job.seed, "fit"))
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+        """Training begins."""
+        self.parameters = described_training(trainer)
+        self._started = self._ticked = self._flushed = time.monotonic()
+        self.began = True
+
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+        """An epoch begins; only now has the one before logged everything."""
+        self._close_epoch(trainer, module)
+        self._open_epoch = trainer.current_epoch
+        self._epoch_losses = []
+        now = time.monotonic()
+        if now - self._ticked >= _PROGRESS_SECONDS:
+            self._ticked = now
+            self._tell(trainer, batch=0)
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """A batch is done."""
+        loss = outputs.get("loss") if outputs else None
+        self._where = (trainer.current_epoch, batch_idx)
+        if loss is not None:
+            accumulated = trainer.accumulate_grad_batches if module.automatic_optimization else 1
+            self._losses.append((trainer.global_step, trainer.current_epoch, batch_idx, accumulated, loss))
+        now = time.monotonic()
+        if now - self._ticked >= _PROGRESS_SECONDS:
+            self._tick(trainer, module, now)
+        if self._job.deadline is not None and now - self._started >= self._job.deadline:
+            self._end(trainer, message=f"training was ended after its {self._job.deadline:g} seconds")
+
+    def on_validation_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+        """A validation begins."""
+        self._validation = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: Any,
+        module: Any,  # noqa: ARG002
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """A batch of validation is done."""
+        if trainer.sanity_checking:
+            return
+        loss = cast("Mapping[str, Any]", outputs).get("loss") if isinstance(outputs, Mapping) else outputs
+        if isinstance(loss, Tensor) and loss.numel() == 1:
+            self._validation.setdefault(dataloader_idx, []).append((loss.detach(), size(batch)))
+        now = time.monotonic()
+        if now - self._ticked >= _PROGRESS_SECONDS:
+            self._ticked = now
+            total = sum(count for count in trainer.num_val_batches if math.isfinite(count))
+            self._hand_over(trainer, phase="evaluate validation", batch=batch_idx + 1, batches=int(total) or None)
+
+    def on_validation_end(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+        """A validation is done, and what it logged is reduced."""
+        if trainer.sanity_checking:
+            return
+        step, epoch = trainer.global_step, trainer.current_epoch
+        logged = numbers(trainer.callback_metrics)
+        if self._collects:
+            self._points += [(f"logged/{name}", step, epoch, value) for name, value in logged.items()]
+        losses = dict(_validation_losses(logged)) or self._returned_validation_losses()
+        self._points += [(name, step, epoch, value) for name, value in losses.items()]
+        self._validation = {}
+
+    def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+        """An epoch is done, but for what other callbacks and the module still log."""
+        self._flush(trainer, module)
+        losses = self._epoch_losses
+        if not losses:
+            return
+        mean = math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan
+        self._points.append(("train/loss_epoch", trainer.global_step, trainer.current_epoch, mean))
+        if not any(map(math.isfinite, losses)) and len(losses) > 1:
+            self._end_not_finite(trainer)
+        below = self._job.stop_below
+        if below is not None and mean < below:
+            self._end(trainer, message=f"the training loss of an epoch, {mean:.4g}, is below {below:g}")
+
+    def on_train_end(self, trainer: Any, module: Any) -> None:
+        """Training is done."""
+        self._close_epoch(trainer, module)
+        self.close()
+        self._tell(trainer, batch=None)
+
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
+        """Training breaks off; what was measured until now is handed over."""
+        self.close()
+        if isinstance(exception, KeyboardInterrupt):
+            self.stopped, self.message = "interrupted", f"interrupted by Ctrl-C {self.where()}"
+        if not _is_broken_device(exception):
+            self._flush(trainer, module)
+        self._tell(trainer, batch=None)
+
+    # What the rest of the engine asks.
+
+    def add_logged(self, metrics: Mapping[str, float], epoch: int) -> None:
+        """Take values from the logger that stands in where the user has none."""
+        self._points += [(f"logged/{name}", self._step(), epoch, value) for name, value in metrics.items()]
+
+    def tell_checkpoint(self, trainer: Any, path: Path) -> None:
+        """An epoch checkpoint is complete."""
+        self._hand_over(trainer, phase="fit", batch=0, batches=_batches(trainer), checkpoint=path)
+
+    def close(self) -> None:
+        """Stop the clock."""
+        if self.began and not self.seconds:
+            self.seconds = time.monotonic() - self._started
+
+    def where(self) -> str:
+        """The place of the last batch, in words."""
+        epoch, batch = self._where
+        return f"in epoch {epoch} after batch {batch}" if self.began else "before training began"
+
+    # Its own work.
+
+    def _tick(self, trainer: Any, module: Any, now: float) -> None:
+        self._ticked = now
+        if now - self._flushed >= _FLUSH_SECONDS:
+            self._flush(trainer, module)
+            self._flushed = now
+        self._tell(trainer, batch=self._where[1] + 1)
+
+    def _flush(self, trainer: Any, module: Any) -> None:
+        """Move the losses that wait from their device, all in one transfer, and look at them."""
+        waiting, self._losses = self._losses, []
+        if waiting:
+            values = _values([loss for *_, loss in waiting])
+            values = [value * accumulated for value, (*_, accumulated, _) in zip(values, waiting, strict=True)]
+            self._add_losses([(step, epoch) for step, epoch, *_ in waiting], values)
+            places = [(epoch, batch) for _, epoch, batch, *_ in waiting]
+            self._watch_finiteness(trainer, module, places, values)
+        elif not module.automatic_optimization:
+            self._add_logged_loss(trainer)
+        step, epoch = trainer.global_step, trainer.current_epoch
+        self._points += [(f"lr/{name}", step, epoch, rate) for name, rate in learning_rates(trainer.optimizers)]
+
+    def _add_losses(self, steps: Iterable[tuple[int, int]], values: list[float]) -> None:
+        """One point a step: batches whose gradients were accumulated make one step together."""
+        together: dict[tuple[int, int], list[float]] = {}
+        for place, value in zip(steps, values, strict=True):
+            together.setdefault(place, []).append(value)
+        self._points += [
+            ("train/loss", step, epoch, sum(losses) / len(losses)) for (step, epoch), losses in together.items()
+        ]
+        self._epoch_losses += values
+
+    def _add_logged_loss(self, trainer: Any) -> None:
+        """Manual optimisation may return nothing; then a logged loss is the best there is, if one is logged."""
+        logged = numbers(trainer.callback_metrics)
+        names = sorted((name for name in logged if _TRAINING_LOSS.fullmatch(name)), key=len, reverse=True)
+        if names:
+            self._add_losses([(trainer.global_step, trainer.current_epoch)], [logged[names[0]]])
+
+    def _watch_finiteness(
+        self, trainer: Any, module: Any, places: list[tuple[int, int]], values: list[float]
+    ) -> None:
+        for place, value in zip(places, values, strict=True):
+            if math.isfinite(value):
+                self._bad = 0
+                continue
+            if self._bad == 0:
+                self._first_bad = place
+            self._bad += 1
+        # Weights that are lost do not come back; a loss alone may be a spike that the next batch forgets.
+        if self._bad >= _CONSECUTIVE or (self._bad and not _finite(module.parameters())):
+            self._end_not_finite(trainer)
+
+    def _end_not_finite(self, trainer: Any) -> None:
+        epoch, batch = self._first_bad
+        self.stopped = "loss is not finite"
+        self._end(trainer, message=f"the training loss is not finite since epoch {epoch}, batch {batch}")
+
+    def _end(self, trainer: Any, *, message: str) -> None:
+        self.message = self.message or message
+        trainer.should_stop = True
+        # The user's smallest number of epochs is not meant for a training that cannot or need not go on.
+        trainer.fit_loop.min_epochs = 0
+        trainer.fit_loop.epoch_loop.min_steps = None
+
+    def _close_epoch(self, trainer: Any, module: Any) -> None:
+        if self._open_epoch is None:
+            return
+        self._flush(trainer, module)
+        if self._collects:
+            logged = numbers(trainer.callback_metrics)
+            step = trainer.global_step
+            self._points += [(f"logged/{name}", step, self._open_epoch, value) for name, value in logged.items()]
+        self._open_epoch = None
+
+    def _returned_validation_losses(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for index, pairs in self._validation.items():
+            name = "validation/loss" if len(self._validation) == 1 else f"validation:{index}/loss"
+            values = _values([loss for loss, _ in pairs])
+            weights = [weight for _, weight in pairs]
+            total = sum(weights)
+            if total:
+                found[name] = sum(value * weight for value, weight in zip(values, weights, strict=True)) / total
+        return found
+
+    def _tell(self, trainer: Any, *, batch: int | None) -> None:
+        self._hand_over(trainer, phase="fit", batch=batch, batches=_batches(trainer))
+
+    def _hand_over(
+        self, trainer: Any, *, phase: str, batch: int | None, batches: int | None, checkpoint: Path | None = None
+    ) -> None:
+        points, self._points = tuple(self._points), []
+        self._watch(
+            Position(
+                phase=phase,
+                step=trainer.global_step,
+                epoch=trainer.current_epoch,
+                epochs=_epochs(trainer),
+                batch=batch,
+                batches=batches,
+                points=points,
+                checkpoint=checkpoint,
+            )
+        )
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The values that are one number, moved from their device in one transfer."""
+    tensors = {name: value for name, value in metrics.items() if isinstance(value, Tensor) and value.numel() == 1}
+    found = dict(zip(tensors, _values(list(tensors.values())), strict=True))
+    found |= {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
+    return {name: found[name] for name in metrics if name in found}
+
+
+def learning_rates(optimizers: Iterable[Any]) -> list[tuple[str, float]]:
+    """The learning rate of each group of parameters, named by the group's own name, or counted."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    return [(str(group.get("name", index)), float(group["lr"])) for index, group in enumerate(groups) if "lr" in group]
+
+
+def _values(tensors: list[Tensor]) -> list[float]:
+    if not tensors:
+        return []
+    try:
+        return torch.stack([tensor.detach().reshape(()).double() for tensor in tensors]).tolist()
+    except (RuntimeError, TypeError):  # several devices, or a device without doubles
+        return [float(tensor.detach()) for tensor in tensors]
+
+
+def _finite(parameters: Iterable[Tensor]) -> bool:
+    return all(bool(torch.isfinite(parameter).all()) for parameter in parameters if parameter.is_floating_point())
+
+
+def _validation_losses(logged: Mapping[str, float]) -> Iterable[tuple[str, float]]:
+    for name, value in logged.items():
+        plain, _, index = name.partition("/dataloader_idx_")
+        if _VALIDATION_LOSS.fullmatch(plain.removesuffix("_epoch").lower()):
+            yield (f"validation:{index}/loss" if index else "validation/loss"), value
+
+
+def _batches(trainer: Any) -> int | None:
+    count = trainer.num_training_batches
+    return int(count) if math.isfinite(count) else None
+
+
+def _epochs(trainer: Any) -> int | None:
+    limits: list[int] = []
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        limits.append(trainer.max_epochs)
+    batches = _batches(trainer)
+    if trainer.max_steps >= 0 and batches:
+        limits.append(math.ceil(trainer.max_steps / math.ceil(batches / trainer.accumulate_grad_batches)))
+    return min(limits) if limits else None
+
+
+def _is_broken_device(error: BaseException) -> bool:
+    """Whether nothing can be read from the device any more."""
+    return "CUDA error" in str(error)
