@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -262,15 +263,18 @@ def file_digest(path: Path) -> tuple[str, int]:
         return found, file.tell()
 
 
-def temporary_artifacts() -> tuple[FolderArtifacts, Path]:
-    """Artifacts in a new temporary folder, and that folder, for its owner to remove."""
-    folder = Path(tempfile.mkdtemp(prefix="art-artifacts-"))
-    return FolderArtifacts(folder / "artifacts"), folder
+class TemporaryArtifacts(FolderArtifacts):
+    """Keeps files in a temporary folder that goes when the store is closed, is forgotten, or the process ends."""
+
+    def __init__(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="art-artifacts-"))
+        super().__init__(folder / "artifacts")
+        self.close = weakref.finalize(self, _remove_own, folder, os.getpid())
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a temporary folder, whatever is left of it."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _remove_own(folder: Path, process: int) -> None:
+    if process == os.getpid():  # A forked child that ends does not take its parent's files along.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_digest(text: str) -> bool:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -120,8 +120,9 @@ def file_lock(
                 raise refusal(_read_holder(file))
             time.sleep(0.01)
         _held.add(file)
-        os.ftruncate(file, 0)
-        os.write(file, json.dumps(asdict(Holder.here())).encode())
+        with suppress(OSError):  # A full disk: who holds the lock cannot be told, but held it is.
+            os.ftruncate(file, 0)
+            os.write(file, json.dumps(asdict(Holder.here())).encode())
         yield
     finally:
         if os.getpid() == process:  # In a forked child the file is closed already, and its number may be another's.

@@ -2,7 +2,6 @@
 
 import math
 import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, StepState
-from art_training.stores.artifacts import remove_tree, temporary_artifacts
+from art_training.stores.artifacts import TemporaryArtifacts
 from art_training.stores.codec import (
     copied,
     decode,
@@ -45,8 +44,8 @@ class MemoryStore(Store):
 
     def __init__(self) -> None:
         self.location = "memory://"
-        self.artifacts, folder = temporary_artifacts()
-        self._remove_folder = weakref.finalize(self, remove_tree, folder)
+        self._temporary = TemporaryArtifacts()
+        self.artifacts = self._temporary
         self._guard = threading.RLock()
         self._locks = ThreadLocks()
         self._runs: dict[str, _Kept] = {}
@@ -154,7 +153,7 @@ class MemoryStore(Store):
 
     def close(self) -> None:
         """Remove the temporary folder."""
-        self._remove_folder()
+        self._temporary.close()
 
     def _existing(self, run: str) -> _Kept:
         if run not in self._runs:

@@ -1,7 +1,6 @@
 """Bring a database to the schema that this ART works with, or say why that cannot be."""
 
 import uuid
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,15 +26,12 @@ def revision(connection: Connection) -> str | None:
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
 
 
-def bring_up_to_date(database: Database, locks: Path) -> Sequence[str]:
+def bring_up_to_date(database: Database, locks: Path) -> None:
     """Create the tables, or migrate them, in one transaction; nothing happens where the schema is this ART's.
 
     Args:
         database: opened.
         locks: a folder for the lock that lets one process do it.
-
-    Returns:
-        What a user should know about it, one sentence each; nothing most of the time.
 
     Raises:
         StoreTooNew: it was written by a newer ART.
@@ -44,22 +40,20 @@ def bring_up_to_date(database: Database, locks: Path) -> Sequence[str]:
     """
     before = _known(database)
     if before == schema.REVISION:
-        return ()
+        return
     if database.read_only:
         raise StoreError(
             f"the store {database.path} has schema {before or 'none'}, this ART reads {schema.REVISION}; "
             "open it once for writing (`art run`), which brings it up to date"
         )
-    notes: Sequence[str] = ()
     with file_lock(locks / "schema.lock", partial(_busy, database.path), wait_seconds=database.busy_seconds):
         before = _known(database)
         if before is None:
-            notes = database.choose_journal()
+            database.choose_journal()
         if before != schema.REVISION:
             with database.write("FULL") as connection:
                 _upgrade(connection)
                 _sign(connection)
-    return notes
 
 
 def _busy(path: Path, holder: Holder | None) -> StoreError:

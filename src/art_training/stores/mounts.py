@@ -5,63 +5,19 @@ from pathlib import Path
 
 # Other machines may write to these at the same time, or they do not share memory maps between processes.
 _NETWORK = frozenset(
-    [
-        "9p",
-        "acfs",
-        "afs",
-        "afp",
-        "afpfs",
-        "beegfs",
-        "ceph",
-        "cephfs",
-        "cifs",
-        "davfs",
-        "ftpfs",
-        "fuse.bindfs",
-        "fuse.ceph",
-        "fuse.cephfs",
-        "fuse.dbfs",
-        "fuse.gcsfuse",
-        "fuse.glusterfs",
-        "fuse.goofys",
-        "fuse.juicefs",
-        "fuse.lizardfs",
-        "fuse.moosefs",
-        "fuse.mountpoint-s3",
-        "fuse.objectivefs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "fuse.vmhgfs-fuse",
-        "gfs",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "orangefs",
-        "panfs",
-        "prl_fs",
-        "pvfs2",
-        "s3fs",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "vboxsf",
-        "virtiofs",
-        "webdav",
-        "wekafs",
-    ]
+    ["9p", "acfs", "afs", "afp", "afpfs", "beegfs", "ceph", "cifs", "davfs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "webdav", "wekafs"]
+)
+# Most file systems in user space are a bridge to somewhere else (sshfs, s3fs, gcsfuse, a drive in a notebook service).
+_LOCAL_IN_USER_SPACE = frozenset(
+    f"fuse.{name}" for name in ["bindfs", "cryfs", "encfs", "exfat", "fuse-overlayfs", "gocryptfs", "mergerfs", "ntfs-3g", "overlayfs"]
 )
 
 
 def network_file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
     """The type of the network file system that `folder` lies on; empty where it is none, or the system does not say."""
     kind = file_system(folder, mounts)
-    return kind if kind in _NETWORK else ""
+    bridge = kind.partition(".")[0] == "fuse" and kind not in _LOCAL_IN_USER_SPACE
+    return kind if bridge or kind in _NETWORK else ""
 
 
 def file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -63,15 +64,19 @@ class SqlStore(Store):
     ) -> None:
         self.path = Path(str(where).removeprefix("sqlite:///")).expanduser().absolute()
         self.location = str(self.path)
+        self.workspace = self._beside("work")
         _prepare_folder(self.path, read_only=read_only)
         self._database = Database(self.path, read_only=read_only, busy_seconds=busy_seconds)
         self._writing = threading.Lock()
+        self._close = weakref.finalize(self, self._database.close)
         try:
             with errors_told(self.path, busy_seconds):
-                self.notes = (*self._database.open(), *bring_up_to_date(self._database, self._beside("locks")))
+                notes = self._database.open()
+                bring_up_to_date(self._database, self._beside("locks"))
+                self.notes = (*notes, *self._database.check_journal())
                 self.artifacts = self._artifact_store(artifacts)
         except BaseException:
-            self._database.close()
+            self._close()
             raise
 
     def lock(self, project: str) -> AbstractContextManager[None]:
@@ -214,7 +219,7 @@ class SqlStore(Store):
 
     def close(self) -> None:
         """Close the connections."""
-        self._database.close()
+        self._close()
 
     @contextmanager
     def _write(self, durability: Durability) -> Generator[Connection]:

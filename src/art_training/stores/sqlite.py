@@ -6,20 +6,20 @@ checkpoints by itself; `checkpoint` does it while it holds the write lock, so th
 SQLite's own checkpoint when the last connection closes is alone by definition. Memory-mapped reading stays off.
 """
 
+import errno
 import os
 import shlex
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from art_training.errors import StoreCorrupt, StoreError
-from art_training.stores.artifacts import remove_tree
+from art_training.errors import ARTError, StoreCorrupt, StoreError
 from art_training.stores.mounts import network_file_system
 
 Durability = Literal["FULL", "NORMAL"]
@@ -82,26 +82,29 @@ class Database:
     def close(self) -> None:
         """Close every connection; the last one of all processes empties the WAL."""
         with suppress(DBAPIError, sqlite3.Error):
-            self.engine.dispose()
+            self._engine.dispose(close=self._process == os.getpid())
 
     def open(self) -> Sequence[str]:
         """Make the first connection. Returns what a user should know, one sentence each."""
         if self.read_only:
             return self._open_for_reading()
-        journal = self._pragma("journal_mode")
-        kind = network_file_system(self.path.parent) if journal == "wal" else ""
-        if not kind:
-            return ()
-        # It was made elsewhere and came here in a folder that was moved. Fails where another process has it open.
-        with suppress(DBAPIError, sqlite3.Error):
-            self._pragma("journal_mode", "delete")
-        return (_on_network(self.path, kind),)
+        self._pragma("schema_version")
+        return ()
 
-    def choose_journal(self) -> Sequence[str]:
-        """For a new database. Returns why it is not WAL, where it is not."""
-        why = wal_trouble(self.path)
-        self._pragma("journal_mode", "delete" if why else "wal")
-        return (why,) if why else ()
+    def choose_journal(self) -> None:
+        """For a new database: WAL where it works."""
+        self._pragma("journal_mode", "delete" if wal_trouble(self.path) else "wal")
+
+    def check_journal(self) -> Sequence[str]:
+        """For a database that exists. Returns what a user should know about its journal, one sentence each."""
+        kind, is_wal = network_file_system(self.path.parent), self._pragma("journal_mode") == "wal"
+        if kind and is_wal and not self.read_only:
+            # It was made elsewhere and its folder was moved here. This fails while another process has it open.
+            with suppress(sqlite3.Error):
+                self._pragma("journal_mode", "delete")
+        if kind:
+            return (_on_network(self.path, kind),)
+        return () if is_wal else (f"the store {self.path} uses the rollback journal, which is slower than WAL",)
 
     def _open_for_reading(self) -> Sequence[str]:
         """Reading a WAL database writes the `-shm` file; where that is not allowed the file is read as it lies there."""
@@ -113,6 +116,7 @@ class Database:
         else:
             return ()
         self._mode = "ro&immutable=1"
+        self._engine.dispose()
         self._pragma("schema_version")
         unread = self._wal_bytes()
         if not unread:
@@ -136,7 +140,8 @@ class Database:
     def _checkpoint_when_due(self) -> None:
         size = self._wal_bytes()
         if size >= self._checkpoint_due:
-            with suppress(DBAPIError):  # Busy: whoever writes next does it.
+            # Busy, or a full disk: the WAL holds what was committed, and whoever writes next tries again.
+            with suppress(DBAPIError, sqlite3.Error):
                 self.checkpoint()
             self._checkpoint_due = size + _CHECKPOINT_BYTES
         elif size < _CHECKPOINT_BYTES:
@@ -149,7 +154,7 @@ class Database:
             return 0
 
     def _new_engine(self) -> Engine:
-        engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
+        engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool, max_overflow=-1)
         event.listen(engine, "begin", _begin)
         return engine
 
@@ -185,16 +190,16 @@ def wal_trouble(path: Path) -> str:
     """
     if kind := network_file_system(path.parent):
         return _on_network(path, kind)
-    folder = Path(mkdtemp(prefix=".probe-", dir=path.parent))
     try:
-        _try_wal(folder / "probe.db")
-    except (sqlite3.Error, OSError) as error:
+        with TemporaryDirectory(prefix=".probe-", dir=path.parent) as folder:
+            _try_wal(Path(folder) / "probe.db")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_FULL"):
+            raise
         return (
             f"SQLite's WAL does not work in {path.parent} ({error}): the store {path} uses the slower rollback journal; "
             "a local folder (set ART_STORE) is faster"
         )
-    finally:
-        remove_tree(folder)
     return ""
 
 
@@ -222,6 +227,10 @@ def errors_told(path: Path, busy_seconds: float = BUSY_SECONDS) -> Generator[Non
     """An error of SQLite or of the system as one sentence: what is wrong with the file at `path`, and what to do."""
     try:
         yield
+    except ARTError:
+        raise
+    except OSError as error:
+        raise _system_error(path, error) from error
     except DBAPIError as error:
         raise _error(path, error.orig or error, busy_seconds) from error
     except sqlite3.Error as error:
@@ -233,10 +242,7 @@ def _error(path: Path, error: BaseException, busy_seconds: float) -> StoreError:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return corrupt(path, str(error))
     if name.startswith("SQLITE_FULL"):
-        return StoreError(
-            f"the disk that holds the store {path} is full; what was committed is kept: make room (`art gc` frees old "
-            "checkpoints) and run again"
-        )
+        return _full(path)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreError(
             f"the store {path} was locked by another process for more than {busy_seconds:g} seconds; "
@@ -252,6 +258,19 @@ def _error(path: Path, error: BaseException, busy_seconds: float) -> StoreError:
     if "no such table" in str(error) or "no such column" in str(error):
         return corrupt(path, str(error))
     return StoreError(f"the store {path} refused: {error} ({name or type(error).__name__})")
+
+
+def _system_error(path: Path, error: OSError) -> StoreError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return _full(path)
+    return not_writable(path, error.strerror or str(error))
+
+
+def _full(path: Path) -> StoreError:
+    return StoreError(
+        f"the disk that holds the store {path} is full; what was committed is kept: make room (`art gc` frees old "
+        "checkpoints) and run again"
+    )
 
 
 def corrupt(path: Path, why: str) -> StoreCorrupt:

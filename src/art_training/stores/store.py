@@ -125,6 +125,8 @@ class Store(ABC):
 
     Attributes:
         location: where it is, as a person would give it to `ART_STORE`.
+        workspace: a local folder, that need not exist, for what runs write before it is kept, such as checkpoints; it
+            outlives a process that dies where the store does.
         artifacts: the files that its runs left.
         notes: what a careful user should know about it, one sentence each, e.g. that it lies on a network file system.
     """
