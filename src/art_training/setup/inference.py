@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
 from art_training.errors import SetupError
-from art_training.records import Plain, Split, plain
+from art_training.records import Split
+from art_training.setup.declaration import TaskDeclaration, declaration, plain_options
 from art_training.setup.losses import LOSSES, activation_of
 from art_training.setup.observation import BatchObservation, LossCall
-from art_training.setup.task import Activation, Task, TaskKind
+from art_training.setup.task import Task, TaskKind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +17,10 @@ if TYPE_CHECKING:
     from art_training.setup.outputs import BatchOutputs
     from art_training.setup.setup import Setup
 
-TaskDeclaration: TypeAlias = Mapping[str, Any]
+__all__ = ["Observer", "TaskDeclaration", "declaration", "infer", "told"]
 
-_DECLARABLE = ("kind", "inputs", "target", "loss", "loss_options", "classes", "activation")
 _TARGET_NAMES = ("target", "targets", "label", "labels", "y")
 _SEED = 0  # what a setup is for does not depend on the weights
-_LARGEST_OPTION = 100_000  # numbers of a weight tensor that are kept with the task
 
 
 class Observer(Protocol):
@@ -30,29 +29,6 @@ class Observer(Protocol):
     def observe(self, setup: "Setup", *, seed: int, split: Split, limit: int) -> list[BatchObservation]:
         """The first batches of a split on their way through fresh weights, in evaluation mode."""
         ...
-
-
-def declaration(task: Task | Mapping[str, Any] | None) -> TaskDeclaration:
-    """The fields of a task that the user declares, checked.
-
-    A `Task` declares every field that differs from its default, a mapping those that it names.
-
-    Raises:
-        SetupError: a name is no field of a task, or a value is not one that the field can have.
-    """
-    if task is None:
-        return {}
-    if isinstance(task, Task):
-        task = {
-            name: value
-            for name in _DECLARABLE
-            if (value := getattr(task, name)) != getattr(Task(TaskKind.OTHER), name) or name == "kind"
-        }
-    if not isinstance(task, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SetupError(f"task={task!r} is not a mapping; give task={{'kind': 'classification', ...}}")
-    if unknown := [name for name in task if name not in _DECLARABLE]:
-        raise SetupError(f"a task has no {unknown[0]!r}; what can be declared is: {', '.join(_DECLARABLE)}")
-    return {name: _checked(name, value) for name, value in task.items()}
 
 
 def infer(setup: "Setup", engine: Observer) -> Task:
@@ -81,7 +57,7 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
         inputs=_inputs(observation, target),
         target=target,
         loss=call.name if call is not None else "",
-        loss_options=_plain_options(call.options) if call is not None else {},
+        loss_options=plain_options(call.options) if call is not None else {},
         classes=_classes(call, outputs),
         activation=activation_of(call) if call is not None else "none",
         source=outputs.source if outputs.predictions is not None else "",
@@ -95,75 +71,6 @@ def _declared_only(declared: Mapping[str, Any]) -> Task | None:
     if not declared:
         return None
     return dataclasses.replace(Task(TaskKind.OTHER), **declared, declared=tuple(declared))
-
-
-def _checked(name: str, value: Any) -> Any:
-    checks = {
-        "kind": _checked_kind,
-        "inputs": _checked_inputs,
-        "target": _checked_target,
-        "loss": _checked_loss,
-        "loss_options": _checked_options,
-        "classes": _checked_classes,
-        "activation": _checked_activation,
-    }
-    return checks[name](value)
-
-
-def _checked_kind(value: Any) -> TaskKind:
-    if value not in set(TaskKind):
-        raise SetupError(f"task kind {value!r} is none of: {', '.join(TaskKind)}")
-    return TaskKind(value)
-
-
-def _checked_inputs(value: Any) -> tuple[str, ...]:
-    paths = (value,) if isinstance(value, str | int) else tuple(cast("list[Any]", value or ()))
-    if not paths or not all(isinstance(path, str | int) for path in paths):
-        raise SetupError(f"task inputs={value!r} are not paths; give names or positions of batch entries, e.g. ['0']")
-    return tuple(str(path) for path in paths)
-
-
-def _checked_target(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str | int):
-        raise SetupError(f"task target={value!r} is not a path; give the name or position of a batch entry, e.g. '1'")
-    return None if value is None else str(value)
-
-
-def _checked_loss(value: Any) -> str:
-    if value not in {"", *LOSSES}:
-        raise SetupError(f"task loss={value!r} is no loss that ART knows; it knows: {', '.join(LOSSES)}")
-    return value
-
-
-def _checked_options(value: Any) -> Mapping[str, Plain]:
-    if not isinstance(value, Mapping):
-        raise SetupError(f"task loss_options={value!r} is not a mapping; give {{'label_smoothing': 0.1}} or the like")
-    return _plain_options(cast("Mapping[str, Any]", value))
-
-
-def _checked_classes(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 2):
-        raise SetupError(f"task classes={value!r} is not a number of classes; give an integer of 2 or more")
-    return value
-
-
-def _checked_activation(value: Any) -> Activation:
-    if value not in get_args(Activation):
-        raise SetupError(f"task activation={value!r} is none of: {', '.join(get_args(Activation))}")
-    return value
-
-
-def _plain_options(options: Mapping[str, Any]) -> dict[str, Plain]:
-    """Options of a loss as plain data; tensors (weights) become lists unless they are large."""
-    found: dict[str, Plain] = {}
-    for name, value in options.items():
-        if value is None:
-            continue
-        # Only tensors have both; a weight tensor becomes a list, unless it is so large that nobody reads it.
-        tolist, numel = getattr(value, "tolist", None), getattr(value, "numel", None)
-        is_small_tensor = callable(tolist) and callable(numel) and cast("int", numel()) <= _LARGEST_OPTION
-        found[name] = plain(tolist() if is_small_tensor and callable(tolist) else value)
-    return found
 
 
 def _target_path(observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs") -> str | None:

@@ -331,4 +331,6 @@ def _close(a: float, b: float) -> bool:
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
-    return "None" if value is None else f"{type(value).__name__} {value!r:.80}"
+    if isinstance(value, Mapping):
+        return f"a mapping of {', '.join(str(key) for key in cast('Mapping[Any, Any]', value)) or 'nothing'}"
+    return "None" if value is None else " ".join(f"{type(value).__name__} {value!r:.80}".split())
