@@ -1,0 +1,237 @@
+"""The digest of a setup's data: what it stores, never what it gives, because giving may augment.
+
+A datamodule is set up once, under fixed random states, and the storage behind its loaders is read. What it opened on the
+way is remembered with the digest, so that the next process needs no `setup()` as long as code, arguments and files are what
+they were. Where that cannot be known (a network, another program, a reader that opens files in C), nothing is
+remembered, and the data is set up again.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from art_training.records import Plain, digest_component
+from art_training.records.fingerprint import UNKNOWN
+from art_training.setup.identity.code import CodeWalk
+from art_training.setup.identity.copies import copy_sharing_buffers
+from art_training.setup.identity.files import file_state, tree_state
+from art_training.setup.identity.opened import Opened, recorded
+from art_training.setup.identity.storage import StorageReader, loaders_of, overrides
+from art_training.setup.identity.undisturbed import undisturbed
+from art_training.setup.identity.written import digest_hex, holds_digest, is_digest, shown_or_digest
+
+_FORMAT = 1  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
+
+# Modules that open files without Python seeing it. pandas imports pyarrow wherever it is installed, so that alone says
+# nothing: what counts is whether the project's code asks for one of its formats.
+_READERS_IN_C = (
+    "h5py", "netCDF4", "cv2", "decord", "lmdb", "polars", "duckdb", "rasterio", "soundfile", "safetensors", "tensorflow",
+    "torchcodec", "tables", "osgeo", "nvidia.dali", "lance", "ffcv", "av", "datasets",
+)  # fmt: skip
+_ARROW = re.compile(r"arrow|parquet|feather|orc\b|load_dataset", re.IGNORECASE)
+_ENVIRONMENT = frozenset({"environ", "environb", "getenv", "gethostname"})
+
+
+@dataclass(frozen=True)
+class DataDigest:
+    """What is known of the data.
+
+    Attributes:
+        value: the digest in hexadecimal, the version that the user gave, or `unknown`.
+        unknown: what could not be told, in words; with `value` not `unknown`, the digest covers the rest.
+        note: what was looked at, where it was not everything; else empty.
+        components: what the data adds to a fingerprint, by name: its code, its settings, its digest.
+    """
+
+    value: str
+    unknown: tuple[str, ...] = ()
+    note: str = ""
+    components: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
+
+
+def digest_data(
+    data: Any,
+    *,
+    version: str | None,
+    seed: int,
+    memo: Callable[[str], Plain],
+    remember: Callable[[str, Plain], None],
+) -> DataDigest:
+    """Digest the data of a setup. Nothing of it is changed, nor global random states nor the working directory.
+
+    Args:
+        data: a datamodule class, a factory, an instance, or `art.data(...)`.
+        version: stands in for the digest; the code counts all the same.
+        seed: of the random states that the data is set up under.
+        memo: gives what was remembered under a key, or None.
+        remember: remembers a plain value under a key.
+    """
+    try:
+        return _digest(_Reading(data, seed), version, memo, remember)
+    except Exception as error:  # noqa: BLE001  The user's data may raise anything; training will raise it again.
+        reason = f"the data cannot be set up: {type(error).__name__}: {error}"
+        return DataDigest(UNKNOWN, (reason,), "", {"data digest": UNKNOWN})
+
+
+def _digest(
+    reading: "_Reading", version: str | None, memo: Callable[[str], Plain], remember: Callable[[str, Plain], None]
+) -> DataDigest:
+    if version is not None:
+        return DataDigest(version, reading.walk.unknown, "", {**reading.walk.components(), "data version": version})
+    if reading.parts is not None:
+        return reading.digest()
+    key = reading.key()
+    known = _recalled(memo(key))
+    if known is not None:
+        return known
+    with recorded() as opened:
+        reading.set_up()
+    digest = reading.digest()
+    reasons = tuple(reading.untracked(opened))
+    if reasons:
+        note = f"the data is set up again at each start, because {reasons[0]}"
+        return replace(digest, note="; ".join(filter(None, (digest.note, note))))
+    remember(key, _remembered(digest, reading, opened))
+    return digest
+
+
+class _Reading:
+    """One reading of the data.
+
+    Attributes:
+        walk: the code that the data reaches.
+        parts: what holds the examples, where the data is declared as such and need not be set up.
+    """
+
+    def __init__(self, data: Any, seed: int) -> None:
+        self.walk = CodeWalk("data")
+        self._storage = StorageReader(self.walk.meet, self.walk.values.homes)
+        self._data = data
+        self._seed = seed
+        self._is_instance = not isinstance(data, type) and (hasattr(data, "train_dataloader") or not callable(data))
+        self._settings: dict[str, Plain] = {}
+        self._content: dict[str, Plain] = {}
+        self._known_files: set[str] = set()
+        self.parts = _parts(data)
+        if self.parts is not None:
+            self._read_parts(data)
+        elif self._is_instance:
+            self.walk.meet(type(data))
+        else:
+            self.walk.begin(data)
+
+    def key(self) -> str:
+        """What tells, together with the states of files, whether the data is what it was."""
+        before = StorageReader(self.walk.meet, self.walk.values.homes)
+        state = _attributes(self._data, before) if self._is_instance else {}
+        parts: dict[str, Plain] = {
+            "format": _FORMAT,
+            "seed": self._seed,
+            "code": self.walk.components(),
+            "state": state,
+        }
+        self._known_files = set(self.walk.files)
+        return f"data:{digest_hex(parts)}"
+
+    def set_up(self) -> None:
+        """Set the data up as training would, and read what is behind its loaders."""
+        with undisturbed(self._seed):
+            module = copy_sharing_buffers(self._data) if self._is_instance else self._data()
+            if _parts(module) is not None:
+                self._read_parts(module)
+                return
+            if overrides(module, "prepare_data"):
+                module.prepare_data()
+            if overrides(module, "setup"):
+                module.setup("fit")
+                if overrides(module, "test_dataloader"):
+                    module.setup("test")
+            loaders = loaders_of(module)
+            self._content = {name: self._storage.read(loader, name) for name, loader in loaders.items()}
+            self._settings = {**_attributes(module, self._storage), **self._storage.settings}
+
+    def digest(self) -> DataDigest:
+        """What was read."""
+        readable = {f"data.{name}": value for name, value in self._settings.items() if _is_readable(value)}
+        large: dict[str, Plain] = {name: value for name, value in self._settings.items() if not _is_readable(value)}
+        value = digest_hex({"format": _FORMAT, "settings": large, "content": self._content})
+        components: dict[str, Plain] = {**self.walk.components(), **readable, "data digest": digest_component(value)}
+        unknown = (*(f"data: {text}" for text in self._storage.unknown), *self.walk.unknown)
+        return DataDigest(value, unknown, "; ".join(self._storage.notes), components)
+
+    def untracked(self, opened: Opened) -> Iterator[str]:
+        """Why the files that were opened do not tell whether the data is what it was."""
+        yield from opened.reasons
+        for module in _READERS_IN_C:
+            if module in sys.modules:
+                yield f"{module} may read files that Python does not see"
+        if "pyarrow" in sys.modules and any(_ARROW.search(name) for name in self.walk.mentioned):
+            yield "pyarrow may read files that Python does not see"
+        if names := sorted(_ENVIRONMENT & self.walk.mentioned):
+            yield f"its code asks for {names[0]}"
+        late = self.walk.files - self._known_files
+        if any(not Path(file).is_file() for file in late):
+            yield "it reaches code that is in no file, and only once it is set up"
+
+    def states(self, opened: Opened) -> dict[str, Plain]:
+        """States of the files that the digest rests on: data, and code that was reached only by setting up."""
+        roots = tuple(f"{root}/" for root in self._storage.trees)
+        inside = {path for path in (*opened.files, *opened.folders) if f"{path}/".startswith(roots)}
+        paths = {*opened.files, *opened.folders, *(self.walk.files - self._known_files)} - inside
+        return {
+            "files": {path: file_state(path) for path in sorted(paths)},
+            "trees": {root: tree_state(Path(root)) for root in sorted(self._storage.trees)},
+        }
+
+    def _read_parts(self, data: Any) -> None:
+        self._settings = {name: self._storage.read(value, name) for name, value in data.settings().items()}
+        self._content = {name: self._storage.read(value, name) for name, value in data.parts().items()}
+
+
+def _parts(data: Any) -> Mapping[str, Any] | None:
+    """The parts of data that was declared by `art.data`, or in the same way."""
+    if isinstance(data, type) or not callable(getattr(data, "parts", None)):
+        return None
+    return cast("Mapping[str, Any]", data.parts())
+
+
+def _attributes(module: Any, reader: StorageReader) -> dict[str, Plain]:
+    """The attributes of a datamodule, and its saved hyper-parameters among them."""
+    state = dict(vars(module))
+    saved = state.pop("_hparams", None)
+    if isinstance(saved, Mapping):
+        state |= cast("Mapping[str, Any]", saved)
+    return {name: reader.read(value, name) for name, value in state.items() if reader.keeps(module, name)}
+
+
+def _is_readable(value: Plain) -> bool:
+    return not is_digest(shown_or_digest(value)) and not holds_digest(value)
+
+
+def _remembered(digest: DataDigest, reading: _Reading, opened: Opened) -> Plain:
+    return {
+        "value": digest.value,
+        "unknown": list(digest.unknown),
+        "note": digest.note,
+        "components": dict(digest.components),
+        "states": reading.states(opened),
+    }
+
+
+def _recalled(stored: Plain) -> DataDigest | None:
+    """A remembered digest, if all files are what they were."""
+    if not isinstance(stored, dict):
+        return None
+    kept = cast("dict[str, Any]", stored)
+    try:
+        states = kept["states"]
+        same = all(file_state(path) == state for path, state in states["files"].items())
+        same = same and all(tree_state(Path(root)) == state for root, state in states["trees"].items())
+    except (OSError, ValueError):
+        return None
+    if not same:
+        return None
+    return DataDigest(kept["value"], tuple(kept["unknown"]), kept["note"], kept["components"])

@@ -1,0 +1,318 @@
+"""The project's own code that an object reaches, as components of a fingerprint: one a function, one a constant.
+
+From a root (a class, a function, a partial, an object) the walk follows bases and members of classes, globals and modules
+that functions name, closures, defaults, decorators, and whatever code the constants on the way hold. Libraries are only
+named: their versions belong to the provenance of a run.
+"""
+
+import dataclasses
+import functools
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, cast
+
+from art_training.records import Plain, digest_component
+from art_training.setup.identity.imported import imported_sources
+from art_training.setup.identity.members import bases_of, fields_of, members_of
+from art_training.setup.identity.origin import (
+    home_of,
+    is_local_class,
+    is_local_file,
+    is_local_module,
+    module_name,
+    qualified_name,
+    short_name,
+)
+from art_training.setup.identity.references import references
+from art_training.setup.identity.resolve import Missing, resolve
+from art_training.setup.identity.source import Chain, source_of
+from art_training.setup.identity.values import ValueReader
+from art_training.setup.identity.written import digest_of, shown_or_digest
+
+_CODE = (
+    type,
+    FunctionType,
+    MethodType,
+    functools.partial,
+    property,
+    staticmethod,
+    classmethod,
+    functools.cached_property,
+)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One component before it has its final name: two of one name are told apart by their modules."""
+
+    module: str
+    name: str
+    value: Plain
+
+
+def code_components(
+    root: Any, *, label: str, leave_out: Collection[str] = ()
+) -> tuple[dict[str, Plain], tuple[str, ...]]:
+    """The code that `root` reaches.
+
+    Args:
+        root: a class, a function, a partial, or an object whose class and state are walked.
+        label: what the root is to the setup, e.g. `model`; it begins each component's name.
+        leave_out: names of members of classes that are not walked.
+
+    Returns:
+        components by name, e.g. `model: DigitsNet.forward`, and what could not be resolved, in words.
+    """
+    walk = CodeWalk(label, leave_out=leave_out)
+    walk.begin(root)
+    return walk.components(), walk.unknown
+
+
+class CodeWalk:
+    """One walk over code. `meet` adds a root; `components` walks whatever is still waiting.
+
+    Attributes:
+        values: reads the constants on the way.
+        files: where the code that was walked is written, `<stdin>` and cells of notebooks included.
+        mentioned: every name that occurs in it.
+    """
+
+    def __init__(self, label: str, *, leave_out: Collection[str] = (), homes: set[str] | None = None) -> None:
+        self.values = ValueReader(self.meet, homes)
+        self.files: set[str] = set()
+        self.mentioned: set[str] = set()
+        self._label = label
+        self._leave_out = frozenset(leave_out)
+        self._waiting: deque[Any] = deque()
+        self._met: dict[int, Any] = {}
+        self._parts: list[_Part] = []
+        self._missing: dict[str, None] = {}
+
+    def meet(self, thing: Any) -> None:
+        """Walk `thing`, unless it was met before."""
+        if id(thing) not in self._met:
+            self._met[id(thing)] = thing  # kept, so that its id stays its own
+            self._waiting.append(thing)
+
+    def begin(self, root: Any) -> None:
+        """Walk a root. Of an object that is no code itself, class and state are walked."""
+        if _is_code(root):
+            self.meet(root)
+            return
+        kind = cast("type[Any]", type(root))
+        self.meet(kind)
+        if dataclasses.is_dataclass(root):
+            state = {field.name: getattr(root, field.name) for field in dataclasses.fields(root)}
+        else:
+            state = dict(getattr(root, "__dict__", {}))
+        for name, value in state.items():
+            self._state(name, value)
+
+    def components(self) -> dict[str, Plain]:
+        """Everything found, by name."""
+        self._finish()
+        owners: dict[str, set[str]] = {}
+        for part in self._parts:
+            owners.setdefault(part.name, set()).add(part.module)
+        named: dict[str, Plain] = {}
+        for part in self._parts:
+            shared = len(owners[part.name]) > 1
+            name = f"{self._label}: {part.module}.{part.name}" if shared else f"{self._label}: {part.name}"
+            unique, count = name, 1
+            while unique in named and named[unique] != part.value:
+                count += 1
+                unique = f"{name} #{count}"
+            named[unique] = part.value
+        return named
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What could not be resolved, in words."""
+        self._finish()
+        return tuple(f"{self._label}: {text}" for text in (*self._missing, *self.values.unknown))
+
+    def _finish(self) -> None:
+        while self._waiting:
+            self._visit(self._waiting.popleft())
+
+    def _visit(self, thing: Any) -> None:
+        if isinstance(thing, type):
+            self._class(thing)
+        elif isinstance(thing, FunctionType):
+            self._function(thing)
+        elif isinstance(thing, MethodType):
+            self.meet(thing.__func__)
+            self._owner(thing.__self__)
+        elif isinstance(thing, functools.partial):
+            self._partial(cast("functools.partial[Any]", thing))
+        elif isinstance(thing, staticmethod | classmethod):
+            self.meet(cast("Any", thing).__func__)
+        elif isinstance(thing, property):
+            for function in (thing.fget, thing.fset, thing.fdel):
+                self._wrapped(function)
+        elif isinstance(thing, functools.cached_property):
+            self.meet(cast("functools.cached_property[Any]", thing).func)
+        elif isinstance(thing, ModuleType):
+            self._module(thing)
+        else:
+            self._wrapped(getattr(thing, "__wrapped__", None))
+
+    def _wrapped(self, function: Any) -> None:
+        if function is not None:
+            self.meet(function)
+
+    def _owner(self, owner: Any) -> None:
+        if isinstance(owner, type):
+            self.meet(owner)
+        else:
+            self.values.read(owner, qualified_name(owner))
+
+    def _class(self, kind: type) -> None:
+        if not is_local_class(kind):
+            return
+        module, name = module_name(kind.__module__), short_name(kind.__qualname__)
+        if kind.__bases__ != (object,):
+            self._part(module, f"bases of {name}", bases_of(kind))
+        for base in kind.__mro__[1:]:
+            self.meet(base)
+        if annotated := fields_of(kind):
+            self._part(module, f"fields of {name}", annotated)
+        for member, value in members_of(kind):
+            if member in self._leave_out:
+                continue
+            if _is_code(value):
+                self.meet(value)
+            else:
+                self._value(module, f"{name}.{member}", value)
+
+    def _function(self, function: FunctionType) -> None:
+        self._wrapped(getattr(function, "__wrapped__", None))
+        code = function.__code__
+        if not is_local_file(code.co_filename):
+            self._closure_of_library(function)
+            return
+        module, name = module_name(function.__globals__.get("__name__")), short_name(code.co_qualname)
+        home = home_of(code.co_filename)
+        if home is not None:
+            self.values.homes.add(home)
+        source = source_of(code, function.__globals__)
+        found = references(code)
+        self.files.add(code.co_filename)
+        self.mentioned |= found.mentioned
+        named: dict[str, str] = {}
+        for chain in dict.fromkeys((*found.names, *source.decorators)):
+            named |= self._reach(chain, function.__globals__, name)
+        digest = digest_of([source.digest, dict(named)]) if named else digest_component(source.digest)
+        self._part(module, name, digest)
+        for statement in found.imports:
+            self._imported(statement, function.__globals__)
+        self._closure(module, name, function)
+        self._defaults(module, name, function, source.literals)
+
+    def _reach(self, chain: Chain, namespace: Mapping[str, Any], owner: str) -> dict[str, str]:
+        """Follow a name. What it means in a library is returned, and belongs to the function's digest."""
+        found = resolve(chain, namespace)
+        if isinstance(found, Missing):
+            if not found.quiet:
+                self._missing[f"{'.'.join(chain)}, which {owner} names, is not defined"] = None
+            return {}
+        if found.library:
+            return {chain[0]: found.library}
+        if _is_code(found.value):
+            self.meet(found.value)
+            return {}
+        self._constant(module_name(found.module), ".".join(found.path), found.value)
+        return {}
+
+    def _imported(self, statement: Any, namespace: Mapping[str, Any]) -> None:
+        for module, digest in imported_sources(statement, namespace):
+            self._part("", f"module {module}", digest_component(digest))
+
+    def _closure(self, module: str, name: str, function: FunctionType) -> None:
+        for variable, value in _cells(function):
+            if variable == "__class__" or _is_code(value):
+                self.meet(value)
+            else:
+                self._value(module, f"{name}.{variable}", value)
+
+    def _closure_of_library(self, function: FunctionType) -> None:
+        """A library's decorator keeps the project's function in its closure, itself or in a list or a registry."""
+        for _name, value in _cells(function):
+            held = [value]
+            if isinstance(value, dict):
+                held = list(cast("dict[Any, Any]", value).values())
+            elif isinstance(value, list | tuple):
+                held = list(cast("list[Any]", value))
+            for item in held:
+                if _is_local_code(item):
+                    self.meet(item)
+
+    def _defaults(self, module: str, name: str, function: FunctionType, literals: Collection[str]) -> None:
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        defaults = function.__defaults__ or ()
+        named = [*zip(positional[len(positional) - len(defaults) :], defaults, strict=True)]
+        for argument, value in (*named, *(function.__kwdefaults__ or {}).items()):
+            if argument in literals:
+                continue
+            if _is_code(value):
+                self.meet(value)
+            self._value(module, f"{name}({argument}=)", value)
+
+    def _partial(self, partial: "functools.partial[Any]") -> None:
+        self.meet(partial.func)
+        name = short_name(getattr(partial.func, "__qualname__", type(partial.func).__qualname__))
+        module = module_name(getattr(partial.func, "__module__", None))
+        for position, value in enumerate(partial.args):
+            self._value(module, f"{name}({position})", value)
+        for argument, value in partial.keywords.items():
+            self._value(module, f"{name}({argument}=)", value)
+
+    def _module(self, module: ModuleType) -> None:
+        if not is_local_module(module):
+            return
+        for name, value in list(vars(module).items()):
+            if name.startswith("__") or isinstance(value, ModuleType):
+                continue
+            if not _is_code(value):
+                self._constant(module_name(module.__name__), name, value)
+            elif getattr(value, "__module__", None) == module.__name__:
+                self.meet(value)
+
+    def _state(self, name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, item in cast("Mapping[Any, Any]", value).items():
+                self._value("", f"{name}.{key}", item)
+        else:
+            self._value("", name, value)
+
+    def _constant(self, module: str, name: str, value: Any) -> None:
+        """A constant of a module is always called with its module, because its own name says little."""
+        self._value("", f"{module}.{name}", value)
+
+    def _value(self, module: str, name: str, value: Any) -> None:
+        self._part(module, name, shown_or_digest(self.values.read(value, f"{module}.{name}" if module else name)))
+
+    def _part(self, module: str, name: str, value: Plain) -> None:
+        self._parts.append(_Part(module, name, value))
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, _CODE) or isinstance(getattr(value, "__wrapped__", None), FunctionType)
+
+
+def _is_local_code(value: Any) -> bool:
+    if isinstance(value, type):
+        return is_local_class(value)
+    code = getattr(getattr(value, "__func__", value), "__code__", None)
+    return isinstance(code, CodeType) and is_local_file(code.co_filename)
+
+
+def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # the variable has no value yet
+            continue
