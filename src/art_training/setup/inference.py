@@ -45,7 +45,8 @@ def infer(setup: "Setup", engine: Observer) -> Task:
 
 def told(observation: BatchObservation, setup: "Setup") -> Task:
     """The task as one observed batch tells it, with what the setup declares laid over."""
-    from art_training.setup.outputs import main_call, read_outputs
+    from art_training.setup.outputs import read_outputs
+    from art_training.setup.step_loss import main_call
 
     declared = dict(setup.declared)
     wanted = _declared_only(declared)
@@ -76,7 +77,7 @@ def _declared_only(declared: Mapping[str, Any]) -> Task | None:
 def _target_path(observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs") -> str | None:
     """The batch entry that is learned: the one whose numbers are compared, else one that is called so."""
     from art_training.setup.alignment import same_values
-    from art_training.setup.outputs import tensors_of
+    from art_training.setup.step_loss import tensors_of
 
     tensors = tensors_of(observation.batch)
     candidates: list[Tensor] = []
@@ -95,7 +96,7 @@ def _target_path(observation: BatchObservation, call: LossCall | None, outputs: 
 
 def _inputs(observation: BatchObservation, target: str | None) -> tuple[str, ...]:
     """All entries with one row an example, except the target, which is the input where nothing else is left."""
-    from art_training.setup.outputs import tensors_of
+    from art_training.setup.step_loss import tensors_of
 
     tensors = tensors_of(observation.batch)
     rows = [path for path, tensor in tensors.items() if tensor.ndim and len(tensor) == observation.weight]
@@ -141,7 +142,7 @@ def _kind_by_values(outputs: "BatchOutputs") -> TaskKind:
 
 def _is_own_input(observation: BatchObservation, target: str | None) -> bool:
     """Whether the target is what enters the model: the first entry, or the only one."""
-    from art_training.setup.outputs import tensors_of
+    from art_training.setup.step_loss import tensors_of
 
     tensors = tensors_of(observation.batch)
     return target is not None and next(iter(tensors), None) == target and tensors[target].is_floating_point()

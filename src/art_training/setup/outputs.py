@@ -1,18 +1,17 @@
 """What a model's predictions and targets are, and what its loss is, found without the user's help where possible."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from art_training.errors import SetupError
 from art_training.setup.alignment import Raw, aligned, is_probability, same_values
-from art_training.setup.batch import children, entries
-from art_training.setup.losses import LOSSES, Terms, activation_of, terms
+from art_training.setup.batch import children
+from art_training.setup.losses import LOSSES, activation_of
 from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.step_loss import StepLoss, is_sequence, main_call, step_loss, tensors_of
 from art_training.setup.task import Task
 
 Adapter = Callable[[Any, Any], Any]
@@ -23,7 +22,6 @@ _SCORES = ("logits", "logit", "scores")
 _PROBABILITIES = ("probabilities", "probs", "prob", "proba")
 _PREDICTIONS = ("predictions", "prediction", "preds", "pred", "y_hat", "y_pred", "yhat", "output", "outputs", "out")
 _TARGETS = ("targets", "target", "labels", "label", "y_true", "y")
-_LOSS_NAME = re.compile(r"(?:(?:train|training|val|valid|validation|test|eval|dev)[\W_]*)?loss(?:_step|_epoch)?")
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def read_outputs(observation: BatchObservation, task: Task | None, adapter: Adap
     """
     call = main_call(observation, task)
     found, why = _find(observation, task, adapter, call)
-    outputs = _loss_of(observation, call)
+    outputs = _with_loss(step_loss(observation, call))
     if found is None:
         return replace(outputs, source=why)
     try:
@@ -88,105 +86,19 @@ def read_outputs(observation: BatchObservation, task: Task | None, adapter: Adap
     )
 
 
-def tensors_of(batch: Any) -> dict[str, Tensor]:
-    """The entries of a batch that are tensors, by path, in their order."""
-    return {path: leaf for path, leaf in entries(batch).items() if isinstance(leaf, Tensor)}
-
-
-def main_call(observation: BatchObservation, task: Task | None) -> LossCall | None:
-    """The call of the loss that the task is learned by, among auxiliary ones; the last of those that fit equally.
-
-    A call whose target is the task's target comes first, then one that is all of the step's loss, then one whose
-    target is an entry of the batch, later entries before earlier ones.
-    """
-    calls = [call for call in observation.losses if LOSSES[call.name].paired] or list(observation.losses)
-    if len(calls) < 2:
-        return calls[0] if calls else None
-    tensors = tensors_of(observation.batch)
-    paths = list(tensors)
-    total = total_loss(observation)
-
-    def rank(call: LossCall) -> tuple[bool, bool, bool, int]:
-        place = max((paths.index(path) for path in paths if same_values(call.target, tensors[path])), default=-1)
-        wanted = task is not None and task.target is not None and place >= 0 and paths[place] == task.target
-        named = task is not None and task.loss == call.name
-        whole = total is not None and call.value.numel() == 1 and _close(float(call.value), total)
-        return wanted, named, whole, place
-
-    return max(reversed(calls), key=rank)
-
-
-def total_loss(observation: BatchObservation) -> float | None:
-    """The loss as the step returned it, else as it logged it; None where it did neither."""
-    returned = observation.returned
-    if isinstance(returned, Tensor):
-        return _scalar(returned)
-    named = children(returned) or {}
-    if (loss := _scalar(named.get("loss"))) is not None:
-        return loss
-    if _is_sequence(returned) and (losses := [loss for item in named.values() if (loss := _scalar(item)) is not None]):
-        return losses[0]
-    names = [name for name in observation.logged if _LOSS_NAME.fullmatch(name)]
-    return observation.logged[names[-1]] if names else None
-
-
-def per_example(call: LossCall, examples: int) -> Terms | None:
-    """The loss of a call example by example; None where its rows cannot be assigned to examples."""
-    found = terms(call)
-    if found is None:
-        return None
-    rows = len(found.total)
-    if examples < 1 or rows % examples:
-        return None
-    if rows != examples:  # the step has flattened positions before its loss; those of one example follow each other
-        found = Terms(found.total.reshape(examples, -1).sum(1), found.weight.reshape(examples, -1).sum(1))
-    if call.options.get("reduction") == "sum":
-        return Terms(found.total, torch.ones_like(found.total))
-    return found
-
-
-def _loss_of(observation: BatchObservation, call: LossCall | None) -> BatchOutputs:
-    total = total_loss(observation)
-    examples = observation.weight
-    nothing = BatchOutputs(None, None, total, float(examples), None, "")
-    if call is None:
-        return nothing
-    parts = per_example(call, examples)
-    value = _reduced(call, parts)
-    summed = call.options.get("reduction") == "sum"
-    if total is None:
-        total = value
-    elif summed and examples:
-        total /= examples
-    if parts is None:
-        return replace(nothing, loss=total, call=call, call_loss=value)
-    if call.options.get("reduction") == "none" and (total is None or value is None or not _close(total, value)):
-        # The step makes its own mean of the values, e.g. over a mask.
-        parts = _masked(observation, call, total) or parts
-        value = float(parts.total.sum() / parts.weight.sum())
-    return BatchOutputs(None, None, total, float(parts.weight.sum()), parts.total, "", parts.weight, value, None, call)
-
-
-def _reduced(call: LossCall, parts: Terms | None) -> float | None:
-    """The mean that a call stands for, an example's share of it where the call sums."""
-    if parts is not None:
-        return float(parts.total.sum() / parts.weight.sum())
-    return float(call.value.double().mean())
-
-
-def _masked(observation: BatchObservation, call: LossCall, total: float | None) -> Terms | None:
-    """The terms of a loss without reduction that the step averages over a mask of the batch."""
-    if total is None:
-        return None
-    values = call.value.double()
-    for mask in tensors_of(observation.batch).values():
-        if mask.numel() != values.numel() or not bool(((mask == 0) | (mask == 1)).all()):
-            continue
-        kept = mask.to(values).reshape(values.shape)
-        if _close(float((values * kept).sum() / kept.sum()), total):
-            examples = observation.weight
-            return Terms((values * kept).reshape(examples, -1).sum(1), kept.reshape(examples, -1).sum(1))
-    return None
+def _with_loss(loss: StepLoss) -> BatchOutputs:
+    parts = loss.parts
+    return BatchOutputs(
+        predictions=None,
+        targets=None,
+        loss=loss.value,
+        loss_weight=loss.weight,
+        per_example_loss=None if parts is None else parts.total,
+        source="",
+        per_example_weight=None if parts is None else parts.weight,
+        call_loss=loss.call_value,
+        call=loss.call,
+    )
 
 
 def _find(
@@ -229,7 +141,7 @@ def _returned(observation: BatchObservation, task: Task | None, call: LossCall |
     named = children(observation.returned)
     if named is None:
         return None
-    if _is_sequence(observation.returned):
+    if is_sequence(observation.returned):
         return _returned_in_order(list(named.values()), observation, task)
     return _returned_by_name(named, observation, task, call)
 
@@ -312,20 +224,6 @@ def _with_activation(raw: Raw, task: Task | None, call: LossCall | None) -> Raw:
     elif is_probability(raw.prediction, usual):  # activated by the model, or by the step after its loss
         usual = "none"
     return replace(raw, activation=usual, ignore_index=ignore)
-
-
-def _is_sequence(value: Any) -> bool:
-    return isinstance(value, tuple | list) and not hasattr(cast("Any", value), "_fields")
-
-
-def _scalar(value: Any) -> float | None:
-    if isinstance(value, Tensor) and value.numel() == 1 and value.is_floating_point():
-        return float(value.detach())
-    return value if isinstance(value, float) else None
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-5 + 1e-4 * abs(b)
 
 
 def _kind(value: Any) -> str:
