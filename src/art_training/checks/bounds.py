@@ -51,7 +51,7 @@ class ScoreCheck(Check):
         if not math.isfinite(score.value):
             return failed(f"{said}, which is not a finite number", **numbers_of(score))
         if self.holds(score.value):
-            return passed(said, **numbers_of(score))
+            return passed(f"{said}, {self.rule}", **numbers_of(score))
         return failed(f"{said}, not {self.rule}", **numbers_of(score))
 
 
@@ -71,9 +71,12 @@ class Exists(ScoreCheck):
     def judge(self, evidence: Evidence) -> Answer:
         """A missing score is an answer here: no."""
         try:
-            return super().judge(evidence)
+            score = evidence.score(address(self.metric))
         except UnknownMetric as error:
             return failed(str(error))
+        answer = passed if math.isfinite(score.value) else failed
+        beside = "" if math.isfinite(score.value) else ", which is not a finite number"
+        return answer(f"{self.metric} is {with_interval(score)}{beside}", **numbers_of(score))
 
 
 @dataclass(frozen=True)

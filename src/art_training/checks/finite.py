@@ -28,7 +28,11 @@ class NoNaN(Check):
             reasons.insert(0, "training stopped because the loss is not finite")
         if reasons:
             return failed("; ".join(reasons), **wrong)
-        return passed(f"{len(numbers)} scores and {len(ends)} curves are finite")
+        return passed(f"{_count(len(numbers), 'score')} and {_count(len(ends), 'curve')}, all finite")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _outcome(score: float = 1.0, end: float = 0.5, stopped: str = "") -> Evidence:

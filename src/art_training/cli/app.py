@@ -1,0 +1,73 @@
+"""The commands, in groups by task. Nothing heavy is imported before a command runs."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from art_training import __version__
+from art_training.cli.commands import demo, diff, doctor, gc, log, plan, rm, run, runs, show, status
+
+TRAIN, LOOK, TIDY = "Train", "Look", "Tidy up"
+
+_GROUPS = {
+    TRAIN: (run.run, plan.plan, demo.demo),
+    LOOK: (status.status, show.show, diff.diff, log.log, runs.runs),
+    TIDY: (rm.rm, gc.gc, doctor.doctor),
+}
+
+_EPILOG = (
+    "Exit codes: 0 all passed, 1 a check failed or nothing was checked, 2 wrong use, "
+    "3 an error or not judged, 130 interrupted."
+)
+
+
+class _Grouped(TyperGroup):
+    """Help by task, without the cost of importing rich."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """One section a task."""
+        width = max(len(name) for name in self.commands)
+        for task, functions in _GROUPS.items():
+            rows = [
+                (name.ljust(width), command.get_short_help_str(formatter.width - width - 6))
+                for name, command in self.commands.items()
+                if command.callback is not None and name in {function.__name__ for function in functions}
+            ]
+            with formatter.section(task):
+                formatter.write_dl(rows)
+
+
+app = typer.Typer(
+    cls=_Grouped,
+    help="Actually Robust Training: steps of growing complexity, each ended by checks, with the evidence kept.",
+    epilog=_EPILOG,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"art-training {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  Its callback answers.
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Show the help where no command is given."""
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
+for _functions in _GROUPS.values():
+    for _function in _functions:
+        app.command(_function.__name__)(_function)

@@ -1,0 +1,57 @@
+"""`art demo`: see ART work on real data, in a minute."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FOLDER = Path("art-demo")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the project's file is written.")] = FOLDER,
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the last step, which trains longest.")] = False,
+) -> int:
+    """Train a small network on handwritten digits, in a minute.
+
+    The project's file is written into a folder, and is yours to change.
+    """
+    from art_training.cli.commands.run import show_result, watched
+    from art_training.cli.loading import load_project
+    from art_training.cli.locating import FILE, locate
+
+    file = folder / FILE
+    sys.stderr.write(f"{'wrote' if written(file) else 'found'} {file}\n\n")
+    project = load_project(locate(str(file)))
+    names = [step.name for step in project.steps]
+    result = watched(project, {"until": names[-2] if quick else names[-1]})
+    code = show_result(result, as_json=False)
+    sys.stdout.write(
+        f"\nThe project is {file}. Look at it, change something, and type:\n\n"
+        f"    cd {folder}\n    art run        # runs what changed, recalls the rest\n"
+        "    art status     # where each step stands\n    art show Overfit\n"
+    )
+    return code
+
+
+def written(file: Path) -> bool:
+    """Write the template, unless the folder has a project already, which stays as it is.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    from importlib.resources import files
+
+    from art_training.errors import UsageError
+
+    if file.exists():
+        return False
+    source = files("art_training.templates") / "digits" / file.name
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror or error}; name another folder") from None
+    return True

@@ -1,0 +1,60 @@
+"""`art gc`: free files that no run needs."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from art_training.cli.commands.rm import confirmed
+from art_training.cli.options import Json, StoreOption, WhichProject
+
+if TYPE_CHECKING:
+    from art_training.stores.retention import Collected
+
+
+def gc(
+    project: WhichProject = None,
+    *,
+    store: StoreOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be freed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Free files that no run needs any more.
+
+    Kept are the best and last checkpoint of the newest passed run of each step, what a run may go on from, and every
+    file that is no checkpoint and belongs to a run. Records are never freed.
+    """
+    from art_training.cli.history import history
+    from art_training.cli.output import put_json
+    from art_training.stores.retention import collect
+
+    with history(project, store, write=not dry_run) as (opened, _):
+        found = collect(opened, dry=True)
+        if not dry_run and found.freed:
+            if not yes:
+                _draw(found)
+                confirmed("Free them?", "art gc --yes")
+            found = collect(opened)
+    if json:
+        put_json(
+            {"dry": found.dry, "freed": found.freed, "bytes": found.bytes, "kept": found.kept,
+             "kept_bytes": found.kept_bytes}
+        )  # fmt: skip
+        return
+    _draw(found)
+
+
+def _draw(found: "Collected") -> None:
+    from rich.text import Text
+
+    from art_training.cli.output import console, size, table
+
+    drawn = console()
+    if found.freed:
+        rows = table("file", "size", "because")
+        for one in found.freed:
+            rows.add_row(Text(one.digest[:12]), Text(size(one.bytes)), Text(one.why))
+        drawn.print(rows)
+        drawn.print()
+    does = "would be freed" if found.dry else "freed"
+    drawn.print(f"{len(found.freed)} files, {size(found.bytes)} {does}; {found.kept} stay, {size(found.kept_bytes)}.")

@@ -1,0 +1,39 @@
+"""`art plan`: what `art run` would do."""
+
+from typing import Annotated, Any
+
+import typer
+
+from art_training.cli.options import Json, Project
+
+_Steps = list[str]
+
+
+def plan(
+    project: Project = None,
+    *,
+    until: Annotated[str | None, typer.Option(metavar="STEP", help="As for `art run`.", show_default=False)] = None,
+    only: Annotated[_Steps | None, typer.Option(metavar="STEP", help="As for `art run`.", show_default=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="As for `art run`.")] = False,
+    force_step: Annotated[
+        _Steps | None, typer.Option(metavar="STEP", help="As for `art run`.", show_default=False)
+    ] = None,
+    keep_stale: Annotated[bool, typer.Option("--keep-stale", help="As for `art run`.")] = False,
+    store: Annotated[str | None, typer.Option(metavar="PATH", help="As for `art run`.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Say what `art run` would do, why, and about how long."""
+    from art_training.cli.loading import load_project
+    from art_training.cli.locating import locate
+    from art_training.cli.output import console, duration, put_json
+    from art_training.cli.tables import plan_table
+
+    wish: dict[str, Any] = {"force": force or force_step or False, "only": only or (), "until": until}
+    made = load_project(locate(project), store).plan(**wish, stale="keep" if keep_stale else "rerun")
+    if json:
+        put_json({"project": made.project, "seconds": made.seconds, "steps": made.steps})
+        return
+    drawn = console()
+    drawn.print(plan_table(made))
+    if made.seconds:
+        drawn.print(f"\nAbout {duration(made.seconds)} in all, from earlier runs.")

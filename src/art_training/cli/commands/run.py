@@ -1,0 +1,130 @@
+"""`art run`: run a project."""
+
+import sys
+from contextlib import nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from art_training.cli.options import Json, Project
+
+if TYPE_CHECKING:
+    from art_training.project import ArtProject
+    from art_training.runner import ProjectResult, StepResult
+
+_Steps = list[str]
+
+
+def run(
+    project: Project = None,
+    *,
+    until: Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.", show_default=False)] = None,
+    only: Annotated[
+        _Steps | None, typer.Option(metavar="STEP", help="Only this step; may be repeated.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run every step that is asked for, changed or not.")] = False,
+    force_step: Annotated[
+        _Steps | None,
+        typer.Option(metavar="STEP", help="Run this step, changed or not; may be repeated.", show_default=False),
+    ] = None,
+    keep_stale: Annotated[bool, typer.Option("--keep-stale", help="Leave outdated steps, and mark them.")] = False,
+    store: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Keep records there instead.", show_default=False)
+    ] = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the result alone.")] = False,
+) -> int:
+    """Run what is new, changed or failed; recall the rest.
+
+    Prints the plan and the progress to stderr and the result to stdout.
+    """
+    from art_training.cli.loading import load_project
+    from art_training.cli.locating import locate
+
+    wish: dict[str, Any] = {
+        "force": force or force_step or False,
+        "stale": "keep" if keep_stale else "rerun",
+        "only": only or (),
+        "until": until,
+    }
+    with redirect_stdout(sys.stderr) if json else nullcontext():  # what the user's code prints is no JSON
+        result = watched(load_project(locate(project), store), wish, quiet=quiet)
+    return show_result(result, as_json=json)
+
+
+def watched(project: "ArtProject", wish: dict[str, Any], *, quiet: bool = False) -> "ProjectResult":
+    """Run a project and show how it goes; what to do next is said even where a step raises."""
+    from art_training.cli.watching import Watching
+    from art_training.errors import UsageError
+
+    if quiet:
+        return project.run(**wish)
+    watching = Watching()
+    try:
+        return project.run(**wish, listen=watching)
+    except BaseException as error:
+        watching.close()
+        if watching.next and not isinstance(error, UsageError):
+            error.add_note(watching.next)
+        raise
+
+
+def show_result(result: "ProjectResult", *, as_json: bool) -> int:
+    """Write the table, or the data; the exit code that follows."""
+    from art_training.cli.exits import exit_code
+    from art_training.cli.output import console, put_json
+    from art_training.cli.tables import steps_table
+
+    code = exit_code(step.state for step in result.steps)
+    if as_json:
+        put_json(_data(result, code))
+        return code
+    drawn = console()
+    drawn.print(steps_table(_row(step) for step in result.steps))
+    drawn.print()
+    drawn.print(result.next)
+    return code
+
+
+def _row(step: "StepResult") -> Any:
+    from rich.text import Text
+
+    from art_training.cli.output import console, duration
+    from art_training.cli.tables import verdict_line
+
+    lines = [verdict_line(verdict, console()) for verdict in (step.judgement.verdicts if step.judgement else ())]
+    if not lines and step.run is not None and step.run.error:
+        lines = [Text(step.run.error)]
+    if step.note:
+        lines.append(Text(step.note, "yellow"))
+    time = duration(step.seconds)
+    return step.name, step.state, "stale" if step.stale else "recalled" if step.recalled else "", lines, time
+
+
+def _data(result: "ProjectResult", code: int) -> dict[str, Any]:
+    return {
+        "project": result.project,
+        "state": result.state,
+        "passed": result.passed,
+        "exit_code": code,
+        "next": result.next,
+        "steps": [
+            {
+                "step": step.name,
+                "kind": step.kind,
+                "state": step.state,
+                "recalled": step.recalled,
+                "stale": step.stale,
+                "seconds": step.seconds,
+                "run": step.run.id if step.run else None,
+                "error": step.run.error if step.run else "",
+                "note": step.note,
+                "checks": [
+                    {"check": one.check, "state": one.state, "reason": one.reason, "numbers": one.numbers}
+                    for one in (step.judgement.verdicts if step.judgement else ())
+                ],
+                "scores": step.outcome.scores if step.outcome else {},
+            }
+            for step in result.steps
+        ],
+    }

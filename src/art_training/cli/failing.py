@@ -1,0 +1,82 @@
+"""The one place where errors become sentences and exit codes."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from art_training.cli.exits import ExitCode
+from art_training.errors import ARTError, Interrupted, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; every error becomes a sentence on stderr and an exit code."""
+    from art_training.cli.app import app
+
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, prog_name="art", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `art log Overfit | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.PASSED
+    except BaseException as error:  # noqa: BLE001  Nothing may leave as a traceback that is not the user's own.
+        return told(error)
+    return int(code or 0)
+
+
+def told(error: BaseException) -> int:
+    """Say on stderr what went wrong; the exit code that belongs to it."""
+    import typer
+
+    match error:
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else ExitCode.NOT_JUDGED if error.code else 0
+        case KeyboardInterrupt() | Interrupted():
+            _say(f"Interrupted: {error}" if str(error) else "Interrupted. What was measured is kept.")
+            return ExitCode.INTERRUPTED
+        case typer.Exit():
+            return error.exit_code
+        case typer.Abort():
+            _say("Nothing was done.")
+            return ExitCode.WRONG_USE
+        case typer.TyperException():
+            _say(f"Error: {error.format_message()}", *_hint(error))
+            return ExitCode.WRONG_USE
+        case UsageError():
+            _say(f"Error: {error}", *getattr(error, "__notes__", ()))
+            return ExitCode.WRONG_USE
+        case ARTError():
+            _say(f"Error: {error}", *getattr(error, "__notes__", ()))
+            return ExitCode.NOT_JUDGED
+        case _:
+            _say(folded(error))
+            return ExitCode.NOT_JUDGED
+
+
+def folded(error: BaseException) -> str:
+    """A traceback with the user's frames; the whole of it where the fault is not the user's."""
+    from art_training.runner.folding import fold
+
+    whole = "".join(traceback.format_exception(error))
+    fold(error, engine_too=True)
+    if error.__traceback__ is None:
+        return f"{whole}\nThis is a fault of ART itself; please report it with the lines above."
+    shown = "".join(traceback.format_exception(error))
+    left_out = whole.count('\n  File "') - shown.count('\n  File "')
+    return shown + (f"({left_out} frames of ART and Lightning are left out)" if left_out else "")
+
+
+def _hint(error: BaseException) -> tuple[str, ...]:
+    context = getattr(error, "ctx", None)
+    return (f"`{context.command_path} --help` shows how it is used.",) if context is not None else ()
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201  The command line prints.

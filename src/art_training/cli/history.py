@@ -1,0 +1,114 @@
+"""The store and the project that a command which looks at history is about."""
+
+import os
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from art_training.cli.glancing import glance
+from art_training.cli.locating import Place, locate
+from art_training.errors import ProjectError, StoreError
+
+if TYPE_CHECKING:
+    from art_training.stores import Store
+
+
+class History(NamedTuple):
+    """A store, and the project in it that is meant."""
+
+    store: "Store"
+    project: str
+
+
+@contextmanager
+def history(project: str | None, store: str | None, *, write: bool = False) -> Generator[History]:
+    """Open the store for a command.
+
+    Args:
+        project: what the user gave as `--project`: a place, or a name in the store.
+        store: what the user gave as `--store`.
+        write: whether the command changes something.
+
+    Raises:
+        ProjectError: the project cannot be told.
+        StoreError: there is no store yet, or it cannot be opened.
+    """
+    opened, name = _opened(project, store, write=write)
+    with closing(opened):
+        yield History(opened, _known(opened, name))
+
+
+@contextmanager
+def any_history(project: str | None, store: str | None) -> Generator["Store"]:
+    """Open the store for a command that is about all of its projects."""
+    with closing(_opened(project, store, write=False)[0]) as opened:
+        yield opened
+
+
+def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["Store", str]:
+    """The store, and the project's name where it is known without asking the store."""
+    from art_training.stores.where import DEFAULT, open_store
+
+    wanted = _plain_name(project)
+    chosen = store or os.environ.get("ART_STORE")
+    if chosen is not None:
+        _require(chosen)
+        return open_store(chosen, project_folder=Path.cwd(), read_only=not write), wanted
+    place = _place(None if wanted else project)
+    if isinstance(place, Path):  # a store without a project file, as a notebook leaves it
+        return open_store(place, project_folder=place.parent, read_only=not write), wanted
+    name = glance(place.file, place.name) if place.file else None
+    if name is None:
+        from art_training.cli.loading import load_project
+
+        loaded = load_project(place)
+        return loaded.store, wanted or loaded.name
+    _require(str(place.folder / DEFAULT), name)
+    return open_store(None, project_folder=place.folder, read_only=not write), wanted or name
+
+
+def _place(project: str | None) -> Place | Path:
+    """Where the project is, or the nearest store where there is no project file."""
+    from art_training.stores.where import DEFAULT
+
+    try:
+        return locate(project)
+    except ProjectError:
+        here = Path.cwd()
+        stores = [folder / DEFAULT for folder in (here, *here.parents) if (folder / DEFAULT).is_file()]
+        if project is not None or not stores:
+            raise
+        return stores[0]
+
+
+def _plain_name(project: str | None) -> str:
+    """What the user gave, if it can only be a name in the store."""
+    if not project or ":" in project or "/" in project or project.endswith(".py") or Path(project).exists():
+        return ""
+    return project
+
+
+def _require(path: str, project: str = "") -> None:
+    """Looking must not make a store."""
+    if "://" not in path and path != "memory" and not Path(path).expanduser().exists():
+        whose = f"project {project!r} has no records yet" if project else "there are no records there"
+        raise StoreError(f"there is no store at {path}: {whose}; `art run` makes it")
+
+
+def _known(store: "Store", name: str) -> str:
+    """The project of this name, or the only one that the store holds."""
+    from art_training.stores import RunQuery
+    from art_training.views import known_projects
+
+    if name and store.runs(RunQuery(project=name, limit=1)):
+        return name
+    names = [row.project for row in known_projects(store)]
+    if name:
+        if names:
+            raise ProjectError(f"project {name!r} has no runs in {store.location}; it holds: {', '.join(names)}")
+        return name
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join(names) or "none"
+    raise ProjectError(f"the store {store.location} holds {len(names)} projects: {listed}; name one with --project")

@@ -1,0 +1,93 @@
+"""The tables that several commands draw."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from art_training.checks.values import number
+from art_training.cli.output import STYLES, duration, mark, table
+from art_training.records import Action, Plan, StepState, Verdict
+from art_training.views import CheckRow, ScoreRow
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+_ACTIONS = {Action.RUN: "cyan", Action.RESUME: "cyan", Action.KEEP: "yellow", Action.SKIP: "dim"}
+
+
+def plan_table(plan: Plan) -> "Table":
+    """What runs, what is recalled, what is stale and why, and about how long."""
+    from rich.text import Text
+
+    drawn = table("step", "will", "because", "about")
+    for step in plan.steps:
+        waits = step.action in {Action.RUN, Action.RESUME}
+        because = "; ".join([step.reason, *(f"not known: {what}" for what in step.unknown)])
+        drawn.add_row(
+            Text(step.step),
+            Text(step.action.value, _ACTIONS.get(step.action, "")),
+            Text(because),
+            Text(duration(step.seconds) if waits else ""),
+        )
+    return drawn
+
+
+def verdict_line(verdict: Verdict | CheckRow, console: "Console") -> "Text":
+    """One check's answer: a mark, and the reason with its numbers; the question too where the answer is bad."""
+    from rich.text import Text
+
+    style = STYLES[StepState(verdict.state.value)]
+    return Text.assemble((mark(verdict.state, console), style), " ", reason(verdict))
+
+
+def reason(verdict: Verdict | CheckRow) -> str:
+    """The reason, led by the question where it does not speak of what was asked."""
+    subject = verdict.check.split(" ")[0]
+    return verdict.reason if subject in verdict.reason else f"{verdict.check}: {verdict.reason}"
+
+
+def steps_table(
+    rows: Iterable[tuple[str, StepState, str, Sequence["Text"], str]],
+) -> "Table":
+    """Step, verdict, each check with its numbers, time.
+
+    Args:
+        rows: step, where it stands, what is said beside that (`stale`, ...), lines of the third column, time.
+    """
+    from rich.text import Text
+
+    drawn = table("step", "verdict", "checks", "time")
+    drawn.columns[0].no_wrap = True
+    drawn.columns[3].justify = "right"
+    drawn.columns[3].no_wrap = True
+    for step, state, beside, lines, time in rows:
+        verdict = Text(state.value, STYLES[state])
+        if beside:
+            verdict.append(f"\n{beside}", "yellow")
+        drawn.add_row(Text(step), verdict, Text("\n").join(lines), Text(time))
+    return drawn
+
+
+def score_text(row: ScoreRow) -> str:
+    """A score with its interval: `0.9722 [0.9496, 0.9847]`."""
+    if row.low is None or row.high is None:
+        return number(row.value)
+    return f"{number(row.value)} [{number(row.low)}, {number(row.high)}]"
+
+
+def scores_table(rows: Iterable[ScoreRow]) -> "Table":
+    """Scores beside the best baseline."""
+    from rich.text import Text
+
+    drawn = table("score", "value", "rows", "best baseline", "from")
+    for row in rows:
+        baseline = "" if row.baseline is None else f"{number(row.baseline)} ({row.baseline_name})"
+        drawn.add_row(
+            Text(row.metric),
+            Text(score_text(row)),
+            Text("" if row.rows is None else str(row.rows)),
+            Text(baseline),
+            Text("; ".join(part for part in (row.source, row.note) if part), "dim"),
+        )
+    return drawn
