@@ -109,16 +109,16 @@ class _PlainTorch:
         """What the user's module returns."""
         return self.model(*args, **keywords)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Any:  # noqa: ARG002
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
         """One batch of training."""
         prediction, target = self._parts.call(self.model, batch)
         return self.loss(prediction, target)
 
-    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:  # noqa: ARG002
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:
         """One batch of validation; logs `val_loss`, which callbacks can monitor."""
         return self._evaluation_step("val", batch)
 
-    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:  # noqa: ARG002
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:
         """One batch of the test; logs `test_loss`."""
         return self._evaluation_step("test", batch)
 

@@ -63,7 +63,7 @@ class Checkpoints:
 
     # Hooks.
 
-    def on_load_checkpoint(self, trainer: Any, module: Any, checkpoint: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def on_load_checkpoint(self, trainer: Any, module: Any, checkpoint: Mapping[str, Any]) -> None:
         """Lightning has read the checkpoint to resume from."""
         if _KEY not in checkpoint:
             raise SetupError(
@@ -72,7 +72,7 @@ class Checkpoints:
             )
         self._resumed = {**checkpoint[_KEY], "loops": checkpoint["loops"]["fit_loop"]}
 
-    def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
+    def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning leaves out; checkpoints of the user's callbacks stay as they are."""
         if self._saving:
             checkpoint[_KEY] = {
@@ -82,14 +82,14 @@ class Checkpoints:
                 "reloaded": trainer.fit_loop._last_train_dl_reload_epoch,  # noqa: SLF001
             }
 
-    def on_train_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Any, module: Any) -> None:
         """Training begins: put the loops where they were, between two epochs."""
         self._began = self._saved = time.monotonic()
         if self._resumed is not None:
             _place(trainer.fit_loop, self._resumed["loops"], self._resumed["reloaded"])
             trainer.callback_metrics.update(self._resumed["metrics"])
 
-    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         """The moment between two epochs: take up the random states, or keep them."""
         if self._resumed is not None:
             set_generator_states(self._roots(trainer), self._resumed["generators"])

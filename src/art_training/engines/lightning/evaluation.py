@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,13 +12,14 @@ from torch import Tensor, no_grad
 from art_training.engines.engine import EvaluateJob, EvaluateResult, Position, Watch
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import load_weights
-from art_training.engines.lightning.data import Pass, Passes, address, open_data, require_split
+from art_training.engines.lightning.data import open_data, require_split
 from art_training.engines.lightning.failures import as_setup_error
 from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import batches
 from art_training.engines.lightning.random_states import set_seed
-from art_training.engines.lightning.recorder import numbers
 from art_training.engines.lightning.trainers import pass_trainer
+from art_training.engines.lightning.values import numbers
+from art_training.engines.lightning.views import Pass, Passes, address
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.batch import size
@@ -214,7 +215,7 @@ def _logged(trainer: Any, wanted: Pass) -> dict[str, Mapping[str, float]]:
 
 
 @contextmanager
-def _replaced(module: Any, members: Mapping[str, Any]) -> Iterator[None]:
+def _replaced(module: Any, members: Mapping[str, Any]) -> Generator[None]:
     """Put members on the instance for a while, past the hooks of `nn.Module.__setattr__`."""
     attributes = cast("dict[str, Any]", module.__dict__)
     before = {name: attributes[name] for name in members if name in attributes}
@@ -255,7 +256,7 @@ class _Ready:
         self._ready = ready
         self._buffers: dict[str, Tensor] = {}
 
-    def on_validation_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+    def on_validation_start(self, trainer: Any, module: Any) -> None:
         """A validation begins."""
         self._ready(module)
         self._buffers = {name: buffer.detach().clone() for name, buffer in module.named_buffers()}

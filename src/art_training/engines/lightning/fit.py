@@ -9,13 +9,15 @@ from typing import Any
 from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
-from art_training.engines.lightning.data import fit_view, open_data
+from art_training.engines.lightning.data import open_data
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.random_states import set_seed
-from art_training.engines.lightning.recorder import Recorder, numbers
+from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
 from art_training.engines.lightning.trainers import Additions, configured_callbacks, fit_trainer, users_of
+from art_training.engines.lightning.values import numbers
+from art_training.engines.lightning.views import fit_view
 
 
 def fit(job: FitJob, watch: Watch) -> FitResult:

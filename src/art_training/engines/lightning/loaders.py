@@ -70,7 +70,10 @@ def evaluation_form(loader: Any) -> Any:
         return _changed(loader, sampler=_in_order(loader.sampler, loader.dataset))
     sampler = _in_order(loader.sampler, loader.dataset)
     return _changed(
-        loader, sampler=sampler, batch_sampler=BatchSampler(sampler, loader.batch_size, drop_last=False), drop_last=False
+        loader,
+        sampler=sampler,
+        batch_sampler=BatchSampler(sampler, loader.batch_size, drop_last=False),
+        drop_last=False,
     )
 
 

@@ -55,7 +55,7 @@ class CurveLogger:
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """The setup is recorded already."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Hand values over, at the optimiser step that they belong to: Lightning's own `step` lags by one."""
         epoch = int(metrics.get("epoch", 0))
         self._recorder.add_logged({name: float(value) for name, value in metrics.items() if name != "epoch"}, epoch)

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -51,7 +51,7 @@ def set_global_states(states: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Generator[None]:
     """Run a block from a seed of its own; the global random states go on afterwards as if it had not been there."""
     states = global_states()
     set_seed(seed)

@@ -1,26 +1,31 @@
 """Watches a training: curves, progress, and the reasons to end it early."""
 
 import math
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from art_training.engines.engine import FitJob, Position, Stopped, Watch
 from art_training.engines.lightning.describe import described_training
+from art_training.engines.lightning.loaders import named
 from art_training.engines.lightning.random_states import derived_seed, set_seed
+from art_training.engines.lightning.values import (
+    are_finite,
+    learning_rates,
+    loss_curve,
+    numbers,
+    training_loss,
+    validation_losses,
+    values_of,
+)
 from art_training.setup.batch import size
 
 _PROGRESS_SECONDS = 0.2
 _FLUSH_SECONDS = 1.0
 _CONSECUTIVE = 10  # batches without a finite loss; a scaler of half precision skips a few in a row while it adapts
-
-_VALIDATION_LOSS = re.compile(r"(?:(?:val|valid|validation|eval|dev)[_/.\- ]?loss|loss[_/.\- ](?:val|valid|validation))")
-_TRAINING_LOSS = re.compile(r"(?:train(?:ing)?[_/.\- ])?loss(?:_step)?")
 
 Point = tuple[str, int, int, float]
 
@@ -74,7 +79,7 @@ class Recorder:
             self._load(module)
         set_seed(derived_seed(self._job.seed, "fit"))
 
-    def on_train_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Any, module: Any) -> None:
         """Training begins."""
         self.parameters = described_training(trainer)
         self._started = self._ticked = self._flushed = time.monotonic()
@@ -90,7 +95,7 @@ class Recorder:
             self._ticked = now
             self._tell(trainer, batch=0)
 
-    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """A batch is done."""
         loss = outputs.get("loss") if outputs else None
         self._where = (trainer.current_epoch, batch_idx)
@@ -103,14 +108,14 @@ class Recorder:
         if self._job.deadline is not None and now - self._started >= self._job.deadline:
             self._end(trainer, message=f"training was ended after its {self._job.deadline:g} seconds")
 
-    def on_validation_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+    def on_validation_start(self, trainer: Any, module: Any) -> None:
         """A validation begins."""
         self._validation = {}
 
-    def on_validation_batch_end(
+    def on_validation_batch_end(  # noqa: PLR0917  Lightning's signature.
         self,
         trainer: Any,
-        module: Any,  # noqa: ARG002
+        module: Any,
         outputs: Any,
         batch: Any,
         batch_idx: int,
@@ -128,7 +133,7 @@ class Recorder:
             total = sum(count for count in trainer.num_val_batches if math.isfinite(count))
             self._hand_over(trainer, phase="evaluate validation", batch=batch_idx + 1, batches=int(total) or None)
 
-    def on_validation_end(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
+    def on_validation_end(self, trainer: Any, module: Any) -> None:
         """A validation is done, and what it logged is reduced."""
         if trainer.sanity_checking:
             return
@@ -136,7 +141,8 @@ class Recorder:
         logged = numbers(trainer.callback_metrics)
         if self._collects:
             self._points += [(f"logged/{name}", step, epoch, value) for name, value in logged.items()]
-        losses = dict(_validation_losses(logged)) or self._returned_validation_losses()
+        loaders = tuple(named(trainer.val_dataloaders))
+        losses = validation_losses(logged, loaders) or self._returned_losses(loaders)
         self._points += [(name, step, epoch, value) for name, value in losses.items()]
         self._validation = {}
 
@@ -202,7 +208,7 @@ class Recorder:
         """Move the losses that wait from their device, all in one transfer, and look at them."""
         waiting, self._losses = self._losses, []
         if waiting:
-            values = _values([loss for *_, loss in waiting])
+            values = values_of([loss for *_, loss in waiting])
             values = [value * accumulated for value, (*_, accumulated, _) in zip(values, waiting, strict=True)]
             self._add_losses([(step, epoch) for step, epoch, *_ in waiting], values)
             places = [(epoch, batch) for _, epoch, batch, *_ in waiting]
@@ -224,14 +230,11 @@ class Recorder:
 
     def _add_logged_loss(self, trainer: Any) -> None:
         """Manual optimisation may return nothing; then a logged loss is the best there is, if one is logged."""
-        logged = numbers(trainer.callback_metrics)
-        names = sorted((name for name in logged if _TRAINING_LOSS.fullmatch(name)), key=len, reverse=True)
-        if names:
-            self._add_losses([(trainer.global_step, trainer.current_epoch)], [logged[names[0]]])
+        loss = training_loss(numbers(trainer.callback_metrics))
+        if loss is not None:
+            self._add_losses([(trainer.global_step, trainer.current_epoch)], [loss])
 
-    def _watch_finiteness(
-        self, trainer: Any, module: Any, places: list[tuple[int, int]], values: list[float]
-    ) -> None:
+    def _watch_finiteness(self, trainer: Any, module: Any, places: list[tuple[int, int]], values: list[float]) -> None:
         for place, value in zip(places, values, strict=True):
             if math.isfinite(value):
                 self._bad = 0
@@ -240,7 +243,7 @@ class Recorder:
                 self._first_bad = place
             self._bad += 1
         # Weights that are lost do not come back; a loss alone may be a spike that the next batch forgets.
-        if self._bad >= _CONSECUTIVE or (self._bad and not _finite(module.parameters())):
+        if self._bad >= _CONSECUTIVE or (self._bad and not are_finite(module.parameters())):
             self._end_not_finite(trainer)
 
     def _end_not_finite(self, trainer: Any) -> None:
@@ -265,15 +268,16 @@ class Recorder:
             self._points += [(f"logged/{name}", step, self._open_epoch, value) for name, value in logged.items()]
         self._open_epoch = None
 
-    def _returned_validation_losses(self) -> dict[str, float]:
+    def _returned_losses(self, loaders: Sequence[str | None]) -> dict[str, float]:
         found: dict[str, float] = {}
         for index, pairs in self._validation.items():
-            name = "validation/loss" if len(self._validation) == 1 else f"validation:{index}/loss"
-            values = _values([loss for loss, _ in pairs])
+            values = values_of([loss for loss, _ in pairs])
             weights = [weight for _, weight in pairs]
             total = sum(weights)
             if total:
-                found[name] = sum(value * weight for value, weight in zip(values, weights, strict=True)) / total
+                found[loss_curve(loaders[index])] = (
+                    sum(value * weight for value, weight in zip(values, weights, strict=True)) / total
+                )
         return found
 
     def _tell(self, trainer: Any, *, batch: int | None) -> None:
@@ -295,40 +299,6 @@ class Recorder:
                 checkpoint=checkpoint,
             )
         )
-
-
-def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The values that are one number, moved from their device in one transfer."""
-    tensors = {name: value for name, value in metrics.items() if isinstance(value, Tensor) and value.numel() == 1}
-    found = dict(zip(tensors, _values(list(tensors.values())), strict=True))
-    found |= {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
-    return {name: found[name] for name in metrics if name in found}
-
-
-def learning_rates(optimizers: Iterable[Any]) -> list[tuple[str, float]]:
-    """The learning rate of each group of parameters, named by the group's own name, or counted."""
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    return [(str(group.get("name", index)), float(group["lr"])) for index, group in enumerate(groups) if "lr" in group]
-
-
-def _values(tensors: list[Tensor]) -> list[float]:
-    if not tensors:
-        return []
-    try:
-        return torch.stack([tensor.detach().reshape(()).double() for tensor in tensors]).tolist()
-    except (RuntimeError, TypeError):  # several devices, or a device without doubles
-        return [float(tensor.detach()) for tensor in tensors]
-
-
-def _finite(parameters: Iterable[Tensor]) -> bool:
-    return all(bool(torch.isfinite(parameter).all()) for parameter in parameters if parameter.is_floating_point())
-
-
-def _validation_losses(logged: Mapping[str, float]) -> Iterable[tuple[str, float]]:
-    for name, value in logged.items():
-        plain, _, index = name.partition("/dataloader_idx_")
-        if _VALIDATION_LOSS.fullmatch(plain.removesuffix("_epoch").lower()):
-            yield (f"validation:{index}/loss" if index else "validation/loss"), value
 
 
 def _batches(trainer: Any) -> int | None:

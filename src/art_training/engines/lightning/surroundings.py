@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ _CHATTY = (
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def undisturbed() -> Generator[None]:
     """Do a block of work after which the process is as it was before.
 
     Restored are the global random states (Python, NumPy, torch, CUDA), the working directory, the environment, torch's
@@ -36,7 +36,9 @@ def undisturbed() -> Iterator[None]:
         _silence_announcements()
         # What torch deprecates in Lightning's own code is not for the user to change.
         for category in (DeprecationWarning, FutureWarning):
-            warnings.filterwarnings("ignore", category=category, module=r"(lightning|pytorch_lightning|lightning_fabric)\.")
+            warnings.filterwarnings(
+                "ignore", category=category, module=r"(lightning|pytorch_lightning|lightning_fabric)\."
+            )
         yield
 
 

@@ -5,7 +5,6 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from art_training.engines.engine import FitJob
@@ -155,7 +154,9 @@ def _called(factory: Callable[..., Any], hierarchy: Hierarchy, arguments: Mappin
             f"import Trainer from {hierarchy} there"
         )
     if trainer.state.fn is not None:
-        raise SetupError(f"trainer {name} returned a Trainer that has been used before; it must make a new one each time")
+        raise SetupError(
+            f"trainer {name} returned a Trainer that has been used before; it must make a new one each time"
+        )
     return trainer
 
 
@@ -208,7 +209,7 @@ def _require_one_process(trainer: Any) -> None:
 
 
 def _is_factory(value: Any) -> bool:
-    return isinstance(value, type) or hierarchy_of(value, "Callback") is None and callable(value)
+    return isinstance(value, type) or (hierarchy_of(value, "Callback") is None and callable(value))
 
 
 def _many(given: Any) -> list[Any]:
@@ -220,7 +221,9 @@ def _many(given: Any) -> list[Any]:
 def bare_trainer(datamodule: Any) -> Any:
     """A Trainer for a datamodule to look at while its loaders are named; nothing is run with it."""
     hierarchy = hierarchy_of(datamodule, "LightningDataModule") or LIGHTNING
-    return _made(hierarchy, {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False, **_QUIET})
+    return _made(
+        hierarchy, {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False, **_QUIET}
+    )
 
 
 def users_of(callbacks: list[Any]) -> list[Any]:
@@ -241,4 +244,3 @@ def configured_callbacks(module: Any, job: FitJob) -> None:
         return made
 
     module.configure_callbacks = configure_callbacks
-

@@ -1,0 +1,68 @@
+"""Numbers out of what a training holds: logged values, losses, learning rates."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_VALIDATION_LOSS = re.compile(
+    r"(?:(?:val|valid|validation|eval|dev)[_/.\- ]?loss|loss[_/.\- ](?:val|valid|validation))"
+)
+_TRAINING_LOSS = re.compile(r"(?:train(?:ing)?[_/.\- ])?loss(?:_step)?")
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The values that are one number, moved from their device in one transfer."""
+    tensors = {name: value for name, value in metrics.items() if isinstance(value, Tensor) and value.numel() == 1}
+    found = dict(zip(tensors, values_of(list(tensors.values())), strict=True))
+    found |= {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
+    return {name: found[name] for name in metrics if name in found}
+
+
+def learning_rates(optimizers: Iterable[Any]) -> list[tuple[str, float]]:
+    """The learning rate of each group of parameters, named by the group's own name, or counted."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    return [(str(group.get("name", index)), float(group["lr"])) for index, group in enumerate(groups) if "lr" in group]
+
+
+def values_of(tensors: list[Tensor]) -> list[float]:
+    """The values of tensors of one element, moved from their device in one transfer."""
+    if not tensors:
+        return []
+    try:
+        return torch.stack([tensor.detach().reshape(()).double() for tensor in tensors]).tolist()
+    except (RuntimeError, TypeError):  # several devices, or a device without doubles
+        return [float(tensor.detach()) for tensor in tensors]
+
+
+def are_finite(parameters: Iterable[Tensor]) -> bool:
+    """Whether no number among them is NaN or infinite."""
+    return all(bool(torch.isfinite(parameter).all()) for parameter in parameters if parameter.is_floating_point())
+
+
+def validation_losses(logged: Mapping[str, float], loaders: Sequence[str | None]) -> dict[str, float]:
+    """The validation losses among logged values, recognised by a common name, as names of curves.
+
+    Args:
+        logged: values by name; Lightning adds `/dataloader_idx_1` where there are several loaders.
+        loaders: their names.
+    """
+    found: dict[str, float] = {}
+    for name, value in logged.items():
+        plain, _, index = name.partition("/dataloader_idx_")
+        if _VALIDATION_LOSS.fullmatch(plain.removesuffix("_epoch").lower()):
+            found[loss_curve(loaders[int(index)] if index else None)] = value
+    return found
+
+
+def loss_curve(loader: str | None) -> str:
+    """The name of the curve of the validation loss."""
+    return "validation/loss" if loader is None else f"validation:{loader}/loss"
+
+
+def training_loss(logged: Mapping[str, float]) -> float | None:
+    """The training loss among logged values, recognised by a common name; None where there is none."""
+    names = [name for name in logged if _TRAINING_LOSS.fullmatch(name.lower())]
+    return logged[max(names, key=len)] if names else None
