@@ -1,0 +1,67 @@
+"""Which store is meant."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from art_training.errors import StoreError, UsageError
+from art_training.stores.memory import MemoryStore
+from art_training.stores.sql import SqlStore
+from art_training.stores.where import open_store
+
+
+def location(where: object, folder: Path, **options: bool) -> str:
+    with closing(open_store(where, project_folder=folder, **options)) as store:  # type: ignore[arg-type]
+        return store.location
+
+
+def test_without_a_word_it_lies_beside_the_project(tmp_path: Path) -> None:
+    assert location(None, tmp_path / "p") == str(tmp_path / "p" / ".art" / "art.db")
+    assert (tmp_path / "p" / ".art" / "art.db").exists()
+
+
+def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ART_STORE", str(tmp_path / "elsewhere.db"))
+    assert location(None, tmp_path / "p") == str(tmp_path / "elsewhere.db")
+    assert location(tmp_path / "given.db", tmp_path) == str(tmp_path / "given.db")
+
+
+@pytest.mark.parametrize("where", ["memory", "memory://"])
+def test_it_may_live_in_memory(where: str, tmp_path: Path) -> None:
+    assert location(where, tmp_path) == "memory://"
+
+
+def test_a_store_is_given_back_as_it_is(tmp_path: Path) -> None:
+    store = MemoryStore()
+    assert open_store(store, project_folder=tmp_path) is store
+
+
+def test_paths_may_be_urls_relative_or_in_the_home_folder(tmp_path: Path) -> None:
+    assert location(f"sqlite:///{tmp_path}/a.db", tmp_path) == f"{tmp_path}/a.db"
+    assert location("sqlite:///b.db", tmp_path) == f"{tmp_path}/b.db"
+    assert location("sub/c.db", tmp_path) == f"{tmp_path}/sub/c.db"
+    assert location("~/d.db", tmp_path) == str(tmp_path / "home" / "d.db")
+    assert location("with space?mode=ro#é%20.db", tmp_path) == f"{tmp_path}/with space?mode=ro#é%20.db"
+    assert (tmp_path / "with space?mode=ro#é%20.db").exists()
+
+
+def test_other_databases_are_refused_for_now(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'postgresql://x/y' cannot be opened: .*postgresql://; give a path"):
+        open_store("postgresql://x/y", project_folder=tmp_path)
+
+
+def test_reading_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store at"):
+        open_store(None, project_folder=tmp_path / "p", read_only=True)
+    assert not (tmp_path / "p").exists()
+
+
+def test_artifacts_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ART_ARTIFACTS", str(tmp_path / "big-disk"))
+    (tmp_path / "x").write_bytes(b"x")
+    with closing(open_store(None, project_folder=tmp_path)) as store:
+        digest = store.artifacts.put(tmp_path / "x", name="x").digest
+        assert store.artifacts.fetch(digest).is_relative_to(tmp_path / "big-disk")
+    with closing(SqlStore(tmp_path / "other.db", artifacts=tmp_path / "big-disk")) as other:
+        assert not other.artifacts.has(digest)  # Stores that share a place do not free each other's files.
