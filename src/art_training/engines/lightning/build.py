@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of, is_overridden
 from art_training.errors import SetupError
 from art_training.setup.batch import size
@@ -24,7 +25,7 @@ def check_model(setup: Setup) -> None:
         return
     if isinstance(model, type):
         if hierarchy_of(model, "LightningModule") is None:
-            raise SetupError(_not_a_module(f"model={model.__qualname__}", model))
+            raise SetupError(_not_a_module(f"model={name_of(model)}", model))
         _require_trainable(model)
     _check_hparams(model, setup.hparams)
     if not isinstance(model, type):
@@ -46,7 +47,7 @@ def build_model(setup: Setup) -> tuple[Any, Hierarchy]:
         return LIGHTNING.derive(_PlainTorch, "LightningModule")(module), LIGHTNING
     hierarchy = hierarchy_of(module, "LightningModule")
     if hierarchy is None or isinstance(module, type):
-        raise SetupError(_not_a_module(f"model {_name(setup.model)} returned", module))
+        raise SetupError(_not_a_module(f"model {name_of(setup.model)} returned", module))
     _require_trainable(module)
     return module, hierarchy
 
@@ -62,24 +63,24 @@ def _check_hparams(model: Callable[..., Any], hparams: Mapping[str, Any]) -> Non
     if not any(one.kind is one.VAR_KEYWORD for one in parameters):
         unknown = [name for name in hparams if name not in names]
         if unknown:
-            raise SetupError(f"hparams has {unknown[0]!r}, which {_name(model)} does not take; {takes}")
+            raise SetupError(f"hparams has {unknown[0]!r}, which {name_of(model)} does not take; {takes}")
     required = [one.name for one in parameters if one.name in names and one.default is one.empty]
     missing = [name for name in required if name not in hparams]
     if missing:
-        raise SetupError(f"{_name(model)} needs {missing[0]!r}; give hparams={{{missing[0]!r}: ...}}; {takes}")
+        raise SetupError(f"{name_of(model)} needs {missing[0]!r}; give hparams={{{missing[0]!r}: ...}}; {takes}")
 
 
 def _require_trainable(module: Any) -> None:
     for name in ("training_step", "configure_optimizers"):
         if not is_overridden(name, module, "LightningModule"):
             kind = module if isinstance(module, type) else type(module)
-            raise SetupError(f"{kind.__qualname__} defines no {name}, which Lightning needs to train it; define it")
+            raise SetupError(f"{name_of(kind)} defines no {name}, which Lightning needs to train it; define it")
 
 
 def _not_a_module(what: str, value: Any) -> str:
     is_torch = issubclass(value, nn.Module) if isinstance(value, type) else isinstance(value, nn.Module)
     if is_torch:
-        kind = (value if isinstance(value, type) else type(value)).__qualname__
+        kind = name_of(value if isinstance(value, type) else type(value))
         said = what if isinstance(value, type) else f"{what} a {kind}"
         return (
             f"{said}, a plain nn.Module, where a LightningModule is needed; "
@@ -90,10 +91,6 @@ def _not_a_module(what: str, value: Any) -> str:
         f"{said}, which is no LightningModule (of `lightning` or `pytorch_lightning`); "
         "give a class of one, a callable that returns a fresh one, or art.from_torch(...)"
     )
-
-
-def _name(value: Any) -> str:
-    return getattr(value, "__qualname__", None) or type(value).__qualname__
 
 
 class _PlainTorch:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from art_training.engines.engine import FitJob
+from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.random_states import (
     generator_states,
     global_states,
@@ -129,7 +130,7 @@ def load_weights(module: Any, path: Path) -> None:
         module.load_state_dict(checkpoint["state_dict"], strict=True)
     except RuntimeError as error:
         raise SetupError(
-            f"the weights of {path.name} do not fit {type(module).__qualname__} as it is made now: {error}; "
+            f"the weights of {path.name} do not fit {name_of(type(module))} as it is made now: {error}; "
             "make it with the hyper-parameters that it was trained with"
         ) from error
 

@@ -5,6 +5,7 @@ from functools import wraps
 from itertools import count
 from typing import Any
 
+from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import evaluation_form, named, uncombined
 from art_training.engines.lightning.random_states import derived_seed, seeded
@@ -33,7 +34,7 @@ def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
         declared = datamodule.plain() if plain else datamodule
         datamodule = LIGHTNING.derive(_DECLARED[declared.splits], "LightningDataModule")(declared)
     if not is_overridden("train_dataloader", datamodule, "LightningDataModule"):
-        raise SetupError(f"{type(datamodule).__qualname__} defines no train_dataloader; define it")
+        raise SetupError(f"{name_of(type(datamodule))} defines no train_dataloader; define it")
     _steady(datamodule, derived_seed(seed, "data"))
     return datamodule
 
@@ -47,7 +48,7 @@ def check_data(setup: Setup) -> None:
     data = setup.data
     if isinstance(data, type) and hierarchy_of(data, "LightningDataModule") is not None:
         if not is_overridden("train_dataloader", data, "LightningDataModule"):
-            raise SetupError(f"{data.__qualname__} defines no train_dataloader; define it")
+            raise SetupError(f"{name_of(data)} defines no train_dataloader; define it")
         return
     if isinstance(data, Data) or hierarchy_of(data, "LightningDataModule") is not None:
         return
@@ -67,7 +68,7 @@ def require_split(datamodule: Any, split: Split) -> None:
     """
     has = split_names(datamodule)
     if split not in has:
-        kind = type(datamodule).__qualname__
+        kind = name_of(type(datamodule))
         remedy = f"art.data({split.value}=...)" if kind == "Data" else f"define {METHODS[split]} in {kind}"
         raise SetupError(f"the data has no {split.value} split, it has: {', '.join(has)}; {remedy}")
 
@@ -84,7 +85,7 @@ def split_loaders(datamodule: Any, split: Split) -> dict[str | None, Any]:
     found = named(uncombined(loaders) if split is Split.TRAIN else loaders)
     if not found:
         raise SetupError(
-            f"{type(datamodule).__qualname__}.{method} returned {loaders!r}, so there is no {split.value} split; "
+            f"{name_of(type(datamodule))}.{method} returned {loaders!r}, so there is no {split.value} split; "
             "return a DataLoader from it"
         )
     return {name: evaluation_form(loader) for name, loader in found.items()}
@@ -121,7 +122,7 @@ def _fresh(data: Any) -> Any:
         )
     made = data()
     if isinstance(made, type) or not (isinstance(made, Data) or hierarchy_of(made, "LightningDataModule") is not None):
-        name = getattr(data, "__qualname__", type(data).__qualname__)
+        name = name_of(data)
         raise SetupError(
             f"data {name} returned {made!r}, which is no LightningDataModule (of `lightning` or `pytorch_lightning`); "
             "give a class of one, a factory, or art.data(train=..., validation=...)"
@@ -133,7 +134,7 @@ def _plain(datamodule: Any) -> Any:
     made = datamodule.plain()
     if hierarchy_of(made, "LightningDataModule") is None:
         raise SetupError(
-            f"{type(datamodule).__qualname__}.plain() returned {made!r}; "
+            f"{name_of(type(datamodule))}.plain() returned {made!r}; "
             "it must return a datamodule, the same data without augmentation"
         )
     return made

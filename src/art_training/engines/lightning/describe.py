@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 
+from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.loaders import described, named
 from art_training.records import plain
 
@@ -48,8 +49,8 @@ def described_trainer(trainer: Any) -> dict[str, Any]:
         "strategy": type(trainer.strategy).__name__,
         "device": str(trainer.strategy.root_device),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "callbacks": [type(callback).__qualname__ for callback in trainer.callbacks if not is_own(callback)],
-        "loggers": [type(logger).__qualname__ for logger in trainer.loggers if not is_own(logger)],
+        "callbacks": [name_of(type(callback)) for callback in trainer.callbacks if not is_own(callback)],
+        "loggers": [name_of(type(logger)) for logger in trainer.loggers if not is_own(logger)],
     }
 
 
@@ -67,12 +68,12 @@ def _optimizer(optimizer: Any, module: Any) -> dict[str, Any]:
         known = sum(1 for parameter in group["params"] if id(parameter) in names)
         elements = sum(parameter.numel() for parameter in group["params"])
         groups.append(settings | {"tensors": len(group["params"]), "of_the_model": known, "elements": elements})
-    return {"optimizer": type(optimizer).__qualname__, "groups": groups}
+    return {"optimizer": name_of(type(optimizer)), "groups": groups}
 
 
 def _scheduler(config: Any) -> dict[str, Any]:
     fields = {name: plain(getattr(config, name, None)) for name in ("interval", "frequency", "monitor", "name")}
-    return {"scheduler": type(config.scheduler).__qualname__, **fields}
+    return {"scheduler": name_of(type(config.scheduler)), **fields}
 
 
 def _loaders(trainer: Any) -> dict[str, Any]:

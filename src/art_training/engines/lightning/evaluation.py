@@ -13,10 +13,11 @@ from art_training.engines.engine import EvaluateJob, EvaluateResult, Position, W
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import load_weights
 from art_training.engines.lightning.data import open_data, require_split
-from art_training.engines.lightning.failures import as_setup_error
+from art_training.engines.lightning.failures import as_setup_error, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import batches
 from art_training.engines.lightning.random_states import set_seed
+from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import pass_trainer
 from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import Pass, Passes, address
@@ -93,6 +94,8 @@ def _pass_all(
     job = passing.job
     for split in job.splits:
         require_split(datamodule, split)
+    # Said once, by the training; and here the loaders of any split have the name of the validation loader.
+    ignore_warnings(".*does not have many workers", ".*sampler has shuffling enabled")
     passes = Passes(datamodule, passing.hierarchy, seed=job.seed)
     rows: dict[str, int | None] = {}
     logged: dict[str, Mapping[str, float]] = {}
@@ -147,7 +150,7 @@ def _pass(
 
 def _require_step(module: Any, split: Split) -> None:
     name = _step_name(module, split)
-    kind = type(module).__qualname__
+    kind = name_of(type(module))
     if name == "training_step" and not module.automatic_optimization:
         raise SetupError(
             f"{kind} has no validation_step, and its training_step optimises by itself, so that it cannot be evaluated; "

@@ -1,10 +1,18 @@
 """What a failed training failed of."""
 
+from typing import Any
+
 import torch
 
 from art_training.errors import SetupError
 
 _MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate memory")
+
+
+def name_of(value: Any) -> str:
+    """How a sentence calls a class, a function, or the class of an object: without the place where it was defined."""
+    name: str = getattr(value, "__qualname__", None) or type(value).__qualname__
+    return name.rpartition("<locals>.")[2]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -17,7 +25,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def as_setup_error(error: Exception, module: object) -> SetupError | None:
     """The sentence for a fault of the setup that torch or Lightning tell in their own terms; None for any other."""
     text = str(error)
-    name = type(module).__qualname__
+    name = name_of(type(module))
     if isinstance(error, RuntimeError) and "does not require grad" in text and "grad_fn" in text:
         return SetupError(
             f"the loss that {name}.training_step returns is not connected to the parameters, so nothing can be learned; "

@@ -15,6 +15,7 @@ from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.random_states import set_seed
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
+from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import Additions, configured_callbacks, fit_trainer, users_of
 from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import fit_view
@@ -27,6 +28,7 @@ def fit(job: FitJob, watch: Watch) -> FitResult:
         SetupError: the setup cannot be trained as declared.
         Exception: whatever the user's code raises.
     """
+    _ignore_own_choices(job)
     try:
         training = _prepare(job, watch)
     except KeyboardInterrupt:
@@ -37,6 +39,13 @@ def fit(job: FitJob, watch: Watch) -> FitResult:
         raise
     stopped, message = _run(training)
     return _result(training, stopped, message)
+
+
+def _ignore_own_choices(job: FitJob) -> None:
+    if not callable(job.setup.trainer) and job.setup.trainer.get("logger") is None:
+        ignore_warnings("The number of training batches")  # curves have every step, whatever a logger is given
+    if job.one_batch:
+        ignore_warnings(".*does not have many workers")
 
 
 @dataclass(frozen=True)

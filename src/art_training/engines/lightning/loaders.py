@@ -16,6 +16,7 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
+from art_training.engines.lightning.failures import name_of
 from art_training.records import Plain
 
 
@@ -135,12 +136,12 @@ def repeating(batch: Any, times: int) -> DataLoader[Any]:
 def described(loader: Any) -> dict[str, Plain]:
     """What a loader is, as plain data."""
     if not isinstance(loader, DataLoader):
-        return {"loader": type(loader).__qualname__, "batches": batches(loader)}
+        return {"loader": name_of(type(loader)), "batches": batches(loader)}
     return {
-        "loader": type(loader).__qualname__,
-        "dataset": type(loader.dataset).__qualname__,
+        "loader": name_of(type(loader)),
+        "dataset": name_of(type(loader.dataset)),
         "batch_size": loader.batch_size,
-        "sampler": type(loader.sampler if loader.batch_size is not None else loader.batch_sampler).__qualname__,
+        "sampler": name_of(type(loader.sampler if loader.batch_size is not None else loader.batch_sampler)),
         "drop_last": loader.drop_last,
         "workers": loader.num_workers,
         "batches": batches(loader),

@@ -68,6 +68,7 @@ class Recorder:
         self._first_bad: tuple[int, int] = (0, 0)
         self._where = (0, 0)
         self._open_epoch: int | None = None
+        self._last_step = 0
         self._step: Callable[[], int] = lambda: 0
 
     # Hooks, in the order in which Lightning calls them.
@@ -90,6 +91,7 @@ class Recorder:
         self._close_epoch(trainer, module)
         self._open_epoch = trainer.current_epoch
         self._epoch_losses = []
+        self._last_step = trainer.global_step
         now = time.monotonic()
         if now - self._ticked >= _PROGRESS_SECONDS:
             self._ticked = now
@@ -99,9 +101,13 @@ class Recorder:
         """A batch is done."""
         loss = outputs.get("loss") if outputs else None
         self._where = (trainer.current_epoch, batch_idx)
+        step = trainer.global_step
         if loss is not None:
             accumulated = trainer.accumulate_grad_batches if module.automatic_optimization else 1
-            self._losses.append((trainer.global_step, trainer.current_epoch, batch_idx, accumulated, loss))
+            # Before the optimiser has stepped, the batch belongs to the step that is still to come.
+            mine = step if step > self._last_step else step + 1
+            self._losses.append((mine, trainer.current_epoch, batch_idx, accumulated, loss))
+        self._last_step = step
         now = time.monotonic()
         if now - self._ticked >= _PROGRESS_SECONDS:
             self._tick(trainer, module, now)
@@ -200,13 +206,18 @@ class Recorder:
     def _tick(self, trainer: Any, module: Any, now: float) -> None:
         self._ticked = now
         if now - self._flushed >= _FLUSH_SECONDS:
-            self._flush(trainer, module)
+            self._flush(trainer, module, all_of_them=False)
             self._flushed = now
         self._tell(trainer, batch=self._where[1] + 1)
 
-    def _flush(self, trainer: Any, module: Any) -> None:
-        """Move the losses that wait from their device, all in one transfer, and look at them."""
-        waiting, self._losses = self._losses, []
+    def _flush(self, trainer: Any, module: Any, *, all_of_them: bool = True) -> None:
+        """Move the losses that wait from their device, all in one transfer, and look at them.
+
+        Those of a step that is not complete yet go on waiting, unless `all_of_them` are wanted.
+        """
+        until = math.inf if all_of_them else trainer.global_step
+        waiting = [one for one in self._losses if one[0] <= until]
+        self._losses = [one for one in self._losses if one[0] > until]
         if waiting:
             values = values_of([loss for *_, loss in waiting])
             values = [value * accumulated for value, (*_, accumulated, _) in zip(values, waiting, strict=True)]

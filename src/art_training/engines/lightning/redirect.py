@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import hierarchy_of
 from art_training.errors import SetupError
 from art_training.records import Plain, plain
@@ -73,7 +74,7 @@ def states(callbacks: Iterable[Any]) -> dict[str, Plain]:
     """The state of each callback by its class's name, a second one of a class as `EarlyStopping 2`."""
     found: dict[str, Plain] = {}
     for callback in callbacks:
-        name = type(callback).__qualname__
+        name = name_of(type(callback))
         count = sum(1 for known in found if known.split(" ")[0] == name)
         # Only what the callback itself calls its state; the rest may be anything.
         found[name if count == 0 else f"{name} {count + 1}"] = plain(callback.state_dict())
@@ -98,7 +99,7 @@ def _own_callback(given: Any) -> Any:
     try:
         return copy.deepcopy(given)
     except Exception as error:
-        name = type(given).__qualname__
+        name = name_of(type(given))
         raise SetupError(
             f"the callback {name} cannot be copied ({error}), but each training needs one of its own; "
             f"give a factory: callbacks=[lambda: {name}(...)]"

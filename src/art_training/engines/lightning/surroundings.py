@@ -128,3 +128,9 @@ def _silence_announcements() -> None:
         # A level that the user chose, such as DEBUG, is a wish to see them.
         if logger.level in {logging.NOTSET, logging.INFO}:
             logger.setLevel(logging.WARNING)
+
+
+def ignore_warnings(*starts: str) -> None:
+    """Leave out warnings that begin so, inside of `undisturbed`: advice about what the engine, not the user, chose."""
+    for start in starts:
+        warnings.filterwarnings("ignore", message=start)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from art_training.engines.engine import FitJob
 from art_training.engines.lightning.describe import is_own
+from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of
 from art_training.engines.lightning.redirect import chooses, is_kind, loggers_for, own_callbacks, redirect
 from art_training.errors import SetupError
@@ -144,7 +145,7 @@ def _from_factory(factory: Callable[..., Any], job: FitJob, hierarchy: Hierarchy
 
 def _called(factory: Callable[..., Any], hierarchy: Hierarchy, arguments: Mapping[str, Any]) -> Any:
     trainer = factory(**arguments)
-    name = getattr(factory, "__qualname__", type(factory).__qualname__)
+    name = name_of(factory)
     found = hierarchy_of(trainer, "Trainer")
     if found is None:
         raise SetupError(f"trainer {name} returned {trainer!r}; it must return a Trainer of {hierarchy}")
