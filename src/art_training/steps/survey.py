@@ -149,18 +149,17 @@ class Survey:
             noted.add((np.flatnonzero(mask) + self.examples).tolist())
         if values >= _FEWEST_VALUES:
             self.blank.add((np.flatnonzero(blank) + self.examples).tolist())
-        broken: NDArray[Any] = np.logical_or(nan, infinite)
-        return broken
+        return nan | infinite
 
     def _note_target(self, target: "NDArray[Any] | None", count: int) -> "NDArray[Any]":
         """Returns which rows are broken."""
         import numpy as np
 
-        bad = np.zeros(count, bool)
+        bad: NDArray[Any] = np.zeros(count, bool)
         if target is None:
             return bad
         if target.dtype.kind == "f":
-            bad = ~np.isfinite(target.reshape(count, -1)).all(1)
+            bad = np.logical_not(np.isfinite(target.reshape(count, -1)).all(1))
             self.bad_targets.add((np.flatnonzero(bad) + self.examples).tolist())
         if self.split is not Split.TEST and self._task.kind in _LABELLED:
             self.labels.update(_label_counts(target, self._task))
