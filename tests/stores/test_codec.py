@@ -21,9 +21,7 @@ from art_training.records import (
     plain,
 )
 from art_training.stores.codec import (
-    Unreadable,
     copied,
-    decode,
     digest,
     dumps,
     encode,
@@ -35,6 +33,7 @@ from art_training.stores.codec import (
     time_of,
     time_text,
 )
+from art_training.stores.reading import Unreadable, decode
 from art_training.testing.stores import ODD, a_judgement, a_run, an_outcome
 
 text = st.text(st.characters(codec=None, categories=None), max_size=20)
@@ -45,14 +44,14 @@ plain_data = st.recursive(
 )
 
 
-@settings(deadline=None)  # The first call imports pydantic.
+@settings(deadline=None)
 @given(plain_data, st.floats(), text)
 def test_any_plain_data_is_read_as_it_was_written(data: object, value: float, words: str) -> None:
     outcome = Outcome(scores={words: Score(value, note=words)}, readings=(Reading(words, data),), summary=words)
     assert repr(decode(Outcome, loads(encode(outcome, "it")))) == repr(outcome)
 
 
-@settings(deadline=None)  # The first call imports pydantic.
+@settings(deadline=None)
 @given(plain_data, text)
 def test_a_run_taken_apart_is_put_together_again(data: object, words: str) -> None:
     run = a_run(
@@ -109,7 +108,7 @@ def test_every_status_has_a_state() -> None:
     assert {state_without_judgement(status) for status in RunStatus} <= set(StepState)
 
 
-@settings(deadline=None)  # The first call imports pydantic.
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones()))
 def test_times_sort_as_their_texts_do(at: datetime) -> None:
     assert time_of(time_text(at)) == at.astimezone(UTC)

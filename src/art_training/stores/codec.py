@@ -8,23 +8,14 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, cast
 
 from art_training.errors import StoreError
 from art_training.records import Fingerprint, Plain, Provenance, RunRecord, RunStatus, StepState, plain
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-Record = TypeVar("Record")
+from art_training.stores.reading import Unreadable, decode
 
 # The parts of a run that are large and seldom change from run to run; stores may keep equal ones once.
 PARTS = ("fingerprint", "parameters", "versions", "hardware", "git_diff")
-
-
-class Unreadable(ValueError):
-    """A text is not a record of the wanted kind; the message says where it is wrong."""
 
 
 def dumps(value: object) -> str:
@@ -42,22 +33,6 @@ def loads(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise Unreadable(f"not JSON: {error}") from None
-
-
-def decode(kind: type[Record], data: object) -> Record:
-    """The record of this kind that `data`, plain data, is the stored form of. Fields that this ART lacks are ignored.
-
-    Raises:
-        Unreadable: it is not one.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(kind).validate_python(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or kind.__name__
-        raise Unreadable(f"{where} is {str(first['input'])[:80]!r}: {first['msg']}") from None
 
 
 def encode(record: object, what: str) -> str:
@@ -171,10 +146,3 @@ def digest(text: str) -> str:
 
 def _utc(at: datetime | None) -> datetime | None:
     return None if at is None else time_of(time_text(at))
-
-
-@cache
-def _adapter(kind: "type[Record]") -> "TypeAdapter[Record]":
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)

@@ -13,7 +13,6 @@ from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, St
 from art_training.stores.artifacts import TemporaryArtifacts
 from art_training.stores.codec import (
     copied,
-    decode,
     dumps,
     encode,
     loads,
@@ -23,6 +22,7 @@ from art_training.stores.codec import (
     time_text,
 )
 from art_training.stores.lock import ThreadLocks
+from art_training.stores.reading import decode
 from art_training.stores.refusals import already_judged, no_run
 from art_training.stores.store import EVERY_RUN, Point, RunQuery, RunSummary, Store
 
@@ -46,6 +46,7 @@ class MemoryStore(Store):
         self.location = "memory://"
         self._temporary = TemporaryArtifacts()
         self.artifacts = self._temporary
+        self.workspace = self._temporary.folder.parent / "work"
         self._guard = threading.RLock()
         self._locks = ThreadLocks()
         self._runs: dict[str, _Kept] = {}

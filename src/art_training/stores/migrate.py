@@ -11,6 +11,8 @@ from art_training.stores import schema
 from art_training.stores.lock import Holder, file_lock
 from art_training.stores.sqlite import Database, corrupt
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+
 
 def revision(connection: Connection) -> str | None:
     """The schema's revision; None in a database without any table.
@@ -82,7 +84,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

@@ -5,11 +5,42 @@ from pathlib import Path
 
 # Other machines may write to these at the same time, or they do not share memory maps between processes.
 _NETWORK = frozenset(
-    ["9p", "acfs", "afs", "afp", "afpfs", "beegfs", "ceph", "cifs", "davfs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "webdav", "wekafs"]
+    [
+        "9p",
+        "acfs",
+        "afs",
+        "afp",
+        "afpfs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "gfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "orangefs",
+        "panfs",
+        "prl_fs",
+        "pvfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "vboxsf",
+        "virtiofs",
+        "webdav",
+        "wekafs",
+    ]
 )
 # Most file systems in user space are a bridge to somewhere else (sshfs, s3fs, gcsfuse, a drive in a notebook service).
 _LOCAL_IN_USER_SPACE = frozenset(
-    f"fuse.{name}" for name in ["bindfs", "cryfs", "encfs", "exfat", "fuse-overlayfs", "gocryptfs", "mergerfs", "ntfs-3g", "overlayfs"]
+    f"fuse.{name}"
+    for name in ["bindfs", "cryfs", "encfs", "exfat", "fuse-overlayfs", "gocryptfs", "mergerfs", "ntfs-3g", "overlayfs"]
 )
 
 

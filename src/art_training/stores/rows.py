@@ -10,7 +10,6 @@ from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus,
 from art_training.stores import schema
 from art_training.stores.codec import (
     PARTS,
-    Unreadable,
     digest,
     dumps,
     join_run,
@@ -20,6 +19,7 @@ from art_training.stores.codec import (
     time_of,
     time_text,
 )
+from art_training.stores.reading import Unreadable
 from art_training.stores.store import Point, RunQuery, RunSummary
 
 

@@ -18,8 +18,6 @@ from art_training.stores import rows, schema
 from art_training.stores.artifacts import FolderArtifacts, RemoteArtifacts
 from art_training.stores.codec import (
     PARTS,
-    Unreadable,
-    decode,
     dumps,
     encode,
     loads,
@@ -29,6 +27,7 @@ from art_training.stores.codec import (
 )
 from art_training.stores.lock import file_lock, lock_name, locked
 from art_training.stores.migrate import bring_up_to_date
+from art_training.stores.reading import Unreadable, decode
 from art_training.stores.refusals import already_judged, damaged, no_run
 from art_training.stores.sqlite import BUSY_SECONDS, Database, Durability, errors_told, not_writable
 from art_training.stores.store import EVERY_RUN, ArtifactStore, Point, RunQuery, RunSummary, Store

@@ -104,7 +104,9 @@ class Database:
                 self._pragma("journal_mode", "delete")
         if kind:
             return (_on_network(self.path, kind),)
-        return () if is_wal else (f"the store {self.path} uses the rollback journal, which is slower than WAL",)
+        if is_wal or self.read_only:  # One that reads a file as it lies there is told no journal.
+            return ()
+        return (f"the store {self.path} uses the rollback journal, which is slower than WAL",)
 
     def _open_for_reading(self) -> Sequence[str]:
         """Reading a WAL database writes the `-shm` file; where that is not allowed the file is read as it lies there."""

@@ -1,0 +1,126 @@
+"""The schema moves on, whole or not at all."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from art_training.errors import StoreError, StoreTooNew
+from art_training.stores import migrate, schema
+from art_training.stores.sql import SqlStore
+from art_training.testing.stores import a_run, an_outcome
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table("extra", sa.Column("x", sa.Text()))
+    op.execute("INSERT INTO extra SELECT id FROM runs")
+    {last}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "art.db"
+    with closing(SqlStore(path)) as store:
+        store.write(a_run(), an_outcome(accuracy=0.5))
+    return path
+
+
+def move_on(monkeypatch: pytest.MonkeyPatch, folder: Path, last: str = "") -> None:
+    """As if this ART had one revision more."""
+    shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "v0002_extra.py").write_text(NEXT.format(last=last))
+    monkeypatch.setattr(migrate, "MIGRATIONS", folder)
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(schema, "REVISION", "0002")
+
+
+def tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as raw:
+        return {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with closing(SqlStore(path)) as store, store._database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, schema.metadata) == []
+        ddl = dict(iter(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'")))
+    for table in schema.metadata.tables.values():
+        rowless = table.dialect_options["sqlite"]["with_rowid"] is False
+        assert ("WITHOUT ROWID" in ddl[table.name]) == rowless, table.name
+
+
+def test_every_revision_has_its_migration() -> None:
+    files = sorted(file.name.split("_")[0] for file in (migrate.MIGRATIONS / "versions").glob("v*.py"))
+    assert files == [f"v{revision}" for revision in schema.REVISIONS]
+
+
+def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
+    (tmp_path / "art.db").touch()
+    with closing(SqlStore(tmp_path / "art.db")) as store:
+        assert store.runs() == []
+
+
+def test_an_older_store_moves_on_and_keeps_its_records(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_on(monkeypatch, tmp_path / "migrations")
+    with pytest.raises(StoreError, match="has schema 0001, this ART reads 0002; open it once for writing"):
+        SqlStore(path, read_only=True)
+    with closing(SqlStore(path)) as store:
+        assert store.run("run-00000") == a_run()
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT * FROM extra").fetchall() == [("run-00000",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert raw.execute("SELECT count(*) FROM about WHERE name = 'store'").fetchone() == (1,)
+
+
+def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as later:
+        move_on(later, tmp_path / "migrations", last="op.execute('INSERT INTO missing VALUES (1)')")
+        with pytest.raises(StoreError):
+            SqlStore(path)
+    assert "extra" not in tables(path)
+    with closing(SqlStore(path)) as store:
+        assert store.run("run-00000") == a_run()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_store_of_a_newer_art_is_refused(path: Path, *, read_only: bool) -> None:
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE alembic_version SET version_num = '0042'")
+        raw.execute("UPDATE about SET value = '7.1.0' WHERE name = 'art'")
+    before = path.read_bytes()
+    with pytest.raises(StoreTooNew, match=r"written by ART 7\.1\.0 .* this is ART .*; upgrade with `pip install"):
+        SqlStore(path, read_only=read_only)
+    assert path.read_bytes() == before
+
+
+def test_opening_a_store_that_is_up_to_date_is_cheap(path: Path) -> None:
+    code = (
+        "import sys, time\n"
+        "from art_training.stores.sql import SqlStore\n"
+        "began = time.process_time()\n"
+        "store = SqlStore('art.db'); store.runs(); store.run('run-00000'); store.judgements('run-00000')\n"
+        "print(time.process_time() - began)\n"
+        "for name in ('alembic', 'fsspec', 'pydantic', 'torch', 'numpy', 'lightning'): assert name not in sys.modules, name\n"
+    )
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(times) < 0.06
