@@ -114,7 +114,7 @@ class Data:
         return {name: one.loader(self.loading, shuffle=shuffle) for name, one in self.sources[split].items()}
 
     def parts(self) -> Mapping[str, Any]:
-        """What holds the examples, arrays or datasets, as the user gave them: `train`, `validation:noisy`, ..."""
+        """What holds the examples, arrays, datasets or loaders, as the user gave them: `train`, `validation:noisy`, ..."""
         return {place: one.part for place, one in self._placed()}
 
     def rows(self) -> Mapping[str, int | None]:

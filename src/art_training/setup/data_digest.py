@@ -69,16 +69,7 @@ def digest_data(
         memo: gives what was remembered under a key, or None.
         remember: remembers a plain value under a key.
     """
-    try:
-        return _digest(_Reading(data, seed), version, memo, remember)
-    except Exception as error:  # noqa: BLE001  The user's data may raise anything; training will raise it again.
-        reason = f"the data cannot be set up: {type(error).__name__}: {error}"
-        return DataDigest(UNKNOWN, (reason,), "", {"data digest": UNKNOWN})
-
-
-def _digest(
-    reading: "_Reading", version: str | None, memo: Callable[[str], Plain], remember: Callable[[str, Plain], None]
-) -> DataDigest:
+    reading = _Reading(data, seed)
     if version is not None:
         return DataDigest(version, reading.walk.unknown, "", {**reading.walk.components(), "data version": version})
     if reading.parts is not None:
@@ -87,8 +78,13 @@ def _digest(
     known = _recalled(memo(key))
     if known is not None:
         return known
-    with recorded() as opened:
-        reading.set_up()
+    try:
+        with recorded() as opened, undisturbed(seed):
+            module, loaders = reading.set_up()
+    except Exception as error:  # noqa: BLE001  The user's data may raise anything; training will raise it again.
+        reason = f"the data cannot be set up: {type(error).__name__}: {error}"
+        return DataDigest(UNKNOWN, (reason,), "", {**reading.walk.components(), "data digest": UNKNOWN})
+    reading.read(module, loaders)
     digest = reading.digest()
     reasons = tuple(reading.untracked(opened))
     if reasons:
@@ -136,22 +132,26 @@ class _Reading:
         self._known_files = set(self.walk.files)
         return f"data:{digest_hex(parts)}"
 
-    def set_up(self) -> None:
-        """Set the data up as training would, and read what is behind its loaders."""
-        with undisturbed(self._seed):
-            module = copy_sharing_buffers(self._data) if self._is_instance else self._data()
-            if _parts(module) is not None:
-                self._read_parts(module)
-                return
-            if overrides(module, "prepare_data"):
-                module.prepare_data()
-            if overrides(module, "setup"):
-                module.setup("fit")
-                if overrides(module, "test_dataloader"):
-                    module.setup("test")
-            loaders = loaders_of(module)
-            self._content = {name: self._storage.read(loader, name) for name, loader in loaders.items()}
-            self._settings = {**_attributes(module, self._storage), **self._storage.settings}
+    def set_up(self) -> tuple[Any, Mapping[str, Any]]:
+        """Set the data up as training would: the datamodule, or declared data, and its loaders."""
+        module = copy_sharing_buffers(self._data) if self._is_instance else self._data()
+        if _parts(module) is not None:
+            return module, {}
+        if overrides(module, "prepare_data"):
+            module.prepare_data()
+        if overrides(module, "setup"):
+            module.setup("fit")
+            if overrides(module, "test_dataloader"):
+                module.setup("test")
+        return module, loaders_of(module)
+
+    def read(self, module: Any, loaders: Mapping[str, Any]) -> None:
+        """Read what is behind the loaders, and what the datamodule keeps."""
+        if _parts(module) is not None:
+            self._read_parts(module)
+            return
+        self._content = {name: self._storage.read(loader, name) for name, loader in loaders.items()}
+        self._settings = {**_attributes(module, self._storage), **self._storage.settings}
 
     def digest(self) -> DataDigest:
         """What was read."""
@@ -187,8 +187,9 @@ class _Reading:
         }
 
     def _read_parts(self, data: Any) -> None:
-        self._settings = {name: self._storage.read(value, name) for name, value in data.settings().items()}
+        settings = {name: self._storage.read(value, name) for name, value in data.settings().items()}
         self._content = {name: self._storage.read(value, name) for name, value in data.parts().items()}
+        self._settings = {**settings, **self._storage.settings}
 
 
 def _parts(data: Any) -> Mapping[str, Any] | None:

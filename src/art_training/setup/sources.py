@@ -29,7 +29,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def part(self) -> Any:
-        """What holds the examples: arrays or a dataset."""
+        """What holds the examples, as it was given: arrays, a dataset, or a loader with its settings."""
 
     @abstractmethod
     def loader(self, loading: Loading, *, shuffle: bool) -> "DataLoader[Any]":
@@ -106,7 +106,11 @@ class LoaderSource(Source):
 
     @property
     def part(self) -> Any:
-        return self._loader.dataset
+        return self._loader
+
+    @property
+    def rows(self) -> int | None:
+        return _length(self._loader.dataset)
 
     def loader(self, loading: Loading, *, shuffle: bool) -> "DataLoader[Any]":
         return again(self._loader)

@@ -98,7 +98,7 @@ class CodeWalk:
 
     def begin(self, root: Any) -> None:
         """Walk a root. Of an object that is no code itself, class and state are walked."""
-        if _is_code(root):
+        if _is_code(root) or isinstance(root, ModuleType):
             self.meet(root)
             return
         kind = cast("type[Any]", type(root))

@@ -43,8 +43,9 @@ def content_of(value: Any) -> Content | None:
 def _tensor(value: Any) -> Content:
     import torch
 
-    # A subclass may do anything in its operations; what it stores is a plain tensor.
-    tensor = value.detach().as_subclass(torch.Tensor)
+    tensor = value.detach()
+    if type(tensor) is not torch.Tensor:  # a subclass may do anything in its operations
+        tensor = tensor.as_subclass(torch.Tensor)
     head = f"tensor {tensor.dtype} {tuple(tensor.shape)} {tensor.layout}"
     if tensor.is_meta:
         return _digest(f"{head} meta", [])

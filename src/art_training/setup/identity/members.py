@@ -12,9 +12,11 @@ from art_training.setup.identity.origin import qualified_name
 _MACHINERY = frozenset({
     "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__",
     "__classcell__", "__dataclass_fields__", "__dataclass_params__", "__dict__", "__doc__", "__firstlineno__",
-    "__match_args__", "__module__", "__orig_bases__", "__parameters__", "__qualname__", "__slots__",
+    "__match_args__", "__module__", "__orig_bases__", "__parameters__", "__qualname__", "__slots__", "__slotnames__",
     "__static_attributes__", "__type_params__", "__weakref__", "_abc_impl",
 })  # fmt: skip
+
+_DATACLASS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen", "match_args", "kw_only", "slots", "weakref_slot")
 
 
 def bases_of(kind: type) -> Plain:
@@ -27,10 +29,8 @@ def fields_of(kind: type) -> Plain:
     """The annotated fields of a class, whose types a dataclass or a pydantic model acts on; None where it has none."""
     annotations = vars(kind).get("__annotations__", {})
     fields: dict[str, Plain] = {name: _annotation(value) for name, value in annotations.items()}
-    parameters = getattr(vars(kind).get("__dataclass_params__"), "__slots__", ())
-    settings = {name: getattr(kind.__dataclass_params__, name) for name in parameters} if parameters else {}  # type: ignore[attr-defined]
-    if settings:
-        fields["@dataclass"] = ", ".join(name for name, value in sorted(settings.items()) if value is True)
+    if settings := vars(kind).get("__dataclass_params__"):
+        fields["@dataclass"] = ", ".join(name for name in _DATACLASS if getattr(settings, name, False))
     return fields or None
 
 

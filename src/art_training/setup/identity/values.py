@@ -17,6 +17,7 @@ from art_training.setup.identity.state import state_of
 from art_training.setup.identity.written import SHOWN_CHARACTERS, digest_of, holds_digest, marked, words
 
 _LARGEST = 2_000_000  # values in one reading; what holds more is a data structure that no configuration holds
+_DEEPEST = 100  # far below what Python's own limit allows
 
 
 class ValueReader:
@@ -48,6 +49,8 @@ class ValueReader:
         self._left -= 1
         if self._left < 0:
             return self.miss(where, f"holds more than {_LARGEST} values")
+        if len(self._open) > _DEEPEST:
+            return self.miss(where.partition(".")[0], f"holds values inside values more than {_DEEPEST} deep")
         if id(value) in self._done:
             return self._done[id(value)][1]
         if id(value) in self._open:
@@ -101,7 +104,7 @@ class ValueReader:
                 return form
         if isinstance(value, type):
             return named_code
-        return mapping if isinstance(value, Mapping) else ValueReader.thing
+        return mapping if isinstance(value, Mapping) else _thing
 
     @contextmanager
     def _reading(self, value: Any) -> Generator[None]:
@@ -110,6 +113,10 @@ class ValueReader:
             yield
         finally:
             del self._open[id(value)]
+
+
+def _thing(reader: ValueReader, value: Any, where: str) -> Plain:
+    return reader.thing(value, where)
 
 
 def value_component(value: Any) -> tuple[Plain, tuple[str, ...]]:
