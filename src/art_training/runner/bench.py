@@ -1,6 +1,5 @@
 """The bench that the runner lays out for a step."""
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Scored
 from art_training.stores import Store
+from art_training.stores.artifacts import file_digest
 
 _PROGRESS_SECONDS = 0.2
 
@@ -206,7 +206,7 @@ class RunnerBench(Bench):
     def _watch(self, position: Position, key: str = "") -> None:
         self._curves.add(position.points)
         if position.checkpoint is not None and key:
-            kept = {"path": str(position.checkpoint), "digest": file_digest(position.checkpoint), "step": position.step}
+            kept = {"path": str(position.checkpoint), "digest": file_digest(position.checkpoint)[0], "step": position.step}
             self._curves.flush()
             self._store.remember(f"{key}:checkpoint", plain(kept))
         now = time.monotonic()
@@ -244,7 +244,7 @@ class RunnerBench(Bench):
         if not isinstance(kept, dict):
             return None, 0
         path, step = Path(str(kept["path"])), kept["step"]
-        if not path.is_file() or file_digest(path) != kept["digest"]:
+        if not path.is_file() or file_digest(path)[0] != kept["digest"]:
             return None, 0
         return path, step if isinstance(step, int) else 0
 
@@ -254,7 +254,7 @@ class RunnerBench(Bench):
         if not isinstance(kept, dict) or not isinstance(kept.get("files"), dict):
             return None
         files: dict[str, Any] = kept["files"]  # pyright: ignore[reportAssignmentType]
-        if any(not Path(path).is_file() or file_digest(Path(path)) != digest for path, digest in files.values()):
+        if any(not Path(path).is_file() or file_digest(Path(path))[0] != digest for path, digest in files.values()):
             return None
         values: dict[str, Any] = {name: value for name, value in kept.items() if name != "files"}
         values["findings"] = tuple(
@@ -268,16 +268,10 @@ class RunnerBench(Bench):
         return result
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _stored(result: FitResult) -> Any:
     """A fit's result as plain data, its files with their digests."""
     values = {item.name: getattr(result, item.name) for item in fields(result)}
-    files = {name: (str(path), file_digest(path)) for name in ("last", "best") if (path := values.pop(name))}
+    files = {name: (str(path), file_digest(path)[0]) for name in ("last", "best") if (path := values.pop(name))}
     return plain(values | {"files": files})
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from art_training.records import (
     Action,
     CheckJudged,
     Event,
+    Fingerprint,
     Judgement,
     Outcome,
     Plan,
@@ -170,7 +172,7 @@ class _Run:
             heartbeat=datetime.now(UTC),
             process=str(ProcessId.current()),
             parameters=mask_mapping({**setup.described(), **{f"step.{k}": plain(v) for k, v in _fields(step)}}),
-            consumes={name: run.id for name in self.outcomes if (run := self.results[name].run)},
+            consumes=self.consumed_runs(step),
             provenance=self.provenance(setup, {"project": self.project.seed, "step": seed}),
             resumed=planned.run or "" if planned.action is Action.RESUME else "",
         )
@@ -263,7 +265,6 @@ class _Run:
             outcome = self.store.outcome(summary.id)
             if outcome is not None:
                 self.outcomes[step.name] = outcome
-            self.results.setdefault(step.name, StepResult(step.name, self.kinds[step.name], StepState.NOT_RUN))
 
     def result(self) -> ProjectResult:
         steps = tuple(
@@ -282,8 +283,8 @@ class _Run:
     def reason_to_skip(self, step: Step) -> str:
         return f"only {', '.join(sorted(self.wish.only))}" if self.wish.only else f"after {self.wish.until}"
 
-    def fingerprint(self, step: Step) -> Any:
-        earlier = self.kinds if not self.outcomes else {n: k for n, k in self.kinds.items() if n in self.outcomes}
+    def fingerprint(self, step: Step) -> Fingerprint:
+        earlier = dict(takewhile(lambda item: item[0] != step.name, self.kinds.items()))
         digests = {name: outcome.digest for name, outcome in self.outcomes.items()}
         return self.identity.fingerprint(
             step,
@@ -291,6 +292,11 @@ class _Run:
             self.project.metrics.without(step.skip_metrics),
             consumed(step, earlier, digests),
         )
+
+    def consumed_runs(self, step: Step) -> dict[str, str]:
+        """The runs whose outcomes the step's work uses."""
+        runs = {name: result.run for name, result in self.results.items() if self.kinds[name] in step.needs}
+        return {name: run.id for name, run in runs.items() if run is not None}
 
     def workspace(self, record: RunRecord) -> Path:
         """The folder of one step with one fingerprint, so that whoever goes on from a dead run finds it."""

@@ -1,0 +1,227 @@
+"""`python -m benchmarks.overhead`: interleaved pairs in one process, three model sizes, report in REPORT.md.
+
+Three arms train the same module on the same batches for the same number of steps:
+
+- `art`: the step Overfit of a project with a SQLite store; the time that the step records for its fit, which holds
+  curves, heartbeat, progress events and checkpoints;
+- `lightning`: `Trainer.fit` on the same module, which logs the same metrics;
+- `bare`: a loop over the loader that steps the optimiser and validates, and logs nothing.
+
+Each round runs the three in random order. Ratios are paired within a round; the median of the ratios has a bootstrap
+interval. Scoring the final weights on whole splits is work that the other arms do not do; it is timed apart.
+"""
+
+import argparse
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+import torchmetrics
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import art_training as art
+from art_training.steps import Overfit
+
+BATCH, BATCHES, VALIDATION = 64, 24, 4
+REPORT = Path(__file__).with_name("REPORT.md")
+
+
+@dataclass(frozen=True)
+class Size:
+    """One model size: width of its layers, chosen for about this many milliseconds a step on two cores."""
+
+    name: str
+    width: int
+    epochs: int
+
+
+SIZES = (Size("small", 256, 8), Size("middle", 1536, 3), Size("large", 2560, 2))
+
+
+class Net(L.LightningModule):
+    """A plain module that logs a loss and an accuracy, as users write it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
+        self.train_accuracy = torchmetrics.classification.MulticlassAccuracy(num_classes=10)
+        self.val_accuracy = torchmetrics.classification.MulticlassAccuracy(num_classes=10)
+
+    def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
+        logits = self.net(batch[0])
+        loss = nn.functional.cross_entropy(logits, batch[1])
+        self.train_accuracy(logits, batch[1])
+        self.log("train_loss", loss)
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: list[torch.Tensor], index: int) -> None:
+        logits = self.net(batch[0])
+        self.val_accuracy(logits, batch[1])
+        self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]))
+        self.log("val_accuracy", self.val_accuracy)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9)
+
+
+class Data(L.LightningDataModule):
+    """Random numbers: what is learned does not matter here."""
+
+    def setup(self, stage: str) -> None:
+        generator = torch.Generator().manual_seed(0)
+        rows = BATCH * (BATCHES + VALIDATION)
+        x, y = torch.randn(rows, 64, generator=generator), torch.randint(10, (rows,), generator=generator)
+        self.train = TensorDataset(x[: BATCH * BATCHES], y[: BATCH * BATCHES])
+        self.validation = TensorDataset(x[BATCH * BATCHES :], y[BATCH * BATCHES :])
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(self.train, batch_size=BATCH, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.validation, batch_size=BATCH)
+
+
+def with_art(size: Size, folder: Path) -> tuple[float, float]:
+    """Seconds of the fit as recorded, and of the whole run of the project."""
+    setup = art.Setup(Net, Data, hparams={"width": size.width}, trainer={"max_epochs": size.epochs, "accelerator": "cpu"})
+    metrics = {"accuracy": torchmetrics.classification.MulticlassAccuracy(num_classes=10)}
+    project = art.ArtProject("overhead", setup, metrics=metrics, steps=[Overfit()], store=folder / "art.db")
+    began = time.perf_counter()
+    result = project.run(force=True)
+    whole = time.perf_counter() - began
+    return result["Overfit"].outcome.seconds["fit"], whole
+
+
+def with_lightning(size: Size, folder: Path) -> float:
+    L.seed_everything(0, verbose=False)
+    trainer = L.Trainer(
+        max_epochs=size.epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        default_root_dir=folder,
+        num_sanity_val_steps=0,
+    )
+    model, data = Net(size.width), Data()
+    data.setup("fit")
+    began = time.perf_counter()
+    trainer.fit(model, datamodule=data)
+    return time.perf_counter() - began
+
+
+def with_bare_loop(size: Size, folder: Path) -> float:
+    torch.manual_seed(0)
+    model, data = Net(size.width), Data()
+    data.setup("fit")
+    optimizer = model.configure_optimizers()
+    began = time.perf_counter()
+    for _ in range(size.epochs):
+        model.train()
+        for x, y in data.train_dataloader():
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model.net(x), y).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for x, y in data.val_dataloader():
+                nn.functional.cross_entropy(model.net(x), y)
+    return time.perf_counter() - began
+
+
+def measure(size: Size, rounds: int, folder: Path) -> dict[str, list[float]]:
+    """Seconds of each arm by round; the first round warms up and is not counted."""
+    seconds: dict[str, list[float]] = {"art": [], "lightning": [], "bare": [], "whole": []}
+    order = np.random.default_rng(0)
+
+    def art_arm() -> None:
+        fit, whole = with_art(size, folder)
+        seconds["art"].append(fit)
+        seconds["whole"].append(whole)
+
+    arms: list[Callable[[], None]] = [
+        art_arm,
+        lambda: seconds["lightning"].append(with_lightning(size, folder)),
+        lambda: seconds["bare"].append(with_bare_loop(size, folder)),
+    ]
+    for _ in range(rounds + 1):
+        for index in order.permutation(len(arms)):
+            arms[index]()
+    return {name: values[1:] for name, values in seconds.items()}
+
+
+def ratio(a: list[float], b: list[float]) -> tuple[float, float, float]:
+    """Median of the paired ratios with its 95 % bootstrap interval (10,000 resamples of the rounds)."""
+    pairs = np.array(a) / np.array(b)
+    draws = np.random.default_rng(0).choice(pairs, (10_000, len(pairs)))
+    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
+    return float(np.median(pairs)), float(low), float(high)
+
+
+def row(size: Size, seconds: dict[str, list[float]]) -> str:
+    step = statistics.median(seconds["lightning"]) / (size.epochs * BATCHES) * 1000
+    plain, bare = ratio(seconds["art"], seconds["lightning"]), ratio(seconds["art"], seconds["bare"])
+    cells = [
+        size.name,
+        f"{step:.1f}",
+        f"{plain[0]:.3f} [{plain[1]:.3f}, {plain[2]:.3f}]",
+        f"{bare[0]:.3f} [{bare[1]:.3f}, {bare[2]:.3f}]",
+        f"{statistics.median(seconds['whole']) - statistics.median(seconds['art']):.2f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def report(rows: list[str], rounds: int) -> str:
+    return "\n".join(
+        [
+            "# Overhead of a project's training",
+            "",
+            f"{rounds} rounds of interleaved arms in one process, `python -m benchmarks.overhead --rounds {rounds}`; medians of",
+            "paired ratios with 95 % bootstrap intervals. A step is one optimiser step with its share of validation.",
+            "",
+            f"Machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {platform.system()} "
+            f"{platform.release()}; Python {platform.python_version()}, torch {torch.__version__}, lightning {L.__version__}.",
+            "",
+            "| model | ms a step (lightning) | art / lightning | art / bare loop | seconds outside the fit |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            "The last column is what a run of the project takes besides its fit: plan, fingerprints, the evaluation of the",
+            "final weights on whole splits with intervals, storing the checkpoint. It does not grow with the epochs.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--size", choices=[size.name for size in SIZES])
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", module="lightning")
+    rows: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for size in SIZES:
+            if arguments.size in {None, size.name}:
+                rows.append(row(size, measure(size, arguments.rounds, Path(folder))))
+                print(rows[-1], file=sys.stderr, flush=True)
+    text = report(rows, arguments.rounds)
+    print(text)
+    if arguments.size is None:
+        REPORT.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

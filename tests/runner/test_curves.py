@@ -1,0 +1,33 @@
+"""Thinned curves keep what matters: ends, order and what is not finite."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from art_training.records import Curve
+from art_training.runner.curves import thinned
+
+
+def curve(values: list[float]) -> Curve:
+    return Curve(tuple(range(1, len(values) + 1)), tuple(values), tuple(0 for _ in values))
+
+
+def test_a_short_curve_is_left_as_it_is() -> None:
+    whole = curve([1.0, 2.0, 3.0])
+    assert thinned({"a": whole})["a"] == whole
+
+
+@given(st.integers(1001, 20_000))
+def test_a_long_curve_has_a_thousand_points_and_the_same_mean_and_end(count: int) -> None:
+    thin = thinned({"a": curve([float(index) for index in range(count)])})["a"]
+    assert len(thin.steps) == len(thin.values) == len(thin.epochs) == 1000
+    assert thin.steps[-1] == count
+    assert list(thin.steps) == sorted(set(thin.steps))
+    assert math.isclose(sum(thin.values) / 1000, (count - 1) / 2, rel_tol=0.02)
+
+
+def test_a_nan_is_not_averaged_away() -> None:
+    values = [1.0] * 5000
+    values[2500] = math.nan
+    assert sum(math.isnan(value) for value in thinned({"a": curve(values)})["a"].values) == 1

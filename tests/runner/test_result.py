@@ -1,0 +1,70 @@
+"""What a result says, as text and as HTML."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from art_training.records import Fingerprint, Judgement, RunRecord, StepState, Verdict, VerdictState
+from art_training.runner.advice import next_sentence
+from art_training.runner.result import ProjectResult, StepResult
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def step(name: str, *states: VerdictState, reason: str = "loss is <0.5>", recalled: bool = False) -> StepResult:
+    verdicts = tuple(Verdict(f"check {index}", state, reason) for index, state in enumerate(states))
+    run = RunRecord("1", "p", name, "Overfit", Fingerprint(), 0, NOW, ended=NOW + timedelta(seconds=2))
+    worst = next((s for s in states if s is not VerdictState.PASSED), VerdictState.PASSED)
+    return StepResult(
+        name, "Overfit", StepState(worst.value), run, None, Judgement(verdicts, NOW, StepState.PASSED), recalled
+    )
+
+
+NOT_RUN = StepResult("later", "Overfit", StepState.NOT_RUN)
+
+
+def result(*steps: StepResult) -> ProjectResult:
+    return ProjectResult("p", steps, next_sentence("p", steps))
+
+
+def test_every_check_is_in_the_table_with_its_numbers() -> None:
+    text = str(result(step("a", VerdictState.PASSED, VerdictState.FAILED), NOT_RUN))
+    assert text.count("loss is <0.5>") == 3  # two rows and the sentence about what to do
+    assert "2.0 s" in text
+    assert "not run" in text
+
+
+def test_a_failed_step_never_looks_passed_nor_do_the_steps_after_it() -> None:
+    told = result(step("a", VerdictState.FAILED), NOT_RUN)
+    assert not told.passed
+    assert told.state is StepState.FAILED
+    assert "passed" not in str(told)
+
+
+def test_html_shows_what_steps_say_as_text() -> None:
+    assert "<0.5>" not in result(step("a", VerdictState.FAILED))._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        ((), "no steps yet"),
+        ((step("a", VerdictState.PASSED),), "every step passed"),
+        ((step("a", VerdictState.PASSED), NOT_RUN), "later has not run yet"),
+        ((step("a", VerdictState.FAILED), NOT_RUN), "a failed: loss is <0.5>"),
+        ((step("a", VerdictState.FAILED, recalled=True),), "nothing that it depends on has changed"),
+        ((step("a", VerdictState.ERRORED),), "could not be judged"),
+        ((step("a", VerdictState.NOT_JUDGED),), "could not be judged"),
+        ((StepResult("a", "Overfit", StepState.UNCHECKED),), "no check asked"),
+        ((StepResult("a", "Overfit", StepState.INTERRUPTED),), "go on from its last epoch"),
+    ],
+)
+def test_the_next_thing_to_do_is_one_sentence(steps, says) -> None:
+    sentence = next_sentence("p", steps)
+    assert says in sentence
+    assert "\n" not in sentence
+
+
+def test_an_unknown_step_names_those_there_are() -> None:
+    with pytest.raises(KeyError, match="it has: a"):
+        result(step("a", VerdictState.PASSED))["z"]
