@@ -21,7 +21,8 @@ Bounds: TypeAlias = tuple[float, float]
 
 UNBOUNDED: Bounds = (-math.inf, math.inf)
 LEVEL = 0.95
-RESAMPLES = 2_000
+RESAMPLES = 2_000  # of sums, all at once
+RECOMPUTED = 400  # of what must be computed again each time
 FEWEST_RESAMPLES = 200  # below, the ends of a 95 % interval hang on five values
 FEWEST_FOR_A_DEVIATION = (
     50  # the standard error needs fewer (Efron and Tibshirani, An Introduction to the Bootstrap, 6.4)
@@ -29,7 +30,7 @@ FEWEST_FOR_A_DEVIATION = (
 FEWEST_EXAMPLES = 10
 BLOCKS = 1_000
 SECONDS = 0.5
-_PATIENCE = 3  # times the cap, for the few resamples without which there is no interval at all
+_PATIENCE = 4  # times the cap by the clock on the wall, after which nothing more is tried
 
 TOO_FEW = "no interval: {n} examples are fewer than " + str(FEWEST_EXAMPLES)
 DEGENERATE = "no interval: every resample of the {n} examples gives the same value"
@@ -119,7 +120,7 @@ def of_resamples(
     if n < FEWEST_EXAMPLES:
         return Estimated(None, TOO_FEW.format(n=n))
     generator = np.random.default_rng(seed)
-    draws = (generator.integers(0, n, n) for _ in range(RESAMPLES))
+    draws = (generator.integers(0, n, n) for _ in range(RECOMPUTED))
     return of_values(map(statistic, draws), value, n, bounds=bounds, seconds=seconds)
 
 
@@ -130,19 +131,20 @@ def of_values(
 
     From 200 resamples on, its ends are percentiles; from 50 on, it is the value and 1.96 standard deviations of them.
     """
-    began = time.perf_counter()
+    # Time of this thread, so that the same draws are made whatever else the machine does.
+    began, wall = time.thread_time(), time.perf_counter()
     found: list[float] = []
-    spent = 0.0
     for one in values:
         found.append(one)
-        spent = time.perf_counter() - began
-        if spent > seconds and (len(found) >= FEWEST_FOR_A_DEVIATION or spent > _PATIENCE * seconds):
+        spent = time.thread_time() - began
+        out_of_patience = time.perf_counter() - wall > _PATIENCE * seconds
+        if (spent > seconds and len(found) >= FEWEST_FOR_A_DEVIATION) or out_of_patience:
             break
     finite = np.array([value for value in found if math.isfinite(value)])
     if len(found) < FEWEST_FOR_A_DEVIATION:
         return Estimated(
             None,
-            f"no interval: {len(found)} resamples took {spent:.1f} s, and fewer than {FEWEST_FOR_A_DEVIATION} say nothing",
+            f"no interval: {len(found)} resamples in {_PATIENCE * seconds:g} s, and fewer than {FEWEST_FOR_A_DEVIATION} say nothing",
         )
     if len(finite) < 0.9 * len(found):
         return Estimated(None, "no interval: the metric is not defined on many resamples")

@@ -151,7 +151,7 @@ def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
 
     if n < intervals.FEWEST_EXAMPLES:
         return Estimated(None, intervals.TOO_FEW.format(n=n))
-    draws = (generator.integers(0, n, n) for _ in range(intervals.RESAMPLES))
+    draws = (generator.integers(0, n, n) for _ in range(intervals.RECOMPUTED))
     return intervals.of_values(resampled_values(compute, draws), value, n, bounds=_bounds(metric))
 
 

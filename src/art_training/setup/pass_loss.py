@@ -79,7 +79,7 @@ class PassLoss:
 
 def _relation(parts: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", name: str) -> tuple[float | None, float, str]:
     """How the losses of batches follow from what the call gave: factor and summand; no factor where they do not."""
-    if len(parts) == 0:
+    if len(parts) == 0 or not np.isfinite(parts).all():  # what is not finite gets no interval for that reason
         return 1.0, 0.0, ""
     whole, part = parts[:, 0], parts[:, 1]
     if np.allclose(whole, part, rtol=1e-3, atol=1e-5):

@@ -96,6 +96,8 @@ class _Pass:
         if outputs.predictions is None or outputs.targets is None:
             self._without = outputs.source
             return
+        if len(outputs.targets) == 0:  # every position of the batch is ignored
+            return
         self._source = outputs.source
         self._rows.add(outputs.predictions, outputs.targets, outputs.example, examples)
         for name, running in self._running.items():
