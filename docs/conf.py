@@ -41,6 +41,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 240
 nb_merge_streams = True
 os.environ["NO_COLOR"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models; and two tutorials may share a machine of two cores
 os.environ["TQDM_DISABLE"] = "1"
 os.environ.pop("ART_STORE", None)
 

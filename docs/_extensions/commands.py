@@ -8,7 +8,7 @@ def program():
     """The command line as an object, with its commands."""
     from typer.main import get_command
 
-    from art_training.cli import app
+    from art_training.cli.app import app
 
     return get_command(app)
 
@@ -19,7 +19,7 @@ def parameters(command):
         if getattr(parameter, "hidden", False):
             continue
         if parameter.param_type_name == "argument":
-            yield [parameter.human_readable_name.upper()], parameter.help or ""
+            yield [parameter.metavar or parameter.name.upper()], parameter.help or ""
         else:
             yield [*parameter.opts, *parameter.secondary_opts], parameter.help or ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from art_training.cli import app
+from art_training.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [

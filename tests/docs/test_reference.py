@@ -8,7 +8,7 @@ import pytest
 
 import art_training
 from art_training import checks, errors, records, steps
-from art_training.cli import app
+from art_training.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -101,3 +101,14 @@ def test_every_parameter_is_described_in_a_docstring(one: type) -> None:
     for name in inspect.signature(one).parameters:
         if name not in {"self", "args", "kwargs"}:
             assert re.search(rf"\b{name}\b", text), f"{one.__qualname__}({name}=) is not described"
+
+
+def test_every_code_of_a_finding_has_a_row() -> None:
+    text = page("findings")
+    used = {
+        code
+        for room in ("setup", "steps", "runner", "engines")
+        for path in (SOURCE / room).rglob("*.py")
+        for code in re.findall(r"\bART\d{3}\b", path.read_text())
+    }
+    assert used == set(re.findall(r"^\| (ART\d{3}) \|", text, re.MULTILINE))

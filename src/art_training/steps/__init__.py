@@ -1,1 +1,20 @@
 """The recipe, one step a file."""
+
+from art_training.steps.bench import Bench
+from art_training.steps.check_loss_on_init import CheckLossOnInit
+from art_training.steps.evaluate_baseline import EvaluateBaseline
+from art_training.steps.explore_data import ExploreData
+from art_training.steps.overfit import Overfit
+from art_training.steps.overfit_one_batch import OverfitOneBatch
+from art_training.steps.step import Step, only
+
+__all__ = [
+    "Bench",
+    "CheckLossOnInit",
+    "EvaluateBaseline",
+    "ExploreData",
+    "Overfit",
+    "OverfitOneBatch",
+    "Step",
+    "only",
+]
