@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -55,21 +54,10 @@ def told(error: BaseException) -> int:
             _say(f"Error: {error}", *getattr(error, "__notes__", ()))
             return ExitCode.NOT_JUDGED
         case _:
-            _say(folded(error))
+            from art_training.cli.frames import folded
+
+            _say(folded(error).rstrip())
             return ExitCode.NOT_JUDGED
-
-
-def folded(error: BaseException) -> str:
-    """A traceback with the user's frames; the whole of it where the fault is not the user's."""
-    from art_training.runner.folding import fold
-
-    whole = "".join(traceback.format_exception(error))
-    fold(error, engine_too=True)
-    if error.__traceback__ is None:
-        return f"{whole}\nThis is a fault of ART itself; please report it with the lines above."
-    shown = "".join(traceback.format_exception(error))
-    left_out = whole.count('\n  File "') - shown.count('\n  File "')
-    return shown + (f"({left_out} frames of ART and Lightning are left out)" if left_out else "")
 
 
 def _hint(error: BaseException) -> tuple[str, ...]:

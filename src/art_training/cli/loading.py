@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from art_training.cli.frames import is_users
 from art_training.cli.locating import Place, only_one
 from art_training.errors import ARTError, ProjectError
 
@@ -81,7 +82,7 @@ def _from_file(file: Path) -> ModuleType:
 
 def _refused(place: Place, error: BaseException) -> ProjectError:
     """One sentence with the place of the fault; the user's own frames are its notes."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)]
     where = f"{_near(frames[-1].filename)}:{frames[-1].lineno}" if frames else _near(str(place.file or place.module))
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{_near(error.filename)}:{error.lineno}"
@@ -100,12 +101,6 @@ def _refused(place: Place, error: BaseException) -> ProjectError:
 def _described(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _is_users(filename: str) -> bool:
-    here = str(Path(__file__).parent.parent)
-    ours = filename.startswith(here) and not filename.startswith(str(Path(here, "templates")))
-    return not (ours or filename.startswith("<frozen") or "importlib" in Path(filename).parts)
 
 
 def _near(filename: str) -> str:

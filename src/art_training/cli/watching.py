@@ -21,8 +21,10 @@ from art_training.records import (
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from rich.text import Text
 
 _SECONDS_BETWEEN_PLAIN_LINES = 20.0
+_SHOWN = ("train/loss", "validation/loss")  # what fits beside the rest on 80 columns
 
 
 class Watching:
@@ -40,6 +42,7 @@ class Watching:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._said = time.monotonic()
+        self._values: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -53,7 +56,7 @@ class Watching:
                 self._progress(event)
             case CheckJudged():
                 self._head(event.step)
-                self._console.print("   ", verdict_line(event.verdict, self._console))
+                self._say(verdict_line(event.verdict, self._console), indented=True)
             case StepEnded():
                 self._head(event.run.step)
                 self._end(event)
@@ -68,23 +71,28 @@ class Watching:
         self._bar = self._task = None
 
     def _start(self, plan: Plan) -> None:
+        from rich.text import Text
+
         self._planned = {step.step: step for step in plan.steps}
         about = f", about {duration(plan.seconds)}" if plan.seconds else ""
         working = sum(step.action in {Action.RUN, Action.RESUME} for step in plan.steps)
-        self._console.print(f"Project {plan.project}: {working} of {len(plan.steps)} steps to run{about}", style="bold")
+        self._say(Text(f"Project {plan.project}: {working} of {len(plan.steps)} steps to run{about}", "bold"))
         self._console.print(plan_table(plan))
         self._console.print()
 
     def _head(self, step: str, planned: PlannedStep | None = None) -> None:
         """The step's own line, when it is first heard of."""
+        from rich.text import Text
+
         if step == self._headed:
             return
         self.close()
         self._headed = step
         self._said = time.monotonic()
+        self._values = {}
         planned = planned or self._planned.get(step)
         does = f": {planned.action.value}, {planned.reason}" if planned else ""
-        self._console.print(f"{step}{does}")
+        self._say(Text(f"{step}{does}"))
 
     def _end(self, event: StepEnded) -> None:
         from rich.text import Text
@@ -92,15 +100,28 @@ class Watching:
         self.close()
         took = "recalled" if event.recalled else f"in {duration(event.run.seconds)}"
         state = Text(event.run.state.value, STYLES[event.run.state])
-        self._console.print("   ", state, Text("stale, kept" if event.stale else took))
+        self._say(Text.assemble(state, " ", "stale, kept" if event.stale else took), indented=True)
+
+    def _say(self, line: "Text", *, indented: bool = False) -> None:
+        """One line; on a terminal it is folded under its beginning, in a file it stays whole."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        if self._console.is_terminal:
+            self._console.print(Padding(line, (0, 0, 0, 4 if indented else 0)))
+        else:
+            self._console.print(Text("    ").append_text(line) if indented else line, soft_wrap=True)
 
     def _progress(self, event: StepProgress) -> None:
+        from rich.text import Text
+
+        self._values |= event.values
         if self._console.is_terminal:
             self._move(event)
         elif time.monotonic() - self._said >= _SECONDS_BETWEEN_PLAIN_LINES:
             self._said = time.monotonic()
             left = f", about {duration(event.seconds_left)} left" if event.seconds_left is not None else ""
-            self._console.print(f"    {', '.join([event.phase, *_parts(event)])}{left}")
+            self._say(Text(f"{', '.join([event.phase, *self._parts(event)])}{left}"), indented=True)
 
     def _move(self, event: StepProgress) -> None:
         fraction = _fraction(event)
@@ -115,9 +136,19 @@ class Watching:
             description=event.phase,
             total=None if fraction is None else 1.0,
             completed=fraction or 0.0,
-            said=", ".join(_parts(event)),
+            said=", ".join(self._parts(event)),
             left=left,
         )
+
+    def _parts(self, event: StepProgress) -> list[str]:
+        """Epoch, batch and the newest losses, as far as they are known."""
+        parts: list[str] = []
+        if event.epoch is not None:
+            parts.append(f"epoch {event.epoch + 1}" + (f"/{event.epochs}" if event.epochs else ""))
+        if event.batch is not None:
+            parts.append(f"batch {event.batch}" + (f"/{event.batches}" if event.batches else ""))
+        names = [name for name in _SHOWN if name in self._values] or list(self._values)[:1]
+        return [*parts, *(f"{name} {self._values[name]:.4g}" for name in names)]
 
 
 def _bar(drawn: Any) -> "Progress":
@@ -136,16 +167,6 @@ def _bar(drawn: Any) -> "Progress":
         expand=True,
         refresh_per_second=8,
     )
-
-
-def _parts(event: StepProgress) -> list[str]:
-    """Epoch, batch and the newest numbers, as far as they are known."""
-    parts: list[str] = []
-    if event.epoch is not None:
-        parts.append(f"epoch {event.epoch + 1}" + (f"/{event.epochs}" if event.epochs else ""))
-    if event.batch is not None:
-        parts.append(f"batch {event.batch}" + (f"/{event.batches}" if event.batches else ""))
-    return [*parts, *(f"{name} {value:.4g}" for name, value in event.values.items())]
 
 
 def _fraction(event: StepProgress) -> float | None:
