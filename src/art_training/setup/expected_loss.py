@@ -192,6 +192,8 @@ def _median(columns: "Tensor", options: Mapping[str, Any]) -> "Tensor":
 def _flat_point(columns: "Tensor", options: Mapping[str, Any]) -> "Tensor":
     """Where the slope of a Huber loss is zero, by bisection: errors count as they are up to the threshold."""
     threshold = float(options.get("beta", options.get("delta", 1.0)))
+    if threshold == 0:
+        return _median(columns, options)
     low, high = columns.min(0).values, columns.max(0).values
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

@@ -1,0 +1,167 @@
+"""The loss of a fresh model is measured, and compared with what knowing nothing should cost."""
+
+import math
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
+
+import art_training as art
+from art_training.records import Outcome, StepEnded, StepState
+from art_training.steps.check_loss_on_init import CheckLossOnInit
+from art_training.stores.memory import MemoryStore
+
+G = torch.Generator().manual_seed(0)
+X = torch.randn(240, 8, generator=G)
+Y = torch.multinomial(torch.tensor([0.9, 0.05, 0.05]), 240, replacement=True, generator=G)
+
+
+class Data(L.LightningDataModule):
+    def __init__(self, targets: torch.Tensor = Y) -> None:
+        super().__init__()
+        self.targets = targets
+
+    def train_dataloader(self) -> Any:
+        return DataLoader(TensorDataset(X[:200], self.targets[:200]), batch_size=32, shuffle=True)
+
+    def val_dataloader(self) -> Any:
+        return DataLoader(TensorDataset(X[200:], self.targets[200:]), batch_size=32)
+
+
+class Net(L.LightningModule):
+    """A classifier; `scale` makes its first predictions extreme, `prior` sets its final bias."""
+
+    def __init__(self, scale: float = 0.1, prior: bool = False, dropout: float = 0.0, penalty: float = 0.0) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Dropout(dropout), nn.Linear(8, 3))
+        self.penalty = penalty
+        with torch.no_grad():
+            self.net[1].weight.mul_(scale)
+            self.net[1].bias.zero_()
+            if prior:
+                self.net[1].bias.copy_(torch.tensor([0.9, 0.05, 0.05]).log())
+
+    def loss(self, batch: Any) -> torch.Tensor:
+        return F.cross_entropy(self.net(batch[0]), batch[1]) + self.penalty
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        return self.loss(batch)
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", self.loss(batch))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def outcome_of(model: Any, data: Any = Data, metrics: Any = None, **hparams: Any) -> tuple[Outcome, StepState, str]:
+    ended: list[StepEnded] = []
+    setup = art.Setup(model=model, data=data, hparams=hparams, trainer={"max_epochs": 1, "accelerator": "cpu"})
+    project = art.ArtProject("loss", setup, metrics=metrics or {}, steps=[CheckLossOnInit()], store=MemoryStore())
+    project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
+    assert ended[0].outcome is not None
+    assert ended[0].judgement is not None
+    reasons = "; ".join(verdict.reason for verdict in ended[0].judgement.verdicts)
+    return ended[0].outcome, ended[0].judgement.state, reasons
+
+
+def test_a_fresh_classifier_predicts_uniformly() -> None:
+    outcome, state, _ = outcome_of(Net)
+    assert state is StepState.PASSED
+    assert outcome.scores["expected_loss"].value == pytest.approx(math.log(3))
+    assert outcome.scores["uniform_loss"].value == pytest.approx(math.log(3))
+    assert outcome.scores["train/loss"].value == pytest.approx(math.log(3), rel=0.05)
+    assert outcome.scores["train/loss"].rows == 200
+    assert outcome.scores["validation/loss"].rows == 40
+    assert outcome.scores["train/loss"].interval is not None
+    assert outcome.summary == (
+        f"loss {outcome.scores['train/loss'].value:.4g} at initialisation, 1.099 expected of uniform predictions"
+    )
+
+
+def test_the_prior_and_the_bias_that_gives_it_are_told() -> None:
+    outcome, _, _ = outcome_of(Net)
+    counts = torch.bincount(Y[:200], minlength=3).double()
+    share = counts / counts.sum()
+    prior = -float((share * share.log()).sum())
+    assert outcome.scores["prior_loss"].value == pytest.approx(prior)
+    reading = outcome.reading("final bias")
+    assert reading is not None
+    assert torch.tensor(reading.value).softmax(0).tolist() == pytest.approx(share.tolist(), abs=0.01)
+    assert f"{prior:.4g}" in reading.note
+
+
+def test_a_model_that_begins_at_the_prior_passes_too() -> None:
+    outcome, state, _ = outcome_of(Net, prior=True)
+    assert state is StepState.PASSED
+    assert outcome.scores["expected_loss"].value == outcome.scores["prior_loss"].value
+    assert outcome.summary.endswith("expected of the label prior")
+
+
+def test_a_model_that_is_sure_of_nothing_but_noise_fails() -> None:
+    outcome, state, reasons = outcome_of(Net, scale=40.0)
+    assert state is StepState.FAILED
+    assert outcome.scores["train/loss"].value > 2 * math.log(3)
+    assert "is expected" in reasons
+
+
+def test_training_mode_is_measured_beside_evaluation_mode() -> None:
+    outcome, _, _ = outcome_of(Net, scale=3.0, dropout=0.9)
+    training = outcome.scores["train/loss_in_training_mode"]
+    assert training.value != pytest.approx(outcome.scores["train/loss"].value, rel=1e-3)
+    assert "dropout on" in training.note
+    outcome, _, _ = outcome_of(Net)
+    assert outcome.scores["train/loss_in_training_mode"].value == pytest.approx(outcome.scores["train/loss"].value)
+
+
+def test_what_the_step_adds_to_its_loss_is_expected_too() -> None:
+    outcome, state, _ = outcome_of(Net, penalty=2.0)
+    assert outcome.scores["expected_loss"].value == pytest.approx(math.log(3) + 2.0, rel=1e-3)
+    assert state is StepState.PASSED
+
+
+def test_metrics_are_scored_as_well() -> None:
+    outcome, _, _ = outcome_of(Net, metrics={"accuracy": MulticlassAccuracy(num_classes=3, average="micro")})
+    assert outcome.scores["validation/accuracy"].rows == 40
+
+
+def test_a_regression_expects_the_loss_of_an_output_of_zero() -> None:
+    target = torch.randn(240, 1, generator=G) * 2 + 5
+    model = art.from_torch(lambda: nn.Linear(8, 1), loss=nn.MSELoss, lr=0.1)
+    outcome, _, _ = outcome_of(model, art.data(train=(X[:200], target[:200]), validation=(X[200:], target[200:])))
+    assert outcome.scores["uniform_loss"].value == pytest.approx(float((target[:200] ** 2).mean()), rel=1e-5)
+    assert outcome.scores["prior_loss"].value == pytest.approx(float(target[:200].var(correction=0)), rel=1e-4)
+    assert "an output of zero" in outcome.summary
+    reading = outcome.reading("final bias")
+    assert reading is not None
+    assert reading.value == [pytest.approx(float(target[:200].mean()), rel=1e-4)]
+
+
+class HandWritten(Net):
+    def loss(self, batch: Any) -> torch.Tensor:
+        chosen = self.net(batch[0]).log_softmax(1)[torch.arange(len(batch[1])), batch[1]]
+        return -chosen.mean()
+
+
+def test_a_loss_that_nobody_knows_is_measured_and_not_judged() -> None:
+    outcome, state, reasons = outcome_of(HandWritten)
+    assert "expected_loss" not in outcome.scores
+    assert outcome.scores["train/loss"].value == pytest.approx(math.log(3), rel=0.05)
+    assert state is StepState.NOT_JUDGED
+    assert "no loss function of torch was called" in reasons
+    assert "what it should be is not known" in outcome.summary
+
+
+class WithoutValidation(Data):
+    val_dataloader = L.LightningDataModule.val_dataloader
+
+
+def test_data_without_a_validation_split_is_enough() -> None:
+    outcome, state, _ = outcome_of(Net, WithoutValidation)
+    assert "validation/loss" not in outcome.scores
+    assert state is StepState.PASSED
