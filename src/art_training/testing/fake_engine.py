@@ -1,0 +1,286 @@
+"""An engine that fits a line in pure Python, for tests of what stands above engines: quick, and able to fail on demand."""
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias, cast
+
+from art_training.engines import (
+    Engine,
+    EvaluateJob,
+    EvaluateResult,
+    FitJob,
+    FitResult,
+    Position,
+    Stopped,
+    Watch,
+)
+from art_training.errors import SetupError
+from art_training.records import Split
+from art_training.setup.observation import BatchObservation, See
+from art_training.setup.setup import Setup
+from art_training.testing.data import Point, Points
+
+Fault: TypeAlias = Literal["", "raise", "interrupt", "out of memory", "nan", "hang"]
+Batch: TypeAlias = tuple[list[float], list[float]]
+
+_STOPPED: Mapping[type[BaseException], Stopped] = {KeyboardInterrupt: "interrupted", MemoryError: "out of memory"}
+
+
+class Line:
+    """`y = weight x + bias`, trained by gradient descent on the mean squared error."""
+
+    def __init__(self, lr: float = 0.1) -> None:
+        self.lr = lr
+        self.weight = self.bias = 0.0
+
+    def begin(self, generator: random.Random) -> None:
+        """Draw the first weights."""
+        self.weight, self.bias = generator.gauss(0, 1), generator.gauss(0, 1)
+
+    def predict(self, xs: list[float]) -> list[float]:
+        """The line at `xs`."""
+        return [self.weight * x + self.bias for x in xs]
+
+    def loss(self, batch: Batch) -> float:
+        """Mean squared error."""
+        xs, ys = batch
+        return sum((p - y) ** 2 for p, y in zip(self.predict(xs), ys, strict=True)) / len(xs)
+
+    def learn(self, batch: Batch) -> float:
+        """One step; returns the loss before it."""
+        xs, ys = batch
+        before = self.loss(batch)
+        errors = [p - y for p, y in zip(self.predict(xs), ys, strict=True)]
+        self.weight -= self.lr * 2 * sum(e * x for e, x in zip(errors, xs, strict=True)) / len(xs)
+        self.bias -= self.lr * 2 * sum(errors) / len(xs)
+        return before
+
+
+@dataclass
+class FakeEngine(Engine):
+    """Trains a `Line` (or what has its methods) on `Points`. Setups name it `engine="fake"`; it is not registered.
+
+    A test that goes by the name puts it into place with `monkeypatch.setattr("art_training.plugins.load", ...)`.
+
+    Attributes:
+        fault: what happens in the middle of an epoch: `raise` a RuntimeError, `interrupt` as by Ctrl-C, run `out of
+            memory`, a `nan` loss, or `hang` until the process is killed.
+        at_epoch: in which epoch, from 0.
+        epoch_seconds: how long each epoch lasts at least.
+        tensors: show tensors of torch to `see`, as what computes scores needs them, instead of lists.
+        fits: the jobs that were asked for, in order.
+    """
+
+    fault: Fault = ""
+    at_epoch: int = 1
+    epoch_seconds: float = 0.0
+    tensors: bool = False
+
+    name: ClassVar[str] = "fake"
+
+    def __post_init__(self) -> None:
+        self.fits: list[FitJob] = []
+
+    def validate(self, setup: Setup) -> None:
+        _points(setup)
+        _epochs(setup)
+        _model(setup, random.Random(0))  # noqa: S311  nothing secret depends on it
+
+    def splits(self, setup: Setup, *, seed: int) -> Mapping[Split, tuple[str | None, ...]]:
+        return {split: tuple(loaders) for split, loaders in _points(setup).splits.items()}
+
+    def fit(self, job: FitJob, watch: Watch) -> FitResult:
+        self.fits.append(job)
+        training = _Training(self, job, watch)
+        began = time.monotonic()
+        stopped: Stopped = ""
+        try:
+            stopped = training.run()
+        except tuple(_STOPPED) as error:
+            stopped = _STOPPED[type(error)]
+        message = f"{stopped} in epoch {training.epoch}, batch {training.batch}" if stopped else ""
+        return FitResult(
+            stopped=stopped,
+            message=message,
+            epochs=training.epoch,
+            steps=training.steps,
+            seconds=time.monotonic() - began,
+            last=training.save("last.json"),
+            logged={"train/loss": training.loss},
+            parameters={"optimizer": "gradient descent", "lr": training.model.lr},
+        )
+
+    def evaluate(self, job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
+        model = _model(job.setup, random.Random(job.seed))  # noqa: S311  likewise
+        if job.weights is not None:
+            model.weight, model.bias = json.loads(job.weights.read_text())["weights"]
+        logged: dict[str, dict[str, float]] = {}
+
+        def observe(split: Split, loader: str | None, index: int, batch: Batch) -> None:
+            loss = model.loss(batch)
+            logged.setdefault(split.value, {})["loss"] = loss
+            returned: dict[str, Any] = {"loss": loss, "predictions": model.predict(batch[0]), "targets": batch[1]}
+            shown: Any = batch
+            if self.tensors:
+                import torch
+
+                shown = tuple(torch.tensor(column) for column in batch)
+                returned = {name: torch.tensor(value) for name, value in returned.items()}
+            see(BatchObservation(split, loader, index, shown, returned, logged={"loss": loss}, weight=len(batch[0])))
+
+        rows, seconds = self._pass(job, observe, watch)
+        return EvaluateResult(rows, logged, seconds)
+
+    def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
+        rows, seconds = self._pass(job, lambda split, loader, _, batch: see(split, loader, batch), watch)
+        return EvaluateResult(rows, {}, seconds)
+
+    def _pass(
+        self, job: EvaluateJob, see: Callable[[Split, str | None, int, Batch], None], watch: Watch
+    ) -> tuple[dict[str, int | None], dict[str, float]]:
+        points = _points(job.setup)
+        rows: dict[str, int | None] = {}
+        seconds: dict[str, float] = {}
+        for split in job.splits:
+            if split not in points.splits:
+                raise SetupError(f"the data has no {split.value} split; it has: {', '.join(points.splits)}")
+            began = time.monotonic()
+            for loader, those in points.splits[split].items():
+                batches = list(_batches(those, points.batch_size))[: 1 if job.one_batch else job.limit]
+                for index, batch in enumerate(batches):
+                    see(split, loader, index, batch)
+                    watch(Position(f"evaluate {split.value}", batch=index + 1, batches=len(batches)))
+                rows[split.value if loader is None else f"{split.value}:{loader}"] = len(those)
+            seconds[split.value] = time.monotonic() - began
+        return rows, seconds
+
+
+class _Training:
+    """One training, which can be left anywhere with what it has reached."""
+
+    def __init__(self, engine: FakeEngine, job: FitJob, watch: Watch) -> None:
+        self.epoch = self.steps = self.batch = 0
+        self.loss = math.nan
+        self._engine = engine
+        self._job = job
+        self._watch = watch
+        self._random = random.Random(job.seed)  # noqa: S311  likewise
+        self.model = _model(job.setup, self._random)
+        self._data = _points(job.setup)
+        self._until = None if job.deadline is None else time.monotonic() + job.deadline
+        if job.start is not None:
+            self.model.weight, self.model.bias = json.loads(job.start.read_text())["weights"]
+        if job.resume is not None:
+            self._resume(job.resume)
+
+    def run(self) -> Stopped:
+        """Train to the end; returns why it ended before."""
+        epochs = _epochs(self._job.setup)
+        while self.epoch < epochs:
+            began = time.monotonic()
+            losses: list[float] = []
+            batches = self._batches()
+            for self.batch, batch in enumerate(batches):
+                if self._is_over():
+                    return ""
+                if self.batch == len(batches) // 2:
+                    self._maybe_fail()
+                self.loss = math.nan if self._fails("nan") else self.model.learn(batch)
+                point = ("train/loss", self.steps, self.epoch, self.loss)
+                self.steps += 1
+                losses.append(self.loss)
+                position = Position("fit", self.steps, self.epoch, epochs, self.batch + 1, len(batches), (point,))
+                self._watch(position)
+                if not math.isfinite(self.loss):
+                    return "loss is not finite"
+            self.epoch += 1
+            time.sleep(max(0.0, self._engine.epoch_seconds - (time.monotonic() - began)))
+            path = self.save(f"epoch-{self.epoch}.json")
+            self._watch(Position("fit", self.steps, self.epoch - 1, epochs, checkpoint=path))
+            if self._job.stop_below is not None and sum(losses) / len(losses) < self._job.stop_below:
+                return ""
+        return ""
+
+    def save(self, name: str) -> Path:
+        """Write a checkpoint, whole or not at all."""
+        version, numbers, gauss = self._random.getstate()
+        state: dict[str, Any] = {
+            "weights": [self.model.weight, self.model.bias],
+            "epoch": self.epoch,
+            "steps": self.steps,
+            "random": [version, list(numbers), gauss],
+        }
+        path = self._job.folder / name
+        beside = path.with_suffix(".part")
+        beside.write_text(json.dumps(state))
+        return beside.rename(path)
+
+    def _resume(self, path: Path) -> None:
+        state = json.loads(path.read_text())
+        self.model.weight, self.model.bias = state["weights"]
+        self.epoch, self.steps = state["epoch"], state["steps"]
+        version, numbers, gauss = state["random"]
+        self._random.setstate((version, tuple(numbers), gauss))
+
+    def _batches(self) -> list[Batch]:
+        (those, *_) = self._data.splits[Split.TRAIN].values()
+        if self._job.one_batch:
+            return [next(_batches(those, self._data.batch_size))] * self._job.one_batch
+        order = list(those)
+        self._random.shuffle(order)
+        return list(_batches(tuple(order), self._data.batch_size))
+
+    def _is_over(self) -> bool:
+        late = self._until is not None and time.monotonic() >= self._until
+        return late or (self._job.max_steps is not None and self.steps >= self._job.max_steps)
+
+    def _fails(self, fault: Fault) -> bool:
+        return self._engine.fault == fault and self.epoch == self._engine.at_epoch
+
+    def _maybe_fail(self) -> None:
+        if self._fails("raise"):
+            raise RuntimeError(f"told to raise in epoch {self.epoch}")
+        if self._fails("interrupt"):
+            raise KeyboardInterrupt
+        if self._fails("out of memory"):
+            raise MemoryError
+        while self._fails("hang"):
+            time.sleep(0.05)
+
+
+def _points(setup: Setup) -> Points:
+    if not isinstance(setup.data, Points):
+        raise SetupError(
+            f"data={setup.data!r} cannot be read by the fake engine; give art_training.testing.data.points()"
+        )
+    if Split.TRAIN not in setup.data.splits:
+        raise SetupError("the data has no training loader; give points(train=...) at least one")
+    return setup.data
+
+
+def _epochs(setup: Setup) -> int:
+    if callable(setup.trainer):
+        raise SetupError("the fake engine makes no Trainer; give trainer={'max_epochs': ...}")
+    return int(setup.trainer.get("max_epochs", 3))
+
+
+def _model(setup: Setup, generator: random.Random) -> Line:
+    model = setup.model(**setup.hparams)
+    if not all(hasattr(model, name) for name in ("begin", "learn", "predict", "loss")):
+        raise SetupError(
+            f"model returned {model!r}, which the fake engine cannot train; give art_training.testing.Line"
+        )
+    line = cast("Line", model)
+    line.begin(generator)
+    return line
+
+
+def _batches(those: tuple[Point, ...], batch_size: int) -> Iterator[Batch]:
+    for start in range(0, len(those), batch_size):
+        some = those[start : start + batch_size]
+        yield [x for x, _ in some], [y for _, y in some]
