@@ -206,7 +206,11 @@ class RunnerBench(Bench):
     def _watch(self, position: Position, key: str = "") -> None:
         self._curves.add(position.points)
         if position.checkpoint is not None and key:
-            kept = {"path": str(position.checkpoint), "digest": file_digest(position.checkpoint)[0], "step": position.step}
+            kept = {
+                "path": str(position.checkpoint),
+                "digest": file_digest(position.checkpoint)[0],
+                "step": position.step,
+            }
             self._curves.flush()
             self._store.remember(f"{key}:checkpoint", plain(kept))
         now = time.monotonic()

@@ -27,6 +27,7 @@ class Identity:
         self._data: dict[tuple[int, str | None], tuple[object, DataDigest]] = {}
         self._tasks: dict[str, Task] = {}
         self._engines: dict[str, Engine] = {}
+        self._fingerprints: dict[tuple[str, tuple[tuple[str, str], ...]], Fingerprint] = {}
 
     def engine(self, setup: Setup) -> Engine:
         """The setup's engine."""
@@ -68,7 +69,15 @@ class Identity:
     def fingerprint(
         self, step: Step, setup: Setup, metrics: MetricCalculator, consumes: Mapping[str, str]
     ) -> Fingerprint:
-        """What the step's result depends on."""
+        """What the step's result depends on; a step is told by its name."""
+        key = (step.name, tuple(sorted(consumes.items())))
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self._computed(step, setup, metrics, consumes)
+        return self._fingerprints[key]
+
+    def _computed(
+        self, step: Step, setup: Setup, metrics: MetricCalculator, consumes: Mapping[str, str]
+    ) -> Fingerprint:
         whole = fingerprint(
             setup,
             step=step,

@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from art_training.records import Action, Change, Fingerprint, PlannedStep, RunStatus, StepState
+from art_training.records import Action, Change, Fingerprint, PlannedStep, ProcessId, RunStatus, StepState
 from art_training.steps.step import Step
 from art_training.stores import RunQuery, RunSummary, Store
 
 _CHANGES_NAMED = 3
+
+_ENDS = {
+    RunStatus.INTERRUPTED: "the run before was interrupted",
+    RunStatus.KILLED: "the run before died",
+    RunStatus.RUNNING: "the run before died",
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,9 @@ class Wish:
 
 def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, wish: Wish) -> PlannedStep:
     """What would be done to a step that is asked for."""
-    history = store.runs(RunQuery(project=project, step=step.name))
-    same = [run for run in history if run.fingerprint == fingerprint.digest]
-    timed = next((run for run in history if run.status is RunStatus.COMPLETED and run.ended is not None), None)
+    same = store.runs(RunQuery(project=project, step=step.name, fingerprint=fingerprint.digest))
+    newest = store.runs(RunQuery(project=project, step=step.name, status=RunStatus.COMPLETED, limit=1))
+    before = newest[0] if newest else None
 
     def planned(
         action: Action, reason: str, *, run: RunSummary | None = None, changes: tuple[Change, ...] = ()
@@ -48,7 +54,7 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
             reason=reason,
             changes=changes,
             run=run.id if run else None,
-            seconds=(timed.ended - timed.started).total_seconds() if timed and timed.ended else None,
+            seconds=(before.ended - before.started).total_seconds() if before and before.ended else None,
             unknown=fingerprint.unknown,
         )
 
@@ -56,14 +62,13 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
         return planned(Action.RUN, "forced")
     if completed := next((run for run in same if run.status is RunStatus.COMPLETED), None):
         return planned(Action.RECALL, _recalled(completed), run=completed)
-    if same and same[0].status in {RunStatus.KILLED, RunStatus.INTERRUPTED, RunStatus.RUNNING}:
-        died = "was interrupted" if same[0].status is RunStatus.INTERRUPTED else "died"
-        return planned(Action.RESUME, f"the run before {died}", run=same[0])
+    if same and same[0].status in _ENDS:
+        return planned(Action.RESUME, _ends(same[0]), run=same[0])
     if same:
         return planned(Action.RUN, "it raised an error before")
-    before = next((run for run in history if run.status is RunStatus.COMPLETED), None)
     if before is None:
-        return planned(Action.RUN, "new" if not history else "no run of it was completed")
+        history = store.runs(RunQuery(project=project, step=step.name, limit=1))
+        return planned(Action.RUN, "no run of it was completed" if history else "new")
     record = store.run(before.id)
     changes = fingerprint.changes(record.fingerprint) if record else ()
     if wish.stale == "keep":
@@ -85,6 +90,13 @@ def consumed(step: Step, kinds: Mapping[str, str], digests: Mapping[str, str]) -
         digests: digest of each earlier outcome by step name, as far as there is one.
     """
     return {name: digests.get(name, "") for name, kind in kinds.items() if kind in step.needs}
+
+
+def _ends(run: RunSummary) -> str:
+    process = ProcessId.parse(run.process)
+    if run.status is RunStatus.RUNNING and process is not None and process.alive() is not False:
+        return "it is running now"
+    return _ENDS[run.status]
 
 
 def _recalled(run: RunSummary) -> str:

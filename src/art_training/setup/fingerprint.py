@@ -1,7 +1,7 @@
 """The fingerprint of a step: everything that its result depends on, by component."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from art_training.records import Fingerprint, Plain
 from art_training.setup.data_digest import DataDigest
@@ -30,7 +30,7 @@ _JUDGING = ("all_checks", "default_checks", "checks", "name", "score_names", "ne
 class Work(Protocol):
     """What a fingerprint asks of a step."""
 
-    version: Any
+    version: ClassVar[int]
 
     def configuration(self) -> Mapping[str, Any]:
         """The fields that a result depends on."""
