@@ -49,7 +49,7 @@ class EngineContract(ABC):
         Args:
             epochs: how many.
             loaders: names of the validation loaders; `(None,)` is a single one.
-            fault: what happens in the second epoch: a RuntimeError, a KeyboardInterrupt, or a loss that is NaN.
+            fault: what happens in the second epoch: a RuntimeError, a KeyboardInterrupt, or a loss that is NaN and stays so.
         """
 
     def loss(self, seen: BatchObservation) -> float:
@@ -165,10 +165,10 @@ class EngineContract(ABC):
         assert result.message
 
     def test_a_loss_that_is_not_finite_ends_a_training_cleanly(self, tmp_path: Path) -> None:
-        """And is told as the reason."""
-        result = _fit(self.engine("nan"), self.setup_for(fault="nan"), tmp_path)
+        """And is told as the reason; an engine may wait whether the loss recovers, but not for long."""
+        result = _fit(self.engine("nan"), self.setup_for(epochs=40, fault="nan"), tmp_path)
         assert result.stopped == "loss is not finite"
-        assert result.epochs == 1
+        assert result.epochs < 20
         assert result.message
 
     def test_what_the_users_code_raises_comes_through(self, tmp_path: Path) -> None:
