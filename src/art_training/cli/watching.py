@@ -98,9 +98,9 @@ class Watching:
         from rich.text import Text
 
         self.close()
-        took = "recalled" if event.recalled else f"in {duration(event.run.seconds)}"
+        took = "(recalled)" if event.recalled else f"in {duration(event.run.seconds)}"
         state = Text(event.run.state.value, STYLES[event.run.state])
-        self._say(Text.assemble(state, " ", "stale, kept" if event.stale else took), indented=True)
+        self._say(Text.assemble(state, " ", "(stale, kept)" if event.stale else took), indented=True)
 
     def _say(self, line: "Text", *, indented: bool = False) -> None:
         """One line; on a terminal it is folded under its beginning, in a file it stays whole."""
@@ -127,8 +127,8 @@ class Watching:
         fraction = _fraction(event)
         if self._bar is None:
             self._bar = _bar(self._console)
+            self._task = self._bar.add_task("", total=None, said="", left="")
             self._bar.start()
-            self._task = self._bar.add_task("", total=None)
         assert self._task is not None
         left = f"{duration(event.seconds_left)} left" if event.seconds_left is not None else ""
         self._bar.update(

@@ -1,0 +1,220 @@
+"""show, status, diff, log, runs, rm and gc against a store that was prepared by hand."""
+
+import json
+import sys
+
+import pytest
+
+from art_training.records import RunStatus
+from art_training.stores import RunQuery
+from art_training.stores.sql import SqlStore
+from art_training.testing.history import keep_run, verdict
+
+
+def written(text: str) -> str:
+    """Without the blanks that fill a table's last column."""
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+@pytest.fixture(params=[80, 120])
+def columns(request, monkeypatch) -> int:
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    return request.param
+
+
+@pytest.mark.parametrize("arguments", ["status", "show Overfit", "diff Overfit", "runs", "log Overfit", "gc --dry-run"])
+def test_what_a_person_reads(art, toy, snapshot, columns, arguments):
+    answer = art(*arguments.split())
+    assert (answer.code, answer.err) == (0, "")
+    assert max(map(len, answer.out.splitlines())) <= columns
+    assert "\x1b" not in answer.out, "colours where there is no terminal"
+    assert written(answer.out) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        ("status", {"project", "store", "steps", "next"}),
+        ("show Overfit", {"run", "checks", "scores", "curves", "record", "outcome", "judgements", "lines"}),
+        ("diff Overfit", {"before", "after", "fingerprint", "parameters", "versions", "machine", "code_before",
+                          "code_after", "files", "scores", "checks"}),
+        ("log Overfit", {"run", "lines"}),
+        ("gc --dry-run", {"dry", "freed", "bytes", "kept", "kept_bytes"}),
+        ("rm Overfit --yes", {"removed"}),
+    ],
+)  # fmt: skip
+def test_json_has_stable_keys_and_is_strict(art, toy, arguments, keys):
+    answer = art(*arguments.split(), "--json")
+    assert (answer.code, answer.err) == (0, "")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    assert set(json.loads(answer.out, parse_constant=refuse)) == keys
+
+
+def test_numbers_that_json_does_not_know_are_strings(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "Broken", minute=20, scores={"train/loss": float("nan"), "b": float("-inf")}, verdicts=[])
+    store.close()
+    scores = {row["metric"]: row["value"] for row in json.loads(art("show", "Broken", "--json").out)["scores"]}
+    assert scores == {"train/loss": "nan", "b": "-inf"}
+
+
+def test_runs_are_sorted_by_a_score_and_narrowed_to_a_step(art, toy):
+    found = json.loads(art("runs", "Overfit", "--sort", "train/loss", "--json").out)
+    assert [row["state"] for row in found] == ["failed", "passed"]
+    assert len(json.loads(art("runs", "--limit", "2", "--json").out)) == 2
+
+
+def test_the_runs_of_all_projects_name_the_project(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "A", minute=30, project="other")
+    store.close()
+    found = json.loads(art("runs", "--all", "--json").out)
+    assert [row["project"] for row in found[:2]] == ["other", "toy"]
+    answer = art("runs")
+    assert answer.code == 2
+    assert "holds 2 projects: other, toy; name one with --project" in answer.err
+    assert [row["step"] for row in json.loads(art("runs", "-p", "other", "--json").out)] == ["A"]
+    assert "project 'third' has no runs in" in art("runs", "-p", "third").err
+
+
+def test_a_removed_run_is_gone_and_the_others_stay(art, toy):
+    answer = art("rm", "Overfit", "Overfit~1", "--yes")
+    assert (answer.code, len(answer.out.splitlines())) == (0, 2)
+    assert art("show", "Overfit").code == 2
+    assert art("show", "CheckLossOnInit").code == 0
+
+
+def test_nothing_is_removed_where_nobody_can_be_asked(art, toy, monkeypatch):
+    answer = art("rm", "Overfit")
+    assert answer.code == 2
+    assert "nobody can be asked here; `art rm --yes` does it without asking" in answer.err
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    answer = art("rm", "Overfit")
+    assert answer.code == 2
+    assert answer.err.endswith("Nothing was done.\n")
+    assert art("show", "Overfit").code == 0
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    assert art("rm", "Overfit").code == 0
+
+
+class Terminal:
+    def __init__(self, answers: str) -> None:
+        self._answers = answers
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, *_) -> str:
+        return self._answers
+
+
+def test_a_running_run_is_not_removed(art, toy):
+    from art_training.records import ProcessId
+
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "Long", minute=20, status=RunStatus.RUNNING, process=str(ProcessId.current()))
+    store.close()
+    answer = art("rm", "Long", "--yes")
+    assert answer.code == 2
+    assert "of step 'Long' is running; stop it before you remove it" in answer.err
+
+
+def test_files_that_no_run_needs_are_freed(art, toy, tmp_path):
+    store = SqlStore(toy / ".art" / "art.db")
+    file = tmp_path / "last.ckpt"
+    file.write_bytes(b"x" * 5000)
+    kept = store.artifacts.put(file, name="last.ckpt", kind="checkpoint")
+    for path in (toy / ".art" / "artifacts").rglob("*"):  # it was put long ago
+        import os
+
+        if path.is_file():
+            os.utime(path, (0, 0))
+    store.close()
+    dry = json.loads(art("gc", "--dry-run", "--json").out)
+    assert (dry["dry"], dry["bytes"], [one["digest"] for one in dry["freed"]]) == (True, 5000, [kept.digest])
+    assert art("gc").code == 2
+    answer = art("gc", "--yes")
+    assert (answer.code, answer.out.splitlines()[-1]) == (0, "1 files, 5.0 kB freed; 0 stay, 0 bytes.")
+    assert json.loads(art("gc", "--dry-run", "--json").out)["freed"] == []
+
+
+def test_a_run_that_errored_shows_its_traceback(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    trace = 'Traceback (most recent call last):\n  File "net.py", line 3\nValueError: shapes'
+    keep_run(store, "Overfit", minute=20, status=RunStatus.ERRORED, error="ValueError: shapes", traceback=trace)
+    store.close()
+    assert 'File "net.py", line 3' in art("show", "Overfit").out
+    assert "ValueError: shapes" in art("status").out
+
+
+def test_a_log_without_lines_says_so_on_stderr(art, toy):
+    assert art("log", "ExploreData")[:2] == (0, "")
+    assert art("log", "ExploreData").err.endswith("wrote no log\n")
+
+
+# Which store is meant
+
+
+def test_history_needs_no_project_file_and_reads_a_store_by_its_path(art, toy, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert art("show", "Overfit").code == 0, "the store of a folder above"
+    monkeypatch.chdir("/")
+    assert art("show", "Overfit").code == 2
+    assert art("show", "Overfit", "--store", toy / ".art" / "art.db").code == 0
+    monkeypatch.setenv("ART_STORE", str(toy / ".art" / "art.db"))
+    assert art("show", "Overfit").code == 0
+
+
+def test_looking_does_not_make_a_store(art, tmp_path):
+    (tmp_path / "art_project.py").write_text('project = art.ArtProject("toy", setup)')
+    for arguments in (["runs"], ["runs", "--store", "nothing.db"], ["gc", "--yes"]):
+        answer = art(*arguments)
+        assert (answer.code, answer.out) == (3, "")
+        assert answer.err.startswith("Error: there is no store at ")
+        assert answer.err.endswith("`art run` makes it\n")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["art_project.py"]
+
+
+def test_history_does_not_import_the_project(art, toy):
+    (toy / "art_project.py").write_text('raise SystemExit\nproject = art.ArtProject("toy", setup)')
+    assert art("show", "Overfit").code == 0
+    assert art("runs").code == 0
+
+
+def test_history_of_a_project_that_never_ran_in_a_shared_store_names_those_that_did(art, toy):
+    (toy / "art_project.py").write_text('project = art.ArtProject("mine", setup)')
+    answer = art("runs")
+    assert answer.code == 2
+    assert "project 'mine' has no runs in" in answer.err
+    assert "it holds: toy" in answer.err
+
+
+def test_a_project_that_chooses_its_store_is_asked_for_it(art, toy):
+    source = "import art_training as art\nsetup = art.Setup(dict, dict)\n"
+    (toy / ".art").rename(toy / "mine")
+    (toy / "art_project.py").write_text(source + 'project = art.ArtProject("toy", setup, store="mine/art.db")\n')
+    assert art("show", "Overfit").code == 0
+
+
+def test_a_damaged_store_is_one_sentence(art, toy):
+    (toy / ".art" / "art.db").write_bytes(b"this is no database at all, but long enough to be read" * 100)
+    answer = art("runs")
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("Error: ")
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_a_step_behind_a_failed_one_does_not_look_done(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "CheckLossOnInit", minute=40, verdicts=[verdict("train/loss = expected_loss ± 20%", "failed")])
+    assert store.runs(RunQuery(step="Overfit"))
+    store.close()
+    steps = {row["step"]: row for row in json.loads(art("status", "--json").out)["steps"]}
+    assert steps["CheckLossOnInit"]["state"] == "failed"
+    assert steps["Overfit"]["state"] == "not run"
+    assert steps["Overfit"]["waits_for"] == "CheckLossOnInit"
