@@ -422,3 +422,41 @@ def test_an_iterable_without_storage_is_told_to_be_unknown(digest: Callable[...,
 
     found = digest(Streams)
     assert any("train_dataloader" in text for text in found.unknown)
+
+
+class Blind(Dataset[Any]):
+    """Opens files that none of its attributes names."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> Any:
+        return (Path("somewhere") / f"{index}.txt").read_text()
+
+
+def test_a_dataset_that_opens_files_which_it_does_not_name_is_unknown(digest: Callable[..., DataDigest]) -> None:
+    found = digest(art.data(Blind()))
+    assert found.unknown == (
+        "data: train (Blind) calls read_text for an item, and holds no path: "
+        "give data_version=, or the dataset a method fingerprint()",
+    )
+
+
+def test_a_dataset_that_makes_its_items_is_known(digest: Callable[..., DataDigest]) -> None:
+    class Made(Blind):
+        def __getitem__(self, index: int) -> Any:
+            return index * 2
+
+    assert digest(art.data(Made())).unknown == ()
+
+
+def test_two_datasets_of_one_folder_are_both_known(digest: Callable[..., DataDigest], tmp_path: Path) -> None:
+    class Named(Blind):
+        def __init__(self) -> None:
+            self.root = tmp_path / "images"
+
+        def __getitem__(self, index: int) -> Any:
+            return (self.root / f"{index}").read_bytes()
+
+    (tmp_path / "images").mkdir()
+    assert digest(art.data(Named(), Named())).unknown == ()

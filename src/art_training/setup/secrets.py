@@ -43,7 +43,7 @@ _FORMS = re.compile(
 )
 _ADDRESS = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/:@'\"]*)(?P<password>:[^\s/'\"]*)?@")
 _HEADER = re.compile(
-    r"(?P<kept>\bauthorization\b[\"']?\s*[:=,]\s*[frb]{0,2}[\"']?)"
+    r"(?P<kept>\bauthorization\b[\"']?\s*[:=,]\s*(?:[frb]{0,2}[\"'])?)"
     r"(?P<secret>(?:(?:bearer|basic|digest|token|negotiate|apikey)\s+)?[^\s\"']+)",
     re.IGNORECASE,
 )
@@ -57,7 +57,7 @@ _ASSIGNED = re.compile(
       | [ \t]*(?::=|=>|[:=])[ \t]*
       | \s*,\s*(?=["'])
     )
-    (?P<value>[frbuFRBU]{{0,2}}(?:{_QUOTED})|[^\s"'][^\s,;"'\])}}]*)
+    (?P<value>[frbuFRBU]{{0,2}}(?:{_QUOTED})|[^\s"']\S*?(?=[,;)\]}}"']*(?:\s|$)))
     """,
     re.VERBOSE | re.DOTALL,
 )

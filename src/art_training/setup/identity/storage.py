@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from art_training.records import Plain
 from art_training.setup.identity.files import Tree, tree_of
-from art_training.setup.identity.origin import portable
+from art_training.setup.identity.origin import is_local_class, is_local_file, portable
+from art_training.setup.identity.references import references
 from art_training.setup.identity.values import ValueReader, is_a
 
 # What changes how fast a loader is, not what it gives, and what a Trainer leaves on a datamodule.
@@ -16,6 +17,13 @@ _LOADING = frozenset({
     "multiprocessing_context", "trainer", "prepare_data_per_node",
     "allow_zero_length_dataloader_with_multiple_devices", "_log_hyperparams", "_hparams_name", "_hparams_initial",
 })  # fmt: skip
+_REMEDY = "give data_version=, or the dataset a method fingerprint()"
+# Names by which files are opened, and attributes that say where something is written rather than read.
+_OPENS = frozenset({
+    "open", "imread", "read_csv", "read_parquet", "read_image", "decode_image", "loadtxt", "fromfile", "memmap",
+    "read_bytes", "read_text", "open_memmap", "get_object", "urlopen",
+})  # fmt: skip
+_WRITTEN_TO = ("log", "save", "output", "checkpoint", "tmp", "temp")
 _NAMED_AS_PLACE = ("path", "root", "dir", "folder", "file")
 
 
@@ -33,6 +41,7 @@ class StorageReader(ValueReader):
         super().__init__(meet, homes)
         self.trees: dict[str, Tree] = {}
         self.settings: dict[str, Plain] = {}
+        self._places = 0
 
     def thing(self, value: Any, where: str) -> Plain:
         """An object; a loader by what it gives, a dataset with a `fingerprint()` by that."""
@@ -42,12 +51,17 @@ class StorageReader(ValueReader):
         if callable(own):
             self.meet(type(value))
             return {"fingerprint": self.read(value.fingerprint(), f"{where}.fingerprint()")}
-        return super().thing(value, where)
+        before = self._places
+        read = super().thing(value, where)
+        if self._places == before and (opens := _opens_unseen(value)):
+            self.miss(where, f"({type(value).__qualname__}) calls {opens} for an item, and holds no path: {_REMEDY}")
+        return read
 
     def text(self, value: str, where: str) -> Plain:
         """A string; one that leads to files of data is read as these."""
         if not value or len(value) > 4096 or "\n" in value or not self._is_place(value, where):
             return portable(value, self.homes)
+        self._places += 1
         known = self._within(value)
         if known is not None:
             return known
@@ -61,6 +75,8 @@ class StorageReader(ValueReader):
 
     def _is_place(self, value: str, where: str) -> bool:
         name = where.rpartition(".")[2].lower()
+        if any(part in name for part in _WRITTEN_TO):
+            return False
         likely = os.sep in value or any(part in name for part in _NAMED_AS_PLACE) or Path(value).suffix != ""
         if not likely:
             return False
@@ -96,6 +112,18 @@ class StorageReader(ValueReader):
         settings = {"batch_size": loader.batch_size, "drop_last": loader.drop_last, "shuffle": shuffle}
         self.settings |= {f"{where}.{name}": value for name, value in settings.items() if value is not None}
         return {name: self.read(value, f"{where}.{name}") for name, value in kept.items() if value is not None}
+
+
+def _opens_unseen(dataset: Any) -> str:
+    """The name by which the project's own dataset opens a file when it is asked for an item; empty where it does not."""
+    kind = cast("type[Any]", type(dataset))
+    if not is_local_class(kind):
+        return ""
+    for method in ("__getitem__", "__getitems__", "__iter__"):
+        code = getattr(getattr(kind, method, None), "__code__", None)
+        if code is not None and is_local_file(code.co_filename):
+            return min(references(code).mentioned & _OPENS, default="")
+    return ""
 
 
 def _shuffles(sampler: Any) -> bool | None:
