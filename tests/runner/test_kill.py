@@ -18,7 +18,7 @@ from art_training.stores.sql import SqlStore
 
 KILLS = 30
 
-PROJECT = '''
+PROJECT = """
 import time
 import lightning as L
 import torch
@@ -51,7 +51,7 @@ setup = art.Setup(
 )
 project = art.ArtProject("killed", setup, metrics={"accuracy": MulticlassAccuracy(num_classes=3)},
     steps=[ExploreData(), EvaluateBaseline(), Overfit()])
-'''
+"""
 
 # Importing torch takes seconds; this process has done so, and forks a child for every run that is asked for.
 ZYGOTE = """
@@ -79,14 +79,15 @@ class Zygote:
 
     def __init__(self, folder: Path) -> None:
         (folder / "art_project.py").write_text(PROJECT)
+        self.errors = (folder / "stderr.txt").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-c", ZYGOTE, str(folder / "art_project.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(folder / "stderr.txt").open("w"),
+            stderr=self.errors,
             text=True,
         )
-        assert self._line() == "ready"
+        assert self._line() == "ready", (folder / "stderr.txt").read_text()
 
     def run(self, store: Path, kill_after: float | None = None) -> int:
         """Run the project, and kill it after some seconds if it has not ended by then; gives the exit status."""
@@ -114,6 +115,7 @@ def zygote(tmp_path: Path) -> Iterator[Zygote]:
     zygote.process.wait()
     zygote.process.stdin.close()
     zygote.process.stdout.close()
+    zygote.errors.close()
 
 
 def committed(where: Path) -> dict[str, object]:
