@@ -115,8 +115,11 @@ def _predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sc
                     raise
                 learned.left_out[one.name] = f"it could not predict: {error}"
 
+    from threadpoolctl import threadpool_limits
+
     bench.say("predict validation")
-    bench.read(Split.VALIDATION, see=see)
+    with threadpool_limits(1):  # batches are small: threads would wait for each other most of the time
+        bench.read(Split.VALIDATION, see=see)
     scores: dict[str, dict[str, Score]] = {}
     for one in learned.contenders:
         if one.name in learned.left_out:
