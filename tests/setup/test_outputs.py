@@ -272,3 +272,20 @@ def test_smoothed_labels_given_as_probabilities_have_their_class_as_target(watch
     outputs = read_outputs(watch(Net(step), [(X, soft)])[0], None, None)
     assert outputs.targets is not None
     assert torch.equal(outputs.targets, Y)
+
+
+def test_scores_of_a_loss_that_nobody_knows_become_probabilities(watch: Any) -> None:
+    """Otherwise torchmetrics decides for each batch by its values whether they are scores."""
+
+    def step(self: Net, batch: Any) -> Any:
+        scores = self.net(batch[0])
+        return {"loss": -scores.log_softmax(1)[torch.arange(8), batch[1]].mean(), "y_hat": scores, "y": batch[1]}
+
+    module = Net(step)
+    outputs = read_outputs(watch(module, [BATCH])[0], None, None)
+    assert outputs.predictions is not None
+    assert torch.allclose(outputs.predictions, module.net(X).softmax(1), atol=1e-6)
+    declared = Task(TaskKind.CLASSIFICATION, activation="none", declared=("activation",))
+    outputs = read_outputs(watch(module, [BATCH])[0], declared, None)
+    assert outputs.predictions is not None
+    assert torch.allclose(outputs.predictions, module.net(X), atol=1e-6)

@@ -11,6 +11,7 @@ from art_training.setup.task import Activation, Task, TaskKind
 TaskDeclaration: TypeAlias = Mapping[str, Any]
 
 _DECLARABLE = ("kind", "inputs", "target", "loss", "loss_options", "classes", "activation")
+_WEIGHTS = ("weight", "pos_weight")
 _LARGEST_OPTION = 100_000  # numbers of a weight tensor that are kept with the task
 
 
@@ -38,15 +39,19 @@ def declaration(task: Task | Mapping[str, Any] | None) -> TaskDeclaration:
 
 
 def plain_options(options: Mapping[str, Any]) -> dict[str, Plain]:
-    """Options of a loss as plain data; tensors (weights) become lists unless they are large."""
+    """Options of a loss as plain data: its configuration, without the tensors that change from batch to batch.
+
+    Weights of classes and of positives become lists; weights of another shape are only named.
+    """
     found: dict[str, Plain] = {}
     for name, value in options.items():
         if value is None:
             continue
-        # Only tensors have both; a weight tensor becomes a list, unless it is so large that nobody reads it.
-        tolist, numel = getattr(value, "tolist", None), getattr(value, "numel", None)
-        is_small_tensor = callable(tolist) and callable(numel) and cast("int", numel()) <= _LARGEST_OPTION
-        found[name] = plain(tolist() if is_small_tensor and callable(tolist) else value)
+        if not hasattr(value, "numel"):
+            found[name] = plain(value)
+        elif name in _WEIGHTS:
+            listed = value.ndim <= 1 and value.numel() <= _LARGEST_OPTION
+            found[name] = plain(value.tolist()) if listed else f"a tensor of shape {tuple(value.shape)}"
     return found
 
 

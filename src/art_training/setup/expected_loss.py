@@ -59,7 +59,7 @@ def expected_at_init(task: Task, targets: "Tensor", examples: int | None = None)
 
 def _count(targets: "Tensor", task: Task) -> int:
     """Over how many terms the theory of a loss that sums takes its mean."""
-    if task.loss in {"cross_entropy", "nll_loss"}:
+    if task.loss in {"cross_entropy", "linear_cross_entropy", "nll_loss"}:
         if targets.is_floating_point():
             return targets.numel() // targets.shape[1]
         return int((targets != task.loss_options.get("ignore_index", -100)).sum())
@@ -297,6 +297,7 @@ _REGRESSIONS: Mapping[str, tuple[Callable[..., "Tensor"], Callable[..., "Tensor"
 _THEORIES: Mapping[str, Callable[["Tensor", Task], Expected]] = {
     "cross_entropy": _cross_entropy,
     "nll_loss": _cross_entropy,
+    "linear_cross_entropy": _cross_entropy,
     "binary_cross_entropy": _binary,
     "binary_cross_entropy_with_logits": _binary,
     "soft_margin_loss": _binary,

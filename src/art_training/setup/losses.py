@@ -57,6 +57,8 @@ LOSSES: Mapping[str, Loss] = {
     "ctc_loss": Loss("log_probs", "targets", denominator="rows", paired=False),
     "cosine_embedding_loss": Loss("input1", denominator="rows", paired=False),
     "margin_ranking_loss": Loss("input1", paired=False),
+    # The logits of this one are never made, so that there are no predictions to see.
+    "linear_cross_entropy": Loss(denominator="classes", paired=False),
     "triplet_margin_loss": Loss("anchor", "positive", denominator="rows", paired=False),
     "triplet_margin_with_distance_loss": Loss("anchor", "positive", denominator="rows", paired=False),
 }

@@ -4,7 +4,7 @@ import math
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -200,7 +200,7 @@ class FunctionMeasure(Measure):
 
         owned = pool.rows_of()
         with quiet():
-            return of_resamples(statistic, value, pool.examples, seed=seed)
+            return of_resamples(defined(statistic), value, pool.examples, seed=seed)
 
 
 class RunningFunction(Running):
@@ -276,13 +276,16 @@ def quiet() -> Generator[None]:
         yield
 
 
-def resampled_values(compute: Callable[[Any], float], draws: Iterator[Any]) -> Iterator[float]:
-    """A statistic of each draw; NaN where it raises, as a metric may on a resample without one of the classes."""
-    for draw in draws:
+def defined(compute: Callable[[Any], float]) -> Callable[[Any], float]:
+    """The same, NaN where it raises, as a metric may on a resample that lacks one of the classes."""
+
+    def attempt(draw: Any) -> float:
         try:
-            yield compute(draw)
+            return compute(draw)
         except (RuntimeError, ValueError, ZeroDivisionError):
-            yield math.nan
+            return math.nan
+
+    return attempt
 
 
 _MACHINERY = {

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from art_training.setup import intervals
 from art_training.setup.intervals import Estimated
-from art_training.setup.measures import Pool, chosen_rows, entries_of, fitted, quiet, resampled_values
+from art_training.setup.measures import Pool, chosen_rows, defined, entries_of, fitted, quiet
 
 if TYPE_CHECKING:
     from art_training.setup.intervals import Indices
@@ -106,7 +106,7 @@ def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | No
     blocks = len(sums.states)
     drawn = generator.multinomial(blocks, np.full(blocks, 1 / blocks), _RESAMPLES)
     summed = torch.from_numpy(drawn).double() @ sums.states
-    return intervals.of_values(resampled_values(sums.compute, iter(summed)), value, n, bounds=_bounds(metric))
+    return intervals.of_values(map(defined(sums.compute), summed), value, n, bounds=_bounds(metric))
 
 
 def _sums(metric: Any, pool: Pool, blocks: "Indices") -> _Sums | None:
@@ -140,8 +140,6 @@ def _rows_of_blocks(pool: Pool, blocks: "Indices") -> Iterator[Tensor]:
 def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
     clone = _fresh(metric)
     owned = pool.rows_of()
-    generator = np.random.default_rng(seed)
-    n = pool.examples
 
     def compute(chosen: "Indices") -> float:
         rows = chosen_rows(chosen, owned)
@@ -149,10 +147,7 @@ def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
         clone.update(*fitted(clone, pool.predictions[rows], pool.targets[rows]))
         return entries_of(clone.compute())[""]
 
-    if n < intervals.FEWEST_EXAMPLES:
-        return Estimated(None, intervals.TOO_FEW.format(n=n))
-    draws = (generator.integers(0, n, n) for _ in range(intervals.RECOMPUTED))
-    return intervals.of_values(resampled_values(compute, draws), value, n, bounds=_bounds(metric))
+    return intervals.of_resamples(defined(compute), value, pool.examples, seed=seed, bounds=_bounds(metric))
 
 
 def _bounds(metric: Any) -> intervals.Bounds:

@@ -114,7 +114,7 @@ def observe_calls(module: torch.nn.Module) -> Generator[Calls]:
 
 @cache
 def _loss_functions() -> Mapping[Any, str]:
-    return {getattr(functional, name): name for name in LOSSES}
+    return {getattr(functional, name): name for name in LOSSES if hasattr(functional, name)}  # some are new
 
 
 @cache

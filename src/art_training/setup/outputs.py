@@ -12,7 +12,7 @@ from art_training.setup.batch import children
 from art_training.setup.losses import LOSSES, activation_of
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.step_loss import StepLoss, is_sequence, main_call, step_loss, tensors_of
-from art_training.setup.task import Task
+from art_training.setup.task import Activation, Task
 
 Adapter = Callable[[Any, Any], Any]
 
@@ -84,6 +84,11 @@ def read_outputs(observation: BatchObservation, task: Task | None, adapter: Adap
     return replace(
         outputs, predictions=rows.predictions, targets=rows.targets, example=rows.example, source=found.source
     )
+
+
+def read_loss(observation: BatchObservation, task: Task | None) -> BatchOutputs:
+    """The loss of one batch alone, where nobody asks for predictions."""
+    return _with_loss(step_loss(observation, main_call(observation, task)))
 
 
 def _with_loss(loss: StepLoss) -> BatchOutputs:
@@ -217,6 +222,8 @@ def _with_activation(raw: Raw, task: Task | None, call: LossCall | None) -> Raw:
     usual = activation_of(call) if call is not None else task.activation if task is not None else "none"
     if not raw.prediction.is_floating_point():
         usual = "none"
+    elif call is None and usual == "none" and (task is None or "activation" not in task.declared):
+        usual = _by_shape(raw)
     elif task is not None and "activation" in task.declared:
         usual = task.activation
     elif call is not None and same_values(raw.prediction, call.prediction):
@@ -224,6 +231,17 @@ def _with_activation(raw: Raw, task: Task | None, call: LossCall | None) -> Raw:
     elif is_probability(raw.prediction, usual):  # activated by the model, or by the step after its loss
         usual = "none"
     return replace(raw, activation=usual, ignore_index=ignore)
+
+
+def _by_shape(raw: Raw) -> Activation:
+    """What makes probabilities of predictions of classes whose loss nobody knows; they are none yet."""
+    prediction, target = raw.prediction, raw.target
+    if target.is_floating_point() or not target.numel():
+        return "none"
+    if prediction.ndim == target.ndim + 1 and prediction.shape[-1] > 1:
+        return "none" if is_probability(prediction, "softmax") else "softmax"
+    decisions = bool(((target == 0) | (target == 1)).all())
+    return "sigmoid" if decisions and not is_probability(prediction, "sigmoid") else "none"
 
 
 def _kind(value: Any) -> str:

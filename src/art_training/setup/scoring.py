@@ -14,7 +14,7 @@ from art_training.setup.alignment import Raw, aligned
 from art_training.setup.intervals import Estimated
 from art_training.setup.measures import Measure, Pool, Running
 from art_training.setup.observation import BatchObservation
-from art_training.setup.outputs import Adapter, BatchOutputs, read_outputs
+from art_training.setup.outputs import Adapter, BatchOutputs, read_loss, read_outputs
 from art_training.setup.pass_loss import PassLoss
 from art_training.setup.task import Task, TaskKind
 
@@ -40,7 +40,10 @@ class Scorer:
         Raises:
             SetupError: the adapter `outputs=` does not give what it should.
         """
-        outputs = read_outputs(observation, self._task, self._adapter)
+        if self._metrics.names:
+            outputs = read_outputs(observation, self._task, self._adapter)
+        else:
+            outputs = read_loss(observation, self._task)
         places = [(observation.split, observation.loader)]
         if observation.loader is not None:  # the split as a whole, besides the loader
             places.append((observation.split, None))
