@@ -14,9 +14,9 @@ from art_training.checks import Evidence, judge_all
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Outcome, VerdictState, plain
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.baselines import Baseline
+from art_training.steps.baselines.models import Baseline
+from art_training.steps.baselines.tables import Sample
 from art_training.steps.evaluate_baseline import EvaluateBaseline
-from art_training.steps.tables import Sample
 from art_training.testing.reading import ReadingBench
 
 CLASSES = Task(

@@ -12,11 +12,11 @@ from art_training.errors import ProjectError, SetupError
 from art_training.records import Candidate, Metric, Outcome, Reading, Score, Split
 from art_training.setup.metrics import LOSS, MetricCalculator
 from art_training.setup.task import Task
-from art_training.steps.baselines import BOOSTING, DUMMY, LINEAR
+from art_training.steps.baselines.contenders import Contender, Module, target_of
+from art_training.steps.baselines.learning import Learned, Limits, learn
+from art_training.steps.baselines.models import BOOSTING, DUMMY, LINEAR
+from art_training.steps.baselines.pooling import Pooled
 from art_training.steps.bench import Bench
-from art_training.steps.contenders import Contender, Module, target_of
-from art_training.steps.learning import Learned, Limits, learn
-from art_training.steps.pooling import Pooled
 from art_training.steps.step import Step
 
 COUNT = "baselines"

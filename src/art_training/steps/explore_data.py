@@ -9,11 +9,11 @@ from art_training.checks.bounds import Below, Equals
 from art_training.errors import SetupError
 from art_training.records import Outcome, Severity, Split
 from art_training.setup.task import Task, TaskKind
-from art_training.steps import example_questions, split_questions
-from art_training.steps.answers import Answers, Question
 from art_training.steps.bench import Bench
+from art_training.steps.exploration import example_questions, split_questions
+from art_training.steps.exploration.answers import Answers, Question
+from art_training.steps.exploration.survey import Survey
 from art_training.steps.step import Step
-from art_training.steps.survey import Survey
 
 # To ask something new of the data, write a function and add it here.
 QUESTIONS: tuple[Question, ...] = (

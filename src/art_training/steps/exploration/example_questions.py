@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Reading, Score, Severity
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.answers import Answers, Surveys, listed
-from art_training.steps.survey import SHOWN, Rows, Survey
+from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.survey import SHOWN, Rows, Survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from art_training.steps.statistics import FeatureStatistics
+from art_training.steps.exploration.statistics import FeatureStatistics
 
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False) | st.sampled_from([np.nan, np.inf, -np.inf])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from art_training.records import Split
 from art_training.setup.batch import as_array, entries, rows, size
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.statistics import FeatureStatistics
+from art_training.steps.exploration.statistics import FeatureStatistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

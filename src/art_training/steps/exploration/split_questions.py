@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Reading, Score, Severity, Split
 from art_training.setup.task import Task
-from art_training.steps.answers import Answers, Surveys, listed
-from art_training.steps.survey import SHOWN, Survey
+from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.survey import SHOWN, Survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from art_training.records import Finding, Reading, Score
 from art_training.setup.task import Task
-from art_training.steps.survey import Survey
+from art_training.steps.exploration.survey import Survey
 
 Surveys: TypeAlias = Sequence[Survey]
 

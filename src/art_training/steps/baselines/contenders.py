@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.setup.batch import as_array, detached, entry, size
 from art_training.setup.task import Activation, Task, TaskKind
-from art_training.steps.baselines import DUMMY, Baseline, Classes
-from art_training.steps.statistics import FeatureStatistics
-from art_training.steps.tables import Flattening
+from art_training.steps.baselines.models import DUMMY, Baseline, Classes
+from art_training.steps.baselines.tables import Flattening
+from art_training.steps.exploration.statistics import FeatureStatistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

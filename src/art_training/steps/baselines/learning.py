@@ -9,10 +9,10 @@ from typing import Any
 from art_training.records import Split
 from art_training.setup.batch import detached, size
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.baselines import DUMMY, Baseline, choose
+from art_training.steps.baselines.contenders import Contender, Mean, Module, Prior, Tabular, table_of, target_of
+from art_training.steps.baselines.models import DUMMY, Baseline, choose
+from art_training.steps.baselines.tables import Flattening, Sample
 from art_training.steps.bench import Bench
-from art_training.steps.contenders import Contender, Mean, Module, Prior, Tabular, table_of, target_of
-from art_training.steps.tables import Flattening, Sample
 
 _TABULAR = {TaskKind.CLASSIFICATION, TaskKind.REGRESSION, TaskKind.MULTI_LABEL}
 
