@@ -1,7 +1,7 @@
 """Records as rows of the tables and back."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, func, insert, select
@@ -21,6 +21,11 @@ from art_training.stores.codec import (
 )
 from art_training.stores.reading import Unreadable
 from art_training.stores.store import Point, RunQuery, RunSummary
+
+# So many runs are looked up by their ids at a time (SQLite takes 32,766 values in a statement, older ones 999) ...
+_PAGE = 500
+# ... and of more than so many, it is faster to read all scores that there are.
+_EVERY = 3_000
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -84,23 +89,28 @@ def artifact_of(row: Row[Any]) -> Artifact:
     return Artifact(name=row.name, kind=row.kind, digest=row.digest, bytes=row.bytes, note=row.note)
 
 
-def point_row(run: str, point: Point) -> dict[str, Any]:
-    """A point as a row."""
-    name, step, epoch, value = point
-    return {"run": run, "name": storable(name), "step": int(step), "epoch": int(epoch), "value": _null(float(value))}
+def put_points(connection: Connection, run: str, points: Sequence[Point]) -> None:
+    """Points, each replacing the one of its name and step. Past SQLAlchemy, because training waits for it."""
+    if points:
+        connection.exec_driver_sql(
+            "INSERT OR REPLACE INTO points (run, name, step, epoch, value) VALUES (?, ?, ?, ?, ?)",
+            [(run, storable(name), int(step), int(epoch), _null(float(value))) for name, step, epoch, value in points],
+        )
 
 
-def curves_of(rows: Iterable[Sequence[Any]]) -> Mapping[str, Curve]:
-    """Curves from rows of (name, step, epoch, value), sorted by name and step."""
-    columns: dict[str, tuple[list[int], list[int], list[float]]] = {}
-    for name, step, epoch, value in rows:
-        steps, epochs, values = columns.setdefault(name, ([], [], []))
-        steps.append(step)
-        epochs.append(epoch)
-        values.append(_nan(value))
-    return {
-        name: Curve(tuple(steps), tuple(values), tuple(epochs)) for name, (steps, epochs, values) in columns.items()
-    }
+def curves_of(connection: Connection, run: str, names: Sequence[str] | None) -> Mapping[str, Curve]:
+    """Curves by name, each in the order of its steps."""
+    points = schema.points.c
+    if names is None:
+        names = connection.execute(select(points.name).where(points.run == run).distinct()).scalars().all()
+    of_one = select(points.step, points.value, points.epoch).where(points.run == run).order_by(points.step)
+    found: dict[str, Curve] = {}
+    for name in sorted(set(names)):
+        rows = connection.execute(of_one.where(points.name == name)).all()
+        if rows:
+            steps, values, epochs = zip(*rows, strict=True)
+            found[name] = Curve(steps, tuple(map(_nan, values)) if None in values else values, epochs)
+    return found
 
 
 def read_run(connection: Connection, run: str) -> RunRecord | None:
@@ -180,52 +190,56 @@ def matching(query: RunQuery) -> Select[Any]:
 
 
 def in_order(query: RunQuery) -> Select[Any]:
-    """The ids of the runs that a query asks for, in order: numbers, then NaN, then runs without the score."""
+    """The runs that a query asks for, in order: numbers, then NaN, then runs without the score."""
     runs, scores = schema.runs.c, schema.scores.c
-    ids = matching(query)
+    wanted = matching(query).with_only_columns(schema.runs)
     order: list[Any] = [runs.started, runs.id]
     if query.order_by:
         joined = (scores.run == runs.id) & (scores.name == query.order_by)
-        ids = ids.select_from(schema.runs.outerjoin(schema.scores, joined))
+        wanted = wanted.select_from(schema.runs.outerjoin(schema.scores, joined))
         order.insert(0, scores.value)
     if query.descending:
         order = [column.desc() for column in order]
     if query.order_by:
         order[:0] = [scores.run.is_(None), scores.value.is_(None)]
-    return ids.order_by(*order).limit(-1 if query.limit is None else query.limit).offset(query.offset)
+    return wanted.order_by(*order).limit(-1 if query.limit is None else query.limit).offset(query.offset)
 
 
 def newest_of_each_step(project: str) -> Select[Any]:
-    """The id of each step's newest run."""
+    """Each step's newest run, newest first."""
     runs = schema.runs.c
     rank = func.row_number().over(partition_by=runs.step, order_by=(runs.started.desc(), runs.id.desc()))
     ranked = select(runs.id, rank.label("rank")).where(runs.project == project).subquery()
-    return select(ranked.c.id).where(ranked.c.rank == 1)
+    newest = select(ranked.c.id).where(ranked.c.rank == 1)
+    return select(schema.runs).where(runs.id.in_(newest)).order_by(runs.started.desc(), runs.id.desc())
 
 
-def summaries(connection: Connection, ids: Select[Any]) -> tuple[list[RunSummary], list[str]]:
-    """The runs with these ids in their order, and the ids of those whose rows cannot be read."""
-    wanted = list(connection.execute(ids).scalars())
-    rows: dict[str, Row[Any]] = {}
-    scores: dict[str, dict[str, float]] = {run: {} for run in wanted}
-    for some in _pages(wanted):
-        rows.update((row.id, row) for row in connection.execute(select(schema.runs).where(schema.runs.c.id.in_(some))))
-        found = select(schema.scores.c.run, schema.scores.c.name, schema.scores.c.value)
-        for run, name, value in connection.execute(found.where(schema.scores.c.run.in_(some))):
-            scores[run][name] = _nan(value)
+def summaries(connection: Connection, wanted: Select[Any]) -> tuple[list[RunSummary], list[str]]:
+    """Runs from a query of their rows, in its order, and the ids of those whose rows cannot be read."""
+    found = connection.execute(wanted).all()
+    scores = _scores(connection, [row.id for row in found])
     readable: list[RunSummary] = []
     unreadable: list[str] = []
-    for run in wanted:
+    for row in found:
         try:
-            readable.append(summary_of(rows[run], scores[run]))
+            readable.append(summary_of(row, scores.get(row.id, {})))
         except Unreadable:
-            unreadable.append(run)
+            unreadable.append(row.id)
     return readable, unreadable
 
 
-def _pages(ids: Sequence[str], size: int = 10_000) -> Iterable[Sequence[str]]:
-    """SQLite takes at most 32,766 values in a statement."""
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+def _scores(connection: Connection, runs: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The scores of runs, by run and name."""
+    scores = schema.scores.c
+    wanted = select(scores.run, scores.name, scores.value)
+    pages = (runs[start : start + _PAGE] for start in range(0, len(runs), _PAGE))
+    found: dict[str, dict[str, float]] = {run: {} for run in runs}
+    for page in pages if len(runs) <= _EVERY else [None]:
+        narrowed = wanted if page is None else wanted.where(scores.run.in_(page))
+        for run, name, value in connection.execute(narrowed):
+            if run in found:
+                found[run][name] = math.nan if value is None else value
+    return found
 
 
 def _null(value: float) -> float | None:

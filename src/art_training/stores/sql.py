@@ -113,7 +113,7 @@ class SqlStore(Store):
         """Add points and lines, in one transaction."""
         with self._write("NORMAL") as connection:
             self._require(connection, run)
-            rows.put(connection, schema.points, [rows.point_row(run, point) for point in points])
+            rows.put_points(connection, run, points)
             if lines:
                 last = select(func.max(schema.lines.c.number)).where(schema.lines.c.run == run)
                 first = 1 + (connection.execute(last).scalar() or 0)
@@ -149,7 +149,7 @@ class SqlStore(Store):
         """The newest run of each step."""
         with self._database.read() as connection:
             found = self._readable(*rows.summaries(connection, rows.newest_of_each_step(project)))
-        return {run.step: run for run in sorted(found, key=lambda run: (run.started, run.id), reverse=True)}
+        return {run.step: run for run in found}
 
     def count(self, query: RunQuery = EVERY_RUN) -> int:
         """How many runs a query asks for."""
@@ -175,12 +175,8 @@ class SqlStore(Store):
 
     def curves(self, run: str, names: Sequence[str] | None = None) -> Mapping[str, Curve]:
         """One run's curves."""
-        points = schema.points.c
-        wanted = select(points.name, points.step, points.epoch, points.value).where(points.run == run)
-        if names is not None:
-            wanted = wanted.where(points.name.in_(names))
         with self._database.read() as connection:
-            return rows.curves_of(connection.execute(wanted.order_by(points.name, points.step)))
+            return rows.curves_of(connection, run, names)
 
     def log(self, run: str) -> Sequence[str]:
         """One run's log."""
