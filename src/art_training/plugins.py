@@ -31,7 +31,7 @@ def load(group: str, name: str) -> Any:
         raise UsageError(f"no {group[:-1]} is called {name!r}; installed are: {', '.join(sorted(points)) or 'none'}")
     try:
         return points[name].load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # the module, or the name in it
         raise UsageError(
             f"the {group[:-1]} {name!r} ({points[name].value}) cannot be imported: {error}; "
             "reinstall the distribution that offers it, or remove it"

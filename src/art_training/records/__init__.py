@@ -9,7 +9,7 @@ from art_training.records.events import (
     StepProgress,
     StepStarted,
 )
-from art_training.records.fingerprint import Change, Fingerprint, digest_component
+from art_training.records.fingerprint import Change, Fingerprint, differences, digest_component
 from art_training.records.metric import Metric, Split
 from art_training.records.outcome import (
     Artifact,
@@ -64,6 +64,7 @@ __all__ = [
     "StepState",
     "Verdict",
     "VerdictState",
+    "differences",
     "digest_component",
     "plain",
     "show",

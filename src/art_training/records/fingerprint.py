@@ -24,7 +24,7 @@ class Change:
             return f"{self.component} is new"
         if self.after is None:
             return f"{self.component} is gone"
-        if _is_digest(self.before) or _is_digest(self.after):
+        if _is_digest(self.before) or _is_digest(self.after) or _text(self.before) == _text(self.after):
             return f"{self.component} changed"
         return f"{self.component}: {show(self.before)} -> {show(self.after)}"
 
@@ -46,22 +46,40 @@ class Fingerprint:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the components in canonical order, in hexadecimal."""
-        text = json.dumps(dict(self.components), sort_keys=True, separators=(",", ":"), allow_nan=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(_text(dict(self.components)).encode()).hexdigest()
 
     def changes(self, earlier: "Fingerprint") -> tuple[Change, ...]:
         """What differs from `earlier`, sorted by component."""
-        names = sorted({*self.components, *earlier.components})
-        return tuple(
-            Change(name, earlier.components.get(name), self.components.get(name))
-            for name in names
-            if self.components.get(name) != earlier.components.get(name)
-        )
+        return differences(self.components, earlier.components)
+
+
+def differences(after: Mapping[str, Plain], before: Mapping[str, Plain]) -> tuple[Change, ...]:
+    """What differs between two mappings of components, sorted by name.
+
+    They are compared as they are stored: `1`, `1.0` and `True` differ, NaN is the same as NaN, and a component that is
+    None differs from one that is not there.
+    """
+    return tuple(
+        Change(name, _side(before, name), _side(after, name))
+        for name in sorted({*after, *before})
+        if (name in after) != (name in before) or _text(after[name]) != _text(before[name])
+    )
 
 
 def digest_component(hexadecimal: str) -> Plain:
     """The stored form of a digest, so that a difference says `changed` and does not print hexadecimal."""
     return {"digest": hexadecimal}
+
+
+def _side(components: Mapping[str, Plain], name: str) -> Plain:
+    if name not in components:
+        return None
+    value = components[name]
+    return {"__repr__": "None", "__type__": "NoneType"} if value is None else value
+
+
+def _text(value: Plain) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _is_digest(value: Plain) -> bool:

@@ -18,14 +18,21 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 _MARK = "__repr__"
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LONGEST = 10_000
+_DEEPEST = 50
 
 
 def plain(value: object) -> Plain:
     """`value` as JSON-like data; what is not plain becomes `{"__repr__": ..., "__type__": ...}` without its address."""
-    if value is None or isinstance(value, bool | str):
+    return _plain(value, _DEEPEST)
+
+
+def _plain(value: object, depth: int) -> Plain:
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Enum):
-        return plain(value.value)
+        return _plain(value.value, depth)
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -34,17 +41,19 @@ def plain(value: object) -> Plain:
         return str(fspath(value))
     if isinstance(value, date):
         return value.isoformat()
+    if depth == 0:  # a value that holds itself, or as good as that
+        return {_MARK: "...", "__type__": _name(type(value))}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: _plain(getattr(value, field.name), depth - 1) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, AbstractSet):
-        return sorted((plain(item) for item in value), key=repr)
+        return sorted((_plain(item, depth - 1) for item in value), key=repr)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return [plain(item) for item in value]
+        return [_plain(item, depth - 1) for item in value]
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():  # a scalar of numpy or torch
-        return plain(item())
+        return _plain(item(), depth - 1)
     return _marked(value)
 
 
@@ -61,8 +70,7 @@ def show(value: object) -> str:
 
 
 def _marked(value: object) -> Plain:
-    kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    name = _name(type(value))
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         text = f"{getattr(value, '__module__', '?')}.{getattr(value, '__qualname__', '?')}"
     else:
@@ -71,3 +79,7 @@ def _marked(value: object) -> Plain:
         except Exception as error:  # noqa: BLE001  A user's repr may raise anything; a record must still be made.
             text = f"<{name} whose repr raises {type(error).__name__}>"
     return {_MARK: _ADDRESS.sub("", text)[:_LONGEST], "__type__": name}
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

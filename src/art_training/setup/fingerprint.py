@@ -69,7 +69,7 @@ def fingerprint(
     components |= {f"metrics.{name}": shown_or_digest(value) for name, value in metrics.items()}
     components |= {f"consumes.{name}": digest for name, digest in consumes.items()}
     components |= {"seed": seed, **data.components}
-    return Fingerprint(_without_none(components), tuple(dict.fromkeys((*unknown, *missed, *data.unknown))))
+    return Fingerprint(components, tuple(dict.fromkeys((*unknown, *missed, *data.unknown))))
 
 
 def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
@@ -86,7 +86,7 @@ def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
     reading.values("declarations", setup.declarations)
     reading.values("task", dict(setup.declared.items()))
     reading.components["engine"] = setup.engine
-    return _without_none(reading.finished()), reading.unknown
+    return reading.finished(), reading.unknown
 
 
 class _SetupReading:
@@ -181,9 +181,3 @@ def _parameters(kind: type[Any]) -> list[str]:
         return []
     variable = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
     return [parameter.name for parameter in parameters if parameter.kind not in variable]
-
-
-def _without_none(components: Mapping[str, Plain]) -> dict[str, Plain]:
-    """None is written as something, because a component that is None cannot be told from one that is not there."""
-    none: Plain = {"__repr__": "None", "__type__": "NoneType"}
-    return {name: none if value is None else value for name, value in components.items()}

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import SetupError
-from art_training.records import Change, Plain, plain
+from art_training.records import Change, Plain, differences, plain
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:
@@ -107,11 +107,7 @@ class Setup:
     def __sub__(self, other: "Setup") -> tuple[Change, ...]:
         """What differs from `other`, which stands for before: hyper-parameter by hyper-parameter."""
         mine, theirs = self.described(), other.described()
-        changes = [
-            Change(name, theirs.get(name), mine.get(name))
-            for name in sorted({*mine, *theirs})
-            if mine.get(name) != theirs.get(name)
-        ]
+        changes = list(differences(mine, theirs))
         for name in ("model", "data", "outputs"):
             a, b = getattr(self, name), getattr(other, name)
             if a is not b and mine.get(name) == theirs.get(name) and _is_opaque(a):

@@ -458,7 +458,12 @@ print(json.dumps(code_components(Net, label="model"), sort_keys=True))
 
 def from_stdin(source: str, **environment: str) -> str:
     answer = subprocess.run(
-        [sys.executable, "-"], input=source, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+        [sys.executable, "-"],
+        input=source,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return answer.stdout
 

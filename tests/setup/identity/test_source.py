@@ -46,7 +46,9 @@ def test_different_functions_have_different_digests(known: bool) -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_what_says_nothing_changes_nothing(known: bool) -> None:
     plain = "def f(x):\n    y = 3\n    return x + y\n"
-    dressed = 'import os\n\ndef f(x: int) -> int:\n    "A docstring."\n    y = 3  # three\n    return (x +\n        y)\n'
+    dressed = (
+        'import os\n\ndef f(x: int) -> int:\n    "A docstring."\n    y = 3  # three\n    return (x +\n        y)\n'
+    )
     assert digest(executed(plain, f"<plain {known}>", known=known)) == digest(
         executed(dressed, f"<dressed {known}>", known=known)
     )

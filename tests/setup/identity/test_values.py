@@ -7,15 +7,16 @@ import random
 import re
 import threading
 import warnings
-from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections import OrderedDict, defaultdict, deque
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from art_training.records import Fingerprint
@@ -32,8 +33,13 @@ class Point:
     y: Any = None
 
 
+class Pair(NamedTuple):
+    x: int
+    y: int
+
+
 class Slotted:
-    __slots__ = ("a", "__hidden")
+    __slots__ = ("__hidden", "a")
 
     def __init__(self, a: int) -> None:
         self.a = a
@@ -116,7 +122,7 @@ def test_what_is_not_plain_data_reads_as_one_would_write_it(value: Any, text: st
         (defaultdict(list, a=[1]), {"a": [1]}),
         ({3: "a", None: "b"}, {"3": "a", "None": "b"}),
         ({"b", "a"}, ["a", "b"]),
-        (namedtuple("P", "x y")(1, 2), [1, 2]),
+        (Pair(1, 2), [1, 2]),
         (Path("some") / "where", "some/where"),
         (torch.Size([2, 3]), [2, 3]),
     ],
@@ -132,18 +138,18 @@ def sparse_rows(n: int) -> torch.Tensor:
 
 
 CONTENTS = [
-    lambda n: torch.arange(n),
+    torch.arange,
     lambda n: torch.arange(n, dtype=torch.bfloat16),
     lambda n: torch.arange(n).to(torch.complex64),
     lambda n: torch.eye(n).to_sparse(),
-    lambda n: sparse_rows(n),
+    sparse_rows,
     lambda n: nn.Parameter(torch.ones(n)),
     lambda n: torch.ones(3, n).T,
-    lambda n: np.arange(n),
+    np.arange,
     lambda n: np.arange(2 * n)[::2],
     lambda n: np.array([f"{n}", "b"]),
     lambda n: np.array([f"{n}", None], dtype=object),
-    lambda n: np.array(n),
+    np.array,
     lambda n: np.ma.masked_array([1, 2], [n % 2, 0]),
     lambda n: np.zeros(n, dtype=[("a", "i4"), ("b", "f8")]),
     lambda n: pd.DataFrame({"a": [n, 2], "b": ["x", None]}),
@@ -152,7 +158,7 @@ CONTENTS = [
     lambda n: pd.MultiIndex.from_tuples([(n, 2)]),
     lambda n: pd.Series(pd.Categorical(["a", str(n)])),
     lambda n: b"x" * n,
-    lambda n: bytearray(n),
+    bytearray,
     lambda n: nn.Linear(2, 2) if torch.manual_seed(n) else None,
     lambda n: nn.CrossEntropyLoss(weight=torch.ones(n)),
     lambda n: {"weights": [torch.ones(n)]},

@@ -1,0 +1,47 @@
+import dataclasses
+
+import pytest
+
+from art_training.errors import UnknownMetric
+from art_training.records import Artifact, Candidate, Metric, Outcome, Reading, Score, Split
+
+OUTCOME = Outcome(
+    scores={"validation/accuracy": Score(0.9), "train/loss": Score(0.1)},
+    readings=(Reading("rows", 10),),
+    candidates=(Candidate("linear", {"validation/accuracy": Score(0.8)}),),
+    artifacts=(Artifact("last.ckpt", "checkpoint", "ab", 3),),
+    seconds={"fit": 3.0},
+    summary="It went well.",
+)
+
+
+def test_a_score_is_found_by_its_address() -> None:
+    assert OUTCOME.score("validation/accuracy").value == 0.9
+    assert OUTCOME.score(Metric("loss", Split.TRAIN)).value == 0.1
+
+
+def test_a_missing_metric_names_those_that_exist() -> None:
+    with pytest.raises(UnknownMetric) as raised:
+        OUTCOME.score("test/acc")
+    assert str(raised.value) == "no metric 'test/acc' in this outcome; it has: validation/accuracy, train/loss"
+    with pytest.raises(KeyError, match="it has: none"):
+        Outcome().score("loss")
+
+
+def test_parts_are_found_by_name() -> None:
+    assert OUTCOME.reading("rows") == Reading("rows", 10)
+    assert OUTCOME.candidate("linear") is OUTCOME.candidates[0]
+    assert OUTCOME.artifact("last.ckpt") is OUTCOME.artifacts[0]
+    assert OUTCOME.reading("no") is OUTCOME.candidate("no") is OUTCOME.artifact("no") is None
+
+
+def test_nothing_of_it_can_be_set() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        OUTCOME.summary = "other"  # type: ignore[misc]
+
+
+def test_the_digest_covers_what_was_measured_and_not_how_long_it_took() -> None:
+    assert dataclasses.replace(OUTCOME, seconds={"fit": 9.0}, summary="Other words.").digest == OUTCOME.digest
+    assert dataclasses.replace(OUTCOME, scores={"train/loss": Score(0.2)}).digest != OUTCOME.digest
+    assert dataclasses.replace(OUTCOME, artifacts=()).digest != OUTCOME.digest
+    assert dataclasses.replace(OUTCOME, stopped="interrupted").digest != OUTCOME.digest

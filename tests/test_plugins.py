@@ -1,0 +1,55 @@
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from art_training import plugins
+from art_training.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    plugins.offered.cache_clear()
+    yield
+    plugins.offered.cache_clear()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution of someone else that offers a store, and one that is broken."""
+    record = tmp_path / "site" / "theirs-1.0.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (record / "entry_points.txt").write_text(
+        "[art_training.stores]\nmine = json:JSONDecoder\nbroken = no_such_module:Store\nhalf = json:no_such_name\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+
+@pytest.mark.parametrize("group", plugins.GROUPS)
+def test_what_art_ships_is_found_through_the_same_entry_points(group: str) -> None:
+    assert plugins.offered(group)
+    for name, point in plugins.offered(group).items():
+        assert isinstance(point, EntryPoint)
+        assert plugins.load(group, name).__module__.startswith("art_training.")
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_others_ship_is_found_beside_it() -> None:
+    import json
+
+    assert plugins.load("stores", "mine") is json.JSONDecoder
+    assert {"memory", "sqlite", "mine"} <= set(plugins.offered("stores"))
+
+
+def test_an_unknown_name_tells_those_that_are_installed() -> None:
+    with pytest.raises(UsageError, match=r"^no store is called 'sqlit'; installed are: .*memory.*sqlite"):
+        plugins.load("stores", "sqlit")
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("name", ["broken", "half"])
+def test_one_that_cannot_be_imported_says_who_offers_it(name: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot be imported: .*; reinstall the distribution"):
+        plugins.load("stores", name)
