@@ -64,8 +64,24 @@ def test_a_copy_that_fails_leaves_nothing(folder: FolderArtifacts, tmp_path: Pat
 
 def test_what_a_killed_copy_left_is_not_an_artifact(folder: FolderArtifacts, file: Path) -> None:
     folder.put(file, name="x")
-    (folder.folder / "incoming" / "tmpabc").write_bytes(b"half")
+    half = folder.folder / "incoming" / "tmpabc"
+    half.write_bytes(b"half")
     assert len(folder.kept()) == 1
+    assert folder.tidy(_an_hour_ago()) == 0  # It may still be on its way.
+    os.utime(half, (0, 0))
+    assert folder.tidy(_an_hour_ago(), dry=True) == 4
+    assert half.exists()
+    assert folder.tidy(_an_hour_ago()) == 4
+    assert not half.exists()
+
+
+def test_what_a_killed_upload_left_is_not_an_artifact(remote: RemoteArtifacts, file: Path) -> None:
+    remote.put(file, name="x")
+    remote._fs.pipe_file(f"{remote._root}/ab/{'ab' * 32}.1-2.part", b"half")
+    assert len(remote.kept()) == 1
+    assert remote.tidy(_an_hour_ago()) == 0
+    assert remote.tidy(datetime.now(UTC) + timedelta(seconds=1)) == 4
+    assert len(remote._fs.find(remote._root)) == 1
 
 
 def test_many_threads_may_put_and_free_the_same_file(folder: FolderArtifacts, file: Path) -> None:

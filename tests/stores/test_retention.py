@@ -129,6 +129,17 @@ def test_a_run_that_may_be_resumed_keeps_its_checkpoints(store: Store, shelf: Sh
     assert shelf.texts() == {"passed"}
 
 
+def test_what_killed_copies_left_goes(store: Store, shelf: Shelf) -> None:
+    shelf.run(0, shelf.put("weights"))
+    assert isinstance(store.artifacts, FolderArtifacts)
+    half = store.artifacts.folder / "incoming" / "half"
+    half.write_text("half")
+    os.utime(half, (0, 0))
+    assert collect(store, dry=True).freed == collect(store).freed != ()
+    assert collect(store).freed == ()
+    assert shelf.texts() == {"weights"}
+
+
 def test_the_rule_can_be_changed(store: Store, shelf: Shelf) -> None:
     shelf.run(0, shelf.put("old"))
     shelf.run(1, shelf.put("new"), shelf.put("best", name="best.ckpt"))

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -42,7 +43,9 @@ def in_child(work: Callable[[], object], prepare: Callable[[], None]) -> str:
     import alembic.command  # noqa: F401  Whatever is imported lazily may be out of the child's reach.
 
     out, into = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():  # Later Pythons warn of a fork beside threads; none is at work here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child == 0:
         try:
             prepare()

@@ -1,5 +1,6 @@
 """Which store is meant."""
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def test_paths_may_be_urls_relative_or_in_the_home_folder(tmp_path: Path) -> Non
 
 
 def test_other_databases_are_refused_for_now(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"'postgresql://x/y' cannot be opened: .*postgresql://; give a path"):
-        open_store("postgresql://x/y", project_folder=tmp_path)
+    for where in ("postgresql://x/y", "sqlite://", "sqlite+pysqlite:///x"):
+        with pytest.raises(UsageError, match=rf"'{re.escape(where)}' cannot be opened: .*; give a path"):
+            open_store(where, project_folder=tmp_path)
 
 
 def test_reading_makes_nothing(tmp_path: Path) -> None:

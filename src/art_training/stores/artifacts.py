@@ -22,6 +22,8 @@ except ImportError:  # Windows
     fcntl = None
 
 _CHUNK_BYTES = 1 << 20
+_INCOMING = "incoming"
+_HALF = ".part"
 
 
 class FolderArtifacts(ArtifactStore):
@@ -89,6 +91,18 @@ class FolderArtifacts(ArtifactStore):
                 return False
         return True
 
+    def tidy(self, before: datetime, *, dry: bool = False) -> int:
+        """Remove what killed copies left."""
+        freed = 0
+        for half in self.folder.glob(f"{_INCOMING}/*"):
+            with suppress(FileNotFoundError):  # Another process tidies too.
+                status = half.stat()
+                if datetime.fromtimestamp(status.st_mtime, UTC) < before:
+                    freed += status.st_size
+                    if not dry:
+                        half.unlink()
+        return freed
+
     def _place(self, digest: str) -> Path:
         if not _is_digest(digest):
             raise StoreError(f"{digest!r} is not the digest of an artifact; a digest is 64 hexadecimal digits")
@@ -102,7 +116,7 @@ class FolderArtifacts(ArtifactStore):
 
     def _copy(self, path: Path) -> tuple[str, int]:
         """Written beside, synced, renamed: a file in its place is whole. The digest is of the bytes that were written."""
-        beside = self.folder / "incoming"
+        beside = self.folder / _INCOMING
         beside.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=beside)
         try:
@@ -170,7 +184,7 @@ class RemoteArtifacts(ArtifactStore):
             place = self._place(digest)
             if self._size(place) != size:
                 self._fs.makedirs(place.rpartition("/")[0], exist_ok=True)
-                beside = f"{place}.{os.getpid()}-{threading.get_ident()}.part"
+                beside = f"{place}.{os.getpid()}-{threading.get_ident()}{_HALF}"
                 self._fs.put_file(str(path), beside)
                 self._fs.mv(beside, place)
             else:
@@ -201,12 +215,7 @@ class RemoteArtifacts(ArtifactStore):
 
     def kept(self) -> Mapping[str, Kept]:
         """Every kept file."""
-        with _told(f"the artifacts at {self.url} cannot be listed"):
-            self._fs.invalidate_cache()
-            if not self._fs.exists(self._root):
-                return {}
-            listing = cast("dict[str, dict[str, Any]]", self._fs.find(self._root, detail=True))
-        names = ((place.rpartition("/")[2], entry) for place, entry in listing.items())
+        names = ((place.rpartition("/")[2], entry) for place, entry in self._listing().items())
         return {name: Kept(int(entry["size"] or 0), self._time(entry)) for name, entry in names if _is_digest(name)}
 
     def delete(self, digest: str, *, unused_since: datetime | None = None) -> bool:
@@ -222,6 +231,22 @@ class RemoteArtifacts(ArtifactStore):
                 return False
         self.cache.delete(digest)
         return True
+
+    def tidy(self, before: datetime, *, dry: bool = False) -> int:
+        """Remove what killed uploads left."""
+        listing = self._listing().items()
+        halves = [(place, e) for place, e in listing if place.endswith(_HALF) and self._time(e) < before]
+        for place, _ in () if dry else halves:
+            with _told(f"{place} cannot be removed"), suppress(FileNotFoundError):
+                self._fs.rm_file(place)
+        return sum(int(entry["size"] or 0) for _, entry in halves)
+
+    def _listing(self) -> dict[str, dict[str, Any]]:
+        with _told(f"the artifacts at {self.url} cannot be listed"):
+            self._fs.invalidate_cache()
+            if not self._fs.exists(self._root):
+                return {}
+            return cast("dict[str, dict[str, Any]]", self._fs.find(self._root, detail=True))
 
     def _place(self, digest: str) -> str:
         if not _is_digest(digest):

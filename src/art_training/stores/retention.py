@@ -41,7 +41,7 @@ class Freed:
     """A file that was freed, or would be.
 
     Attributes:
-        digest: of its bytes.
+        digest: of its bytes; empty for what is no whole file.
         bytes: its size.
         why: why nobody needs it, in words.
     """
@@ -101,9 +101,13 @@ def collect(store: Store, keep: RetentionRule = DEFAULT_RULE, *, dry: bool = Fal
         unused_since = min(protected, now if named else now - timedelta(seconds=keep.grace_seconds))
         if file.put < unused_since and (dry or store.artifacts.delete(digest, unused_since=unused_since)):
             freed.append(Freed(digest, file.bytes, reasons.get(digest, "no run names it")))
-    freed.sort(key=lambda one: (-one.bytes, one.digest))
+    halves = store.artifacts.tidy(now - timedelta(seconds=keep.grace_seconds), dry=dry)
     left = sum(file.bytes for file in kept.values()) - sum(one.bytes for one in freed)
-    return Collected(tuple(freed), len(kept) - len(freed), left, dry)
+    stay = len(kept) - len(freed)
+    if halves:
+        freed.append(Freed("", halves, "left by copies that never ended"))
+    freed.sort(key=lambda one: (-one.bytes, one.digest))
+    return Collected(tuple(freed), stay, left, dry)
 
 
 def _is_alive(run: RunSummary, now: datetime, keep: RetentionRule) -> bool:

@@ -116,6 +116,14 @@ class ArtifactStore(ABC):
             Whether it was freed; False where it was not kept, too.
         """
 
+    def tidy(self, before: datetime, *, dry: bool = False) -> int:
+        """Remove what copies that began before then, and never ended, left behind; with `dry` only count.
+
+        Returns:
+            How many bytes that are.
+        """
+        return 0
+
 
 class Store(ABC):
     """Keeps runs, their outcomes, judgements, curves and logs.

@@ -51,8 +51,8 @@ def _sqlite(path: str, project_folder: Path, *, read_only: bool) -> Store:
 def _installed(scheme: str, text: str) -> Store:
     from art_training.plugins import load, offered
 
-    if scheme not in offered("stores"):
+    if scheme == "sqlite" or scheme not in offered("stores"):
         raise UsageError(
-            f"the store {text!r} cannot be opened: there is none for {scheme}://; give a path, sqlite:///path or memory"
+            f"the store {text!r} cannot be opened: none is installed for such a URL; give a path, sqlite:///path or memory"
         )
     return load("stores", scheme)(text)
