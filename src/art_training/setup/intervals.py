@@ -32,7 +32,7 @@ MANY_EXAMPLES = 5_000  # from here on a random group is large enough to behave a
 GROUPS = 50
 BLOCKS = 1_000
 SECONDS = 0.5
-_PATIENCE = 4  # times the cap by the clock on the wall, after which nothing more is tried
+_PATIENCE = 3  # times the cap by the clock on the wall, after which nothing more is tried
 
 TOO_FEW = "no interval: {n} examples are fewer than " + str(FEWEST_EXAMPLES)
 DEGENERATE = "no interval: every resample of the {n} examples gives the same value"
