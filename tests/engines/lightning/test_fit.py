@@ -236,7 +236,7 @@ def test_ctrl_c_ends_with_the_last_epoch_kept(run, monkeypatch):
     setup = Setup(scripted(*[1.0] * 9, KeyboardInterrupt()), lambda: Fixed(4), trainer={"max_epochs": 5})
     result, curves = run(setup)
     assert result.stopped == "interrupted"
-    assert result.message == "interrupted by Ctrl-C in epoch 2 after batch 0"
+    assert result.message == "interrupted by Ctrl-C in epoch 2, after batch 0"
     assert result.last.name == "epoch-2.ckpt"
     assert [step for step, *_ in curves["train/loss"]] == list(range(1, 10))
 
@@ -252,7 +252,7 @@ def test_ctrl_c_ends_with_the_last_epoch_kept(run, monkeypatch):
 def test_out_of_memory_ends_cleanly(run, error):
     result, curves = run(Setup(scripted(1.0, 1.0, error), Fixed, trainer={"max_epochs": 5}))
     assert result.stopped == "out of memory"
-    assert result.message.startswith("out of memory in epoch 0 after batch 1")
+    assert result.message.startswith("out of memory in epoch 0, after batch 1")
     assert result.last is None
     assert len(curves["train/loss"]) == 2
 

@@ -68,8 +68,9 @@ def require_split(datamodule: Any, split: Split) -> None:
     """
     has = split_names(datamodule)
     if split not in has:
-        kind = name_of(type(datamodule))
-        remedy = f"art.data({split.value}=...)" if kind == "Data" else f"define {METHODS[split]} in {kind}"
+        declared = isinstance(datamodule, _Declared)
+        where = f"define {METHODS[split]} in {name_of(type(datamodule))}"
+        remedy = f"give art.data({split.value}=...)" if declared else where
         raise SetupError(f"the data has no {split.value} split, it has: {', '.join(has)}; {remedy}")
 
 

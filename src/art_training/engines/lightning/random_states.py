@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-_DEEPEST = 8
+_DEEPEST = 20
 _LONGEST = 1000  # entries of a container; a longer one holds data
 
 

@@ -64,6 +64,7 @@ class Recorder:
         self._epoch_losses: list[float] = []
         self._validation: dict[int, list[tuple[Tensor, int]]] = {}
         self._points: list[Point] = []
+        self._collected: dict[str, Any] = {}
         self._bad = 0
         self._first_bad: tuple[int, int] = (0, 0)
         self._where = (0, 0)
@@ -92,6 +93,7 @@ class Recorder:
         self._open_epoch = trainer.current_epoch
         self._epoch_losses = []
         self._last_step = trainer.global_step
+        self._where = (trainer.current_epoch, -1)
         now = time.monotonic()
         if now - self._ticked >= _PROGRESS_SECONDS:
             self._ticked = now
@@ -145,8 +147,7 @@ class Recorder:
             return
         step, epoch = trainer.global_step, trainer.current_epoch
         logged = numbers(trainer.callback_metrics)
-        if self._collects:
-            self._points += [(f"logged/{name}", step, epoch, value) for name, value in logged.items()]
+        self._collect(trainer, epoch)
         loaders = tuple(named(trainer.val_dataloaders))
         losses = validation_losses(logged, loaders) or self._returned_losses(loaders)
         self._points += [(name, step, epoch, value) for name, value in losses.items()]
@@ -199,7 +200,9 @@ class Recorder:
     def where(self) -> str:
         """The place of the last batch, in words."""
         epoch, batch = self._where
-        return f"in epoch {epoch} after batch {batch}" if self.began else "before training began"
+        if not self.began:
+            return "before training began"
+        return f"in epoch {epoch}, " + ("before its first batch" if batch < 0 else f"after batch {batch}")
 
     # Its own work.
 
@@ -273,11 +276,17 @@ class Recorder:
         if self._open_epoch is None:
             return
         self._flush(trainer, module)
-        if self._collects:
-            logged = numbers(trainer.callback_metrics)
-            step = trainer.global_step
-            self._points += [(f"logged/{name}", step, self._open_epoch, value) for name, value in logged.items()]
+        self._collect(trainer, self._open_epoch)
         self._open_epoch = None
+
+    def _collect(self, trainer: Any, epoch: int) -> None:
+        """Take what was logged since the last time; what was not logged again is still the same object."""
+        if not self._collects:
+            return
+        current = dict(trainer.callback_metrics)
+        new = {name: value for name, value in current.items() if value is not self._collected.get(name)}
+        self.add_logged(numbers(new), epoch)
+        self._collected = current
 
     def _returned_losses(self, loaders: Sequence[str | None]) -> dict[str, float]:
         found: dict[str, float] = {}

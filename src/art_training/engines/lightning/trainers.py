@@ -58,6 +58,10 @@ def check_trainer(setup: Setup) -> None:
         remedy = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(known)}"
         raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of Lightning's Trainer; {remedy}")
     own_callbacks([one for one in _many(setup.trainer.get("callbacks")) if not _is_factory(one)])
+    apart = {"callbacks", "logger", "default_root_dir", "enable_checkpointing", "enable_progress_bar"}
+    settings = {name: value for name, value in setup.trainer.items() if name not in apart}
+    quiet = {**_QUIET, "enable_checkpointing": False, "logger": False, "devices": 1}
+    _require_one_process(_made(LIGHTNING, quiet | settings))
 
 
 def fit_trainer(job: FitJob, hierarchy: Hierarchy, additions: Additions) -> Any:
@@ -91,7 +95,7 @@ def pass_trainer(setup: Setup, hierarchy: Hierarchy, *, limit: int | None, on_cp
     """
     most: int | float = 1.0 if limit is None else limit
     if callable(setup.trainer) and not on_cpu:
-        trainer = _called(setup.trainer, hierarchy, {})
+        trainer = _called(setup.trainer, hierarchy, logger=False, max_steps=-1, default_root_dir=None)
         trainer.callbacks, trainer.loggers = [], []
         _unlimited(trainer)
     else:
@@ -131,10 +135,9 @@ def _from_settings(settings: Mapping[str, Any], job: FitJob, hierarchy: Hierarch
 
 
 def _from_factory(factory: Callable[..., Any], job: FitJob, hierarchy: Hierarchy, additions: Additions) -> Any:
-    offered = {"default_root_dir": job.folder, "logger": additions.logger, "max_steps": job.max_steps or -1, **_QUIET}
-    taken = _keywords(factory)
-    trainer = _called(factory, hierarchy, {name: value for name, value in offered.items() if name in taken})
-    if not hasattr(factory, "__self__") and "default_root_dir" not in taken:
+    steps = -1 if job.max_steps is None else job.max_steps
+    trainer = _called(factory, hierarchy, default_root_dir=job.folder, logger=additions.logger, max_steps=steps)
+    if "default_root_dir" not in _parameters(factory):
         trainer._default_root_dir = str(job.folder)  # noqa: SLF001  The Trainer has no public way.
     users = [callback for callback in trainer.callbacks if not is_kind(callback, "ProgressBar")]
     if job.one_batch:
@@ -143,7 +146,12 @@ def _from_factory(factory: Callable[..., Any], job: FitJob, hierarchy: Hierarchy
     return trainer
 
 
-def _called(factory: Callable[..., Any], hierarchy: Hierarchy, arguments: Mapping[str, Any]) -> Any:
+def _called(factory: Callable[..., Any], hierarchy: Hierarchy, **offered: Any) -> Any:
+    """Call a factory with what it names of the offered settings; its own default of callbacks stays its own."""
+    named = _parameters(factory)
+    arguments = {name: value for name, value in {**offered, **_QUIET}.items() if name in named}
+    if "callbacks" in named and named["callbacks"].default is inspect.Parameter.empty:
+        arguments["callbacks"] = []
     trainer = factory(**arguments)
     name = name_of(factory)
     found = hierarchy_of(trainer, "Trainer")
@@ -167,17 +175,29 @@ def _made(hierarchy: Hierarchy, settings: Mapping[str, Any]) -> Any:
     unknown = [name for name in settings if name not in known]
     if unknown:
         raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of the installed Trainer; leave it out")
-    return kind(**settings)
+    try:
+        return kind(**settings)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise _refused(error) from error
+    except Exception as error:
+        if type(error).__name__ != "MisconfigurationException":
+            raise
+        raise _refused(error) from error
 
 
-def _keywords(factory: Callable[..., Any]) -> set[str]:
+def _refused(error: Exception) -> SetupError:
+    return SetupError(f"Lightning's Trainer refuses the settings in trainer={{...}}: {' '.join(str(error).split())}")
+
+
+def _parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The parameters that a factory names and that are not bound already."""
     try:
         parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):
-        return set()
+    except (TypeError, ValueError):  # a callable of C
+        return {}
     bound = set(factory.keywords) if isinstance(factory, functools.partial) else set[str]()
-    return {one.name for one in parameters if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}} - bound
+    named = (one for one in parameters if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY})
+    return {one.name: one for one in named if one.name not in bound}
 
 
 def _limit(trainer: Any, job: FitJob) -> None:
