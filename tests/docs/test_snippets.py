@@ -49,3 +49,21 @@ def run(*command: str, folder: Path) -> str:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def test_the_sentence_that_the_readme_quotes_is_what_is_said(tmp_path: Path) -> None:
+    import art_training as art
+    from art_training.checks import Above
+    from art_training.errors import UnknownMetric
+    from art_training.steps import Overfit
+
+    setup = art.Setup(model=dict, data=dict)
+    with pytest.raises(UnknownMetric) as caught:
+        art.ArtProject(
+            "quoted",
+            setup,
+            metrics={"accuracy": lambda predictions, targets: 0.0},
+            steps=[Overfit(checks=[Above("validation/acc", 0.9)])],
+            folder=tmp_path,
+        )
+    assert str(caught.value) in (ROOT / "README.md").read_text()
