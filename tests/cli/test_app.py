@@ -1,6 +1,6 @@
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -67,8 +67,10 @@ def test_help_imports_nothing_heavy():
 @pytest.mark.slow
 def test_help_takes_less_than_a_third_of_a_second():
     def seconds() -> float:
-        began = time.perf_counter()
+        """Of the processor: a busy machine makes nothing slower."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "art_training", "--help"], capture_output=True, check=True)
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(7)) < 0.3
+    assert min(seconds() for _ in range(5)) < 0.3

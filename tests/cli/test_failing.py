@@ -18,7 +18,7 @@ from art_training.records import StepState
         (StoreCorrupt("not a store"), 3, "Error: not a store\n"),
         (ProjectLocked("it runs"), 3, "Error: it runs\n"),
         (OutOfMemory("the device is full"), 3, "Error: the device is full\n"),
-        (KeyboardInterrupt(), 130, "Interrupted. What was measured is kept.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted.\n"),
         (Interrupted("in epoch 3"), 130, "Interrupted: in epoch 3\n"),
         (SystemExit(5), 5, ""),
         (SystemExit("why"), 3, ""),

@@ -21,6 +21,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=list(arguments) if arguments is not None else None, prog_name="art", standalone_mode=False)
         sys.stdout.flush()
+        if code == ExitCode.INTERRUPTED:  # typer makes an exit code of Ctrl-C by itself
+            return told(KeyboardInterrupt())
     except BrokenPipeError:  # `art log Overfit | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PASSED
@@ -37,7 +39,7 @@ def told(error: BaseException) -> int:
         case SystemExit():
             return error.code if isinstance(error.code, int) else ExitCode.NOT_JUDGED if error.code else 0
         case KeyboardInterrupt() | Interrupted():
-            _say(f"Interrupted: {error}" if str(error) else "Interrupted. What was measured is kept.")
+            _say(f"Interrupted: {error}" if str(error) else "Interrupted.")
             return ExitCode.INTERRUPTED
         case typer.Exit():
             return error.exit_code

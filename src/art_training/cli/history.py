@@ -1,8 +1,9 @@
 """The store and the project that a command which looks at history is about."""
 
 import os
+import sys
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,7 +63,8 @@ def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["St
     if name is None:
         from art_training.cli.loading import load_project
 
-        loaded = load_project(place)
+        with redirect_stdout(sys.stderr):
+            loaded = load_project(place)
         return loaded.store, wanted or loaded.name
     _require(str(place.folder / DEFAULT), name)
     return open_store(None, project_folder=place.folder, read_only=not write), wanted or name

@@ -42,6 +42,7 @@ class Watching:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._said = time.monotonic()
+        self._phase = ""
         self._values: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
@@ -54,15 +55,16 @@ class Watching:
             case StepProgress():
                 self._head(event.step)
                 self._progress(event)
-            case CheckJudged():
+            case CheckJudged() if not self._is_recalled(event.step):
                 self._head(event.step)
                 self._say(verdict_line(event.verdict, self._console), indented=True)
             case StepEnded():
-                self._head(event.run.step)
                 self._end(event)
             case ProjectEnded():
                 self.close()
                 self.next = event.next
+            case _:  # checks of a recalled step stand in the table at the end
+                pass
 
     def close(self) -> None:
         """Take the moving line away."""
@@ -98,9 +100,17 @@ class Watching:
         from rich.text import Text
 
         self.close()
-        took = "(recalled)" if event.recalled else f"in {duration(event.run.seconds)}"
         state = Text(event.run.state.value, STYLES[event.run.state])
-        self._say(Text.assemble(state, " ", "(stale, kept)" if event.stale else took), indented=True)
+        if event.recalled:
+            does = "stale, kept" if event.stale else "recalled"
+            self._say(Text.assemble(f"{event.run.step}: {does}, ", state))
+        else:
+            self._head(event.run.step)
+            self._say(Text.assemble(state, f" in {duration(event.run.seconds)}"), indented=True)
+
+    def _is_recalled(self, step: str) -> bool:
+        planned = self._planned.get(step)
+        return planned is not None and planned.action in {Action.RECALL, Action.KEEP}
 
     def _say(self, line: "Text", *, indented: bool = False) -> None:
         """One line; on a terminal it is folded under its beginning, in a file it stays whole."""
@@ -115,6 +125,8 @@ class Watching:
     def _progress(self, event: StepProgress) -> None:
         from rich.text import Text
 
+        if event.phase != self._phase:
+            self._phase, self._values = event.phase, {}
         self._values |= event.values
         if self._console.is_terminal:
             self._move(event)

@@ -1,6 +1,7 @@
 """`art demo`: see ART work on real data, in a minute."""
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +25,10 @@ def demo(
 
     file = folder / FILE
     sys.stderr.write(f"{'wrote' if written(file) else 'found'} {file}\n\n")
-    project = load_project(locate(str(file)))
-    names = [step.name for step in project.steps]
-    result = watched(project, {"until": names[-2] if quick else names[-1]})
+    with redirect_stdout(sys.stderr):
+        project = load_project(locate(str(file)))
+        names = [step.name for step in project.steps]
+        result = watched(project, {"until": names[-2] if quick else names[-1]})
     code = show_result(result, as_json=False)
     sys.stdout.write(
         f"\nThe project is {file}. Look at it, change something, and type:\n\n"

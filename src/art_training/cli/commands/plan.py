@@ -1,5 +1,7 @@
 """`art plan`: what `art run` would do."""
 
+import sys
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +31,8 @@ def plan(
     from art_training.cli.tables import plan_table
 
     wish: dict[str, Any] = {"force": force or force_step or False, "only": only or (), "until": until}
-    made = load_project(locate(project), store).plan(**wish, stale="keep" if keep_stale else "rerun")
+    with redirect_stdout(sys.stderr):  # what the user's code prints is no result
+        made = load_project(locate(project), store).plan(**wish, stale="keep" if keep_stale else "rerun")
     if json:
         put_json({"project": made.project, "seconds": made.seconds, "steps": made.steps})
         return

@@ -1,7 +1,7 @@
 """`art run`: run a project."""
 
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,7 +47,7 @@ def run(
         "only": only or (),
         "until": until,
     }
-    with redirect_stdout(sys.stderr) if json else nullcontext():  # what the user's code prints is no JSON
+    with redirect_stdout(sys.stderr):  # what the user's code prints is no result
         result = watched(load_project(locate(project), store), wish, quiet=quiet)
     return show_result(result, as_json=json)
 
@@ -55,13 +55,16 @@ def run(
 def watched(project: "ArtProject", wish: dict[str, Any], *, quiet: bool = False) -> "ProjectResult":
     """Run a project and show how it goes; what to do next is said even where a step raises."""
     from art_training.cli.watching import Watching
-    from art_training.errors import UsageError
+    from art_training.errors import Interrupted, UsageError
 
     if quiet:
         return project.run(**wish)
     watching = Watching()
     try:
         return project.run(**wish, listen=watching)
+    except (KeyboardInterrupt, Interrupted) as error:
+        watching.close()
+        raise Interrupted(f"what was measured is kept. {watching.next}".rstrip()) from error
     except BaseException as error:
         watching.close()
         if watching.next and not isinstance(error, UsageError):

@@ -1,5 +1,7 @@
 """`art status`: where a project stands."""
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from art_training.cli.options import Json, Project, StoreOption
@@ -16,7 +18,8 @@ def status(project: Project = None, *, store: StoreOption = None, json: Json = F
     from art_training.cli.output import console, put_json
     from art_training.cli.tables import steps_table
 
-    found = _found(project, store)
+    with redirect_stdout(sys.stderr):  # what the user's code prints is no result
+        found = _found(project, store)
     if json:
         put_json(found)
         return

@@ -1,0 +1,208 @@
+"""`art run`, `art plan` and `art status` with a project that really runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from art_training.stores.sql import SqlStore
+
+DECLARED = """
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+import art_training as art
+from art_training.checks import Above, BeatsBaseline, NoNaN
+from art_training.records import Outcome, Score
+from art_training.steps.step import Step
+
+print("the user's own print")
+features = torch.arange(32.0).reshape(8, 4) / 32
+setup = art.Setup(
+    art.from_torch(lambda: nn.Linear(4, 2), loss=nn.functional.cross_entropy, optimizer=torch.optim.SGD, lr=0.1),
+    art.data(train=(features, torch.arange(8) % 2), validation=(features, torch.arange(8) % 2)),
+)
+
+
+@dataclass(frozen=True)
+class Measure(Step):
+    value: float = 0.9
+
+    def run(self, bench):
+        bench.say("measuring", 0.5)
+        return measured(self.value)
+
+
+def measured(value):
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    if value > 100:
+        time.sleep(value)
+    return Outcome(scores={"accuracy": Score(value)})
+
+
+"""
+
+
+def write(folder: Path, steps: str) -> None:
+    file = folder / "art_project.py"
+    file.write_text(f"{DECLARED}project = art.ArtProject('toy', setup, steps=[{steps}])\n")
+
+
+PASSES = "Measure(checks=[Above('accuracy', 0.5)])"
+
+
+def test_a_project_runs_and_is_recalled_the_next_time(art, tmp_path):
+    write(tmp_path, PASSES)
+    answer = art("run")
+    assert answer.code == 0
+    assert "✓ accuracy is 0.9, > 0.5" in answer.out
+    assert "Measure: run, new" in answer.err
+    again = art("run")
+    assert again.code == 0
+    assert "recalled" in again.out
+    assert "Measure: recalled, passed" in again.err
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "said"),
+    [
+        ("Measure(checks=[Above('accuracy', 0.95)])", 1, "✗ accuracy is 0.9, not > 0.95"),
+        ("Measure()", 1, "unchecked"),
+        ("Measure(checks=[BeatsBaseline('accuracy')])", 3, "there is no baseline before this one"),
+        ("Measure(checks=[Above('accurracy', 0.5)])", 3, "no metric 'accurracy' in this outcome; it has: accuracy"),
+        ("Measure(value=float('nan'), checks=[NoNaN()])", 1, "accuracy is nan"),
+    ],
+)
+def test_the_exit_code_and_the_table_say_how_it_ended(art, tmp_path, steps, code, said):
+    write(tmp_path, steps)
+    answer = art("run", "--quiet")
+    assert (answer.code, answer.err) == (code, "the user's own print\n")
+    assert said in " ".join(answer.out.split())
+
+
+def test_a_step_that_raises_shows_the_users_frames_alone_and_what_to_do(art, tmp_path):
+    write(tmp_path, "Measure(value=-1.0)")
+    answer = art("run")
+    assert answer.code == 3
+    assert "in measured" in answer.err
+    assert 'raise ValueError(f"{value} is negative")' in answer.err
+    assert "src/art_training" not in answer.err
+    assert "typer" not in answer.err
+    lines = answer.err.splitlines()
+    assert "ValueError: -1.0 is negative" in lines
+    assert any(line.startswith("Next: Measure raised ValueError: -1.0 is negative") for line in lines)
+
+
+def test_json_is_alone_on_stdout_whatever_the_user_prints(art, tmp_path):
+    write(tmp_path, PASSES)
+    answer = art("run", "--json")
+    found = json.loads(answer.out)
+    assert set(found) == {"project", "state", "passed", "exit_code", "next", "steps"}
+    assert found["steps"][0]["checks"][0]["state"] == "passed"
+    assert found["steps"][0]["scores"]["accuracy"]["value"] == 0.9
+    assert "the user's own print" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--until", "Nothing"], "project 'toy' has no step 'Nothing'; it has: Measure"),
+        (["--only", "Nothing"], "project 'toy' has no step 'Nothing'"),
+        (["--force-step", "Nothing"], "project 'toy' has no step 'Nothing'"),
+        (["nothing.py"], "there is no file nothing.py"),
+    ],
+)
+def test_a_mistake_in_an_argument_is_one_sentence(art, tmp_path, arguments, sentence):
+    write(tmp_path, PASSES)
+    answer = art("run", *arguments)
+    assert answer.code == 2
+    assert sentence in answer.err
+    assert not [line for line in answer.err.splitlines() if line.startswith("Traceback")]
+
+
+def test_a_changed_step_is_stale_in_plan_and_status_and_can_be_kept(art, tmp_path):
+    write(tmp_path, f"{PASSES}, Measure(name='Second', checks=[NoNaN()])")
+    assert art("run", "--quiet").code == 0
+    write(tmp_path, f"{PASSES}, Measure(name='Second', value=0.8, checks=[NoNaN()])")
+    plan = json.loads(art("plan", "--json").out)
+    assert [step["action"] for step in plan["steps"]] == ["recall", "run"]
+    assert "0.9 -> 0.8" in plan["steps"][1]["reason"]
+    status = json.loads(art("status", "--json").out)
+    assert [(row["state"], row["stale"]) for row in status["steps"]] == [("passed", False), ("passed", True)]
+    assert status["next"].startswith("Next: type `art run`; it begins with Second (step.value: 0.9 -> 0.8)")
+    kept = art("run", "--keep-stale")
+    assert kept.code == 0
+    assert "stale" in kept.out
+    assert "0.9 -> 0.8" in art("plan").out
+
+
+def test_force_runs_what_could_be_recalled(art, tmp_path):
+    write(tmp_path, f"{PASSES}, Measure(name='Second', checks=[NoNaN()])")
+    art("run", "--quiet")
+    assert art("run", "--force").err.count("run, forced") == 2
+    assert art("run", "--force-step", "Second").err.count("run, forced") == 1
+    assert len(json.loads(art("runs", "--json").out)) == 5
+
+
+def test_a_step_behind_a_failed_one_is_not_run_and_does_not_look_done(art, tmp_path):
+    write(tmp_path, f"Measure(checks=[Above('accuracy', 0.95)]), {PASSES[:-1]}, name='Second')")
+    assert art("run", "--quiet").code == 1
+    rows = json.loads(art("status", "--json").out)["steps"]
+    assert [row["state"] for row in rows] == ["failed", "not run"]
+
+
+def test_a_project_that_runs_elsewhere_is_not_run_twice(art, tmp_path):
+    write(tmp_path, PASSES)
+    art("run", "--quiet")
+    store = SqlStore(tmp_path / ".art" / "art.db")
+    with store.lock("toy"):
+        answer = art("run")
+    store.close()
+    assert answer.code == 3
+    assert answer.err.splitlines()[-1].startswith("Error: ")
+    assert "toy" in answer.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_an_interrupted_run_and_exit_code_130(art, tmp_path):
+    write(tmp_path, "Measure(value=600.0)")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "art_training", "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and child.poll() is None:
+        if (tmp_path / ".art" / "art.db").exists() and '"running"' in art("runs", "--json").out:
+            break
+        time.sleep(0.3)
+    os.kill(child.pid, signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert err.splitlines()[-1].startswith("Interrupted: what was measured is kept. Next: Measure was interrupted;")
+    assert "Traceback" not in err
+    assert json.loads(art("runs", "--json").out)[0]["state"] == "interrupted"
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_shown_as_interrupted(art, tmp_path):
+    write(tmp_path, "Measure(value=600.0)")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "art_training", "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and child.poll() is None:
+        if (tmp_path / ".art" / "art.db").exists() and '"running"' in art("runs", "--json").out:
+            break
+        time.sleep(0.3)
+    child.kill()
+    child.wait()
+    assert json.loads(art("runs", "--json").out)[0]["state"] == "interrupted"
+    assert "interrupted" in art("show", "Measure").out
