@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from art_training.errors import StoreError
-from art_training.stores.artifacts import FolderArtifacts, RemoteArtifacts
+from art_training.stores.artifacts import FolderArtifacts
 from art_training.stores.memory import MemoryStore
+from art_training.stores.remote import RemoteArtifacts
 
 
 @pytest.fixture
@@ -133,5 +134,5 @@ def test_the_files_of_a_store_in_memory_go_with_it(file: Path) -> None:
 def test_importing_artifacts_imports_no_remote_file_systems() -> None:
     import subprocess
 
-    code = "import sys, art_training.stores.artifacts; assert 'fsspec' not in sys.modules"
+    code = "import sys, art_training.stores.remote; assert 'fsspec' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

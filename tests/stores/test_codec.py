@@ -34,7 +34,7 @@ from art_training.stores.codec import (
     time_text,
 )
 from art_training.stores.reading import Unreadable, decode
-from art_training.testing.stores import ODD, a_judgement, a_run, an_outcome
+from art_training.testing.records import ODD, a_judgement, a_run, an_outcome
 
 text = st.text(st.characters(codec=None, categories=None), max_size=20)
 plain_data = st.recursive(

@@ -12,7 +12,7 @@ import pytest
 from art_training.errors import StoreError, StoreTooNew
 from art_training.stores import migrate, schema
 from art_training.stores.sql import SqlStore
-from art_training.testing.stores import a_run, an_outcome
+from art_training.testing.records import a_run, an_outcome
 
 NEXT = """
 import sqlalchemy as sa

@@ -16,7 +16,7 @@ from art_training.stores.artifacts import FolderArtifacts
 from art_training.stores.memory import MemoryStore
 from art_training.stores.retention import RetentionRule, collect
 from art_training.stores.sql import SqlStore
-from art_training.testing.stores import a_judgement, a_run
+from art_training.testing.records import a_judgement, a_run
 
 NOW = datetime.now(UTC)
 

@@ -11,7 +11,7 @@ from art_training.errors import StoreError
 from art_training.records import Artifact, Fingerprint, Provenance, RunStatus
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
-from art_training.testing.stores import a_judgement, a_run, an_outcome
+from art_training.testing.records import a_judgement, a_run, an_outcome
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from art_training.errors import ARTError, StoreCorrupt, StoreError
 from art_training.stores import Point, mounts, sqlite
 from art_training.stores.sql import SqlStore
 from art_training.stores.sqlite import wal_trouble
-from art_training.testing.stores import a_run, an_outcome
+from art_training.testing.records import a_run, an_outcome
 
 
 @pytest.fixture

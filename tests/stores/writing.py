@@ -11,7 +11,7 @@ import alembic.command  # noqa: F401  Loaded before the first line, so that a te
 from art_training.records import RunStatus
 from art_training.stores import Point
 from art_training.stores.sql import SqlStore
-from art_training.testing.stores import a_judgement, a_run, an_outcome
+from art_training.testing.records import a_judgement, a_run, an_outcome
 
 
 def main(where: str, first: str, count: str) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 from art_training.errors import StoreError
 from art_training.records import Artifact
@@ -23,7 +22,6 @@ except ImportError:  # Windows
 
 _CHUNK_BYTES = 1 << 20
 _INCOMING = "incoming"
-_HALF = ".part"
 
 
 class FolderArtifacts(ArtifactStore):
@@ -39,7 +37,7 @@ class FolderArtifacts(ArtifactStore):
 
     def put(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
         """Keep a copy of the file at `path`. Where its bytes are kept already, this costs reading them once."""
-        with _told(f"the file {path} cannot be kept as {name!r} in {self.folder}"):
+        with told(f"the file {path} cannot be kept as {name!r} in {self.folder}"):
             digest, size = file_digest(path)
             with self._lock(exclusive=False):
                 if self._is_whole(digest, size):
@@ -54,11 +52,11 @@ class FolderArtifacts(ArtifactStore):
         try:
             found, _ = file_digest(place)
         except FileNotFoundError:
-            raise _gone(digest, str(self.folder)) from None
+            raise gone(digest, str(self.folder)) from None
         except OSError as error:
             raise StoreError(f"the artifact {digest} cannot be read at {place}: {error.strerror}") from error
         if found != digest:
-            raise _changed(digest, found, str(place))
+            raise changed(digest, found, str(place))
         return place
 
     def has(self, digest: str) -> bool:
@@ -70,7 +68,7 @@ class FolderArtifacts(ArtifactStore):
         found: dict[str, Kept] = {}
         for place in self.folder.glob("??/*"):
             with suppress(FileNotFoundError):  # Freed by another process meanwhile.
-                if _is_digest(place.name):
+                if is_digest(place.name):
                     status = place.stat()
                     found[place.name] = Kept(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
         return found
@@ -80,7 +78,7 @@ class FolderArtifacts(ArtifactStore):
         place = self._place(digest)
         if not place.exists():
             return False
-        with _told(f"the artifact {digest} cannot be freed in {self.folder}"), self._lock(exclusive=True):
+        with told(f"the artifact {digest} cannot be freed in {self.folder}"), self._lock(exclusive=True):
             try:
                 put = datetime.fromtimestamp(place.stat().st_mtime, UTC)
                 if unused_since is not None and put >= unused_since:
@@ -104,7 +102,7 @@ class FolderArtifacts(ArtifactStore):
         return freed
 
     def _place(self, digest: str) -> Path:
-        if not _is_digest(digest):
+        if not is_digest(digest):
             raise StoreError(f"{digest!r} is not the digest of an artifact; a digest is 64 hexadecimal digits")
         return self.folder / digest[:2] / digest
 
@@ -152,135 +150,6 @@ class FolderArtifacts(ArtifactStore):
                 yield
 
 
-class RemoteArtifacts(ArtifactStore):
-    """Keeps files wherever fsspec reaches, and copies of what was fetched in a local folder.
-
-    Other machines may put and free files at the same time: what was put in the last hour is not freed by `collect`,
-    which is longer than an upload that was found unnecessary takes to be recorded.
-
-    Args:
-        url: e.g. `s3://bucket/folder`.
-        cache: a local folder for what is fetched.
-    """
-
-    def __init__(self, url: str, cache: Path) -> None:
-        from fsspec.core import url_to_fs
-
-        self.url = url
-        self.cache = FolderArtifacts(cache)
-        try:
-            fs, root = url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise StoreError(
-                f"artifacts cannot be kept at {url!r}: {error}; install what it names, or give a folder"
-            ) from error
-        self._fs: Any = fs
-        self._root = str(root).rstrip("/")
-
-    def put(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
-        """Keep a copy of the file at `path`; uploaded under another name, then renamed where the system can."""
-        with _told(f"the file {path} cannot be kept as {name!r} at {self.url}"):
-            digest, size = file_digest(path)
-            place = self._place(digest)
-            if self._size(place) != size:
-                self._fs.makedirs(place.rpartition("/")[0], exist_ok=True)
-                beside = f"{place}.{os.getpid()}-{threading.get_ident()}{_HALF}"
-                self._fs.put_file(str(path), beside)
-                self._fs.mv(beside, place)
-            else:
-                self._renew(place)
-        return Artifact(name=name, kind=kind, digest=digest, bytes=size, note=note)
-
-    def fetch(self, digest: str) -> Path:
-        """A local copy, downloaded once; its bytes are read to see that they have this digest."""
-        with suppress(StoreError):  # Not in the cache, or damaged there: it is fetched again.
-            return self.cache.fetch(digest)
-        place = self._place(digest)
-        with _told(f"the artifact {digest} cannot be read at {place}"), tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / digest
-            try:
-                self._fs.get_file(place, str(local))
-            except FileNotFoundError:
-                raise _gone(digest, self.url) from None
-            found, _ = file_digest(local)
-            if found != digest:
-                raise _changed(digest, found, place)
-            self.cache.delete(digest)
-            self.cache.put(local, name=digest)
-        return self.cache.fetch(digest)
-
-    def has(self, digest: str) -> bool:
-        """Whether it is kept."""
-        return bool(self._fs.exists(self._place(digest)))
-
-    def kept(self) -> Mapping[str, Kept]:
-        """Every kept file."""
-        names = ((place.rpartition("/")[2], entry) for place, entry in self._listing().items())
-        return {name: Kept(int(entry["size"] or 0), self._time(entry)) for name, entry in names if _is_digest(name)}
-
-    def delete(self, digest: str, *, unused_since: datetime | None = None) -> bool:
-        """Free it, unless it was put again since `unused_since`."""
-        place = self._place(digest)
-        with _told(f"the artifact {digest} cannot be freed at {self.url}"):
-            try:
-                self._fs.invalidate_cache()
-                if unused_since is not None and self._time(self._fs.info(place)) >= unused_since:
-                    return False
-                self._fs.rm_file(place)
-            except FileNotFoundError:
-                return False
-        self.cache.delete(digest)
-        return True
-
-    def tidy(self, before: datetime, *, dry: bool = False) -> int:
-        """Remove what killed uploads left."""
-        listing = self._listing().items()
-        halves = [(place, e) for place, e in listing if place.endswith(_HALF) and self._time(e) < before]
-        for place, _ in () if dry else halves:
-            with _told(f"{place} cannot be removed"), suppress(FileNotFoundError):
-                self._fs.rm_file(place)
-        return sum(int(entry["size"] or 0) for _, entry in halves)
-
-    def _listing(self) -> dict[str, dict[str, Any]]:
-        with _told(f"the artifacts at {self.url} cannot be listed"):
-            self._fs.invalidate_cache()
-            if not self._fs.exists(self._root):
-                return {}
-            return cast("dict[str, dict[str, Any]]", self._fs.find(self._root, detail=True))
-
-    def _place(self, digest: str) -> str:
-        if not _is_digest(digest):
-            raise StoreError(f"{digest!r} is not the digest of an artifact; a digest is 64 hexadecimal digits")
-        return f"{self._root}/{digest[:2]}/{digest}"
-
-    def _size(self, place: str) -> int | None:
-        try:
-            self._fs.invalidate_cache()
-            return int(self._fs.info(place)["size"])
-        except FileNotFoundError:
-            return None
-
-    def _renew(self, place: str) -> None:
-        """Its age starts anew, where the system can say so; elsewhere the file is copied onto itself."""
-        try:
-            self._fs.touch(place, truncate=False)
-        except (NotImplementedError, ValueError):
-            self._fs.cp_file(place, place)
-
-    def _time(self, entry: Mapping[str, Any]) -> datetime:
-        """When a file was put; now, which keeps it, where the system does not say."""
-        for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
-            value = entry.get(name)
-            if isinstance(value, datetime):
-                return value if value.tzinfo else value.replace(tzinfo=UTC)
-            if isinstance(value, int | float):
-                return datetime.fromtimestamp(value, UTC)
-            if isinstance(value, str):
-                with suppress(ValueError):
-                    return datetime.fromisoformat(value)
-        return datetime.now(UTC)
-
-
 def file_digest(path: Path) -> tuple[str, int]:
     """SHA-256 of a file's bytes in hexadecimal, and how many there are."""
     with path.open("rb") as file:
@@ -302,7 +171,8 @@ def _remove_own(folder: Path, process: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_digest(text: str) -> bool:
+def is_digest(text: str) -> bool:
+    """Whether it is a SHA-256 in hexadecimal, and no path."""
     return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
 
 
@@ -316,14 +186,16 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _gone(digest: str, where: str) -> StoreError:
+def gone(digest: str, where: str) -> StoreError:
+    """The error for a file that was freed."""
     return StoreError(
         f"the artifact {digest} is not kept any more at {where}; `art gc` or another process freed it: "
         "run the step that made it again (`art run --force`)"
     )
 
 
-def _changed(digest: str, found: str, where: str) -> StoreError:
+def changed(digest: str, found: str, where: str) -> StoreError:
+    """The error for a file whose bytes have another digest than when it was put."""
     return StoreError(
         f"the artifact at {where} was changed: its bytes have the digest {found}, not {digest}; "
         "ART loads only what it kept: remove the file and run the step that made it again"
@@ -331,7 +203,7 @@ def _changed(digest: str, found: str, where: str) -> StoreError:
 
 
 @contextmanager
-def _told(what: str) -> Generator[None]:
+def told(what: str) -> Generator[None]:
     """An error of the operating system as one sentence."""
     try:
         yield

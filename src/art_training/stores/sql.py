@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, literal, select,
 from art_training.errors import StoreError
 from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, StepState
 from art_training.stores import rows, schema
-from art_training.stores.artifacts import FolderArtifacts, RemoteArtifacts
+from art_training.stores.artifacts import FolderArtifacts
 from art_training.stores.codec import (
     PARTS,
     dumps,
@@ -232,6 +232,8 @@ class SqlStore(Store):
         with self._database.read() as connection:
             own = connection.execute(select(schema.about.c.value).where(schema.about.c.name == "store")).scalar_one()
         if "://" in str(where):
+            from art_training.stores.remote import RemoteArtifacts
+
             return RemoteArtifacts(f"{str(where).rstrip('/')}/{own}", self._beside("artifacts"))
         return FolderArtifacts(Path(where).expanduser().absolute() / own)
 
