@@ -184,6 +184,15 @@ def test_weights_of_another_model_are_refused(engine, tmp_path, net, points):
         engine.fit(FitJob(wider, 0, folder(tmp_path / "second"), start=first.last), lambda position: None)
 
 
+def test_the_users_way_of_writing_checkpoints_is_for_the_users_own(engine, tmp_path):
+    from lightning.pytorch.plugins.io import AsyncCheckpointIO
+
+    plugin = AsyncCheckpointIO()
+    setup = Setup(Net, Data, trainer={"max_epochs": 2, "plugins": [plugin]})
+    assert fit(engine, setup, tmp_path / "fit").last.is_file()
+    assert fit(engine, setup, tmp_path / "fit").last.is_file()
+
+
 def fit(engine, setup, where, watch=lambda position: None, resume=None):
     return engine.fit(FitJob(setup, 0, folder(where), resume=resume), watch)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
 from art_training.engines import FitJob
@@ -106,7 +107,7 @@ def test_a_validation_loss_that_is_only_returned_is_weighted_by_examples(run, po
             return functional.cross_entropy(self.net(batch[0]), batch[1])
 
         def validation_step(self, batch, batch_idx):
-            return torch.tensor(float(len(batch[0])))  # 16, then 10
+            return {"loss": torch.tensor(float(len(batch[0])))}  # 16, then 10
 
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -329,3 +330,18 @@ def test_a_plain_module_learns_declared_arrays(run):
     assert curves["train/loss_epoch"][-1][2] < 0.05 * curves["train/loss_epoch"][0][2]
     assert set(result.logged) == {"val_loss"}
     assert result.parameters["optimizers"][0]["optimizer"] == "AdamW"
+
+
+@pytest.mark.parametrize(("validation", "monitor"), [(True, "val_loss"), (False, "train_loss")])
+def test_a_plateau_schedule_of_a_plain_module_looks_at_the_loss_that_there_is(run, validation, monitor):
+    x, y = torch.randn(32, 3), torch.randn(32)
+    model = from_torch(
+        lambda: nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)),
+        loss=nn.MSELoss,
+        lr=0.1,
+        scheduler=lambda optimizer: ReduceLROnPlateau(optimizer, patience=0, threshold=1e9, threshold_mode="abs"),
+    )
+    declared = data((x, y), (x, y) if validation else None)
+    result, curves = run(Setup(model, declared, trainer={"max_epochs": 3}))
+    assert result.parameters["schedulers"][0]["monitor"] == monitor
+    assert curves["lr/0"][-1][2] < 0.1

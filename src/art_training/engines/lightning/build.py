@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of, is_overridden
@@ -23,13 +24,10 @@ def check_model(setup: Setup) -> None:
     model = setup.model
     if isinstance(model, TorchModel):
         return
-    if isinstance(model, type):
-        if hierarchy_of(model, "LightningModule") is None:
-            raise SetupError(_not_a_module(f"model={name_of(model)}", model))
-        _require_trainable(model)
+    if isinstance(model, type) and hierarchy_of(model, "LightningModule") is None:
+        raise SetupError(_not_a_module(f"model={name_of(model)}", model))
     _check_hparams(model, setup.hparams)
-    if not isinstance(model, type):
-        build_model(setup)
+    require_trainable(model if isinstance(model, type) else build_model(setup)[0])
 
 
 def build_model(setup: Setup) -> tuple[Any, Hierarchy]:
@@ -48,7 +46,6 @@ def build_model(setup: Setup) -> tuple[Any, Hierarchy]:
     hierarchy = hierarchy_of(module, "LightningModule")
     if hierarchy is None or isinstance(module, type):
         raise SetupError(_not_a_module(f"model {name_of(setup.model)} returned", module))
-    _require_trainable(module)
     return module, hierarchy
 
 
@@ -70,7 +67,12 @@ def _check_hparams(model: Callable[..., Any], hparams: Mapping[str, Any]) -> Non
         raise SetupError(f"{name_of(model)} needs {missing[0]!r}; give hparams={{{missing[0]!r}: ...}}; {takes}")
 
 
-def _require_trainable(module: Any) -> None:
+def require_trainable(module: Any) -> None:
+    """Raise where a module, or a class of one, cannot be trained; evaluation needs less.
+
+    Raises:
+        SetupError: it has no training step or no optimiser.
+    """
     for name in ("training_step", "configure_optimizers"):
         if not is_overridden(name, module, "LightningModule"):
             kind = module if isinstance(module, type) else type(module)
@@ -101,6 +103,7 @@ class _PlainTorch:
         self.model = parts.module
         self.loss = parts.loss  # registered if it is a module, so that its weights move to the device
         self._parts = parts
+        self._watches_training = False  # whether a scheduler depends on the training loss
 
     def forward(self, *args: Any, **keywords: Any) -> Any:
         """What the user's module returns."""
@@ -109,7 +112,10 @@ class _PlainTorch:
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         """One batch of training."""
         prediction, target = self._parts.call(self.model, batch)
-        return self.loss(prediction, target)
+        loss = self.loss(prediction, target)
+        if self._watches_training:
+            _log(self, "train_loss", loss, on_step=False, on_epoch=True, batch_size=size(batch))
+        return loss
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:
         """One batch of validation; logs `val_loss`, which callbacks can monitor."""
@@ -120,16 +126,28 @@ class _PlainTorch:
         return self._evaluation_step("test", batch)
 
     def configure_optimizers(self) -> Any:
-        """The declared optimiser over the module's parameters, and its scheduler."""
+        """The declared optimiser over the module's parameters, and its scheduler.
+
+        One that waits for a plateau looks at the validation loss, or at the training loss where nothing is validated.
+        """
         made = self._parts.configure(self.model)
         if not isinstance(made, tuple):
             return made
         optimizer, scheduler = made
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        trainer: Any = getattr(self, "trainer")  # noqa: B009  It comes from the LightningModule that this is made part of.
+        self._watches_training = not trainer.enable_validation
+        monitor = "train_loss" if self._watches_training else "val_loss"
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": monitor}}
 
     def _evaluation_step(self, stage: str, batch: Any) -> dict[str, Tensor]:
         prediction, target = self._parts.call(self.model, batch)
         loss = self.loss(prediction, target)
-        log: Any = getattr(self, "log")  # noqa: B009  It comes from the LightningModule that this is made part of.
-        log(f"{stage}_loss", loss, batch_size=size(batch))
+        _log(self, f"{stage}_loss", loss, batch_size=size(batch))
         return {"loss": loss, "predictions": prediction, "targets": target}
+
+
+def _log(module: Any, name: str, value: Tensor, **how: Any) -> None:
+    """Log as the LightningModule does that a class here is made part of."""
+    module.log(name, value, **how)

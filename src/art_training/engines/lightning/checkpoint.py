@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from art_training.engines.engine import FitJob
 from art_training.engines.lightning.failures import name_of
+from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of
 from art_training.engines.lightning.random_states import (
     generator_states,
     global_states,
@@ -54,11 +56,14 @@ class Checkpoints:
         """Write a checkpoint of this moment beside its place, then rename it into it."""
         path = self._job.folder / name
         unfinished = path.with_name(f"{name}.part")
+        strategy, given = trainer.strategy, trainer.strategy.checkpoint_io
         self._saving = True
+        # The user's own way of writing checkpoints may write later, or to somewhere else.
+        strategy.checkpoint_io = _plain_files(trainer)
         try:
             trainer.save_checkpoint(unfinished)
         finally:
-            self._saving = False
+            self._saving, strategy.checkpoint_io = False, given
         unfinished.replace(path)
         return path
 
@@ -133,6 +138,11 @@ def load_weights(module: Any, path: Path) -> None:
             f"the weights of {path.name} do not fit {name_of(type(module))} as it is made now: {error}; "
             "make it with the hyper-parameters that it was trained with"
         ) from error
+
+
+def _plain_files(trainer: Any) -> Any:
+    hierarchy = cast("Hierarchy", hierarchy_of(trainer, "Trainer"))
+    return import_module(f"{hierarchy.package}.plugins.io").TorchCheckpointIO()
 
 
 def _place(fit_loop: Any, state: dict[str, Any], reloaded: float) -> None:

@@ -1,15 +1,15 @@
 """One training."""
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
-from art_training.engines.lightning.build import build_model
+from art_training.engines.lightning.build import build_model, require_trainable
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
 from art_training.engines.lightning.data import open_data
+from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.random_states import set_seed
@@ -61,17 +61,16 @@ class _Training:
 def _prepare(job: FitJob, watch: Watch) -> _Training:
     set_seed(job.seed)
     module, hierarchy = build_model(job.setup)
+    require_trainable(module)
     datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
     view = fit_view(datamodule, hierarchy, one_batch=job.one_batch, seed=job.seed)
     start = job.start if job.resume is None else None
     load = None if start is None else lambda model: load_weights(model, start)  # pyright: ignore[reportUnknownLambdaType]
-    # Lightning calls no logger where the user has switched it off or brings one that does not speak to ART.
-    given: Mapping[str, Any] = {} if callable(job.setup.trainer) else job.setup.trainer
-    collects = callable(job.setup.trainer) or given.get("logger") is not None or bool(given.get("barebones"))
-    recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load, collects=collects)
+    recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load)
     checkpoints = hierarchy.derive(Checkpoints, "Callback")(job, recorder, datamodule)
     logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
     trainer = fit_trainer(job, hierarchy, Additions((recorder, checkpoints), logger))
+    recorder.collects = not any(is_own(one) for one in trainer.loggers)
     configured_callbacks(module, job)
     return _Training(job, module, view, trainer, recorder, checkpoints)
 

@@ -46,19 +46,20 @@ class Recorder:
         seconds: time in training and its validations.
         parameters: what was really used (plain data).
         began: whether training has begun.
+        collects: whether logged values are taken from the trainer, because no logger hands them over.
     """
 
-    def __init__(self, job: FitJob, watch: Watch, *, load: Callable[[Any], None] | None, collects: bool) -> None:
+    def __init__(self, job: FitJob, watch: Watch, *, load: Callable[[Any], None] | None = None) -> None:
         super().__init__()
         self._job = job
         self._watch = watch
         self._load = load
-        self._collects = collects  # logged values, because no logger does it
         self.stopped: Stopped = ""
         self.message = ""
         self.seconds = 0.0
         self.parameters: dict[str, Any] = {}
         self.began = False
+        self.collects = False
         self._started = self._ticked = self._flushed = 0.0
         self._losses: list[tuple[int, int, int, int, Tensor]] = []  # step, epoch, batch, accumulated, loss
         self._epoch_losses: list[float] = []
@@ -132,7 +133,8 @@ class Recorder:
         """A batch of validation is done."""
         if trainer.sanity_checking:
             return
-        loss = cast("Mapping[str, Any]", outputs).get("loss") if isinstance(outputs, Mapping) else outputs
+        # A bare number may be anything that the user cares for; only what is called a loss is one.
+        loss = cast("Mapping[str, Any]", outputs).get("loss") if isinstance(outputs, Mapping) else None
         if isinstance(loss, Tensor) and loss.numel() == 1:
             self._validation.setdefault(dataloader_idx, []).append((loss.detach(), size(batch)))
         now = time.monotonic()
@@ -281,7 +283,7 @@ class Recorder:
 
     def _collect(self, trainer: Any, epoch: int) -> None:
         """Take what was logged since the last time; what was not logged again is still the same object."""
-        if not self._collects:
+        if not self.collects:
             return
         current = dict(trainer.callback_metrics)
         new = {name: value for name, value in current.items() if value is not self._collected.get(name)}

@@ -1,5 +1,6 @@
 """The Trainer of a job: the user's settings or factory, with what the engine adds."""
 
+import copy
 import difflib
 import functools
 import inspect
@@ -28,6 +29,10 @@ _PLACE = (
     "benchmark",
     "detect_anomaly",
 )
+
+
+# Objects among the settings that a Trainer makes its own.
+_LIVE = ("accelerator", "strategy", "plugins", "profiler")
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ def _made(hierarchy: Hierarchy, settings: Mapping[str, Any]) -> Any:
     if unknown:
         raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of the installed Trainer; leave it out")
     try:
-        return kind(**settings)
+        return kind(**{name: copy.deepcopy(value) if name in _LIVE else value for name, value in settings.items()})
     except (ValueError, TypeError, RuntimeError) as error:
         raise _refused(error) from error
     except Exception as error:
