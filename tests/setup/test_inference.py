@@ -170,3 +170,29 @@ def test_data_without_a_batch_is_one_sentence() -> None:
 
     with pytest.raises(SetupError, match="no batch"):
         infer(Setup(Net, data=[1]), Engine())
+
+
+def test_several_losses_are_a_note_and_a_declared_target_chooses(watch: Any) -> None:
+    values = torch.rand(8)
+
+    def step(self: Net, batch: Any) -> Any:
+        return F.cross_entropy(self.net(batch[0]), batch[1]) + F.mse_loss(self.one(batch[0]).squeeze(1), batch[2])
+
+    task = task_of(watch, step, (X, Y, values))
+    assert (task.loss, task.target) == ("cross_entropy", "1")
+    assert any("several losses" in note and "batch[2]" in note for note in task.notes)
+    task = task_of(watch, step, (X, Y, values), target="2")
+    assert (task.loss, task.target, task.notes) == ("mse_loss", "2", ())
+
+
+def test_options_that_change_from_batch_to_batch_are_no_part_of_the_task(watch: Any) -> None:
+    def gaussian(self: Net, batch: Any) -> Any:
+        return F.gaussian_nll_loss(self.one(batch[0]).squeeze(1), batch[1], F.softplus(self.one(batch[0]).squeeze(1)))
+
+    assert set(task_of(watch, gaussian, (X, torch.rand(8))).loss_options) == {"full", "eps", "reduction"}
+
+    def weighted(self: Net, batch: Any) -> Any:
+        return F.binary_cross_entropy_with_logits(self.net(batch[0]), batch[1], weight=torch.rand(8, 3))
+
+    options = task_of(watch, weighted, (X, torch.rand(8, 3).round())).loss_options
+    assert options["weight"] == "a tensor of shape (8, 3)"

@@ -289,3 +289,10 @@ def test_scores_of_a_loss_that_nobody_knows_become_probabilities(watch: Any) -> 
     outputs = read_outputs(watch(module, [BATCH])[0], declared, None)
     assert outputs.predictions is not None
     assert torch.allclose(outputs.predictions, module.net(X), atol=1e-6)
+
+
+def test_a_returned_tensor_is_a_prediction_where_no_loss_was_called(watch: Any) -> None:
+    outputs = read_outputs(watch(Net(lambda self, b: self.net(b[0])), [BATCH])[0], CLASSIFICATION, None)
+    assert outputs.predictions is not None
+    assert outputs.predictions.shape == (8, 3)
+    assert outputs.loss is None

@@ -283,3 +283,24 @@ def test_a_batch_in_which_everything_is_ignored_does_not_count(watch: Any) -> No
 def test_intervals_follow_from_the_seed(watch: Any) -> None:
     seen = watch(Net(), loader())
     assert scored(seen)[0]["validation/f1"] == scored(seen)[0]["validation/f1"]
+
+
+def test_a_loss_with_its_own_denominator_explains_why_the_module_logged_another(watch: Any) -> None:
+    module = Net(lambda self, batch: F.cross_entropy(self.net(batch[0]), batch[1], WEIGHT))
+    seen = watch(module, loader())
+    by_examples = sum(float(one.losses[0].value) * one.weight for one in seen) / 103
+    _, findings = scored(seen, {}, logged={"validation": {"val_loss": by_examples}})
+    assert [finding.severity for finding in findings] == ["info"]
+    assert "class weights" in findings[0].message
+    _, findings = scored(seen, {}, logged={"validation": {"val_loss": by_examples * 1.1}})
+    assert [finding.severity for finding in findings] == ["warning"]
+
+
+def test_a_penalty_that_differs_from_batch_to_batch_has_no_interval_and_is_told(watch: Any) -> None:
+    def step(self: Net, batch: Any) -> Any:
+        scores = self.net(batch[0])
+        return F.cross_entropy(scores, batch[1]) + 0.1 * (scores**2).mean()
+
+    loss = scored(watch(Net(step), loader()), {})[0]["validation/loss"]
+    assert loss.interval is None
+    assert "the step adds to cross_entropy" in loss.note

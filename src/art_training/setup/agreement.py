@@ -11,6 +11,18 @@ _PREFIXES = {
     Split.TEST: r"(?:test|tst)",
 }
 _SAME = ({"accuracy", "acc"}, {"f1", "f1score", "f1_score"}, {"auroc", "auc", "roc_auc"})
+_BY_BATCHES = "the module's number is a mean over batches, or is defined otherwise"
+_BY_EXAMPLES = (
+    "weighted by what the loss divides by (class weights, positions that are not masked); in the module's number every "
+    "batch counts by its examples"
+)
+_LOG_THE_OBJECT = (
+    "log the metric object itself (self.log(name, self.metric)), one object a split, so that it is computed once over "
+    "the epoch; ART's number is the one that checks use"
+)
+_NOTHING_TO_DO = (
+    "nothing needs to change; ART's number is the one that checks use, and does not depend on the batch size"
+)
 _RELATIVE = 1e-3  # single precision, summed in another order
 _ABSOLUTE = 1e-5
 
@@ -39,13 +51,17 @@ def with_rows(at: Metric, evaluated: int, rows: Mapping[str, int | None]) -> Ite
     )
 
 
-def with_logged(split: Split, scores: Mapping[str, Score], logged: Mapping[str, float]) -> Iterator[Finding]:
+def with_logged(
+    split: Split, scores: Mapping[str, Score], logged: Mapping[str, float], by_examples: float | None = None
+) -> Iterator[Finding]:
     """ART701: the module logged another number than ART computed.
 
     Args:
         split: whose scores these are.
         scores: ART's, of the split as a whole, by name.
         logged: the module's, as the engine reduced them.
+        by_examples: the loss where every batch counts by its examples; a module that logs this has a loss that divides
+            by something else, and is not wrong.
     """
     for name, score in scores.items():
         known = logged_as(name, split, logged)
@@ -54,17 +70,16 @@ def with_logged(split: Split, scores: Mapping[str, Score], logged: Mapping[str, 
         theirs = logged[known]
         if _agree(score.value, theirs):
             continue
+        usual = name == "loss" and by_examples is not None and _agree(by_examples, theirs)
+        why = _BY_EXAMPLES if usual else _BY_BATCHES
         yield Finding(
             code="ART701",
             category="metrics",
-            severity=Severity.WARNING,
-            message=(
-                f"the module logged {known} = {theirs:.6g} where {split}/{name} is {score.value:.6g}: ART computes it "
-                f"once over all {score.rows} examples, the module's number is a mean over batches or is defined otherwise"
-            ),
+            severity=Severity.INFO if usual else Severity.WARNING,
+            message=f"the module logged {known} = {theirs:.6g} where {split}/{name} is {score.value:.6g}: ART computes "
+            f"it once over all {score.rows} examples, {why}",
             evidence={"logged": theirs, "computed": score.value, "logged as": known, "rows": score.rows},
-            remedy="log the metric object itself (self.log(name, self.metric)), one object a split, so that it is "
-            "computed once over the epoch; ART's number is the one that checks use",
+            remedy=_NOTHING_TO_DO if usual else _LOG_THE_OBJECT,
             where=known,
         )
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Observer", "TaskDeclaration", "declaration", "infer", "told"]
 
-_TARGET_NAMES = ("target", "targets", "label", "labels", "y")
 _SEED = 0  # what a setup is for does not depend on the weights
 
 
@@ -63,7 +62,7 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
         activation=activation_of(call) if call is not None else "none",
         source=outputs.source if outputs.predictions is not None else "",
         declared=tuple(declared),
-        notes=_notes(call, outputs, target, declared),
+        notes=(*_notes(call, outputs, target, declared), *_several(observation, call, declared)),
     )
     return dataclasses.replace(inferred, **declared)
 
@@ -77,7 +76,7 @@ def _declared_only(declared: Mapping[str, Any]) -> Task | None:
 def _target_path(observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs") -> str | None:
     """The batch entry that is learned: the one whose numbers are compared, else one that is called so."""
     from art_training.setup.alignment import same_values
-    from art_training.setup.step_loss import tensors_of
+    from art_training.setup.step_loss import is_target_name, tensors_of
 
     tensors = tensors_of(observation.batch)
     candidates: list[Tensor] = []
@@ -87,11 +86,9 @@ def _target_path(observation: BatchObservation, call: LossCall | None, outputs: 
         candidates.append(outputs.targets)
     for values in candidates:
         matching = [path for path, tensor in tensors.items() if same_values(values, tensor)]
-        # An entry that is called a target comes before one that merely holds the same numbers.
-        matching.sort(key=lambda path: path.rpartition(".")[2].lower() not in _TARGET_NAMES)
-        if matching:
-            return matching[0]
-    return next((path for path in tensors if path.rpartition(".")[2].lower() in _TARGET_NAMES), None)
+        if matching:  # an entry that is called a target comes before one that merely holds the same numbers
+            return next(filter(is_target_name, matching), matching[0])
+    return next(filter(is_target_name, tensors), None)
 
 
 def _inputs(observation: BatchObservation, target: str | None) -> tuple[str, ...]:
@@ -180,3 +177,23 @@ def _notes(
             "no entry of the batch is what the loss compares with; declare Setup(task={'target': '1'}) to name it"
         )
     return tuple(notes)
+
+
+def _several(observation: BatchObservation, call: LossCall | None, declared: TaskDeclaration) -> tuple[str, ...]:
+    """A note where the step compares with several entries and nobody has said which of them the task is."""
+    from art_training.setup.step_loss import targets_of
+
+    if call is None or "target" in declared or "loss" in declared:
+        return ()
+    others = {
+        path for other in observation.losses if LOSSES[other.name].paired for path in targets_of(observation, other)[:1]
+    }
+    others -= set(targets_of(observation, call))
+    if not others:
+        return ()
+    more = ", ".join(f"batch[{path}]" for path in sorted(others))
+    note = (
+        f"the step has several losses; predictions and targets are those of {call.name}, and {more} is compared with "
+        "too: declare Setup(task={'target': ...}) to choose another"
+    )
+    return (note,)

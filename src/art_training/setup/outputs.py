@@ -143,7 +143,13 @@ def _adapted(observation: BatchObservation, adapter: Adapter) -> _Found:
 
 
 def _returned(observation: BatchObservation, task: Task | None, call: LossCall | None) -> _Found | None:
-    named = children(observation.returned)
+    returned = observation.returned
+    if isinstance(returned, Tensor):
+        target = _batch_target(observation, task, None)
+        if call is not None or target is None or returned.ndim == 0 or len(returned) != observation.weight:
+            return None
+        return _Found(Raw(returned.detach(), target), "what the step returned, targets of the batch")
+    named = children(returned)
     if named is None:
         return None
     if is_sequence(observation.returned):

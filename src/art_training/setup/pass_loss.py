@@ -16,6 +16,7 @@ class PassLoss:
 
     def __init__(self) -> None:
         self._sum = 0.0
+        self._examples = [0.0, 0.0]  # sum and weight where every batch counts by its examples
         self._weight = 0.0
         self._without = 0
         self._batches = 0
@@ -25,7 +26,7 @@ class PassLoss:
         self._name = ""
         self._summed = False
 
-    def add(self, outputs: BatchOutputs) -> None:
+    def add(self, outputs: BatchOutputs, examples: int) -> None:
         """Take in what one batch gave."""
         self._batches += 1
         if outputs.loss is None:
@@ -34,6 +35,8 @@ class PassLoss:
         if outputs.loss_weight > 0:  # a batch in which every position is ignored has no loss
             self._sum += outputs.loss * outputs.loss_weight
             self._weight += outputs.loss_weight
+        self._examples[0] += outputs.loss * examples
+        self._examples[1] += examples
         call = outputs.call
         if call is not None:
             self._name = call.name
@@ -57,6 +60,12 @@ class PassLoss:
             notes.append(f"{self._without} of {self._batches} batches had no loss")
         text = "; ".join(note for note in notes if note)
         return Score(value, estimated.interval, rows, "minimize", self._source(), text)
+
+    @property
+    def by_examples(self) -> float | None:
+        """The mean of the batches' losses by their examples, as a loop takes it that knows no denominators."""
+        total, weight = self._examples
+        return total / weight if weight else None
 
     def _source(self) -> str:
         return f"{self._name} call" if self._name else "returned or logged by the step"
@@ -82,15 +91,15 @@ def _relation(parts: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", name: 
     if len(parts) == 0 or not np.isfinite(parts).all():  # what is not finite gets no interval for that reason
         return 1.0, 0.0, ""
     whole, part = parts[:, 0], parts[:, 1]
-    if np.allclose(whole, part, rtol=1e-3, atol=1e-5):
+    if np.allclose(whole, part, rtol=1e-4, atol=1e-6):
         return 1.0, 0.0, ""
     more = whole - part
-    if np.allclose(more, more.mean(), rtol=1e-3, atol=1e-4 * float(np.abs(whole).max())):
+    if np.allclose(more, more.mean(), rtol=1e-3, atol=1e-5 * float(np.abs(whole).max())):
         shift = cast("float", more.mean().item())
         return 1.0, shift, f"{shift:.4g} of it is added to {name} by the step, in every batch"
     with np.errstate(divide="ignore", invalid="ignore"):
         times = whole / part
-    if np.isfinite(times).all() and np.allclose(times, times.mean(), rtol=1e-3):
+    if np.isfinite(times).all() and np.allclose(times, times.mean(), rtol=1e-4):
         scale = cast("float", times.mean().item())
         return scale, 0.0, f"it is {scale:.4g} times {name}"
     return None, 0.0, f"the step adds to {name}, on average {more.mean():.4g}"

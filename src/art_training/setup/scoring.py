@@ -74,7 +74,8 @@ class Scorer:
                 for text, score in scores.items()
                 if (address := Metric.parse(text)).split == split and address.loader is None
             }
-            findings += agreement.with_logged(split, mine, logged.get(split, {}))
+            by_examples = self._passes[split, None].by_examples
+            findings += agreement.with_logged(split, mine, logged.get(split, {}), by_examples)
         return scores, tuple(findings)
 
 
@@ -95,7 +96,7 @@ class _Pass:
     def add(self, outputs: BatchOutputs, examples: int) -> None:
         """Take in what one batch gave."""
         self.rows += examples
-        self._loss.add(outputs)
+        self._loss.add(outputs, examples)
         if outputs.predictions is None or outputs.targets is None:
             self._without = outputs.source
             return
@@ -110,6 +111,11 @@ class _Pass:
                 running.update(outputs.predictions, outputs.targets)
             except Exception as error:  # noqa: BLE001  A metric is the user's choice; it spoils neither loss nor others.
                 self._broken[name] = _sentence(name, error, outputs.predictions, outputs.targets)
+
+    @property
+    def by_examples(self) -> float | None:
+        """The loss as a loop takes it that counts every batch by its examples."""
+        return self._loss.by_examples
 
     def scores(self, seed: int, logged: Mapping[str, float]) -> tuple[dict[str, Score], list[Finding]]:
         """The scores of the pass, and a finding for each metric that could not be computed."""

@@ -14,6 +14,7 @@ from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.task import Task
 
 _NAME = re.compile(r"(?:(?:train|training|val|valid|validation|test|eval|dev)[\W_]*)?loss(?:_step|_epoch)?")
+_TARGET_NAMES = ("target", "targets", "label", "labels", "y")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def step_loss(observation: BatchObservation, call: LossCall | None) -> StepLoss:
         return StepLoss(total, float(examples))
     parts = per_example(call, examples)
     value = _reduced(call, parts)
+    if total is not None and call.value.numel() == 1 and total == float(call.value):
+        value = total if call.options.get("reduction") != "sum" else value  # in the precision of the call itself
     reduction = call.options.get("reduction")
     if total is not None and reduction == "sum" and examples:
         total /= examples
@@ -61,26 +64,36 @@ def tensors_of(batch: Any) -> dict[str, Tensor]:
 
 
 def main_call(observation: BatchObservation, task: Task | None) -> LossCall | None:
-    """The call of the loss that the task is learned by, among auxiliary ones; the last of those that fit equally.
+    """The call of the loss that the task is learned by, among auxiliary ones; the first of those that fit equally.
 
     A call whose target is the task's target comes first, then one that is all of the step's loss, then one whose
-    target is an entry of the batch, later entries before earlier ones.
+    target is an entry that is called a target, then one with any entry but the first, which is the input.
     """
     calls = [call for call in observation.losses if LOSSES[call.name].paired] or list(observation.losses)
     if len(calls) < 2:
         return calls[0] if calls else None
-    tensors = tensors_of(observation.batch)
-    paths = list(tensors)
     total = total_loss(observation)
+    paths = list(tensors_of(observation.batch))
 
-    def rank(call: LossCall) -> tuple[bool, bool, bool, int]:
-        place = max((paths.index(path) for path in paths if same_values(call.target, tensors[path])), default=-1)
-        wanted = task is not None and task.target is not None and place >= 0 and paths[place] == task.target
+    def rank(call: LossCall) -> tuple[bool, bool, bool, bool, bool]:
+        found = targets_of(observation, call)
+        wanted = task is not None and task.target is not None and task.target in found
         named = task is not None and task.loss == call.name
         whole = total is not None and call.value.numel() == 1 and close(float(call.value), total)
-        return wanted, named, whole, place
+        return wanted, named, whole, any(map(is_target_name, found)), any(path != paths[0] for path in found)
 
-    return max(reversed(calls), key=rank)
+    return max(calls, key=rank)
+
+
+def targets_of(observation: BatchObservation, call: LossCall) -> list[str]:
+    """The paths of the batch entries that hold the target of a call, those that are called a target first."""
+    found = [path for path, tensor in tensors_of(observation.batch).items() if same_values(call.target, tensor)]
+    return sorted(found, key=lambda path: not is_target_name(path))
+
+
+def is_target_name(path: str) -> bool:
+    """Whether an entry is called what targets are called."""
+    return path.rpartition(".")[2].lower() in _TARGET_NAMES
 
 
 def total_loss(observation: BatchObservation) -> float | None:
