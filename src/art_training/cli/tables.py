@@ -76,18 +76,16 @@ def score_text(row: ScoreRow) -> str:
     return f"{number(row.value)} [{number(row.low)}, {number(row.high)}]"
 
 
-def scores_table(rows: Iterable[ScoreRow]) -> "Table":
-    """Scores beside the best baseline."""
+def scores_table(rows: Sequence[ScoreRow]) -> "Table":
+    """Scores with where they come from."""
     from rich.text import Text
 
-    drawn = table("score", "value", "rows", "best baseline", "from")
+    drawn = table("score", "value", "rows", "from")
     for row in rows:
-        baseline = "" if row.baseline is None else f"{number(row.baseline)} ({row.baseline_name})"
         drawn.add_row(
             Text(row.metric),
             Text(score_text(row)),
             Text("" if row.rows is None else str(row.rows)),
-            Text(baseline),
             Text("; ".join(part for part in (row.source, row.note) if part), "dim"),
         )
     return drawn

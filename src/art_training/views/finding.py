@@ -19,16 +19,21 @@ def find_run(store: Store, project: str, text: str) -> RunRecord:
     step, _, back = text.partition("~")
     if back and not back.isdigit():
         raise ProjectError(f"{text!r}: what stands after '~' says how many runs to go back; write e.g. {step}~1")
+    found = _of_step(store, project, step, int(back or 0))
+    if found is not None:
+        return found
     steps = sorted({run.step for run in store.runs(RunQuery(project=project))})
-    named = next((name for name in steps if name == step), None)
-    named = named or next((name for name in steps if name.lower() == step.lower()), None)
-    if named is not None:
-        return _of_step(store, project, named, int(back or 0))
+    for name in steps:
+        if name.lower() == step.lower() and (found := _of_step(store, project, name, int(back or 0))) is not None:
+            return found
     return _by_part(store, project, text, steps)
 
 
-def _of_step(store: Store, project: str, step: str, back: int) -> RunRecord:
+def _of_step(store: Store, project: str, step: str, back: int) -> RunRecord | None:
+    """Asks for no more runs than it needs: a project may have thousands."""
     runs = store.runs(RunQuery(project=project, step=step, limit=back + 1))
+    if not runs:
+        return None
     if len(runs) <= back:
         raise ProjectError(f"step {step!r} has {len(runs)} run(s), so that {step}~{back} does not exist")
     return _record(store, runs[back])

@@ -1,5 +1,6 @@
 """`art runs`: the runs of a project as a table."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,8 @@ from art_training.cli.options import Json, StoreOption, WhichProject
 
 if TYPE_CHECKING:
     from art_training.views import RunRow
+
+_SCORES = 3
 
 
 def runs(
@@ -37,10 +40,10 @@ def runs(
     if json:
         put_json(found)
         return
-    _draw(found, everything=everything)
+    _draw(found, sort, everything=everything)
 
 
-def _draw(found: "tuple[RunRow, ...]", *, everything: bool) -> None:
+def _draw(found: "tuple[RunRow, ...]", sort: str, *, everything: bool) -> None:
     from rich.text import Text
 
     from art_training.checks.values import number
@@ -48,8 +51,11 @@ def _draw(found: "tuple[RunRow, ...]", *, everything: bool) -> None:
     from art_training.views.rows import short
 
     drawn = table("run", *(["project"] if everything else []), "step", "state", "started", "time", "scores")
+    for column in drawn.columns[:-1]:
+        column.no_wrap = True
+    common = _common(found, sort)
     for row in found:
-        scores = ", ".join(f"{name} {number(value)}" for name, value in row.scores.items())
+        scores = "\n".join(f"{name} {number(row.scores[name])}" for name in common if name in row.scores)
         drawn.add_row(
             Text(short(row.id)),
             *([Text(row.project)] if everything else []),
@@ -60,3 +66,10 @@ def _draw(found: "tuple[RunRow, ...]", *, everything: bool) -> None:
             Text(scores),
         )
     console().print(drawn if found else "no runs")
+
+
+def _common(found: "tuple[RunRow, ...]", sort: str) -> list[str]:
+    """The few scores that are worth a column: the one that was asked for, and those that most runs have."""
+    counted = Counter(name for row in found for name in row.scores if name != sort)
+    ranked = sorted(counted, key=lambda name: (-counted[name], name))
+    return [*([sort] if sort else []), *ranked][:_SCORES]

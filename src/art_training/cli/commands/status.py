@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from art_training.cli.options import Json, Project, StoreOption
 
 if TYPE_CHECKING:
-    from art_training.views import ProjectStatus, StepStatus
+    from collections.abc import Sequence
+
+    from art_training.views import ProjectStatus, ScoreRow, StepStatus
 
 
 def status(project: Project = None, *, store: StoreOption = None, json: Json = False) -> None:
@@ -50,6 +52,11 @@ def _found(project: str | None, store: str | None) -> "ProjectStatus":
     return status_of(declared.store, declared.name, declared.plan(), continuing)
 
 
+def _telling(scores: "Sequence[ScoreRow]") -> "Sequence[ScoreRow]":
+    """The scores that have a baseline to be compared with; `art show` has them all."""
+    return [score for score in scores if score.baseline is not None]
+
+
 def _row(step: "StepStatus") -> Any:
     from rich.text import Text
 
@@ -58,7 +65,7 @@ def _row(step: "StepStatus") -> Any:
     from art_training.cli.tables import score_text, verdict_line
 
     lines = [] if step.waits_for else [verdict_line(check, console()) for check in step.checks]
-    for score in () if step.waits_for else step.scores:
+    for score in () if step.waits_for else _telling(step.scores):
         against = ""
         if score.baseline is not None:
             against = f", best baseline {number(score.baseline)} ({score.baseline_name})"
