@@ -231,10 +231,10 @@ class ArtProject:
             raise ProjectError(f"{step!r} is not a step; give an instance, {hint}")
         metrics = self.metrics.without(step.skip_metrics)
         checks = [check.resolved(self.metrics.name_of) for check in step.checks]
-        known = step.score_names(metrics.names)
+        known = step.score_names(metrics.names)  # a metric that gives several numbers has them as `name.part`
         for check in checks if known is not None else ():
             for metric in (getattr(check, field.name) for field in fields(check)):
-                if isinstance(metric, Metric) and metric.name not in (known or ()):
+                if isinstance(metric, Metric) and not {metric.name, metric.name.partition(".")[0]} & set(known or ()):
                     raise UnknownMetric(
                         f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
                         f"which it will not have; it will have: {', '.join(known or ())}"
