@@ -40,7 +40,10 @@ def _sentence(step: StepResult) -> str:
         )
     if step.state is StepState.NOT_JUDGED:
         open_ = next(verdict for verdict in verdicts if verdict.state is VerdictState.NOT_JUDGED)
-        return f"Next: {name} could not be judged: {open_.reason}."
+        return (
+            f"Next: {name} could not be judged: {open_.reason.rstrip('.')}; give what that needs, or checks that can be "
+            f"judged: {step.kind}(checks=only(...))."
+        )
     if step.state is StepState.INTERRUPTED:
         return f"Next: {name} was interrupted; type `art run` to go on from its last epoch."
     return f"Next: {name} ran, but no check asked whether its result is right; give it checks=[...]."
