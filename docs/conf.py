@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -41,6 +42,11 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 240
 nb_merge_streams = True
 os.environ["NO_COLOR"] = "1"
+# Kernels neither read nor write the settings of whoever builds; and they do not warn that they listen on this machine.
+KERNELS = tempfile.TemporaryDirectory(prefix="art-docs-")
+os.environ["IPYTHONDIR"] = KERNELS.name
+(profile := Path(KERNELS.name) / "profile_default").mkdir()
+(profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.IPKernelApp.log_level = 40\n")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models; and two tutorials may share a machine of two cores
 os.environ["TQDM_DISABLE"] = "1"
 os.environ.pop("ART_STORE", None)

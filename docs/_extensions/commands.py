@@ -21,7 +21,16 @@ def parameters(command):
         if parameter.param_type_name == "argument":
             yield [parameter.metavar or parameter.name.upper()], parameter.help or ""
         else:
-            yield [*parameter.opts, *parameter.secondary_opts], parameter.help or ""
+            value = "" if parameter.is_flag else f" {parameter.metavar or 'N'}"
+            yield [name + value for name in (*parameter.opts, *parameter.secondary_opts)], parameter.help or ""
+
+
+def prose(text):
+    """A paragraph, with what stands in backticks as code."""
+    paragraph = nodes.paragraph()
+    for index, part in enumerate(" ".join(text.split()).split("`")):
+        paragraph += nodes.literal(text=part) if index % 2 else nodes.Text(part)
+    return paragraph
 
 
 class Command(Directive):
@@ -42,8 +51,8 @@ class Command(Directive):
                 if index:
                     term += nodes.Text(", ")
                 term += nodes.literal(text=option)
-            items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text=text)))
-        return [nodes.paragraph(text=(command.help or "").strip()), items]
+            items += nodes.definition_list_item("", term, nodes.definition("", prose(text)))
+        return [*map(prose, (command.help or "").split("\n\n")), items]
 
 
 def setup(app):

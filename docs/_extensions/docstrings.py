@@ -20,7 +20,8 @@ def with_code_blocks(lines):
     return result
 
 
-def _process(app, what, name, obj, options, lines):
+def _process(*arguments):
+    lines = arguments[-1]
     lines[:] = with_code_blocks(lines)
 
 

@@ -47,6 +47,16 @@ def test_every_step_has_an_entry_and_stands_in_the_table() -> None:
     assert names - {"Step"} <= set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
+def test_the_table_of_steps_names_their_default_checks() -> None:
+    from art_training.setup.task import Task, TaskKind
+
+    task = Task(TaskKind.CLASSIFICATION, inputs=("0",), target="1", loss="cross_entropy", classes=10)
+    for name, cell in re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", page("steps"), re.MULTILINE):
+        documented = [eval(text, vars(checks)) for text in re.findall(r"`(\w+\(.*?\))`", cell)]
+        asked = getattr(steps, name)().default_checks(task, ["accuracy"])
+        assert documented == list(asked), name
+
+
 @pytest.mark.parametrize(("module", "name"), [(checks, "checks"), (records, "records"), (errors, "errors")])
 def test_every_exported_name_has_an_entry(module: object, name: str) -> None:
     text = page(name)
