@@ -1,5 +1,6 @@
 """A training that was broken off goes on as if it had not been."""
 
+import itertools
 import random
 
 import lightning.pytorch as pl
@@ -151,12 +152,16 @@ def test_only_the_newest_epoch_checkpoint_is_kept(engine, tmp_path, monkeypatch)
     assert sorted(path.name for path in (tmp_path / "fit").iterdir()) == ["epoch-3.ckpt", "last.ckpt"]
 
 
-def test_a_checkpoint_that_costs_too_much_is_left_out(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_SHARE", 0.0)
+@pytest.mark.parametrize(("seconds", "expected"), [(10.0, ["epoch-1.ckpt"]), (0.0, [])])
+def test_a_checkpoint_that_costs_too_much_is_left_out(engine, tmp_path, monkeypatch, seconds, expected):
+    # Writing takes its time, and so does the training before: ten seconds an epoch, or none.
+    clock = itertools.count()
+    monkeypatch.setattr(checkpoint, "_expected_seconds", lambda trainer: 0.001)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock) * seconds)
     told = []
     setup = Setup(Net, Data, trainer={"max_epochs": 4})
     result = fit(engine, setup, tmp_path, lambda position: told.append(position.checkpoint))
-    assert [path.name for path in told if path] == ["epoch-1.ckpt"]
+    assert [path.name for path in told if path] == expected
     assert result.last.name == "last.ckpt"
 
 

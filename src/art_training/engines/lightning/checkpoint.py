@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from art_training.engines.engine import FitJob
 from art_training.engines.lightning.failures import name_of
-from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of
 from art_training.engines.lightning.random_states import (
     generator_states,
     global_states,
@@ -22,6 +20,7 @@ from art_training.errors import SetupError
 
 _KEY = "art_training"
 _SHARE = 0.02  # of the training time may go into epoch checkpoints
+_BYTES_A_SECOND = 3e8  # what writing and digesting a file comes to, until it has been measured
 
 
 class Checkpoints:
@@ -48,9 +47,8 @@ class Checkpoints:
         self.newest: Path | None = job.resume
         self._resumed: Mapping[str, Any] | None = None
         self._saving = False
-        self._began = self._saved = time.monotonic()
-        self._cost = 0.0
-        self._epochs = 0  # completed in this process
+        self._saved = time.monotonic()
+        self._cost: float | None = None  # seconds of the last one
 
     def save(self, trainer: Any, name: str) -> Path:
         """Write a checkpoint of this moment beside its place, then rename it into it."""
@@ -59,7 +57,7 @@ class Checkpoints:
         strategy, given = trainer.strategy, trainer.strategy.checkpoint_io
         self._saving = True
         # The user's own way of writing checkpoints may write later, or to somewhere else.
-        strategy.checkpoint_io = _plain_files(trainer)
+        strategy.checkpoint_io = _PlainFile()
         try:
             trainer.save_checkpoint(unfinished)
         finally:
@@ -90,7 +88,7 @@ class Checkpoints:
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Training begins: put the loops where they were, between two epochs."""
-        self._began = self._saved = time.monotonic()
+        self._saved = time.monotonic()
         if self._resumed is not None:
             _place(trainer.fit_loop, self._resumed["loops"], self._resumed["reloaded"])
             trainer.callback_metrics.update(self._resumed["metrics"])
@@ -102,7 +100,7 @@ class Checkpoints:
             set_global_states(self._resumed["random"])
             self._resumed = None
             return
-        if trainer.current_epoch > 0 and self._affordable():
+        if trainer.current_epoch > 0 and self._affordable(trainer):
             began = time.monotonic()
             path = self.save(trainer, f"epoch-{trainer.current_epoch}.ckpt")
             older, self.newest = self.newest, path
@@ -112,7 +110,9 @@ class Checkpoints:
             self._saved = time.monotonic()
             self._cost = self._saved - began
 
-    def _affordable(self) -> bool:
+    def _affordable(self, trainer: Any) -> bool:
+        if self._cost is None:
+            self._cost = _expected_seconds(trainer)
         return self._cost <= _SHARE * (time.monotonic() - self._saved)
 
     def _roots(self, trainer: Any) -> dict[str, Any]:
@@ -140,9 +140,20 @@ def load_weights(module: Any, path: Path) -> None:
         ) from error
 
 
-def _plain_files(trainer: Any) -> Any:
-    hierarchy = cast("Hierarchy", hierarchy_of(trainer, "Trainer"))
-    return import_module(f"{hierarchy.package}.plugins.io").TorchCheckpointIO()
+class _PlainFile:
+    """Writes a checkpoint straight into its file; that it is renamed when it is whole is the caller's part."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Path, storage_options: Any = None) -> None:
+        torch.save(checkpoint, path)
+
+
+def _expected_seconds(trainer: Any) -> float:
+    """How long the first checkpoint will take, by the size of weights and of what optimisers keep for each."""
+    tensors = [*trainer.lightning_module.parameters(), *trainer.lightning_module.buffers()]
+    tensors += [
+        value for optimizer in trainer.optimizers for kept in optimizer.state.values() for value in kept.values()
+    ]
+    return sum(one.nbytes for one in tensors if isinstance(one, torch.Tensor)) / _BYTES_A_SECOND
 
 
 def _place(fit_loop: Any, state: dict[str, Any], reloaded: float) -> None:
