@@ -236,3 +236,9 @@ def test_two_models_of_one_name_are_two(load: Callable[..., Any]) -> None:
 
 def test_no_callbacks_are_no_callbacks_however_they_are_written(setup: Setup) -> None:
     assert of(setup.but(trainer={"callbacks": None})) == of(setup.but(trainer={"callbacks": []})) == of(setup)
+
+
+def test_a_secret_counts_and_is_not_kept(setup: Setup) -> None:
+    one, other = (of(setup.but(hparams={"api_key": key, "url": f"https://me:{key}@host"})) for key in ("hunter2", "b"))
+    assert "hunter2" not in str(one.components)
+    assert told(one, other) == ["hparams.api_key changed", "hparams.url changed"]

@@ -21,7 +21,8 @@ from art_training.setup.identity.files import file_state, tree_state
 from art_training.setup.identity.opened import Opened, recorded
 from art_training.setup.identity.storage import StorageReader, loaders_of, overrides
 from art_training.setup.identity.undisturbed import undisturbed
-from art_training.setup.identity.written import digest_hex, holds_digest, is_digest, shown_or_digest
+from art_training.setup.identity.written import digest_hex, is_digest, shown_or_digest
+from art_training.setup.provenance import installed_versions
 
 _FORMAT = 1  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
 
@@ -126,6 +127,7 @@ class _Reading:
         parts: dict[str, Plain] = {
             "format": _FORMAT,
             "seed": self._seed,
+            "versions": dict(installed_versions()),  # a library may make the data
             "code": self.walk.components(),
             "state": state,
         }
@@ -209,7 +211,7 @@ def _attributes(module: Any, reader: StorageReader) -> dict[str, Plain]:
 
 
 def _is_readable(value: Plain) -> bool:
-    return not is_digest(shown_or_digest(value)) and not holds_digest(value)
+    return not is_digest(shown_or_digest(value))
 
 
 def _remembered(digest: DataDigest, reading: _Reading, opened: Opened) -> Plain:

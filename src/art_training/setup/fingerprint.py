@@ -8,7 +8,8 @@ from art_training.setup.data_digest import DataDigest
 from art_training.setup.identity.code import CodeWalk
 from art_training.setup.identity.origin import is_local_class, qualified_name
 from art_training.setup.identity.values import ValueReader
-from art_training.setup.identity.written import shown_or_digest
+from art_training.setup.identity.written import digest_of, is_digest, shown_or_digest
+from art_training.setup.secrets import mask_mapping
 from art_training.setup.setup import Setup
 
 # Settings of a Trainer that say how a training is shown, watched or kept, and cannot change what comes out of it.
@@ -69,7 +70,7 @@ def fingerprint(
     components |= {f"metrics.{name}": shown_or_digest(value) for name, value in metrics.items()}
     components |= {f"consumes.{name}": digest for name, digest in consumes.items()}
     components |= {"seed": seed, **data.components}
-    return Fingerprint(components, tuple(dict.fromkeys((*unknown, *missed, *data.unknown))))
+    return Fingerprint(_without_secrets(components), tuple(dict.fromkeys((*unknown, *missed, *data.unknown))))
 
 
 def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
@@ -86,7 +87,7 @@ def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
     reading.values("declarations", setup.declarations)
     reading.values("task", dict(setup.declared.items()))
     reading.components["engine"] = setup.engine
-    return reading.finished(), reading.unknown
+    return _without_secrets(reading.finished()), reading.unknown
 
 
 class _SetupReading:
@@ -181,3 +182,12 @@ def _parameters(kind: type[Any]) -> list[str]:
         return []
     variable = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
     return [parameter.name for parameter in parameters if parameter.kind not in variable]
+
+
+def _without_secrets(components: Mapping[str, Plain]) -> dict[str, Plain]:
+    """What is or may be a secret counts by its digest, and is not kept."""
+    masked = mask_mapping(components)
+    return {
+        name: value if is_digest(value) or masked[name] == value else digest_of(value)
+        for name, value in components.items()
+    }

@@ -39,7 +39,7 @@ def collect(
         folder=str(here),
         host=socket.gethostname(),
         python=platform.python_version(),
-        versions=_versions(),
+        versions=installed_versions(),
         hardware={**_machine(), **_accelerators()},
         git_commit=commit,
         git_dirty=dirty,
@@ -50,7 +50,7 @@ def collect(
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def installed_versions() -> Mapping[str, str]:
     """Version of every installed distribution; the first on the path is the one that is imported.
 
     Names and versions are read off the folders that installers leave. Reading each one's metadata takes ten times as long.
@@ -131,14 +131,15 @@ def _repository(folder: Path) -> tuple[str, bool, str]:
     text = (_git(folder, "diff", "--no-color", "--no-ext-diff", "HEAD") or "") if tracked and commit else ""
     if untracked:
         text += "untracked files:\n" + "".join(f"  {name}\n" for name in untracked)
-    return commit, bool(tracked), _shortened(mask(text))
+    return commit, bool(tracked), mask(_shortened(text))
 
 
 def _shortened(text: str) -> str:
     if len(text) <= _DIFF_CHARACTERS:
         return text
-    end = f"\n[{len(text)} characters in all; the rest is left out]\n"
-    return text[: _DIFF_CHARACTERS - len(end)] + end
+    end = f"[{len(text)} characters in all; the rest is left out]\n"
+    # Cut between lines: half a secret might not be recognised as one.
+    return text[: text.rfind("\n", 0, _DIFF_CHARACTERS - len(end)) + 1] + end
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

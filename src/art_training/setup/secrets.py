@@ -23,6 +23,8 @@ _OF_TEXT = re.compile(
     r"max|min|num|n|per|last|first|next|prev|new|extra|prompt|target|source|label|is|no|use|by)[\W_]*token[\W_\d]*$",
     re.IGNORECASE,
 )
+# What every such name has in it: a quick look that spares the others the long one.
+_HINT = r"pass|pwd|secret|credential|authori|string|key|token|auth|bearer|cookie|dsn"
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _FORMS = re.compile(
@@ -41,7 +43,9 @@ _FORMS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ADDRESS = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/:@'\"]*)(?P<password>:[^\s/'\"]*)?@")
+_ADDRESS = re.compile(
+    r"(?P<scheme>(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{0,30}://)(?P<user>[^\s/:@'\"]{0,300})(?P<password>:[^\s/'\"]{0,999})?@"
+)
 _HEADER = re.compile(
     r"(?P<kept>\bauthorization\b[\"']?\s*[:=,]\s*(?:[frb]{0,2}[\"'])?)"
     r"(?P<secret>(?:(?:bearer|basic|digest|token|negotiate|apikey)\s+)?[^\s\"']+)",
@@ -51,7 +55,7 @@ _BEARER = re.compile(r"(?P<kept>\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9._~+/
 _QUOTED = r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
 _ASSIGNED = re.compile(
     rf"""
-    (?P<name>[A-Za-z_][\w.\-]*) (?P<quote>["']?) \]?
+    (?<![\w.]) (?<![\w.]-) (?=[\w.\-]{{0,99}}?(?:{_HINT})) (?P<name>[A-Za-z_][\w.\-]*) (?P<quote>["']?) \]?
     (?P<between>
         (?: \s*:\s*[A-Za-z_][\w.\[\], |]*)? \s*(?::=|=>|[:=]) [\s(+]*? (?=[frbuFRBU]{{0,2}}["'])
       | [ \t]*(?::=|=>|[:=])[ \t]*
@@ -59,7 +63,7 @@ _ASSIGNED = re.compile(
     )
     (?P<value>[frbuFRBU]{{0,2}}(?:{_QUOTED})|[^\s"']\S*?(?=[,;)\]}}"']*(?:\s|$)))
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 _OPTION = re.compile(rf"(?P<kept>(?<!\S)--?(?P<name>[A-Za-z][\w\-]*)[ \t]+)(?P<value>(?:{_QUOTED})|[^\s\-][^\s]*)")
 

@@ -319,6 +319,61 @@ def test_dataclasses_count_with_their_fields(load: Callable[..., Any]) -> None:
     assert changed(before, load(source.replace("@dataclass\n", "@dataclass(frozen=True)\n")).Config) != []
 
 
+def test_enumerations_count_with_their_values(load: Callable[..., Any]) -> None:
+    source = """
+        from enum import Enum
+
+        class Colour(Enum):
+            RED = 1
+
+            def name_of(self):
+                return "r"
+
+        def f():
+            return Colour.RED
+    """
+    before = load(source).f
+    assert list(components(before)) == [
+        "model: f",
+        "model: bases of Colour",
+        "model: Colour.RED",
+        "model: Colour.name_of",
+    ]
+    assert changed(before, load(source.replace("RED = 1", "RED = 2")).f) == ["model: Colour.RED: 1 -> 2"]
+
+
+def test_models_of_pydantic_count_with_their_fields(load: Callable[..., Any]) -> None:
+    source = """
+        from pydantic import BaseModel, Field
+
+        class Config(BaseModel):
+            lr: float = Field(0.1, gt=0)
+    """
+    before = load(source).Config
+    assert changed(before, load(source).Config) == []
+    assert len(components(before)) == 4
+    assert changed(before, load(source.replace("0.1", "0.2")).Config) == ["model: Config.__pydantic_fields__ changed"]
+
+
+def test_an_object_that_a_partial_calls_counts(load: Callable[..., Any]) -> None:
+    source = """
+        import functools
+
+        class Make:
+            def __init__(self, width):
+                self.width = width
+            def __call__(self, lr):
+                return self.width * lr
+
+        root = functools.partial(Make(3), lr=0.1)
+    """
+    before = load(source).root
+    assert changed(before, load(source.replace("Make(3)", "Make(4)")).root) == [
+        "model: Make: Make(width=3) -> Make(width=4)"
+    ]
+    assert changed(before, load(source.replace("width * lr", "width / lr")).root) == ["model: Make.__call__ changed"]
+
+
 def test_classes_of_one_name_in_two_modules_are_both_seen(load: Callable[..., Any]) -> None:
     one, two = "class Net:\n    def go(self):\n        return 1\n", "class Net:\n    def go(self):\n        return 2\n"
     source = "import one, two\nclass Both(one.Net):\n    other = two.Net\n"

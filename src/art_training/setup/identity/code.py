@@ -5,7 +5,6 @@ that functions name, closures, defaults, decorators, and whatever code the const
 named: their versions belong to the provenance of a run.
 """
 
-import dataclasses
 import functools
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
@@ -28,6 +27,7 @@ from art_training.setup.identity.origin import (
 from art_training.setup.identity.references import references
 from art_training.setup.identity.resolve import Missing, resolve
 from art_training.setup.identity.source import Chain, source_of
+from art_training.setup.identity.state import state_of
 from art_training.setup.identity.values import ValueReader
 from art_training.setup.identity.written import digest_of, shown_or_digest
 
@@ -103,12 +103,13 @@ class CodeWalk:
             return
         kind = cast("type[Any]", type(root))
         self.meet(kind)
-        if dataclasses.is_dataclass(root):
-            state = {field.name: getattr(root, field.name) for field in dataclasses.fields(root)}
-        else:
-            state = dict(getattr(root, "__dict__", {}))
+        try:
+            state = state_of(root)
+        except Exception as error:  # noqa: BLE001  The state of a user's object may raise anything.
+            self._missing[f"the state of a {kind.__qualname__} cannot be read: {type(error).__name__}: {error}"] = None
+            return
         for name, value in state.items():
-            self._state(name, value)
+            self._state(str(name), value)
 
     def components(self) -> dict[str, Plain]:
         """Everything found, by name."""
@@ -262,9 +263,12 @@ class CodeWalk:
             self._value(module, f"{name}({argument}=)", value)
 
     def _partial(self, partial: "functools.partial[Any]") -> None:
-        self.meet(partial.func)
+        if _is_code(partial.func):
+            self.meet(partial.func)
         name = short_name(getattr(partial.func, "__qualname__", type(partial.func).__qualname__))
         module = module_name(getattr(partial.func, "__module__", None))
+        if not _is_code(partial.func):
+            self._value(module, name, partial.func)
         for position, value in enumerate(partial.args):
             self._value(module, f"{name}({position})", value)
         for argument, value in partial.keywords.items():

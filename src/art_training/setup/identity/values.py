@@ -14,7 +14,14 @@ from art_training.records import Plain
 from art_training.setup.identity.forms import FORMS, Form, enumeration, mapping, named_code
 from art_training.setup.identity.origin import is_local_class, portable, qualified_name
 from art_training.setup.identity.state import state_of
-from art_training.setup.identity.written import SHOWN_CHARACTERS, digest_of, holds_digest, marked, words
+from art_training.setup.identity.written import (
+    SHOWN_CHARACTERS,
+    digest_of,
+    holds_digest,
+    marked,
+    shown_or_digest,
+    words,
+)
 
 _LARGEST = 2_000_000  # values in one reading; what holds more is a data structure that no configuration holds
 _DEEPEST = 100  # far below what Python's own limit allows
@@ -122,8 +129,7 @@ def _thing(reader: ValueReader, value: Any, where: str) -> Plain:
 def value_component(value: Any) -> tuple[Plain, tuple[str, ...]]:
     """One value as a component of a fingerprint, and what of it could not be read, in words."""
     reader = ValueReader(lambda _thing: None)
-    plain = reader.read(value, "the value")
-    return (plain if len(words(plain)) <= SHOWN_CHARACTERS else digest_of(plain)), tuple(reader.unknown)
+    return shown_or_digest(reader.read(value, "the value")), tuple(reader.unknown)
 
 
 def is_a(value: Any, name: str) -> bool:

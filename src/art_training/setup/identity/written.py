@@ -11,8 +11,10 @@ SHOWN_CHARACTERS = 400
 
 
 def shown_or_digest(value: Plain) -> Plain:
-    """`value` where a person still reads it, else its digest."""
-    return value if is_digest(value) or len(canonical(value)) <= SHOWN_CHARACTERS else digest_of(value)
+    """`value` where a person still reads all of it, else its digest."""
+    if is_digest(value):
+        return value
+    return digest_of(value) if holds_digest(value) or len(canonical(value)) > SHOWN_CHARACTERS else value
 
 
 def digest_of(value: Plain) -> Plain:
