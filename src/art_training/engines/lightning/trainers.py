@@ -181,13 +181,21 @@ def _made(hierarchy: Hierarchy, settings: Mapping[str, Any]) -> Any:
     if unknown:
         raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of the installed Trainer; leave it out")
     try:
-        return kind(**{name: copy.deepcopy(value) if name in _LIVE else value for name, value in settings.items()})
+        return kind(**{name: _own(value) if name in _LIVE else value for name, value in settings.items()})
     except (ValueError, TypeError, RuntimeError) as error:
         raise _refused(error) from error
     except Exception as error:
         if type(error).__name__ != "MisconfigurationException":
             raise
         raise _refused(error) from error
+
+
+def _own(value: Any) -> Any:
+    """A copy; what holds threads or files cannot be copied, and is used as it is, like a live logger."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001  Whatever a foreign object raises, it cannot be copied.
+        return value
 
 
 def _refused(error: Exception) -> SetupError:
