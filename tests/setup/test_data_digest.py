@@ -27,6 +27,8 @@ from torch.utils.data import (
 import art_training as art
 from art_training.records import Fingerprint
 from art_training.setup.data_digest import DataDigest, digest_data
+from art_training.setup.identity import storage
+from art_training.setup.identity.files import tree_of
 
 
 class Memory:
@@ -85,13 +87,13 @@ def times(caplog: pytest.LogCaptureFixture) -> Callable[[], int]:
 class Numbers(L.LightningDataModule):
     def __init__(self, values: Any = None, batch_size: int = 8, strength: float = 0.5) -> None:
         super().__init__()
-        self.values = torch.arange(32.0) if values is None else values
+        self.numbers = torch.arange(32.0) if values is None else values
         self.batch_size = batch_size
         self.strength = strength
 
     def setup(self, stage: str) -> None:
         LOG.info("once more")
-        whole = TensorDataset(self.values, self.values * 2)
+        whole = TensorDataset(self.numbers, self.numbers * 2)
         self.train, self.validation = random_split(whole, [24, 8])
 
     def train_dataloader(self) -> Any:
@@ -143,10 +145,10 @@ def test_speed_is_not_part_of_the_data(digest: Callable[..., DataDigest]) -> Non
 
 def test_an_instance_stays_as_it_was(digest: Callable[..., DataDigest]) -> None:
     module = Numbers()
-    before, buffer = dict(vars(module)), module.values
+    before, buffer = dict(vars(module)), module.numbers
     digest(module)
     assert vars(module) == before
-    assert module.values is buffer
+    assert module.numbers is buffer
     assert not hasattr(module, "train")
 
 
@@ -176,10 +178,20 @@ def test_random_states_and_the_working_directory_are_left_alone(
     assert states == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist(), Path.cwd())
 
 
+def test_the_environment_is_left_alone(digest: Callable[..., DataDigest]) -> None:
+    class Seeds(Numbers):
+        def setup(self, stage: str) -> None:
+            L.seed_everything(3, verbose=False)
+            super().setup(stage)
+
+    digest(Seeds)
+    assert "PL_GLOBAL_SEED" not in os.environ
+
+
 def test_what_is_drawn_at_random_while_setting_up_is_the_same_each_time(digest: Callable[..., DataDigest]) -> None:
     class Drawn(Numbers):
         def setup(self, stage: str) -> None:
-            self.values = torch.rand(32) + float(np.random.rand()) + random.random()
+            self.numbers = torch.rand(32) + float(np.random.rand()) + random.random()
             super().setup(stage)
 
     one = digest(Drawn)
@@ -275,8 +287,7 @@ def test_loaders_in_lists_and_dictionaries_are_read(digest: Callable[..., DataDi
         number = 1.0
 
         def val_dataloader(self) -> Any:
-            loaders = [DataLoader(self.validation), {"noisy": DataLoader(TensorDataset(torch.full((2,), self.number)))}]
-            return loaders
+            return [DataLoader(self.validation), {"noisy": DataLoader(TensorDataset(torch.full((2,), self.number)))}]
 
     class Other(Several):
         number = 2.0
@@ -292,7 +303,7 @@ def test_loaders_in_lists_and_dictionaries_are_read(digest: Callable[..., DataDi
 def csv_module(folder: Path) -> type[Numbers]:
     class FromFile(Numbers):
         def setup(self, stage: str) -> None:
-            self.values = torch.tensor([float(line) for line in (folder / "numbers.csv").read_text().split()])
+            self.numbers = torch.tensor([float(line) for line in (folder / "numbers.csv").read_text().split()])
             super().setup(stage)
 
     return FromFile
@@ -352,6 +363,22 @@ def test_files_that_a_dataset_will_open_later_are_read_through_its_attributes(
     one, same, other = (digest(art.data(Images(tmp_path / place))) for place in ("one", "same", "other"))
     assert one == same
     assert one.value != other.value
+
+
+def test_files_are_read_once_as_long_as_they_stay(
+    digest: Callable[..., DataDigest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "images"
+    root.mkdir()
+    (root / "1.png").write_text("a")
+    one = digest(art.data(Images(root)))
+    read: list[Path] = []
+    monkeypatch.setattr(storage, "tree_of", lambda path: read.append(path) or tree_of(path))
+    assert digest(art.data(Images(root))) == one
+    assert not read
+    (root / "1.png").write_text("b")
+    assert digest(art.data(Images(root))).value != one.value
+    assert read == [root]
 
 
 def test_a_file_added_to_a_folder_of_data_is_seen(
@@ -436,10 +463,8 @@ class Blind(Dataset[Any]):
 
 def test_a_dataset_that_opens_files_which_it_does_not_name_is_unknown(digest: Callable[..., DataDigest]) -> None:
     found = digest(art.data(Blind()))
-    assert found.unknown == (
-        "data: train (Blind) calls read_text for an item, and holds no path: "
-        "give data_version=, or the dataset a method fingerprint()",
-    )
+    assert len(found.unknown) == 1
+    assert found.unknown[0].startswith("data: train (Blind) calls read_text for an item, and holds no path: give")
 
 
 def test_a_dataset_that_makes_its_items_is_known(digest: Callable[..., DataDigest]) -> None:

@@ -70,7 +70,7 @@ def digest_data(
         memo: gives what was remembered under a key, or None.
         remember: remembers a plain value under a key.
     """
-    reading = _Reading(data, seed)
+    reading = _Reading(data, seed, memo, remember)
     if version is not None:
         return DataDigest(version, reading.walk.unknown, "", {**reading.walk.components(), "data version": version})
     if reading.parts is not None:
@@ -103,9 +103,11 @@ class _Reading:
         parts: what holds the examples, where the data is declared as such and need not be set up.
     """
 
-    def __init__(self, data: Any, seed: int) -> None:
+    def __init__(
+        self, data: Any, seed: int, memo: Callable[[str], Plain], remember: Callable[[str, Plain], None]
+    ) -> None:
         self.walk = CodeWalk("data")
-        self._storage = StorageReader(self.walk.meet, self.walk.values.homes)
+        self._storage = StorageReader(self.walk.meet, self.walk.values.homes, memo=memo, remember=remember)
         self._data = data
         self._seed = seed
         self._is_instance = not isinstance(data, type) and (hasattr(data, "train_dataloader") or not callable(data))

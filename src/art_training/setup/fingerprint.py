@@ -1,5 +1,6 @@
 """The fingerprint of a step: everything that its result depends on, by component."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, cast
 
@@ -174,8 +175,6 @@ def _constructed(callback: Any) -> dict[str, Any]:
 
 
 def _parameters(kind: type[Any]) -> list[str]:
-    import inspect
-
     try:
         parameters = inspect.signature(kind).parameters.values()
     except (TypeError, ValueError):  # a constructor written in C

@@ -485,6 +485,28 @@ def test_a_class_defined_in_a_cell_is_read_from_the_cell() -> None:
     assert changed(before, edited) == ["model: Net.width: 8 -> 9", "model: helper changed"]
 
 
+SHELL = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell()
+shell.history_manager.enabled = False
+shell.run_cell({first!r})
+shell.run_cell({second!r})
+shell.run_cell("import json; from art_training.setup.identity.code import code_components")
+shell.run_cell("print(json.dumps(code_components(Net, label='model')))")
+"""
+
+
+def test_a_class_of_a_real_notebook_shell_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("IPython")
+    said = []
+    for helper in ("x + 1", "x +  1  # one", "x + 2"):
+        code = SHELL.format(first=CELL, second=f"def helper(x):\n    return {helper}\n")
+        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+        said.append(json.loads(answer.stdout.splitlines()[-1])[0])
+    assert said[0] == said[1]
+    assert [str(change) for change in Fingerprint(said[2]).changes(Fingerprint(said[0]))] == ["model: helper changed"]
+
+
 def test_code_without_any_source_is_compared_by_what_it_does() -> None:
     def executed(source: str) -> Any:
         namespace: dict[str, Any] = {"__name__": "nowhere"}

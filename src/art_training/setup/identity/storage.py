@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from art_training.records import Plain
-from art_training.setup.identity.files import Tree, tree_of
+from art_training.setup.identity.files import Tree, tree_of, tree_state
 from art_training.setup.identity.origin import is_local_class, is_local_file, portable
 from art_training.setup.identity.references import references
 from art_training.setup.identity.values import ValueReader, is_a
@@ -37,8 +37,18 @@ class StorageReader(ValueReader):
 
     unnamed: ClassVar[frozenset[str]] = ValueReader.unnamed - {"filename", "dirpath"} | _LOADING
 
-    def __init__(self, meet: Callable[[Any], None], homes: set[str]) -> None:
+    def __init__(
+        self,
+        meet: Callable[[Any], None],
+        homes: set[str],
+        *,
+        memo: Callable[[str], Plain] = lambda _key: None,
+        remember: Callable[[str, Plain], None] = lambda _key, _value: None,
+    ) -> None:
+        """Begin to read; digests of folders are remembered by the states of their files."""
         super().__init__(meet, homes)
+        self._memo = memo
+        self._remember = remember
         self.trees: dict[str, Tree] = {}
         self.settings: dict[str, Plain] = {}
         self._places = 0
@@ -47,10 +57,11 @@ class StorageReader(ValueReader):
         """An object; a loader by what it gives, a dataset with a `fingerprint()` by that."""
         if is_a(value, "torch.utils.data.dataloader.DataLoader"):
             return self._loader(value, where)
-        own = getattr(type(value), "fingerprint", None)
-        if callable(own):
+        if callable(getattr(type(value), "fingerprint", None)):
             self.meet(type(value))
             return {"fingerprint": self.read(value.fingerprint(), f"{where}.fingerprint()")}
+        if type(value).__module__.startswith("datasets."):  # Hugging Face's datasets keep one themselves
+            return {"fingerprint": self.read(getattr(value, "_fingerprint", None), f"{where}._fingerprint")}
         before = self._places
         read = super().thing(value, where)
         if self._places == before and (opens := _opens_unseen(value)):
@@ -66,7 +77,7 @@ class StorageReader(ValueReader):
         if known is not None:
             return known
         try:
-            tree = self.trees[str(Path(value).absolute())] = tree_of(Path(value).absolute())
+            tree = self.trees[str(Path(value).absolute())] = self._tree(Path(value).absolute())
         except (OSError, ValueError) as error:
             return self.miss(where, f"names the files {value!r}, which cannot be read: {error}")
         if tree.note:
@@ -89,6 +100,15 @@ class StorageReader(ValueReader):
         # The project's own folder, or one above it, holds more than data; what is read from there is told by other means.
         absolute = str(path.absolute())
         return not any(home == absolute or home.startswith(absolute.rstrip(os.sep) + os.sep) for home in self.homes)
+
+    def _tree(self, root: Path) -> Tree:
+        key = f"tree:{root}:{tree_state(root)}"
+        known = self._memo(key)
+        if isinstance(known, dict):
+            return Tree(str(known["digest"]), str(known["note"]))
+        tree = tree_of(root)
+        self._remember(key, {"digest": tree.digest, "note": tree.note})
+        return tree
 
     def _within(self, value: str) -> Plain:
         """A path inside a folder that was read already, relative to it."""

@@ -10,13 +10,14 @@ from typing import Any
 
 @contextmanager
 def undisturbed(seed: int) -> Generator[None]:
-    """Seed Python, NumPy and torch inside the block; restore their states and the working directory after it.
+    """Seed Python, NumPy and torch inside the block; restore their states, the environment and the folder after it.
 
     Devices keep their states: data is set up on the processor. A library that is not imported is left so.
     """
     numpy: Any = sys.modules.get("numpy.random")
     torch: Any = sys.modules.get("torch")
     folder = os.getcwd()  # noqa: PTH109
+    environment = dict(os.environ)
     python_state = random.getstate()
     numpy_state = numpy.get_state() if numpy else None
     torch_state = torch.get_rng_state() if torch else None
@@ -34,3 +35,6 @@ def undisturbed(seed: int) -> Generator[None]:
         if torch:
             torch.set_rng_state(torch_state)
         os.chdir(folder)
+        if dict(os.environ) != environment:  # `seed_everything` leaves its seed there
+            os.environ.clear()
+            os.environ.update(environment)
