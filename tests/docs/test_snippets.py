@@ -43,7 +43,7 @@ def test_the_example_passes_with_the_command_line_and_is_recalled_afterwards(tmp
 
 
 def run(*command: str, folder: Path) -> str:
-    environment = {**os.environ, "COLUMNS": "160", "PYTHONWARNINGS": "default"}
+    environment = {"OMP_NUM_THREADS": "1", **os.environ, "COLUMNS": "160", "PYTHONWARNINGS": "default"}
     result = subprocess.run(
         command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )
