@@ -134,7 +134,8 @@ class EvaluateResult:
 
     Attributes:
         rows: examples of each loader by `split` or `split:loader`, as its dataset counts them; None where it cannot.
-        logged: what the module logged over the pass, as the engine reduced it: split to name to value.
+        logged: what the module logged over the pass, as the engine reduced it: `split` or `split:loader` to name to
+            value.
         seconds: time by split.
     """
 
