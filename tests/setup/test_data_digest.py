@@ -253,6 +253,20 @@ def test_a_version_stands_in_for_the_digest(digest: Callable[..., DataDigest]) -
     assert told(one, other) == ["data version: '2026-01' -> '2026-02'"]
 
 
+def test_settings_count_beside_a_version_and_nothing_is_read(digest: Callable[..., DataDigest]) -> None:
+    class Unread(Numbers):
+        def __reduce__(self) -> Any:
+            raise AssertionError("read")
+
+    one, other = (digest(Unread(batch_size=size), version="1") for size in (8, 4))
+    assert told(one, other) == ["data.batch_size: 8 -> 4"]
+    arrays = (np.zeros((8, 2)), np.zeros(8))
+    one, other = (digest(art.data(arrays, batch_size=size), version="1") for size in (8, 4))
+    assert told(one, other) == ["data.batch_size: 8 -> 4"]
+    augmented = digest(art.data(DataLoader(Augmented([1]))), version="1")
+    assert "data: Augmented.__getitem__" in augmented.components
+
+
 def test_data_that_cannot_be_set_up_is_unknown_and_says_why(digest: Callable[..., DataDigest]) -> None:
     class Breaks(Numbers):
         def setup(self, stage: str) -> None:

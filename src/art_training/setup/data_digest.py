@@ -33,6 +33,7 @@ _READERS_IN_C = (
     "torchcodec", "tables", "osgeo", "nvidia.dali", "lance", "ffcv", "av", "datasets",
 )  # fmt: skip
 _ARROW = re.compile(r"arrow|parquet|feather|orc\b|load_dataset", re.IGNORECASE)
+_SIMPLE = (bool, int, float, str, type(None))
 _ENVIRONMENT = frozenset({"environ", "environb", "getenv", "gethostname"})
 
 
@@ -65,15 +66,17 @@ def digest_data(
 
     Args:
         data: a datamodule class, a factory, an instance, or `art.data(...)`.
-        version: stands in for the digest; the code counts all the same.
+        version: stands in for the digest; code and settings count all the same.
         seed: of the random states that the data is set up under.
         memo: gives what was remembered under a key, or None.
         remember: remembers a plain value under a key.
     """
     reading = _Reading(data, seed, memo, remember)
     if version is not None:
-        return DataDigest(version, reading.walk.unknown, "", {**reading.walk.components(), "data version": version})
-    if reading.parts is not None:
+        components = {**reading.settings(), **reading.walk.components(), "data version": version}
+        return DataDigest(version, reading.walk.unknown, "", components)
+    if reading.needs_no_setup:
+        reading.read(data, {})
         return reading.digest()
     key = reading.key()
     known = _recalled(memo(key))
@@ -100,7 +103,7 @@ class _Reading:
 
     Attributes:
         walk: the code that the data reaches.
-        parts: what holds the examples, where the data is declared as such and need not be set up.
+        needs_no_setup: whether the data is declared by what holds the examples.
     """
 
     def __init__(
@@ -114,13 +117,24 @@ class _Reading:
         self._settings: dict[str, Plain] = {}
         self._content: dict[str, Plain] = {}
         self._known_files: set[str] = set()
-        self.parts = _parts(data)
-        if self.parts is not None:
-            self._read_parts(data)
-        elif self._is_instance:
+        self.needs_no_setup = _has_parts(data)
+        if self._is_instance and not self.needs_no_setup:
             self.walk.meet(type(data))
-        else:
+        elif not self.needs_no_setup:
             self.walk.begin(data)
+
+    def settings(self) -> dict[str, Plain]:
+        """What can be read of the data without looking at what it holds; the classes of datasets are walked."""
+        if self.needs_no_setup:
+            for part in self._data.parts().values():
+                self.walk.meet(type(getattr(part, "dataset", part)))
+            given = cast("Mapping[str, Any]", self._data.settings())
+        else:
+            given = {name: value for name, value in _state(self._data).items() if isinstance(value, _SIMPLE)}
+            given = given if self._is_instance else {}
+        kept = {name: value for name, value in given.items() if self._storage.keeps(self._data, name)}
+        reader = self.walk.values  # unlike the other one, it opens no files
+        return {f"data.{name}": shown_or_digest(reader.read(value, name)) for name, value in kept.items()}
 
     def key(self) -> str:
         """What tells, together with the states of files, whether the data is what it was."""
@@ -139,7 +153,7 @@ class _Reading:
     def set_up(self) -> tuple[Any, Mapping[str, Any]]:
         """Set the data up as training would: the datamodule, or declared data, and its loaders."""
         module = copy_sharing_buffers(self._data) if self._is_instance else self._data()
-        if _parts(module) is not None:
+        if _has_parts(module):
             return module, {}
         if overrides(module, "prepare_data"):
             module.prepare_data()
@@ -151,11 +165,13 @@ class _Reading:
 
     def read(self, module: Any, loaders: Mapping[str, Any]) -> None:
         """Read what is behind the loaders, and what the datamodule keeps."""
-        if _parts(module) is not None:
-            self._read_parts(module)
-            return
-        self._content = {name: self._storage.read(loader, name) for name, loader in loaders.items()}
-        self._settings = {**_attributes(module, self._storage), **self._storage.settings}
+        stored = module.parts() if _has_parts(module) else loaders
+        self._content = {name: self._storage.read(value, name) for name, value in stored.items()}
+        if _has_parts(module):
+            settings = {name: self._storage.read(value, name) for name, value in module.settings().items()}
+        else:
+            settings = _attributes(module, self._storage)
+        self._settings = {**settings, **self._storage.settings}
 
     def digest(self) -> DataDigest:
         """What was read."""
@@ -190,26 +206,21 @@ class _Reading:
             "trees": {root: tree_state(Path(root)) for root in sorted(self._storage.trees)},
         }
 
-    def _read_parts(self, data: Any) -> None:
-        settings = {name: self._storage.read(value, name) for name, value in data.settings().items()}
-        self._content = {name: self._storage.read(value, name) for name, value in data.parts().items()}
-        self._settings = {**settings, **self._storage.settings}
 
-
-def _parts(data: Any) -> Mapping[str, Any] | None:
-    """The parts of data that was declared by `art.data`, or in the same way."""
-    if isinstance(data, type) or not callable(getattr(data, "parts", None)):
-        return None
-    return cast("Mapping[str, Any]", data.parts())
+def _has_parts(data: Any) -> bool:
+    """Whether data was declared by `art.data`, or in the same way."""
+    return not isinstance(data, type) and callable(getattr(data, "parts", None))
 
 
 def _attributes(module: Any, reader: StorageReader) -> dict[str, Plain]:
+    return {name: reader.read(value, name) for name, value in _state(module).items() if reader.keeps(module, name)}
+
+
+def _state(module: Any) -> dict[str, Any]:
     """The attributes of a datamodule, and its saved hyper-parameters among them."""
-    state = dict(vars(module))
+    state: dict[str, Any] = dict(getattr(module, "__dict__", {}))
     saved = state.pop("_hparams", None)
-    if isinstance(saved, Mapping):
-        state |= cast("Mapping[str, Any]", saved)
-    return {name: reader.read(value, name) for name, value in state.items() if reader.keeps(module, name)}
+    return state | (cast("dict[str, Any]", dict(saved)) if isinstance(saved, Mapping) else {})
 
 
 def _is_readable(value: Plain) -> bool:

@@ -496,6 +496,7 @@ shell.run_cell("print(json.dumps(code_components(Net, label='model')))")
 """
 
 
+@pytest.mark.slow
 def test_a_class_of_a_real_notebook_shell_is_read(tmp_path: Path) -> None:
     pytest.importorskip("IPython")
     said = []
