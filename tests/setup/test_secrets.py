@@ -1,7 +1,8 @@
 import string
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from art_training.setup.secrets import MASK, is_secret_name, mask, mask_command, mask_mapping
 
@@ -113,7 +114,9 @@ def test_names_of_secrets_are_known(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "eos_token", "n_token", "key", "author", "compass", "bypass"])
+@pytest.mark.parametrize(
+    "name", ["tokenizer", "max_tokens", "eos_token", "n_token", "key", "author", "compass", "bypass"]
+)
 def test_names_of_other_things_are_let_alone(name: str) -> None:
     assert not is_secret_name(name)
 
@@ -140,4 +143,13 @@ def test_a_mapping_is_masked_by_its_keys_and_its_texts() -> None:
 
 def test_a_command_line_is_masked_argument_by_argument() -> None:
     command = ["train.py", "--token", "hunter2", "--password=hunter2", "--epochs", "3", "--auth", "--fast"]
-    assert mask_command(command) == ("train.py", "--token", MASK, f"--password={MASK}", "--epochs", "3", "--auth", "--fast")
+    assert mask_command(command) == (
+        "train.py",
+        "--token",
+        MASK,
+        f"--password={MASK}",
+        "--epochs",
+        "3",
+        "--auth",
+        "--fast",
+    )
