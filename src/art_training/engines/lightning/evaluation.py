@@ -61,6 +61,8 @@ def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
 def read(job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
     """Show the batches of splits as they would enter a model, on the CPU; the caller restores what surrounds it.
 
+    The datamodule's hooks run. Hooks that a model defines on itself do not, because there is no model.
+
     Raises:
         SetupError: a split does not exist.
     """

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -123,6 +124,7 @@ def _loggers() -> Callable[[], None]:
 
 
 def _silence_announcements() -> None:
+    import_module("lightning.pytorch")  # which sets the level of its logger when it is imported
     for name in _CHATTY:
         logger = logging.getLogger(name)
         # A level that the user chose, such as DEBUG, is a wish to see them.
