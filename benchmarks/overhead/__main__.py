@@ -53,7 +53,9 @@ class Net(L.LightningModule):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
+        self.net = nn.Sequential(
+            nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
+        )
         self.train_accuracy = torchmetrics.classification.MulticlassAccuracy(num_classes=10)
         self.val_accuracy = torchmetrics.classification.MulticlassAccuracy(num_classes=10)
 
@@ -94,7 +96,9 @@ class Data(L.LightningDataModule):
 
 def with_art(size: Size, folder: Path) -> tuple[float, float]:
     """Seconds of the fit as recorded, and of the whole run of the project."""
-    setup = art.Setup(Net, Data, hparams={"width": size.width}, trainer={"max_epochs": size.epochs, "accelerator": "cpu"})
+    setup = art.Setup(
+        Net, Data, hparams={"width": size.width}, trainer={"max_epochs": size.epochs, "accelerator": "cpu"}
+    )
     metrics = {"accuracy": torchmetrics.classification.MulticlassAccuracy(num_classes=10)}
     project = art.ArtProject("overhead", setup, metrics=metrics, steps=[Overfit()], store=folder / "art.db")
     began = time.perf_counter()
@@ -191,8 +195,7 @@ def report(rows: list[str], rounds: int) -> str:
             f"{rounds} rounds of interleaved arms in one process, `python -m benchmarks.overhead --rounds {rounds}`; medians of",
             "paired ratios with 95 % bootstrap intervals. A step is one optimiser step with its share of validation.",
             "",
-            f"Machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {platform.system()} "
-            f"{platform.release()}; Python {platform.python_version()}, torch {torch.__version__}, lightning {L.__version__}.",
+            machine(),
             "",
             "| model | ms a step (lightning) | art / lightning | art / bare loop | seconds outside the fit |",
             "|---|---|---|---|---|",
@@ -202,6 +205,13 @@ def report(rows: list[str], rounds: int) -> str:
             "final weights on whole splits with intervals, storing the checkpoint. It does not grow with the epochs.",
             "",
         ]
+    )
+
+
+def machine() -> str:
+    return (
+        f"Machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {platform.system()} "
+        f"{platform.release()}; Python {platform.python_version()}, torch {torch.__version__}, lightning {L.__version__}."
     )
 
 

@@ -1,5 +1,6 @@
 """A process that is killed at any moment loses nothing that was committed, and the next run ends where it would have."""
 
+import contextlib
 import os
 import random
 import signal
@@ -97,10 +98,8 @@ class Zygote:
         if kill_after is not None:
             time.sleep(kill_after)
             # The zygote has not yet reaped a child that has ended, or has: then there is nobody to kill.
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         return int(self._line())
 
     def _line(self) -> str:

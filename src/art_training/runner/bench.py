@@ -182,6 +182,9 @@ class RunnerBench(Bench):
         self.measured.artifacts.append(artifact)
         return artifact
 
+    def fetch(self, artifact: Artifact) -> Path:
+        return self._store.artifacts.fetch(artifact.digest)
+
     def say(self, phase: str, fraction: float | None = None) -> None:
         self._announce(StepProgress(self.step, phase, fraction=fraction))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from art_training.records import Judgement, Outcome, RunRecord, StepState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepResult:
     """Where one step stands after a run of its project.
 
@@ -32,15 +32,18 @@ class StepResult:
     stale: bool = False
     note: str = ""
 
+    def __repr__(self) -> str:
+        return f"StepResult({self.name!r}, {self.state.value!r})"
+
     @property
     def seconds(self) -> float | None:
         """How long its execution took, whenever that was."""
         return None if self.run is None else self.run.seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProjectResult:
-    """What a run of a project gave. Prints as a table.
+    """What a run of a project gave. Prints as a table, at a prompt too.
 
     Attributes:
         project: the project's name.
@@ -96,6 +99,9 @@ class ProjectResult:
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
         return "\n".join([*lines, "", self.next])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("step", "verdict", "checks", "time"))

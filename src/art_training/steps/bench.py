@@ -101,5 +101,13 @@ class Bench(ABC):
         """Keep a file as an artifact of this run."""
 
     @abstractmethod
+    def fetch(self, artifact: Artifact) -> Path:
+        """A local, read-only file of an artifact of this or an earlier step; its bytes are verified.
+
+        Raises:
+            StoreError: it is not kept any more, or was changed.
+        """
+
+    @abstractmethod
     def say(self, phase: str, fraction: float | None = None) -> None:
         """Tell what is being done, for who is watching."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from art_training.checks import Check
 from art_training.checks.bounds import Below
 from art_training.checks.finite import NoNaN
+from art_training.checks.losses import LossDecreases
 from art_training.errors import ProjectError
 from art_training.records import Outcome, Reading, Split
 from art_training.setup.task import Task, TaskKind
@@ -57,7 +58,7 @@ class OverfitOneBatch(Step):
         smoothed = bool(task.loss_options.get("label_smoothing"))
         if task.kind in {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE} and not smoothed:
             return (Below("train/loss", 0.1), NoNaN())
-        return (NoNaN(),)
+        return (LossDecreases("train/loss", factor=0.5), NoNaN())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss")

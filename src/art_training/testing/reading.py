@@ -62,6 +62,9 @@ class ReadingBench(Bench):
     def observe(self, *_: Any, **__: Any) -> NoReturn:
         raise _no_model()
 
+    def fetch(self, artifact: Artifact) -> NoReturn:
+        raise AssertionError(f"this step was said to read the data only, and it asked for {artifact.name}")
+
     def keep(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
         return Artifact(name, kind, "", path.stat().st_size, note)
 
