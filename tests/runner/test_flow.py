@@ -11,7 +11,7 @@ from torch import nn
 
 import art_training as art
 from art_training.checks import Below, Check, Exists, check
-from art_training.errors import ProjectError, ProjectLocked, UnknownMetric
+from art_training.errors import Interrupted, ProjectError, ProjectLocked, UnknownMetric
 from art_training.project import ArtProject, importing
 from art_training.records import (
     Action,
@@ -280,6 +280,22 @@ def test_ctrl_c_leaves_a_clean_record_and_the_steps_before_are_kept(make, store)
     (summary,) = store.runs(RunQuery(step="b"))
     assert (summary.status, summary.state) == (RunStatus.INTERRUPTED, StepState.INTERRUPTED)
     assert store.runs(RunQuery(step="a"))[0].state is StepState.PASSED
+
+
+def test_ctrl_c_that_the_engine_caught_is_ctrl_c_to_whoever_started_the_run(make, store) -> None:
+    with pytest.raises(KeyboardInterrupt, match="broke"):
+        make(Raises(name="a", error=Interrupted)).run()
+    assert store.runs()[0].status is RunStatus.INTERRUPTED
+
+
+def test_a_step_that_forgets_to_return_its_outcome_is_told(make) -> None:
+    @dataclass(frozen=True)
+    class Forgets(Step):
+        def run(self, bench: Bench) -> Outcome:
+            return None
+
+    with pytest.raises(ProjectError, match="must return an Outcome"):
+        make(Forgets()).run()
 
 
 def test_a_run_whose_process_died_is_recognised_at_the_next_run(make, store) -> None:

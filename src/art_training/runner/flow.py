@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from art_training.checks import Evidence, judge_all
-from art_training.errors import Interrupted, OutOfMemory
+from art_training.errors import Interrupted, OutOfMemory, ProjectError
 from art_training.records import (
     Action,
     CheckJudged,
@@ -29,6 +29,7 @@ from art_training.records import (
     RunRecord,
     RunStatus,
     StepEnded,
+    StepProgress,
     StepStarted,
     StepState,
     plain,
@@ -40,6 +41,7 @@ from art_training.runner.curves import thinned
 from art_training.runner.folding import described, fold
 from art_training.runner.heartbeat import heartbeat
 from art_training.runner.identity import Identity
+from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, consumed, plan_step, skipped
 from art_training.runner.result import ProjectResult, StepResult
 from art_training.setup.metrics import MetricCalculator
@@ -178,10 +180,12 @@ class _Run:
         )
         self.store.write(record)
         self.announce(StepStarted(planned, record))
-        record, outcome = self.execute(step, setup, record)
+        log = RunLog(self.store, record.id)
+        log.say(f"{planned.action.value}: {planned.reason}")
+        record, outcome = self.execute(step, setup, record, log)
         return self.judged(step, record, outcome, planned)
 
-    def execute(self, step: Step, setup: Setup, record: RunRecord) -> tuple[RunRecord, Outcome]:
+    def execute(self, step: Step, setup: Setup, record: RunRecord, log: RunLog) -> tuple[RunRecord, Outcome]:
         """Let the step work; whatever happens, what was measured is in the store before anything is judged."""
         folder = self.workspace(record)
         if not record.resumed:
@@ -198,20 +202,24 @@ class _Run:
             outcomes=self.outcomes,
             engine=self.identity.engine(setup),
             store=self.store,
-            announce=self.announce,
+            announce=lambda progress: self.progress(progress, log),
             resumed=record.resumed,
             may_test=step.may_test,
         )
         try:
-            with heartbeat(self.store, record.id):
-                outcome = step.run(bench)
+            with heartbeat(self.store, record.id), log.listening():
+                outcome = _outcome_of(step, bench)
         except BaseException as error:
             self.broken(step, record, bench, error)
+            log.say(f"ended: {type(error).__name__}: {error}")
             fold(error)
+            if isinstance(error, Interrupted):  # to whoever started the run it is what it was: Ctrl-C
+                raise KeyboardInterrupt(str(error)) from None
             raise
         outcome = replace(outcome, curves=thinned(self.store.curves(record.id)) | dict(outcome.curves))
         record = replace(record, status=RunStatus.COMPLETED, ended=datetime.now(UTC))
         self.store.write(record, outcome)
+        log.say(f"ended: {outcome.stopped or outcome.summary or 'done'}")
         shutil.rmtree(folder, ignore_errors=True)
         return record, outcome
 
@@ -249,6 +257,7 @@ class _Run:
         else:
             judgement = Judgement(verdicts, datetime.now(UTC), state_of(verdicts))
             self.store.judge(record.id, judgement)
+            RunLog(self.store, record.id).say("\n".join(f"{v.state.value}: {v.reason}" for v in verdicts))
         record = replace(record, state=judgement.state)
         recalled, stale = planned.action is Action.RECALL, planned.action is Action.KEEP
         self.outcomes[step.name] = outcome
@@ -307,6 +316,10 @@ class _Run:
             self._provenance = collect(folder=self.project.folder)
         return replace(self._provenance, data_digest=self.identity.data(setup).value, seeds=dict(seeds))
 
+    def progress(self, event: StepProgress, log: RunLog) -> None:
+        log.follow(event)
+        self.announce(event)
+
     def announce(self, event: Event) -> None:
         for listener in self.listen:
             listener(event)
@@ -315,6 +328,15 @@ class _Run:
                 tracker(event)
             except Exception:  # noqa: BLE001  A tracker mirrors; whatever it raises must not hurt the run.
                 warnings.warn(f"the tracker {tracker!r} raised:\n{traceback.format_exc()}", stacklevel=2)
+
+
+def _outcome_of(step: Step, bench: RunnerBench) -> Outcome:
+    outcome = step.run(bench)
+    if not isinstance(outcome, Outcome):
+        raise ProjectError(
+            f"step {step.name!r} returned {outcome!r}; run(bench) must return an Outcome, e.g. Outcome(scores=...)"
+        )
+    return outcome
 
 
 def _fields(step: Step) -> list[tuple[str, Any]]:
