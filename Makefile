@@ -54,6 +54,7 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
 
 clean:
