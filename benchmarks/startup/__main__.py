@@ -70,8 +70,10 @@ def main() -> None:
             "",
             f"`python -m benchmarks.startup --rounds {rounds}`: whole processes, in turn; milliseconds of wall time.",
             "",
-            f"Machine: {platform.machine()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}; "
-            f"Python {platform.python_version()}, art-training {art_training.__version__}.",
+            (
+                f"Machine: {platform.machine()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}; "
+                f"Python {platform.python_version()}, art-training {art_training.__version__}."
+            ),
             "",
             "| what | median | range | wanted |",
             "|---|---|---|---|",
