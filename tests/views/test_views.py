@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from art_training.records import (
 )
 from art_training.stores import RunQuery, Store
 from art_training.stores.memory import MemoryStore
+from art_training.stores.sql import SqlStore
 from art_training.testing.history import BEGINNING, keep_run, keep_toy_project, verdict
 from art_training.views import (
     difference,
@@ -140,6 +142,26 @@ def test_two_projects_of_one_store_do_not_share_results(store):
     assert states(status_of(store, "toy")) == {"A": "passed"}
     assert states(status_of(store, "other")) == {"A": "failed"}
     assert [(row.project, row.runs) for row in known_projects(store)] == [("other", 1), ("toy", 1)]
+
+
+class Frugal(SqlStore):
+    """Refuses to read all runs: a project may have thousands."""
+
+    def runs(self, query: RunQuery = RunQuery()):  # noqa: B008  frozen
+        assert query.limit is not None
+        return super().runs(query)
+
+
+def test_no_view_of_a_project_or_a_run_reads_every_run(tmp_path):
+    with closing(Frugal(tmp_path / "art.db")) as store:
+        keep_toy_project(store)
+        newest = find_run(store, "toy", "Overfit")
+        for text in ("Overfit~1", "overfit", newest.id, newest.id[-6:]):
+            assert find_run(store, "toy", text).project == "toy"
+        with pytest.raises(ProjectError, match="no run or step"):
+            find_run(store, "toy", "nothing")
+        steps = ("ExploreData", "EvaluateBaseline", "CheckLossOnInit", "Overfit")
+        assert tuple(states(status_of(store, "toy"))) == known_projects(store)[0].steps == steps
 
 
 # Runs whose process died

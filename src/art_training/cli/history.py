@@ -101,11 +101,10 @@ def _require(path: str, project: str = "") -> None:
 def _known(store: "Store", name: str) -> str:
     """The project of this name, or the only one that the store holds."""
     from art_training.stores import RunQuery
-    from art_training.views import known_projects
 
     if name and store.runs(RunQuery(project=name, limit=1)):
         return name
-    names = [row.project for row in known_projects(store)]
+    names = store.projects()
     if name:
         if names:
             raise ProjectError(f"project {name!r} has no runs in {store.location}; it holds: {', '.join(names)}")

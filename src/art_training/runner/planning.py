@@ -1,7 +1,7 @@
 """What would be done to each step, and why: recall by fingerprint, staleness in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from art_training.records import Action, Change, Fingerprint, PlannedStep, ProcessId, RunStatus, StepState
@@ -40,9 +40,9 @@ class Wish:
 
 def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, wish: Wish) -> PlannedStep:
     """What would be done to a step that is asked for."""
-    same = store.runs(RunQuery(project=project, step=step.name, fingerprint=fingerprint.digest))
-    newest = store.runs(RunQuery(project=project, step=step.name, status=RunStatus.COMPLETED, limit=1))
-    before = newest[0] if newest else None
+    of_step = RunQuery(project=project, step=step.name, limit=1)
+    same = replace(of_step, fingerprint=fingerprint.digest)
+    before = _newest(store, replace(of_step, status=RunStatus.COMPLETED))
 
     def planned(
         action: Action, reason: str, *, run: RunSummary | None = None, changes: tuple[Change, ...] = ()
@@ -60,15 +60,14 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
 
     if wish.forces(step.name):
         return planned(Action.RUN, "forced")
-    if completed := next((run for run in same if run.status is RunStatus.COMPLETED), None):
+    if completed := _newest(store, replace(same, status=RunStatus.COMPLETED)):
         return planned(Action.RECALL, _recalled(completed), run=completed)
-    if same and same[0].status in _ENDS:
-        return planned(Action.RESUME, _ends(same[0]), run=same[0])
-    if same:
+    if ended := _newest(store, same):
+        if ended.status in _ENDS:
+            return planned(Action.RESUME, _ends(ended), run=ended)
         return planned(Action.RUN, "it raised an error before")
     if before is None:
-        history = store.runs(RunQuery(project=project, step=step.name, limit=1))
-        return planned(Action.RUN, "no run of it was completed" if history else "new")
+        return planned(Action.RUN, "no run of it was completed" if _newest(store, of_step) else "new")
     record = store.run(before.id)
     changes = fingerprint.changes(record.fingerprint) if record else ()
     if wish.stale == "keep":
@@ -90,6 +89,10 @@ def consumed(step: Step, kinds: Mapping[str, str], digests: Mapping[str, str]) -
         digests: digest of each earlier outcome by step name, as far as there is one.
     """
     return {name: digests.get(name, "") for name, kind in kinds.items() if kind in step.needs}
+
+
+def _newest(store: Store, query: RunQuery) -> RunSummary | None:
+    return next(iter(store.runs(query)), None)
 
 
 def _ends(run: RunSummary) -> str:

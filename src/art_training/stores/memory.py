@@ -183,7 +183,8 @@ def _matches(record: RunRecord, query: RunQuery) -> bool:
         (query.state, record.state),
         (query.fingerprint, record.fingerprint.digest),
     )
-    return all(value is None or value == actual for value, actual in wanted)
+    of_part = query.part is None or record.id.startswith(query.part) or record.id.endswith(query.part)
+    return of_part and all(value is None or value == actual for value, actual in wanted)
 
 
 def _order(a: RunSummary, b: RunSummary, query: RunQuery) -> int:

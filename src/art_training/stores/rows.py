@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, Table, func, insert, select
+from sqlalchemy import Column, Connection, Row, Select, Table, func, insert, or_, select
 
 from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState
 from art_training.stores import schema
@@ -186,7 +186,12 @@ def matching(query: RunQuery) -> Select[Any]:
         (runs.state, None if query.state is None else query.state.value),
         (runs.fingerprint, query.fingerprint),
     )
-    return select(runs.id).where(*(column == value for column, value in wanted if value is not None))
+    found = select(runs.id).where(*(column == value for column, value in wanted if value is not None))
+    if query.part:
+        length = len(query.part)
+        ends = (func.substr(runs.id, 1, length), func.substr(runs.id, -length))
+        found = found.where(or_(*(end == query.part for end in ends)))
+    return found
 
 
 def in_order(query: RunQuery) -> Select[Any]:
@@ -203,6 +208,12 @@ def in_order(query: RunQuery) -> Select[Any]:
     if query.order_by:
         order[:0] = [scores.run.is_(None), scores.value.is_(None)]
     return ids.order_by(*order).limit(-1 if query.limit is None else query.limit).offset(query.offset)
+
+
+def projects_by_newest() -> Select[Any]:
+    """The projects that have runs, the one that ran last first."""
+    runs = schema.runs.c
+    return select(runs.project).group_by(runs.project).order_by(func.max(runs.started).desc(), runs.project)
 
 
 def newest_of_each_step(project: str) -> Select[Any]:

@@ -145,6 +145,11 @@ class SqlStore(Store):
         with self._database.read() as connection:
             return self._readable(*rows.summaries(connection, rows.in_order(query)))
 
+    def projects(self) -> Sequence[str]:
+        """The projects that have runs."""
+        with self._database.read() as connection:
+            return list(connection.execute(rows.projects_by_newest()).scalars())
+
     def latest(self, project: str) -> Mapping[str, RunSummary]:
         """The newest run of each step."""
         with self._database.read() as connection:

@@ -28,6 +28,7 @@ class RunQuery:
     Attributes:
         project: only this project's.
         step: only this step's.
+        part: only whose id begins or ends with this.
         status: only with this status.
         state: only where the last judgement says so.
         fingerprint: only with this digest.
@@ -39,6 +40,7 @@ class RunQuery:
 
     project: str | None = None
     step: str | None = None
+    part: str | None = None
     status: RunStatus | None = None
     state: StepState | None = None
     fingerprint: str | None = None
@@ -198,6 +200,10 @@ class Store(ABC):
     @abstractmethod
     def runs(self, query: RunQuery = EVERY_RUN) -> Sequence[RunSummary]:
         """The runs that a query asks for."""
+
+    def projects(self) -> Sequence[str]:
+        """The projects that have runs, the one that ran last first."""
+        return list(dict.fromkeys(run.project for run in self.runs()))
 
     def latest(self, project: str) -> Mapping[str, RunSummary]:
         """The newest run of each step of a project, by step."""

@@ -108,6 +108,7 @@ class RecordContract:
         assert store.outcome("x") is None
         assert (list(store.judgements("x")), dict(store.curves("x")), list(store.log("x"))) == ([], {}, [])
         assert (list(store.runs()), store.count(), dict(store.latest("x")), dict(store.used())) == ([], 0, {}, {})
+        assert list(store.projects()) == []
         changes: list[Callable[[], None]] = [
             lambda: store.append("x", lines=["a"]),
             lambda: store.beat("x", BEGINNING),

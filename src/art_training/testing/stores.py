@@ -57,6 +57,10 @@ class QueryContract:
         assert ids(store, fingerprint=other.digest) == ["4"]
         assert ids(store, project="digits", step="Overfit", status=RunStatus.RUNNING) == ["4", "0"]
         assert store.count(RunQuery(project="digits", limit=1)) == 4
+        assert ids(store, part="0003") == ids(store, part="run-00003") == ["3"]
+        assert ids(store, part="run-", project="else") == ["1"]
+        assert ids(store, part="0_3") == ids(store, part="RUN") == ids(store, part="%3") == []
+        assert store.count(RunQuery(part="run-", limit=1)) == 5
 
     def test_runs_are_sorted_by_a_score(self, store: Store) -> None:
         """Numbers first, then NaN, then runs that do not have it; equal ones newest first."""
@@ -87,6 +91,12 @@ class QueryContract:
         latest = store.latest("digits")
         assert {step: run.id for step, run in latest.items()} == {"a": "run-00002", "b": "run-00003"}
         assert latest["b"].scores == {"validation/accuracy": 0.3}
+
+    def test_the_projects_are_known_the_one_that_ran_last_first(self, store: Store) -> None:
+        """However many runs they have."""
+        for number, project in enumerate(["a", "b", ODD, "b", "a", ODD]):
+            store.write(a_run(number, project=project))
+        assert list(store.projects()) == [ODD, "a", "b"]
 
     def test_a_deleted_run_is_gone_with_all_that_belongs_to_it(self, store: Store, reopen: Reopen) -> None:
         """The other stays whole, though they have parameters and versions in common."""

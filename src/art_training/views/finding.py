@@ -22,7 +22,7 @@ def find_run(store: Store, project: str, text: str) -> RunRecord:
     found = _of_step(store, project, step, int(back or 0))
     if found is not None:
         return found
-    steps = sorted({run.step for run in store.runs(RunQuery(project=project))})
+    steps = sorted(store.latest(project))
     for name in steps:
         if name.lower() == step.lower() and (found := _of_step(store, project, name, int(back or 0))) is not None:
             return found
@@ -40,12 +40,14 @@ def _of_step(store: Store, project: str, step: str, back: int) -> RunRecord | No
 
 
 def _by_part(store: Store, project: str, text: str, steps: list[str]) -> RunRecord:
-    runs = [run for run in store.runs(RunQuery(project=project)) if run.id.startswith(text) or run.id.endswith(text)]
+    query = RunQuery(project=project, part=text, limit=_LISTED)
+    runs = store.runs(query)
     if len(runs) == 1:
         return _record(store, runs[0])
     if runs:
-        listed = ", ".join(run.id for run in runs[:_LISTED]) + (", ..." if len(runs) > _LISTED else "")
-        raise ProjectError(f"{text!r} may mean {len(runs)} runs: {listed}; give more of the id")
+        count = store.count(query)
+        listed = ", ".join(run.id for run in runs) + (", ..." if count > len(runs) else "")
+        raise ProjectError(f"{text!r} may mean {count} runs: {listed}; give more of the id")
     raise ProjectError(
         f"project {project!r} has no run or step {text!r}; steps with runs are: {', '.join(steps) or 'none'}; "
         "`art runs` lists the runs"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from art_training.records import RunRecord
-from art_training.stores import RunQuery, Store
+from art_training.stores import RunQuery, RunSummary, Store
 from art_training.views.rows import RunRow
 
 
@@ -28,13 +28,28 @@ class LogView:
 
 def known_projects(store: Store) -> tuple[ProjectRow, ...]:
     """The projects that have runs in a store, the one that ran last first."""
-    found: dict[str, list[RunRow]] = {}
-    for summary in store.runs(RunQuery()):  # newest first
-        found.setdefault(summary.project, []).append(RunRow.of(summary))
+    found = ((name, steps_that_ran(store, name)) for name in store.projects())
     return tuple(
-        ProjectRow(name, tuple(dict.fromkeys(row.step for row in reversed(rows))), len(rows), rows[0].started)
-        for name, rows in found.items()
+        ProjectRow(
+            project=name,
+            steps=tuple(run.step for run in ran),
+            runs=store.count(RunQuery(project=name)),
+            newest=max(run.started for run in ran),
+        )
+        for name, ran in found
+        if ran  # none: they were removed a moment ago
     )
+
+
+def steps_that_ran(store: Store, project: str) -> tuple[RunSummary, ...]:
+    """The newest run of each step of a project, in the order in which the steps first ran."""
+    newest = store.latest(project)
+    first = {
+        step: run.started
+        for step in newest
+        for run in store.runs(RunQuery(project=project, step=step, descending=False, limit=1))
+    }
+    return tuple(newest[step] for step in sorted(first, key=first.__getitem__))
 
 
 def runs_of(store: Store, query: RunQuery) -> tuple[RunRow, ...]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, StepState
 from art_training.stores import RunQuery, Store
+from art_training.views.history import steps_that_ran
 from art_training.views.life import standing
 from art_training.views.rows import CheckRow, ScoreRow
 
@@ -114,11 +115,8 @@ def _kept(store: Store, record: RunRecord | None) -> _Kept:
 
 
 def _ran(store: Store, project: str) -> Sequence[PlannedStep]:
-    """The steps that have runs, in the order in which they first ran."""
-    steps: dict[str, PlannedStep] = {}
-    for run in reversed(store.runs(RunQuery(project=project))):
-        steps[run.step] = PlannedStep(run.step, run.kind, Action.RECALL, "")
-    return tuple(steps.values())
+    """The steps that have runs, each with its newest, in the order in which they first ran."""
+    return [PlannedStep(run.step, run.kind, Action.RECALL, "", run=run.id) for run in steps_that_ran(store, project)]
 
 
 def _record(store: Store, project: str, planned: PlannedStep) -> RunRecord | None:
