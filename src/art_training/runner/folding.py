@@ -5,16 +5,11 @@ from pathlib import Path
 from types import TracebackType
 
 _HERE = str(Path(__file__).parent.parent)
-_FOLDED = ("art_training", "lightning", "pytorch_lightning", "lightning_fabric")
+_TEMPLATES = str(Path(_HERE, "templates"))
 
 
-def fold(error: BaseException, *, engine_too: bool = False) -> None:
-    """Take ART's frames out of the traceback of `error` and of its causes, in place.
-
-    Args:
-        error: as caught.
-        engine_too: take the engine's frames out as well.
-    """
+def fold(error: BaseException) -> None:
+    """Take ART's frames out of the traceback of `error` and of its causes, in place."""
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:
@@ -22,7 +17,7 @@ def fold(error: BaseException, *, engine_too: bool = False) -> None:
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
-        current.__traceback__ = _folded(current.__traceback__, engine_too=engine_too)
+        current.__traceback__ = _folded(current.__traceback__)
         pending += [current.__cause__, current.__context__]
 
 
@@ -31,10 +26,10 @@ def described(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _folded(trace: TracebackType | None, *, engine_too: bool) -> TracebackType | None:
+def _folded(trace: TracebackType | None) -> TracebackType | None:
     frames: list[TracebackType] = []
     while trace is not None:
-        if not _is_ours(trace.tb_frame.f_code.co_filename, engine_too=engine_too):
+        if not _is_ours(trace.tb_frame.f_code.co_filename):
             frames.append(trace)
         trace = trace.tb_next
     folded: TracebackType | None = None
@@ -43,7 +38,5 @@ def _folded(trace: TracebackType | None, *, engine_too: bool) -> TracebackType |
     return folded
 
 
-def _is_ours(filename: str, *, engine_too: bool) -> bool:
-    if filename.startswith(_HERE) and f"{_HERE}/templates/" not in filename:
-        return True
-    return engine_too and any(f"site-packages/{name}/" in filename for name in _FOLDED)
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_HERE) and not filename.startswith(_TEMPLATES)
