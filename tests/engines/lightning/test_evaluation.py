@@ -46,6 +46,20 @@ def test_every_row_of_a_split_is_seen_once_whatever_training_does_with_it(observ
     assert set(result.seconds) == {"train", "validation", "test"}
 
 
+def test_in_training_mode_a_last_batch_that_training_drops_is_dropped_too(observe, net, points):
+    class Dropping(points):
+        def train_dataloader(self):  # 65 rows: batch norm has no statistics of the last one
+            rows = TensorDataset(*self.parts["train"][:65])
+            return DataLoader(rows, batch_size=16, shuffle=True, drop_last=True)
+
+    result, seen = observe(Setup(net, Dropping), TRAIN, mode="train")
+    assert result.rows == {"train": 64}
+    assert [one.weight for one in seen] == [16] * 4
+    result, seen = observe(Setup(net, Dropping), TRAIN)
+    assert result.rows == {"train": 65}
+    assert [one.weight for one in seen] == [16] * 4 + [1]
+
+
 def test_a_subset_of_rows_stays_a_subset(observe, net, points):
     class Half(points):
         def train_dataloader(self):

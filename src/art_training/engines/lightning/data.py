@@ -74,8 +74,13 @@ def require_split(datamodule: Any, split: Split) -> None:
         raise SetupError(f"the data has no {split.value} split, it has: {', '.join(has)}; {remedy}")
 
 
-def split_loaders(datamodule: Any, split: Split) -> dict[str | None, Any]:
+def split_loaders(datamodule: Any, split: Split, *, whole: bool = True) -> dict[str | None, Any]:
     """A split's loaders by name, in evaluation form; the datamodule is set up for it.
+
+    Args:
+        datamodule: which.
+        split: which.
+        whole: as of `evaluation_form`.
 
     Raises:
         SetupError: the datamodule's method returned no loader.
@@ -89,7 +94,7 @@ def split_loaders(datamodule: Any, split: Split) -> dict[str | None, Any]:
             f"{name_of(type(datamodule))}.{method} returned {loaders!r}, so there is no {split.value} split; "
             "return a DataLoader from it"
         )
-    return {name: evaluation_form(loader) for name, loader in found.items()}
+    return {name: evaluation_form(loader, whole=whole) for name, loader in found.items()}
 
 
 def loader_names(datamodule: Any) -> dict[Split, tuple[str | None, ...]]:

@@ -103,7 +103,7 @@ def _pass_all(
     logged: dict[str, Mapping[str, float]] = {}
     seconds: dict[str, float] = {}
     for split in job.splits:
-        wanted = Pass(split, one_batch=job.one_batch)
+        wanted = Pass(split, one_batch=job.one_batch, whole=job.mode == "evaluate")
         began = time.monotonic()
         logged |= _pass(passing, passes, wanted, make_step, watch)
         seconds[split.value] = time.monotonic() - began

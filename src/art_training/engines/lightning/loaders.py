@@ -55,27 +55,28 @@ def uncombined(loaders: Any) -> Any:
     return loaders.iterables if type(loaders).__name__ == "CombinedLoader" else loaders
 
 
-def evaluation_form(loader: Any) -> Any:
+def evaluation_form(loader: Any, *, whole: bool = True) -> Any:
     """The same loader over the whole of its rows, each once, in their order.
 
     Shuffling, sampling with weights and `drop_last` belong to training. A `SubsetRandomSampler` says which rows belong
     to the split, and keeps saying it. A sampler or batch sampler of the user's own may mean anything, and is kept.
+
+    Args:
+        loader: as the user made it.
+        whole: also the rows of a short last batch that `drop_last` leaves out.
     """
     if not isinstance(loader, DataLoader):
         return loader
     if isinstance(loader.dataset, IterableDataset):
-        return _changed(loader, drop_last=False)
+        return _changed(loader, drop_last=loader.drop_last and not whole)
     if loader.batch_size is None:  # no batching by the loader: either off, or a batch sampler of the user's own
         if loader.batch_sampler is not None:
             return _changed(loader)
         return _changed(loader, sampler=_in_order(loader.sampler, loader.dataset))
     sampler = _in_order(loader.sampler, loader.dataset)
-    return _changed(
-        loader,
-        sampler=sampler,
-        batch_sampler=BatchSampler(sampler, loader.batch_size, drop_last=False),
-        drop_last=False,
-    )
+    drop_last = loader.drop_last and not whole
+    batch_sampler = BatchSampler(sampler, loader.batch_size, drop_last=drop_last)
+    return _changed(loader, sampler=sampler, batch_sampler=batch_sampler, drop_last=drop_last)
 
 
 def rows(loader: Any) -> int | None:
@@ -83,9 +84,10 @@ def rows(loader: Any) -> int | None:
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset) or loader.batch_size is None:
         return None
     try:
-        return len(cast("Any", loader.sampler))
+        count = len(cast("Any", loader.sampler))
     except TypeError:
         return None
+    return count - count % loader.batch_size if loader.drop_last else count
 
 
 def batches(loader: Any) -> int | None:

@@ -22,12 +22,14 @@ class Pass:
     Attributes:
         split: which split.
         one_batch: only the one batch that `FitJob.one_batch` trains on.
+        whole: also a short last batch that the loader's `drop_last` leaves out.
         loaders: by name, in the order of Lightning's dataloader index.
         one: the batch, where there is only one.
     """
 
     split: Split
     one_batch: bool = False
+    whole: bool = True
     loaders: dict[str | None, Any] = field(default_factory=dict[str | None, Any])
 
     @property
@@ -76,7 +78,7 @@ class Passes:
             if wanted.one_batch:
                 wanted.loaders = {None: repeating(_one_batch(inner, self._seed), 1)}
             else:
-                wanted.loaders = split_loaders(inner, wanted.split)
+                wanted.loaders = split_loaders(inner, wanted.split, whole=wanted.whole)
             return list(wanted.loaders.values())
 
         method = "test_dataloader" if testing else "val_dataloader"
