@@ -142,6 +142,23 @@ def test_a_regression_expects_the_loss_of_an_output_of_zero() -> None:
     assert reading.value == [pytest.approx(float(target[:200].mean()), rel=1e-4)]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_linear_regression_as_torch_makes_it_passes_and_one_that_begins_far_out_fails(seed: int) -> None:
+    target = X @ torch.randn(8, 1, generator=torch.Generator().manual_seed(seed))
+    target /= target.std()
+    data = art.data(train=(X[:200], target[:200]), validation=(X[200:], target[200:]))
+    _, state, reasons = outcome_of(art.from_torch(lambda: nn.Linear(8, 1), loss=nn.MSELoss, lr=0.1), data)
+    assert state is StepState.PASSED, reasons
+
+    def far_out() -> nn.Module:
+        layer = nn.Linear(8, 1)
+        nn.init.normal_(layer.weight, std=3.0)
+        return layer
+
+    _, state, _ = outcome_of(art.from_torch(far_out, loss=nn.MSELoss, lr=0.1), data)
+    assert state is StepState.FAILED
+
+
 class HandWritten(Net):
     def loss(self, batch: Any) -> torch.Tensor:
         chosen = self.net(batch[0]).log_softmax(1)[torch.arange(len(batch[1])), batch[1]]

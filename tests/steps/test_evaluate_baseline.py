@@ -231,11 +231,27 @@ def test_what_people_reach_is_declared_with_its_source_and_never_the_best():
     assert outcome.parameters["best"] != "human"
 
 
-def test_several_loaders_are_scored_each():
+def test_several_loaders_are_scored_each_and_together():
     x, y = load_digits(return_X_y=True)
     data = art.data((x[:800], y[:800]), {"clean": (x[800:1000], y[800:1000]), "noisy": (x[1000:1200], y[1000:1200])})
     outcome = evaluate(data, CLASSES, ACCURACY)
-    assert {"validation:clean/accuracy", "validation:noisy/accuracy"} <= set(outcome.scores)
+    clean, noisy = (outcome.scores[f"validation:{name}/accuracy"].value for name in ("clean", "noisy"))
+    together = outcome.score("validation/accuracy")
+    assert together.value == pytest.approx((clean + noisy) / 2)
+    assert together.rows == 400
+    assert outcome.parameters["by"] == "validation/accuracy"
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy_with_logits", "soft_margin_loss"])
+def test_a_mask_of_yes_and_no_gets_how_often_it_is_yes(loss):
+    masks = (rng().random((60, 1, 4, 4)) < 0.25).astype(np.float32)
+    images = rng().random((60, 1, 4, 4)).astype(np.float32)
+    told = 2 * masks - 1 if loss == "soft_margin_loss" else masks
+    task = Task(TaskKind.SEQUENCE, inputs=("0",), target="1", loss=loss, classes=2, activation="sigmoid")
+    outcome = evaluate(
+        art.data((images[:40], told[:40]), (images[40:], told[40:])), task, {"accuracy": BinaryAccuracy()}
+    )
+    assert value(outcome, "dummy") == pytest.approx(1 - float(masks[40:].mean()))
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,11 @@ def _predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sc
         for one in learned.contenders:
             if one.name in learned.left_out:
                 continue
-            pool = pools.setdefault(one.name, {}).setdefault(loader, Pooled(task))
+            own = pools.setdefault(one.name, {})
             try:
-                pool.add(*one.predict(batch, target))
+                predicted = one.predict(batch, target)
+                for place in dict.fromkeys((None, loader)):  # the split as a whole, and each of several loaders
+                    own.setdefault(place, Pooled(task)).add(*predicted)
             except (ValueError, RuntimeError) as error:
                 if isinstance(one, Module):  # the user's own code
                     raise
@@ -129,7 +131,7 @@ def _predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sc
             found = pool.scores(bench.metrics, seed=bench.seed, source=f"baseline {one.name}")
             placed = {str(Metric(name, Split.VALIDATION, loader)): score for name, score in found.items()}
             scores.setdefault(one.name, {}).update(placed)
-            if pool.left_out:
+            if pool.left_out and loader is None:
                 one.notes.append(f"scored on {pool.examples:,} examples; {pool.left_out:,} more were too many to keep")
     return scores
 

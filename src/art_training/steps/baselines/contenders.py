@@ -67,18 +67,24 @@ class Tabular(Contender):
 
 
 class Prior(Contender):
-    """Predicts at every position how often each class occurs in the training split."""
+    """Predicts at every position how often each class occurs in the training split.
+
+    Where the loss takes one output a position, yes or no, that is how often the answer is yes.
+    """
 
     def __init__(self, task: Task) -> None:
         super().__init__(DUMMY, {"model": "class frequencies of all positions"})
         self._ignored = task.loss_options.get("ignore_index", -100)
         self._classes = task.classes
+        self._one_output = task.loss in _ONE_OUTPUT
+        self._signed = task.loss == "soft_margin_loss"  # its targets are -1 and 1
         self._counts: Counter[int] = Counter()
 
     def add(self, target: "NDArray[Any]") -> None:
         """Learn from the targets of a batch."""
         import numpy as np
 
+        target = target > 0.5 if self._one_output else target
         classes, counts = np.unique(target.astype(np.int64), return_counts=True)
         for one, count in zip(classes.tolist(), counts.tolist(), strict=True):
             if one != self._ignored and 0 <= one < _MOST_CLASSES:
@@ -88,6 +94,9 @@ class Prior(Contender):
         import torch
 
         target = _required(target)
+        if self._one_output:
+            yes = self._counts[1] / max(1, self._counts.total())
+            return torch.full(target.shape, yes), (target > 0).to(target.dtype) if self._signed else target
         classes = self._classes or max(self._counts, default=1) + 1
         prior = torch.zeros(classes)
         for one, count in self._counts.items():
