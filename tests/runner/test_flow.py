@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import art_training as art
-from art_training.checks import Below, Check, Exists, check
+from art_training.checks import Below, Check, Exists, check, failed
 from art_training.errors import Interrupted, ProjectError, ProjectLocked, UnknownMetric
 from art_training.project import ArtProject, importing
 from art_training.records import (
@@ -136,6 +136,18 @@ def test_a_changed_threshold_is_judged_again_without_running_and_appended_to_the
 def test_judging_again_with_the_same_answer_appends_nothing(make, store) -> None:
     for _ in range(3):
         result = make(Constant(name="a")).run()
+    assert len(store.judgements(result["a"].run.id)) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), (1, 2.5), Action.RUN])
+def test_judging_again_appends_nothing_though_a_number_is_no_ordinary_one(make, store, value) -> None:
+    @check
+    def tells(evidence: object):
+        return failed("it is odd", number=value)
+
+    for _ in range(2):
+        result = make(Constant(name="a", checks=[tells])).run()
+    assert result["a"].state is StepState.FAILED
     assert len(store.judgements(result["a"].run.id)) == 1
 
 

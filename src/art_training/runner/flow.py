@@ -50,6 +50,7 @@ from art_training.setup.secrets import mask_mapping
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.stores import RunQuery, Store
+from art_training.stores.codec import dumps
 
 Listener = Callable[[Event], None]
 
@@ -252,7 +253,7 @@ class _Run:
         for verdict in verdicts:
             self.announce(CheckJudged(step.name, verdict))
         before = self.store.judgements(record.id)
-        if before and before[-1].verdicts == verdicts:
+        if before and dumps(before[-1].verdicts) == dumps(verdicts):  # as they are stored: NaN is the same as NaN
             judgement = before[-1]
         else:
             judgement = Judgement(verdicts, datetime.now(UTC), state_of(verdicts))
