@@ -101,6 +101,7 @@ def test_what_is_not_plain_is_kept_as_its_repr_and_marked(value: Any, text: str)
 def test_a_mark_tells_an_object_from_a_text_that_reads_like_it() -> None:
     assert plain(nn.ReLU) != plain("torch.nn.modules.activation.ReLU")
     assert show("adam") == "'adam'"
+    assert show(plain({"a": [int, {"b": len}], "c": 1})) == "{'a': [builtins.int, {'b': builtins.len}], 'c': 1}"
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,13 @@ def is_marked(value: object) -> bool:
 
 
 def show(value: object) -> str:
-    """`value`, plain or marked, as a person reads it."""
-    if isinstance(value, Mapping) and _MARK in value:
-        return str(value[_MARK])
+    """`value`, plain data whose parts may be marked, as a person reads it."""
+    if isinstance(value, Mapping):
+        if _MARK in value:
+            return str(value[_MARK])
+        return "{" + ", ".join(f"{key!r}: {show(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(show(item) for item in value) + "]"
     return repr(value)
 
 
