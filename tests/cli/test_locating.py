@@ -71,6 +71,7 @@ def test_a_module_is_named_with_dots(here):
         ("sub/nothing", "there is no file sub/nothing"),
         ("empty", "the folder empty has no art_project.py"),
         ("not a module", "'not a module' is neither a file nor a module"),
+        ("Overfit small", "if it is a step, write --force-step 'Overfit small', --only 'Overfit small' or --until"),
     ],
 )
 def test_a_project_that_is_not_there_gives_one_sentence(here, text, sentence):

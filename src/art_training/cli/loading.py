@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from art_training.cli.frames import is_users
-from art_training.cli.locating import Place, only_one
+from art_training.cli.locating import Place, only_one, or_a_step
 from art_training.errors import ARTError, ProjectError
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def _imported(place: Place) -> ModuleType:
             return _from_file(place.file) if place.file else importlib.import_module(place.module)
     except ModuleNotFoundError as error:
         if place.module and error.name and (place.module == error.name or place.module.startswith(f"{error.name}.")):
-            raise ProjectError(f"there is no module {place.module!r} in {place.folder} or on the path") from None
+            raise ProjectError(
+                f"there is no module {place.module!r} in {place.folder} or on the path{or_a_step(place.module)}"
+            ) from None
         raise _refused(place, error) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  The user's file may raise anything.
         raise _refused(place, error) from None

@@ -58,8 +58,18 @@ def locate(text: str | None, here: Path | None = None) -> Place:
             raise ProjectError(f"there is no file {path}; give the path of the file that declares the project")
         return Place(target.parent, target, name=name)
     if not all(part.isidentifier() for part in path.split(".")):
-        raise ProjectError(f"{text!r} is neither a file nor a module; write path.py, path.py:name or module:name")
+        raise ProjectError(
+            f"{text!r} is neither a file nor a module; write path.py, path.py:name or module:name{or_a_step(text)}"
+        )
     return Place(here, module=path, name=name)
+
+
+def or_a_step(text: str) -> str:
+    """What to add to a sentence about `text`, which names no project: it may be meant as a step."""
+    if not text[:1].isalpha() or any(sign in text for sign in "./:"):
+        return ""
+    named = text if text.isidentifier() else repr(text)
+    return f"; if it is a step, write --force-step {named}, --only {named} or --until {named}"
 
 
 def _nearest(here: Path) -> Place:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,6 +24,7 @@ STYLES: Mapping[str, str] = {
     StepState.RUNNING: "cyan",
     StepState.NOT_RUN: "dim",
 }
+_BLANKS = re.compile(r" +(?=\n)")
 _MARKS = {
     VerdictState.PASSED: "✓+",
     VerdictState.FAILED: "✗x",
@@ -35,7 +37,22 @@ def console(file: TextIO | None = None) -> "Console":
     """For people. Colours only on a terminal, and never against NO_COLOR; 80 columns where the width is unknown."""
     from rich.console import Console
 
-    return Console(file=file or sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return Console(
+        file=cast("TextIO", _Trimmed(file or sys.stdout)), highlight=False, markup=False, emoji=False, soft_wrap=False
+    )
+
+
+class _Trimmed:
+    """A text file without the blanks that fill the last column of a table: what is piped is copied and compared."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(_BLANKS.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def table(*columns: str) -> "Table":

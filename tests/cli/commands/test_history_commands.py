@@ -11,11 +11,6 @@ from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run, verdict
 
 
-def written(text: str) -> str:
-    """Without the blanks that fill a table's last column."""
-    return "\n".join(line.rstrip() for line in text.splitlines())
-
-
 @pytest.fixture(params=[80, 120])
 def columns(request, monkeypatch) -> int:
     monkeypatch.setenv("COLUMNS", str(request.param))
@@ -28,7 +23,8 @@ def test_what_a_person_reads(art, toy, snapshot, columns, arguments):
     assert (answer.code, answer.err) == (0, "")
     assert max(map(len, answer.out.splitlines())) <= columns
     assert "\x1b" not in answer.out, "colours where there is no terminal"
-    assert written(answer.out) == snapshot
+    assert not any(line.endswith(" ") for line in answer.out.splitlines())
+    assert answer.out == snapshot
 
 
 @pytest.mark.parametrize(
@@ -65,6 +61,20 @@ def test_runs_are_sorted_by_a_score_and_narrowed_to_a_step(art, toy):
     found = json.loads(art("runs", "Overfit", "--sort", "train/loss", "--json").out)
     assert [row["state"] for row in found] == ["failed", "passed"]
     assert len(json.loads(art("runs", "--limit", "2", "--json").out)) == 2
+
+
+def test_runs_show_the_scores_by_which_they_are_compared_and_as_many_as_fit(art, toy, monkeypatch):
+    store = SqlStore(toy / ".art" / "art.db")
+    for minute in range(20, 26):
+        keep_run(store, "ExploreData", minute=minute, scores={"train/zeros": 0.5, "leaked_share": 0.0})
+    store.close()
+    assert "leaked_share" not in art("runs").out
+    assert "leaked_share" in art("runs", "ExploreData").out
+    assert art("runs", "--sort", "train/zeros").out.split()[:1] == ["train"], "what is sorted by stands first"
+    for columns, shown in ((64, ["accuracy"]), (80, ["accuracy", "loss"])):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        names = next(line for line in art("runs", "Overfit").out.splitlines() if line.startswith("run"))
+        assert names.split()[5:] == shown
 
 
 def test_the_runs_of_all_projects_name_the_project(art, toy):
@@ -135,7 +145,9 @@ def test_files_that_no_run_needs_are_freed(art, toy, tmp_path):
     store.close()
     dry = json.loads(art("gc", "--dry-run", "--json").out)
     assert (dry["dry"], dry["bytes"], [one["digest"] for one in dry["freed"]]) == (True, 5000, [kept.digest])
-    assert art("gc").code == 2
+    asked = art("gc", "--json")
+    assert (asked.code, asked.out) == (2, ""), "what is asked is no result"
+    assert "would be freed" in asked.err
     answer = art("gc", "--yes")
     assert (answer.code, answer.out.splitlines()[-1]) == (0, "1 files, 5.0 kB freed; 0 stay, 0 bytes.")
     assert json.loads(art("gc", "--dry-run", "--json").out)["freed"] == []

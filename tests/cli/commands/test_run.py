@@ -151,6 +151,9 @@ def test_force_runs_what_could_be_recalled(art, tmp_path):
     assert art("run", "--force").err.count("run, forced") == 2
     assert art("run", "--force-step", "Second").err.count("run, forced") == 1
     assert len(json.loads(art("runs", "--json").out)) == 5
+    answer = art("run", "--force", "Second")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith("; if it is a step, write --force-step Second, --only Second or --until Second\n")
 
 
 def test_a_step_behind_a_failed_one_is_not_run_and_does_not_look_done(art, tmp_path):

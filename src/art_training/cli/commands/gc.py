@@ -1,6 +1,7 @@
 """`art gc`: free files that no run needs."""
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -32,7 +33,7 @@ def gc(
         found = collect(opened, dry=True)
         if not dry_run and found.freed:
             if not yes:
-                _draw(found)
+                _draw(found, sys.stderr)
                 confirmed("Free them?", "art gc --yes")
             found = collect(opened)
     if json:
@@ -44,12 +45,12 @@ def gc(
     _draw(found)
 
 
-def _draw(found: "Collected") -> None:
+def _draw(found: "Collected", file: TextIO | None = None) -> None:
     from rich.text import Text
 
     from art_training.cli.output import console, size, table
 
-    drawn = console()
+    drawn = console(file)
     if found.freed:
         rows = table("file", "size", "because")
         for one in found.freed:

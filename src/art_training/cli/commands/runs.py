@@ -1,6 +1,6 @@
 """`art runs`: the runs of a project as a table."""
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from art_training.views import RunRow
 
 _SCORES = 3
+_GAP = 2
 
 
 def runs(
@@ -43,33 +44,60 @@ def runs(
     _draw(found, sort, everything=everything)
 
 
-def _draw(found: "tuple[RunRow, ...]", sort: str, *, everything: bool) -> None:
+def _draw(found: "Sequence[RunRow]", sort: str, *, everything: bool) -> None:
     from rich.text import Text
 
     from art_training.checks.values import number
     from art_training.cli.output import STYLES, console, duration, table, when
     from art_training.views.rows import short
 
-    drawn = table("run", *(["project"] if everything else []), "step", "state", "started", "time", "scores")
-    for column in drawn.columns[:-1]:
+    columns: dict[str, list[str]] = {
+        "run": [short(row.id) for row in found],
+        **({"project": [row.project for row in found]} if everything else {}),
+        "step": [row.step for row in found],
+        "state": [row.state.value for row in found],
+        "started": [when(row.started) for row in found],
+        "time": [duration(row.seconds) for row in found],
+    }
+    scores = {
+        name: [number(row.scores[name]) if name in row.scores else "" for row in found]
+        for name in _telling(found, sort)
+    }
+    out = console()
+    columns |= {name.replace("/", "\n", 1): cells for name, cells in _fitting(scores, out.width - _width(columns))}
+    drawn = table(*columns)
+    for column in drawn.columns:
         column.no_wrap = True
-    common = _common(found, sort)
-    for row in found:
-        scores = "\n".join(f"{name} {number(row.scores[name])}" for name in common if name in row.scores)
-        drawn.add_row(
-            Text(short(row.id)),
-            *([Text(row.project)] if everything else []),
-            Text(row.step),
-            Text(row.state.value, STYLES[row.state]),
-            Text(when(row.started)),
-            Text(duration(row.seconds)),
-            Text(scores),
-        )
-    console().print(drawn if found else "no runs")
+    for row, cells in zip(found, zip(*columns.values(), strict=True), strict=True):
+        styles = [STYLES[row.state] if name == "state" else "" for name in columns]
+        drawn.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
+    out.print(drawn if found else "no runs")
 
 
-def _common(found: "tuple[RunRow, ...]", sort: str) -> list[str]:
-    """The few scores that are worth a column: the one that was asked for, and those that most runs have."""
-    counted = Counter(name for row in found for name in row.scores if name != sort)
-    ranked = sorted(counted, key=lambda name: (-counted[name], name))
-    return [*([sort] if sort else []), *ranked][:_SCORES]
+def _telling(found: "Sequence[RunRow]", sort: str) -> list[str]:
+    """The scores by which runs are compared, the most telling first: a model's, if there are any among them.
+
+    A model's scores are those of splits in runs that have a loss; others are counts and shares of examples.
+    """
+    models = [row.scores for row in found if any(name.endswith("/loss") for name in row.scores)]
+    names = {name for scores in models for name in scores if "/" in name} or {
+        name for row in found for name in row.scores
+    }
+    ranked = sorted(names, key=lambda name: (not name.startswith("validation"), name.endswith("/loss"), name))
+    return [*([sort] if sort else []), *(name for name in ranked if name != sort)][:_SCORES]
+
+
+def _fitting(scores: Mapping[str, list[str]], room: int) -> list[tuple[str, list[str]]]:
+    """As many of the scores as there is room for, and at least the first."""
+    fitting: list[tuple[str, list[str]]] = []
+    for name, cells in scores.items():
+        room -= _width({name.replace("/", "\n", 1): cells})
+        if fitting and room < 0:
+            break
+        fitting.append((name, cells))
+    return fitting
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """How many characters some columns take; names may have several lines."""
+    return sum(max(len(text) for text in (*name.split("\n"), *cells)) + _GAP for name, cells in columns.items())

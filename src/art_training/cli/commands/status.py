@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from art_training.cli.options import Json, Project, StoreOption
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from art_training.views import ProjectStatus, ScoreRow, StepStatus
 
@@ -52,24 +52,25 @@ def _found(project: str | None, store: str | None) -> "ProjectStatus":
     return status_of(declared.store, declared.name, declared.plan(), continuing)
 
 
-def _telling(scores: "Sequence[ScoreRow]") -> "Sequence[ScoreRow]":
-    """The scores that have a baseline to be compared with; `art show` has them all."""
-    return [score for score in scores if score.baseline is not None]
+def _telling(step: "StepStatus") -> "Iterator[tuple[ScoreRow, str]]":
+    """The scores that have a baseline, with what it reached, unless a check says both; `art show` has all scores."""
+    from art_training.checks.values import number
+
+    for score in step.scores:
+        told = any(score.metric in check.reason and score.baseline_name in check.reason for check in step.checks)
+        if score.baseline is not None and not told:
+            yield score, f"best baseline {number(score.baseline)} ({score.baseline_name})"
 
 
 def _row(step: "StepStatus") -> Any:
     from rich.text import Text
 
-    from art_training.checks.values import number
     from art_training.cli.output import console, duration
     from art_training.cli.tables import score_text, verdict_line
 
     lines = [] if step.waits_for else [verdict_line(check, console()) for check in step.checks]
-    for score in () if step.waits_for else _telling(step.scores):
-        against = ""
-        if score.baseline is not None:
-            against = f", best baseline {number(score.baseline)} ({score.baseline_name})"
-        lines.append(Text(f"  {score.metric} {score_text(score)}{against}", "dim"))
+    for score, baseline in () if step.waits_for else _telling(step):
+        lines.append(Text(f"  {score.metric} {score_text(score)}, {baseline}", "dim"))
     if step.error:
         lines.append(Text(step.error, "red"))
     if step.findings:
