@@ -173,7 +173,13 @@ class Engine(ABC):
 
     @abstractmethod
     def evaluate(self, job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
-        """Pass whole splits through the model and show each batch to `see`."""
+        """Pass whole splits through the model and show each batch to `see`.
+
+        Raises:
+            SetupError: a split does not exist, or the model cannot be evaluated.
+            OutOfMemory: the device or the machine had no memory left.
+            Exception: whatever the user's code raises.
+        """
 
     @abstractmethod
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:

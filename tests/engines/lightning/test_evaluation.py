@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 
 from art_training.engines import EvaluateJob, FitJob
-from art_training.errors import SetupError
+from art_training.errors import OutOfMemory, SetupError
 from art_training.records import Split
 from art_training.setup.data import data
 from art_training.setup.setup import Setup
@@ -474,3 +474,17 @@ def test_the_plain_form_of_the_data_is_read_where_there_is_one(engine, points):
         job = EvaluateJob(Setup(lambda: None, Augmented), 0, (TRAIN,), plain=plain)
         engine.read(job, lambda split, loader, batch, seen=seen: seen.append(batch), lambda position: None)
         assert bool((seen[0][0] > 900).all()) is top
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError()]
+)
+def test_lack_of_memory_is_told_as_such(observe, net, points, error):
+    class Large(net):
+        def validation_step(self, batch, batch_idx):
+            raise error
+
+    with pytest.raises(
+        OutOfMemory, match=r"out of memory while validation was evaluated: .*; give a smaller batch_size"
+    ):
+        observe(Setup(Large, points), VALIDATION)

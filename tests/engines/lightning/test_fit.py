@@ -1,6 +1,7 @@
 """A training through the engine is Lightning's own, with what was measured and without what it was given changed."""
 
 import math
+import warnings
 
 import lightning.pytorch as pl
 import pytest
@@ -345,3 +346,12 @@ def test_a_plateau_schedule_of_a_plain_module_looks_at_the_loss_that_there_is(ru
     result, curves = run(Setup(model, declared, trainer={"max_epochs": 3}))
     assert result.parameters["schedulers"][0]["monitor"] == monitor
     assert curves["lr/0"][-1][2] < 0.1
+
+
+def test_a_plain_module_without_validation_data_trains_without_a_warning(run):
+    declared = data((torch.randn(8, 3), torch.randn(8, 1)))
+    model = from_torch(lambda: nn.Linear(3, 1), loss=nn.MSELoss, lr=0.1)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        run(Setup(model, declared, trainer={"max_epochs": 1}))
+    assert not [one for one in said if "val_dataloader" in str(one.message)]

@@ -107,6 +107,21 @@ def test_a_factory_makes_the_trainer(engine, run, package):
     assert {} in calls
 
 
+@pytest.mark.parametrize("loggers", [[], ["lightning_logs"]])
+def test_a_factory_that_says_nothing_of_logs_leaves_none_where_it_runs(run, monkeypatch, tmp_path, capsys, loggers):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    package = pytest.importorskip("lightning.pytorch")
+    given = {"logger": package.loggers.CSVLogger(".")} if loggers else {}
+    quiet = {"accelerator": "cpu", "log_every_n_steps": 1}
+    trainer = lambda: package.Trainer(max_epochs=1, **quiet, **given)
+    result = run(Setup(module_of(package), datamodule_of(package), trainer=trainer))
+    assert [one.name for one in here.iterdir()] == loggers  # a logger of the user's own stays
+    assert result.parameters["trainer"]["loggers"] == (["CSVLogger"] if loggers else [])
+    assert capsys.readouterr().out == ""
+
+
 def test_a_trainer_that_was_used_before_is_refused(run, package):
     trainer = package.Trainer(max_epochs=1, enable_progress_bar=False, enable_model_summary=False, logger=False)
     setup = Setup(module_of(package), datamodule_of(package), trainer=lambda: trainer)

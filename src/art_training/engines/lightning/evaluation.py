@@ -13,7 +13,7 @@ from art_training.engines.engine import EvaluateJob, EvaluateResult, Position, W
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import load_weights
 from art_training.engines.lightning.data import open_data, require_split
-from art_training.engines.lightning.failures import as_setup_error, name_of
+from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import batches
 from art_training.engines.lightning.random_states import set_seed
@@ -21,7 +21,7 @@ from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import pass_trainer
 from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import Pass, Passes, address
-from art_training.errors import SetupError
+from art_training.errors import OutOfMemory, SetupError
 from art_training.records import Split
 from art_training.setup.batch import size
 from art_training.setup.observation import BatchObservation, See
@@ -37,6 +37,7 @@ def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
 
     Raises:
         SetupError: a split does not exist, or the module has no step that can be evaluated.
+        OutOfMemory: the device or the machine had no memory left.
         Exception: whatever the user's code raises.
     """
     set_seed(job.seed)
@@ -141,6 +142,9 @@ def _pass(
                 raise KeyboardInterrupt from error
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                message = f"out of memory while {wanted.split.value} was evaluated: {line_of(error)}"
+                raise OutOfMemory(f"{message}; give a smaller batch_size, or a device with more memory") from error
             translated = as_setup_error(error, module)
             if translated is None:
                 raise

@@ -22,6 +22,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY)
 
 
+def line_of(error: BaseException) -> str:
+    """The first line of what an error says, or what it is called where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def as_setup_error(error: Exception, module: object) -> SetupError | None:
     """The sentence for a fault of the setup that torch or Lightning tell in their own terms; None for any other."""
     text = str(error)

@@ -10,7 +10,7 @@ from art_training.engines.lightning.build import build_model, require_trainable
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
 from art_training.engines.lightning.data import open_data
 from art_training.engines.lightning.describe import is_own
-from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory
+from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.random_states import set_seed
 from art_training.engines.lightning.recorder import Recorder
@@ -28,22 +28,23 @@ def fit(job: FitJob, watch: Watch) -> FitResult:
         SetupError: the setup cannot be trained as declared.
         Exception: whatever the user's code raises.
     """
-    _ignore_own_choices(job)
     try:
         training = _prepare(job, watch)
     except KeyboardInterrupt:
         return FitResult(stopped="interrupted", message="interrupted by Ctrl-C before training began")
     except Exception as error:
         if is_out_of_memory(error):
-            return FitResult(stopped="out of memory", message=f"out of memory before training began: {_line(error)}")
+            return FitResult(stopped="out of memory", message=f"out of memory before training began: {line_of(error)}")
         raise
     stopped, message = _run(training)
     return _result(training, stopped, message)
 
 
-def _ignore_own_choices(job: FitJob) -> None:
-    if not callable(job.setup.trainer) and job.setup.trainer.get("logger") is None:
+def _ignore_own_choices(job: FitJob, module: Any, trainer: Any) -> None:
+    if any(is_own(one) for one in trainer.loggers):
         ignore_warnings("The number of training batches")  # curves have every step, whatever a logger is given
+    if is_own(module):
+        ignore_warnings("You defined a `validation_step` but have no `val_dataloader`")
     if job.one_batch:
         ignore_warnings(".*does not have many workers")
 
@@ -71,6 +72,7 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
     trainer = fit_trainer(job, hierarchy, Additions((recorder, checkpoints), logger))
     recorder.collects = not any(is_own(one) for one in trainer.loggers)
+    _ignore_own_choices(job, module, trainer)
     configured_callbacks(module, job)
     return _Training(job, module, view, trainer, recorder, checkpoints)
 
@@ -92,7 +94,7 @@ def _run(training: _Training) -> tuple[Stopped, str]:
         return recorder.stopped, recorder.message
     except Exception as error:
         if is_out_of_memory(error):
-            return "out of memory", f"out of memory {recorder.where()}: {_line(error)}"
+            return "out of memory", f"out of memory {recorder.where()}: {line_of(error)}"
         translated = as_setup_error(error, training.module)
         if translated is None:
             raise
@@ -126,7 +128,3 @@ def _best(trainer: Any) -> Path | None:
         if getattr(callback, "monitor", None) is not None and path and Path(path).is_file():
             return Path(path)
     return None
-
-
-def _line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

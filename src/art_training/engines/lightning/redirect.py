@@ -70,6 +70,12 @@ def loggers_for(given: Any, folder: Path) -> Any:
     return [_logger(one, folder) for one in _listed(given)]
 
 
+def is_default_logger(logger: Any) -> bool:
+    """Whether Lightning made this logger by itself, as it does for a Trainer that is given none and no folder."""
+    writes_files = is_kind(logger, "CSVLogger") or is_kind(logger, "TensorBoardLogger")
+    return writes_files and logger.name == "lightning_logs" and logger.save_dir == str(Path.cwd())
+
+
 def states(callbacks: Iterable[Any]) -> dict[str, Plain]:
     """The state of each callback by its class's name, a second one of a class as `EarlyStopping 2`."""
     found: dict[str, Plain] = {}

@@ -12,7 +12,15 @@ from art_training.engines.engine import FitJob
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of
-from art_training.engines.lightning.redirect import chooses, is_kind, loggers_for, own_callbacks, redirect
+from art_training.engines.lightning.redirect import (
+    chooses,
+    is_default_logger,
+    is_kind,
+    loggers_for,
+    own_callbacks,
+    redirect,
+)
+from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.errors import SetupError
 from art_training.setup.setup import Setup
 
@@ -144,11 +152,18 @@ def _from_factory(factory: Callable[..., Any], job: FitJob, hierarchy: Hierarchy
     trainer = _called(factory, hierarchy, default_root_dir=job.folder, logger=additions.logger, max_steps=steps)
     if "default_root_dir" not in _parameters(factory):
         trainer._default_root_dir = str(job.folder)  # noqa: SLF001  The Trainer has no public way.
-    users = [callback for callback in trainer.callbacks if not is_kind(callback, "ProgressBar")]
+    # What Lightning adds where the factory says nothing: a logger that writes into the working directory, a summary.
+    trainer.loggers = [additions.logger if is_default_logger(one) else one for one in trainer.loggers]
+    users = [callback for callback in trainer.callbacks if not _is_shown_by_art(callback)]
     if job.one_batch:
         users = [callback for callback in users if not chooses(callback)]
     trainer.callbacks = [*additions.callbacks, *own_callbacks(users)]
     return trainer
+
+
+def _is_shown_by_art(callback: Any) -> bool:
+    """Whether a callback is a progress bar, or the model summary that Lightning adds by itself."""
+    return is_kind(callback, "ProgressBar") or (is_kind(callback, "ModelSummary") and callback._max_depth == 1)  # noqa: SLF001
 
 
 def _called(factory: Callable[..., Any], hierarchy: Hierarchy, **offered: Any) -> Any:
@@ -157,6 +172,7 @@ def _called(factory: Callable[..., Any], hierarchy: Hierarchy, **offered: Any) -
     arguments = {name: value for name, value in {**offered, **_QUIET}.items() if name in named}
     if "callbacks" in named and named["callbacks"].default is inspect.Parameter.empty:
         arguments["callbacks"] = []
+    ignore_warnings("Starting from v1.9.0, `tensorboardX`")  # about the logger that Lightning adds where none is given
     trainer = factory(**arguments)
     name = name_of(factory)
     found = hierarchy_of(trainer, "Trainer")
