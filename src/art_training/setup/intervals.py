@@ -108,6 +108,7 @@ def of_resamples(
     seed: int,
     bounds: Bounds = UNBOUNDED,
     seconds: float = SECONDS,
+    strata: Indices | None = None,
 ) -> Estimated:
     """The interval of any statistic, computed again on resampled examples until the time is up.
 
@@ -122,12 +123,15 @@ def of_resamples(
         seed: of the draws.
         bounds: what the statistic cannot leave.
         seconds: the cap.
+        strata: (n,) kind of each example; groups get a like share of each.
     """
     if n < FEWEST_EXAMPLES:
         return Estimated(None, TOO_FEW.format(n=n))
     generator = np.random.default_rng(seed)
     if n >= MANY_EXAMPLES:
-        groups = np.array_split(generator.permutation(n), GROUPS)
+        order = generator.permutation(n)
+        order = order if strata is None else order[np.argsort(strata[order], kind="stable")]
+        groups = [order[first::GROUPS] for first in range(GROUPS)]
         return _of_groups([statistic(group) for group in groups], value, n, bounds)
     draws = (generator.integers(0, n, n) for _ in range(RECOMPUTED))
     return of_values(map(statistic, draws), value, n, bounds=bounds, seconds=seconds)

@@ -74,11 +74,13 @@ class _Sums:
         clone: whatever it holds is overwritten.
         states: (blocks, numbers) all states of a block in one row.
         shapes: shape and type of each state, by name, in the order of the numbers.
+        rows: the rows of each block.
     """
 
     clone: Any
     states: Tensor
     shapes: dict[str, tuple[torch.Size, torch.dtype]]
+    rows: list[Tensor]
 
     def compute(self, summed: Tensor) -> float:
         """The metric of a (numbers,) sum of states."""
@@ -100,13 +102,17 @@ def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | No
     sums = _sums(metric, pool, intervals.random_blocks(n, generator, _BLOCKS))
     if sums is None:
         return None
+    held = _classes(metric, pool)
     whole = sums.compute(sums.states.sum(0))
     if not np.isclose(whole, value, rtol=1e-4, atol=1e-6):
         return None
     blocks = len(sums.states)
-    drawn = generator.multinomial(blocks, np.full(blocks, 1 / blocks), _RESAMPLES)
-    summed = torch.from_numpy(drawn).double() @ sums.states
-    return intervals.of_values(map(defined(sums.compute), summed), value, n, bounds=_bounds(metric))
+    drawn = torch.from_numpy(generator.multinomial(blocks, np.full(blocks, 1 / blocks), _RESAMPLES)).double()
+    values = map(defined(sums.compute), drawn @ sums.states)
+    if held is not None:
+        complete = (drawn @ torch.stack([held[rows].any(0) for rows in sums.rows]).double() > 0).all(1)
+        values = (value if whole else math.nan for value, whole in zip(values, complete.tolist(), strict=True))
+    return intervals.of_values(values, value, n, bounds=_bounds(metric))
 
 
 def _sums(metric: Any, pool: Pool, blocks: "Indices") -> _Sums | None:
@@ -121,12 +127,13 @@ def _sums(metric: Any, pool: Pool, blocks: "Indices") -> _Sums | None:
     if sum(default.numel() for default in defaults.values()) > _LARGEST_STATE:
         return None
     rows: list[Tensor] = []
-    for chosen in _rows_of_blocks(pool, blocks):
+    chosen_of = list(_rows_of_blocks(pool, blocks))
+    for chosen in chosen_of:
         clone.reset()
         clone.update(*fitted(clone, pool.predictions[chosen], pool.targets[chosen]))
         rows.append(torch.cat([getattr(clone, name).double().reshape(-1) for name in defaults]))
     shapes = {name: (getattr(clone, name).shape, getattr(clone, name).dtype) for name in defaults}
-    return _Sums(clone, torch.stack(rows), shapes)
+    return _Sums(clone, torch.stack(rows), shapes, chosen_of)
 
 
 def _rows_of_blocks(pool: Pool, blocks: "Indices") -> Iterator[Tensor]:
@@ -140,14 +147,39 @@ def _rows_of_blocks(pool: Pool, blocks: "Indices") -> Iterator[Tensor]:
 def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
     clone = _fresh(metric)
     owned = pool.rows_of()
+    held = _classes(metric, pool)
 
     def compute(chosen: "Indices") -> float:
         rows = chosen_rows(chosen, owned)
+        if held is not None and not bool(held[rows].any(0).all()):
+            return math.nan
         clone.reset()
         clone.update(*fitted(clone, pool.predictions[rows], pool.targets[rows]))
         return entries_of(clone.compute())[""]
 
-    return intervals.of_resamples(defined(compute), value, pool.examples, seed=seed, bounds=_bounds(metric))
+    strata = None if held is None or owned is not None else held.double().argmax(1).numpy()
+    bounds = _bounds(metric)
+    return intervals.of_resamples(defined(compute), value, pool.examples, seed=seed, bounds=bounds, strata=strata)
+
+
+def _classes(metric: Any, pool: Pool) -> Tensor | None:
+    """(rows, classes) which classes each row holds, for a metric that means nothing without each of them.
+
+    torchmetrics gives 0 to a class that is not there, e.g. as its area under the curve: a resample that lacks a rare class
+    would pull the interval down. Averages over examples, and those weighted by classes, do not suffer.
+    """
+    kind, targets = type(metric).__name__, pool.targets
+    if kind.startswith("Multilabel") and getattr(metric, "average", None) == "macro" and targets.ndim == 2:
+        held = torch.cat([targets == 1, targets == 0], 1)
+    elif kind.startswith("Multiclass") and getattr(metric, "average", None) == "macro" and targets.ndim == 1:
+        ignored = getattr(metric, "ignore_index", None)
+        kinds = targets.unique()
+        held = targets[:, None] == (kinds if ignored is None else kinds[kinds != ignored])
+    elif kind.startswith("Binary") and kind != "BinaryAccuracy" and targets.ndim == 1:
+        held = torch.stack([targets == 1, targets == 0], 1)
+    else:
+        return None
+    return held[:, held.any(0)]
 
 
 def _bounds(metric: Any) -> intervals.Bounds:
