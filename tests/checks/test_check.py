@@ -38,6 +38,26 @@ def test_a_check_that_raises_is_errored_with_its_traceback_and_a_missing_metric_
     assert missing.traceback == ""
 
 
+def test_a_check_that_forgets_its_answer_or_its_title_is_errored_alone():
+    @dataclass(frozen=True)
+    class Forgets(Check):
+        answer: object = None
+
+        def judge(self, evidence: Evidence) -> Answer:
+            return self.answer  # type: ignore[return-value]
+
+    @dataclass(frozen=True)
+    class Nameless(Raises):
+        @property
+        def title(self) -> str:
+            raise LookupError
+
+    verdicts = judge_all([Forgets(), Forgets(True), Forgets(passed(3)), Nameless(), NoNaN()], EVIDENCE)  # type: ignore[arg-type]
+    assert [verdict.state.value for verdict in verdicts] == ["errored"] * 4 + ["passed"]
+    assert verdicts[0].reason == "its judge() answered None; return passed('why'), failed('why') or not_judged('why')"
+    assert verdicts[3].check == "Nameless"
+
+
 def test_what_is_no_plain_data_is_kept_as_its_repr_without_its_address():
     verdict = judge(KeepsAnObject(thing=object()), EVIDENCE)
     assert verdict.configuration["thing"] == {"__repr__": "<object object>", "__type__": "builtins.object"}

@@ -31,3 +31,10 @@ def test_a_nan_is_not_averaged_away() -> None:
     values = [1.0] * 5000
     values[2500] = math.nan
     assert sum(math.isnan(value) for value in thinned({"a": curve(values)})["a"].values) == 1
+
+
+def test_a_loss_that_explodes_in_both_directions_does_not_lose_the_outcome() -> None:
+    values = [math.inf, -math.inf, 1e308, 1e308] * 1000
+    thin = thinned({"a": curve(values)})["a"]
+    assert len(thin.values) == 1000
+    assert not any(math.isfinite(value) for value in thin.values)

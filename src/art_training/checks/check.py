@@ -5,12 +5,14 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from art_training.checks.evidence import Evidence
 from art_training.checks.reference import MetricReference
-from art_training.errors import ARTError
+from art_training.errors import ARTError, CheckError
 from art_training.records import Metric, Plain, Verdict, VerdictState, plain
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,12 @@ def not_judged(reason: str, **numbers: Any) -> Answer:
 def judge(check: Check, evidence: Evidence) -> Verdict:
     """Ask one check. A check that raises is errored alone."""
     try:
-        answer = check.judge(evidence)
+        return _verdict(check, _read(check.judge(evidence)))
     except ARTError as error:  # an unknown metric and the like: the sentence says it all
         return _verdict(check, Answer(VerdictState.ERRORED, str(error)))
     except Exception as error:  # noqa: BLE001  A check is the user's code; whatever it raises is its own result.
         reason = f"the check raised {type(error).__name__}: {error}"
         return _verdict(check, Answer(VerdictState.ERRORED, reason), traceback.format_exc())
-    return _verdict(check, answer)
 
 
 def judge_all(checks: Iterable[Check], evidence: Evidence) -> tuple[Verdict, ...]:
@@ -109,12 +110,31 @@ def judge_all(checks: Iterable[Check], evidence: Evidence) -> tuple[Verdict, ...
     return tuple(judge(check, evidence) for check in checks)
 
 
+def _read(answer: Any) -> Answer:
+    """What a check answered, if it is an answer that can be kept.
+
+    Raises:
+        CheckError: it is none.
+    """
+    if not isinstance(answer, Answer) or not isinstance(cast("Any", answer.reason), str):
+        raise CheckError(f"its judge() answered {answer!r}; return passed('why'), failed('why') or not_judged('why')")
+    return answer
+
+
 def _verdict(check: Check, answer: Answer, trace: str = "") -> Verdict:
     return Verdict(
-        check=check.title,
+        check=str(_of_users(lambda: check.title, type(check).__name__)),
         state=answer.state,
         reason=answer.reason,
         numbers={name: plain(number) for name, number in answer.numbers.items()},
-        configuration=check.configuration,
+        configuration=_of_users(lambda: check.configuration, {}),
         traceback=trace,
     )
+
+
+def _of_users(read: Callable[[], T], otherwise: T) -> T:
+    """What a check says of itself; its class is the user's, and what it raises here must not hide the verdict."""
+    try:
+        return read()
+    except Exception:  # noqa: BLE001  Whatever it is.
+        return otherwise

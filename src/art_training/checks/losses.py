@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from art_training.checks.check import Answer, Check, failed, not_judged, passed
 from art_training.checks.evidence import Evidence
@@ -93,7 +92,7 @@ class LossDecreases(Check):
         if len(curve.values) < 2:
             return not_judged(f"{self.curve} has {len(curve.values)} point(s); two or more are needed")
         points = max(1, int(len(curve.values) * self.part))
-        first, last = fmean(curve.values[:points]), fmean(curve.values[-points:])
+        first, last = sum(curve.values[:points]) / points, sum(curve.values[-points:]) / points
         said = f"{self.curve} went from {number(first)} to {number(last, apart_from=first)}"
         numbers = {"first": first, "last": last, "points": points}
         if not (math.isfinite(first) and math.isfinite(last)):
@@ -152,5 +151,6 @@ LossDecreases.FAILS = (
     (LossDecreases(), _training([2.3, 2.29])),
     (LossDecreases(factor=0.5), _training([-1.0, -1.4])),
     (LossDecreases(), _training([2.3, math.nan])),
+    (LossDecreases(part=0.5), _training([2.0, 1.0, math.inf, -math.inf])),
 )
 LossDecreases.NOT_JUDGED = ((LossDecreases(), _training([2.3])), (LossDecreases(), _training([])))

@@ -1,6 +1,5 @@
 """Curves on their way from an engine to the store, and their thinned form in an outcome."""
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -60,6 +59,7 @@ def _thin(curve: Curve) -> Curve:
     stretches = [slice(start, end) for start, end in pairwise(edges)]
     return Curve(
         steps=tuple(curve.steps[stretch][-1] for stretch in stretches),
-        values=tuple(math.fsum(curve.values[stretch]) / (stretch.stop - stretch.start) for stretch in stretches),
+        # Not math.fsum, which raises where both infinities meet, and where a sum is too large.
+        values=tuple(sum(curve.values[stretch]) / (stretch.stop - stretch.start) for stretch in stretches),
         epochs=tuple(curve.epochs[stretch][-1] for stretch in stretches) if curve.epochs else (),
     )
