@@ -34,6 +34,11 @@ def test_every_check_is_in_the_table_with_its_numbers() -> None:
     assert "not run" in text
 
 
+def test_a_result_without_steps_has_not_passed() -> None:
+    assert not result().passed
+    assert result().state is StepState.UNCHECKED
+
+
 def test_a_failed_step_never_looks_passed_nor_do_the_steps_after_it() -> None:
     told = result(step("a", VerdictState.FAILED), NOT_RUN)
     assert not told.passed

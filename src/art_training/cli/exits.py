@@ -29,5 +29,5 @@ _MEANING = {
 
 
 def exit_code(states: Iterable[StepState]) -> ExitCode:
-    """The worst of where steps stand; steps that were not asked for do not count."""
-    return max((_MEANING[state] for state in states), default=ExitCode.PASSED)
+    """The worst of where steps stand; steps that were not asked for do not count. Of no steps, nothing was checked."""
+    return max((_MEANING[state] for state in states), default=ExitCode.FAILED)

@@ -36,8 +36,6 @@ def told(error: BaseException) -> int:
     import typer
 
     match error:
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else ExitCode.NOT_JUDGED if error.code else 0
         case KeyboardInterrupt() | Interrupted():
             _say(f"Interrupted: {error}" if str(error) else "Interrupted.")
             return ExitCode.INTERRUPTED

@@ -14,10 +14,13 @@ _FOLDED = ("lightning", "lightning_fabric", "pytorch_lightning", "typer")
 
 
 def is_users(filename: str) -> bool:
-    """Whether a frame is of code that the user wrote, as opposed to ART, installed packages and Python itself."""
+    """Whether a frame is of code that the user wrote, as opposed to ART, installed packages and Python itself.
+
+    What is called `<string>` was written by Python: the `__init__` of a dataclass, such as a step or a check.
+    """
     if filename.startswith(_TEMPLATES):
         return True
-    if filename.startswith(("<frozen", _HERE)) or not {"site-packages", "dist-packages"}.isdisjoint(
+    if filename.startswith(("<frozen", "<string>", _HERE)) or not {"site-packages", "dist-packages"}.isdisjoint(
         Path(filename).parts
     ):
         return False

@@ -57,14 +57,15 @@ class ProjectResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every step passed that the run was asked for."""
-        return all(step.state is StepState.PASSED for step in self.steps if step.state is not StepState.NOT_RUN)
+        """Whether there are steps that the run was asked for, and every one of them passed."""
+        return self.state is StepState.PASSED
 
     @property
     def state(self) -> StepState:
-        """The first state that is not `passed`, of the steps that the run was asked for."""
+        """The first state that is not `passed`, of the steps that the run was asked for; `unchecked` where none was."""
         states = [step.state for step in self.steps if step.state is not StepState.NOT_RUN]
-        return next((state for state in states if state is not StepState.PASSED), StepState.PASSED)
+        otherwise = StepState.PASSED if states else StepState.UNCHECKED
+        return next((state for state in states if state is not StepState.PASSED), otherwise)
 
     def __getitem__(self, step: str) -> StepResult:
         """The step called `step`.

@@ -18,10 +18,11 @@ def no_work(monkeypatch):
     asked: list = []
 
     def watched(project, wish, **_):
-        from art_training.runner import ProjectResult
+        from art_training.records import StepState
+        from art_training.runner import ProjectResult, StepResult
 
         asked.append((project, wish))
-        return ProjectResult(project.name, (), "Next: nothing.")
+        return ProjectResult(project.name, (StepResult("A", "A", StepState.PASSED),), "Next: nothing.")
 
     monkeypatch.setattr(run, "watched", watched)
     return asked

@@ -44,6 +44,8 @@ class Measure(Step):
 def measured(value):
     if value < 0:
         raise ValueError(f"{value} is negative")
+    if value == 42:
+        raise SystemExit
     if value > 100:
         time.sleep(value)
     return Outcome(scores={"accuracy": Score(value)})
@@ -154,6 +156,21 @@ def test_force_runs_what_could_be_recalled(art, tmp_path):
     answer = art("run", "--force", "Second")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.endswith("; if it is a step, write --force-step Second, --only Second or --until Second\n")
+
+
+def test_code_that_leaves_python_while_a_step_runs_does_not_look_passed(art, tmp_path):
+    write(tmp_path, "Measure(value=42)")
+    answer = art("run")
+    assert (answer.code, answer.out) == (3, "")
+    assert "in measured\n    raise SystemExit\nSystemExit" in answer.err
+    assert json.loads(art("runs", "--json").out)[0]["state"] == "errored"
+
+
+def test_a_project_without_steps_has_passed_nothing(art, tmp_path):
+    write(tmp_path, "")
+    answer = art("run")
+    assert answer.code == 1
+    assert "has no steps yet; add one with" in answer.out
 
 
 def test_a_step_behind_a_failed_one_is_not_run_and_does_not_look_done(art, tmp_path):
