@@ -61,6 +61,9 @@ def test_runs_are_sorted_by_a_score_and_narrowed_to_a_step(art, toy):
     found = json.loads(art("runs", "Overfit", "--sort", "train/loss", "--json").out)
     assert [row["state"] for row in found] == ["failed", "passed"]
     assert len(json.loads(art("runs", "--limit", "2", "--json").out)) == 2
+    answer = art("runs", "--sort", "train/los")
+    assert (answer.code, answer.out) == (2, "")
+    assert "no run has a score 'train/los', to be sorted by; they have, among others: validation/accuracy" in answer.err
 
 
 def test_runs_show_the_scores_by_which_they_are_compared_and_as_many_as_fit(art, toy, monkeypatch):

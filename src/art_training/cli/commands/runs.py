@@ -29,6 +29,7 @@ def runs(
     """List runs, newest first, with their scores."""
     from art_training.cli.history import any_history, history
     from art_training.cli.output import put_json
+    from art_training.errors import UsageError
     from art_training.stores import RunQuery
     from art_training.views import runs_of
 
@@ -38,6 +39,9 @@ def runs(
     else:
         with history(project, store) as (opened, name):
             found = runs_of(opened, RunQuery(project=name, step=step, order_by=sort, limit=limit))
+    if sort and found and sort not in found[0].scores:  # runs that have it come first
+        known = ", ".join(_telling(found, "")) or "none"
+        raise UsageError(f"no run has a score {sort!r}, to be sorted by; they have, among others: {known}")
     if json:
         put_json(found)
         return
