@@ -71,6 +71,10 @@ class ArtProject:
             raise ProjectError(f"a project's name must be a word or a phrase, not {name!r}")
         if not isinstance(setup, Setup):
             raise ProjectError(f"setup={setup!r} is not a Setup; write art.Setup(model=..., data=...)")
+        if isinstance(steps, Step):
+            raise ProjectError(
+                f"steps={steps.name} is one step; write a list of steps: steps=[{type(steps).__name__}()]"
+            )
         self.name = name
         self.setup = setup
         self.metrics = MetricCalculator(metrics)

@@ -11,7 +11,7 @@ from torch import nn
 
 import art_training as art
 from art_training.checks import Below, Check, Exists, check, failed
-from art_training.errors import Interrupted, ProjectError, ProjectLocked, UnknownMetric
+from art_training.errors import Interrupted, ProjectError, ProjectLocked, StoreError, UnknownMetric
 from art_training.project import ArtProject, importing
 from art_training.records import (
     Action,
@@ -71,6 +71,16 @@ class Raises(Step):
 
     def run(self, bench: Bench) -> Outcome:
         raise self.error("the user's code broke")
+
+
+@dataclass(frozen=True)
+class Leaves(Step):
+    """Leaves the outcome that it is given."""
+
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def run(self, bench: Bench) -> Outcome:
+        return self.outcome
 
 
 @dataclass(frozen=True)
@@ -258,6 +268,21 @@ def test_a_step_that_uses_an_outcome_is_stale_when_that_outcome_changed(make, ca
     assert calls == ["a", "b", "a", "b"]
 
 
+def test_the_record_names_the_runs_whose_outcomes_were_used_though_they_were_not_asked_for(make) -> None:
+    used = make(Constant(name="a"), Follows(name="b")).run(until="a")["a"].run
+    result = make(Constant(name="a"), Follows(name="b")).run(only=["b"])
+    assert result["b"].run.consumes == {"a": used.id}
+
+
+def test_an_outcome_that_cannot_be_kept_leaves_an_errored_run_that_says_why(make, store) -> None:
+    with pytest.raises(StoreError, match="the outcome of step 'a' cannot be kept"):
+        make(Leaves(name="a", outcome=Outcome(scores={"train/loss": 0.5}))).run()
+    (summary,) = store.runs()
+    record = store.run(summary.id)
+    assert (record.status, record.state) == (RunStatus.ERRORED, StepState.ERRORED)
+    assert "cannot be kept" in record.error
+
+
 def test_an_outcome_that_came_out_the_same_leaves_who_uses_it_fresh(make, calls) -> None:
     project = make(Constant(name="a"), Follows(name="b"))
     project.run()
@@ -358,6 +383,7 @@ def test_importing_a_file_that_runs_its_project_is_refused(make) -> None:
         (lambda make: make(Constant(name="a")).run(stale="maybe"), "neither 'rerun' nor 'keep'"),
         (lambda make: make(Constant(name="a")).replace_step(Constant(name="b")), "has no step 'b'"),
         (lambda make: make(name=""), "name must be"),
+        (lambda _: ArtProject("p", Setup(MODEL, DATA), steps=Constant()), r"write a list of steps: steps=\[Constant"),
     ],
 )
 def test_wrong_use_of_a_project_gets_one_sentence(make, wrong, says) -> None:

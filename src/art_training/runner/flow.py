@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from art_training.checks import Evidence, judge_all
-from art_training.errors import Interrupted, OutOfMemory, ProjectError
+from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
 from art_training.records import (
     Action,
     CheckJudged,
@@ -118,6 +118,7 @@ class _Run:
     listen: Sequence[Listener]
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+    runs: dict[str, str] = field(default_factory=dict[str, str])  # that the outcomes are of, by step
 
     def __post_init__(self) -> None:
         self.store = self.project.store
@@ -127,7 +128,7 @@ class _Run:
 
     def go(self) -> ProjectResult:
         self.announce(ProjectStarted(self.plan()))
-        self.outcomes = {}
+        self.outcomes, self.runs = {}, {}
         for index, step in enumerate(self.project.steps):
             if self.asked(index):
                 self.results[step.name] = self.one(step)
@@ -219,7 +220,11 @@ class _Run:
             raise
         outcome = replace(outcome, curves=thinned(self.store.curves(record.id)) | dict(outcome.curves))
         record = replace(record, status=RunStatus.COMPLETED, ended=datetime.now(UTC))
-        self.store.write(record, outcome)
+        try:
+            self.store.write(record, outcome)
+        except StoreError as error:  # e.g. a score that is none: what the bench measured is kept all the same
+            self.broken(step, record, bench, error)
+            raise
         log.say(f"ended: {outcome.stopped or outcome.summary or 'done'}")
         shutil.rmtree(folder, ignore_errors=True)
         return record, outcome
@@ -261,7 +266,7 @@ class _Run:
             RunLog(self.store, record.id).say("\n".join(f"{v.state.value}: {v.reason}" for v in verdicts))
         record = replace(record, state=judgement.state)
         recalled, stale = planned.action is Action.RECALL, planned.action is Action.KEEP
-        self.outcomes[step.name] = outcome
+        self.outcomes[step.name], self.runs[step.name] = outcome, record.id
         self.announce(StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale))
         note = f"not known: {'; '.join(planned.unknown)}" if planned.unknown else ""
         return StepResult(
@@ -274,7 +279,7 @@ class _Run:
         for summary in self.store.runs(query):
             outcome = self.store.outcome(summary.id)
             if outcome is not None:
-                self.outcomes[step.name] = outcome
+                self.outcomes[step.name], self.runs[step.name] = outcome, summary.id
 
     def result(self) -> ProjectResult:
         steps = tuple(
@@ -305,8 +310,7 @@ class _Run:
 
     def consumed_runs(self, step: Step) -> dict[str, str]:
         """The runs whose outcomes the step's work uses."""
-        runs = {name: result.run for name, result in self.results.items() if self.kinds[name] in step.needs}
-        return {name: run.id for name, run in runs.items() if run is not None}
+        return {name: run for name, run in self.runs.items() if self.kinds[name] in step.needs}
 
     def workspace(self, record: RunRecord) -> Path:
         """The folder of one step with one fingerprint, so that whoever goes on from a dead run finds it."""
