@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from art_training.engines import FitJob
 from art_training.errors import SetupError
@@ -355,3 +355,27 @@ def test_a_plain_module_without_validation_data_trains_without_a_warning(run):
         warnings.simplefilter("always")
         run(Setup(model, declared, trainer={"max_epochs": 1}))
     assert not [one for one in said if "val_dataloader" in str(one.message)]
+
+
+class Drawing(Dataset):
+    """Rows with noise from a generator that the dataset itself holds."""
+
+    def __init__(self):
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, index):
+        return torch.randn(3, generator=self.generator), torch.zeros(1)
+
+
+@pytest.mark.parametrize("declare", [lambda rows: data(rows, rows), lambda rows: lambda: data(rows, rows)])
+def test_a_declared_dataset_draws_alike_in_each_fit_and_its_generator_stays_as_it_was(run, declare):
+    rows = Drawing()
+    before = rows.generator.get_state()
+    model = from_torch(lambda: nn.Linear(3, 1), loss=nn.MSELoss, lr=0.1)
+    setup = Setup(model, declare(rows), trainer={"max_epochs": 2})
+    first, second = (run(setup)[0].logged for _ in range(2))
+    assert first == second
+    assert torch.equal(rows.generator.get_state(), before)

@@ -49,21 +49,24 @@ class LightningEngine(Engine):
 
     def fit(self, job: FitJob, watch: Watch) -> FitResult:
         from art_training.engines.lightning.fit import fit
+        from art_training.engines.lightning.random_states import generators_kept
         from art_training.engines.lightning.surroundings import undisturbed
 
-        with undisturbed():
+        with undisturbed(), generators_kept(job.setup.data):
             return fit(job, watch)
 
     def evaluate(self, job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
         from art_training.engines.lightning.evaluation import evaluate
+        from art_training.engines.lightning.random_states import generators_kept
         from art_training.engines.lightning.surroundings import undisturbed
 
-        with undisturbed():
+        with undisturbed(), generators_kept(job.setup.data):
             return evaluate(job, see, watch)
 
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
         from art_training.engines.lightning.evaluation import read
+        from art_training.engines.lightning.random_states import generators_kept
         from art_training.engines.lightning.surroundings import undisturbed
 
-        with undisturbed():
+        with undisturbed(), generators_kept(job.setup.data):
             return read(job, see, watch)

@@ -3,7 +3,8 @@
 import hashlib
 import random
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -92,8 +93,29 @@ def _set_state(generator: Any, state: Any) -> None:
         generator.set_state(state)
 
 
+@contextmanager
+def generators_kept(data: Any) -> Generator[None]:
+    """Run a block after which the generators that declared data holds are as they were before.
+
+    A dataset that draws from a generator of its own is the user's; it is used as it is, and each job begins alike.
+    """
+    roots = {"data": data, "closure": list(_enclosed(data))}
+    states = generator_states(roots)
+    try:
+        yield
+    finally:
+        set_generator_states(roots, states)
+
+
+def _enclosed(factory: Any) -> Iterator[Any]:
+    """What a function has of the functions around it."""
+    for cell in getattr(factory, "__closure__", None) or ():
+        with suppress(ValueError):  # nothing has been put into it yet
+            yield cell.cell_contents
+
+
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
-_LEAVES = (str, bytes, int, float, complex, type(None), type, torch.Tensor, np.ndarray, torch.device, torch.dtype)
+_LEAVES = (str, bytes, int, float, complex, type(None), type, ModuleType, torch.Tensor, np.ndarray, torch.dtype)
 
 
 def _generators(roots: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
