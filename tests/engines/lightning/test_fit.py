@@ -276,6 +276,23 @@ def test_training_ends_below_a_loss_after_a_time_and_at_a_number_of_steps(run):
     assert (result.steps, result.epochs) == (15, 3)
 
 
+def test_a_loss_of_several_numbers_gives_one_sentence(run):
+    class PerExample(Scripted):
+        losses = (1.0,)
+
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch, batch_idx).expand(3)
+
+    with pytest.raises(SetupError, match=r"that PerExample.training_step returns has more than one .*loss.mean\(\)"):
+        run(Setup(PerExample, Fixed, trainer={"max_epochs": 1}))
+
+
+def test_early_stopping_on_what_nobody_logs_gives_one_sentence(run, net, points):
+    setup = Setup(net, points, trainer={"max_epochs": 1, "callbacks": [pl.callbacks.EarlyStopping("val_los")]})
+    with pytest.raises(SetupError, match="waits for 'val_los', which Net does not log; it logs: val_loss; name one"):
+        run(setup)
+
+
 def test_a_loss_that_is_not_connected_gives_one_sentence(run):
     class Detached(Scripted):
         losses = (1.0,)

@@ -37,6 +37,15 @@ def as_setup_error(error: Exception, module: object) -> SetupError | None:
             "look for .detach(), .item(), .data, torch.no_grad(), a new tensor made of numbers, an argmax, or parameters "
             "with requires_grad=False on its way"
         )
+    if isinstance(error, RuntimeError) and "grad can be implicitly created only for scalar outputs" in text:
+        return SetupError(
+            f"the loss that {name}.training_step returns has more than one number; return its mean, e.g. loss.mean()"
+        )
+    if isinstance(error, RuntimeError) and text.startswith("Early stopping conditioned on metric"):
+        known = text.partition("use any of the following: ")[2].replace("`", "") or "nothing"
+        return SetupError(
+            f"EarlyStopping waits for {text.split('`')[1]!r}, which {name} does not log; it logs: {known}; name one of these"
+        )
     if type(error).__name__ == "MisconfigurationException":
         return SetupError(f"Lightning cannot train {name} as it is set up: {' '.join(text.split())}")
     return None
