@@ -82,6 +82,7 @@ class ArtProject:
         self.folder = Path(folder) if folder is not None else _folder_of_caller()
         self.trackers = tuple(trackers)
         self._wanted_store = store
+        self._store_folder = self.folder
         self._store: Store | None = None
         self._steps: list[Step] = []
         for step in steps:
@@ -100,12 +101,17 @@ class ArtProject:
             StoreError: it cannot be opened.
         """
         if self._store is None:
-            self._store = open_store(self._wanted_store, project_folder=self.folder)
+            self._store = open_store(self._wanted_store, project_folder=self._store_folder)
         return self._store
 
-    def use_store(self, where: Store | Path | str) -> None:
-        """Keep records there instead; for what stands above the declaration, as a command line does."""
-        self._wanted_store, self._store = where, None
+    def use_store(self, where: Store | Path | str, *, folder: Path | None = None) -> None:
+        """Keep records there instead; for what stands above the declaration, as a command line does.
+
+        Args:
+            where: as `store` of the project.
+            folder: where a relative path begins; by default in the project's folder.
+        """
+        self._wanted_store, self._store, self._store_folder = where, None, folder or self.folder
 
     def add_step(self, step: Step, *, before: str | None = None) -> "ArtProject":
         """Add a step at the end, or before the step of this name.

@@ -47,6 +47,16 @@ def test_paths_may_be_urls_relative_or_in_the_home_folder(tmp_path: Path) -> Non
     assert (tmp_path / "with space?mode=ro#é%20.db").exists()
 
 
+def test_a_path_of_the_environment_begins_where_the_command_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("ART_STORE", "e.db")
+    assert location(None, tmp_path / "project") == f"{tmp_path}/here/e.db"
+    assert location("given.db", tmp_path) == f"{tmp_path}/given.db"
+
+
 def test_other_databases_are_refused_for_now(tmp_path: Path) -> None:
     for where in ("postgresql://x/y", "sqlite://", "sqlite+pysqlite:///x"):
         with pytest.raises(UsageError, match=rf"'{re.escape(where)}' cannot be opened: .*; give a path"):

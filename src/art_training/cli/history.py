@@ -52,11 +52,10 @@ def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["St
     from art_training.stores.where import DEFAULT, open_store
 
     wanted = _plain_name(project)
-    chosen = store or os.environ.get("ART_STORE")
-    if chosen is not None:
-        _require(chosen)
-        return open_store(chosen, project_folder=Path.cwd(), read_only=not write), wanted
-    place = _place(None if wanted else project)
+    place = store or _place(None if wanted else project)
+    if isinstance(place, str):
+        _require(place)
+        return open_store(place, project_folder=Path.cwd(), read_only=not write), wanted
     if isinstance(place, Path):  # a store without a project file, as a notebook leaves it
         return open_store(place, project_folder=place.parent, read_only=not write), wanted
     name = glance(place.file, place.name) if place.file else None
@@ -66,17 +65,19 @@ def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["St
         with redirect_stdout(sys.stderr):
             loaded = load_project(place)
         return loaded.store, wanted or loaded.name
-    _require(str(place.folder / DEFAULT), name)
+    _require(os.environ.get("ART_STORE") or str(place.folder / DEFAULT), name)
     return open_store(None, project_folder=place.folder, read_only=not write), wanted or name
 
 
-def _place(project: str | None) -> Place | Path:
-    """Where the project is, or the nearest store where there is no project file."""
+def _place(project: str | None) -> Place | Path | str:
+    """Where the project is; without a project file the environment's store, else the nearest."""
     from art_training.stores.where import DEFAULT
 
     try:
         return locate(project)
     except ProjectError:
+        if project is None and (chosen := os.environ.get("ART_STORE")):
+            return chosen
         here = Path.cwd()
         stores = [folder / DEFAULT for folder in (here, *here.parents) if (folder / DEFAULT).is_file()]
         if project is not None or not stores:

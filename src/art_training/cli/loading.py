@@ -40,7 +40,7 @@ def load_project(place: Place, store: str | None = None) -> "ArtProject":
             raise ProjectError(f"{place} is of type {type(named).__name__}, not an ArtProject")
         project = only_one(((n, v) for n, v in vars(module).items() if isinstance(v, ArtProject)), place)
     if store is not None:
-        project.use_store(store)
+        project.use_store(store, folder=Path.cwd())
     return project
 
 

@@ -16,7 +16,7 @@ def open_store(where: str | Path | Store | None, *, project_folder: Path, read_o
         where: a store, which is given back as it is; a path; `sqlite:///path`; `memory`; the name of an installed store
             and what it opens, `name://...`; None for the environment's `ART_STORE`, or else `.art/art.db` in the
             project's folder. `ART_ARTIFACTS` may name another place for the artifacts of a database.
-        project_folder: where relative paths begin.
+        project_folder: where relative paths begin; those of the environment begin in the working directory.
         read_only: for views: nothing is written, and nothing is made where there is no store yet.
 
     Raises:
@@ -25,7 +25,9 @@ def open_store(where: str | Path | Store | None, *, project_folder: Path, read_o
     """
     if isinstance(where, Store):
         return where
-    text = str(where or os.environ.get("ART_STORE") or project_folder / DEFAULT)
+    if not where and (where := os.environ.get("ART_STORE")):
+        project_folder = Path.cwd()
+    text = str(where or project_folder / DEFAULT)
     scheme, separator, rest = text.partition("://")
     if text == "memory" or (scheme == "memory" and separator):
         from art_training.stores.memory import MemoryStore

@@ -173,6 +173,27 @@ def test_a_project_without_steps_has_passed_nothing(art, tmp_path):
     assert "has no steps yet; add one with" in answer.out
 
 
+@pytest.mark.parametrize("chosen", ["--store", "ART_STORE"])
+def test_a_store_that_is_chosen_where_one_types_is_found_again_from_there(art, tmp_path, monkeypatch, chosen):
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub", PASSES)
+    option = ["--store", "mine.db"] if chosen == "--store" else []
+    if not option:
+        monkeypatch.setenv("ART_STORE", "mine.db")
+    assert art("run", "sub", "--quiet", *option).code == 0
+    assert (tmp_path / "mine.db").is_file()
+    assert [row["step"] for row in json.loads(art("runs", "--json", *option).out)] == ["Measure"]
+
+
+def test_the_store_that_a_project_names_comes_before_that_of_the_environment(art, tmp_path, monkeypatch):
+    monkeypatch.setenv("ART_STORE", "environment.db")
+    file = tmp_path / "art_project.py"
+    file.write_text(f"{DECLARED}project = art.ArtProject('toy', setup, store='own.db', steps=[{PASSES}])\n")
+    assert art("run", "--quiet").code == 0
+    assert [row["step"] for row in json.loads(art("runs", "--json").out)] == ["Measure"]
+    assert not (tmp_path / "environment.db").exists()
+
+
 def test_a_step_behind_a_failed_one_is_not_run_and_does_not_look_done(art, tmp_path):
     write(tmp_path, f"Measure(checks=[Above('accuracy', 0.95)]), {PASSES[:-1]}, name='Second')")
     assert art("run", "--quiet").code == 1
