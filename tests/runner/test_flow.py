@@ -143,6 +143,20 @@ def test_a_changed_threshold_is_judged_again_without_running_and_appended_to_the
     assert [judgement.state for judgement in store.judgements(passed["a"].run.id)] == ["failed", "passed"]
 
 
+def test_a_plan_says_that_changed_checks_will_be_judged_again(make) -> None:
+    make(Constant(name="a", checks=[Below("train/loss", 0.9)])).run()
+    stricter = make(Constant(name="a", checks=[Below("train/loss", 0.1)]))
+    planned = stricter.plan().steps[0]
+    assert planned.action is Action.RECALL
+    assert planned.judge_again
+    assert "how it is judged" in str(stricter.plan())
+    result = stricter.run()
+    assert result["a"].judged_again
+    assert "has changed since" not in result.next
+    assert not stricter.plan().steps[0].judge_again
+    assert "has changed since" in stricter.run().next
+
+
 def test_judging_again_with_the_same_answer_appends_nothing(make, store) -> None:
     for _ in range(3):
         result = make(Constant(name="a")).run()

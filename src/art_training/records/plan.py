@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from art_training.records.fingerprint import Change
+from art_training.records.table import html_table, text_table
 
 
 class Action(StrEnum):
@@ -29,6 +30,7 @@ class PlannedStep:
         run: id of the stored run that is recalled, resumed or kept.
         seconds: how long it is expected to take, from earlier runs; None where nothing is known.
         unknown: what of its fingerprint could not be resolved.
+        judge_again: whether the checks answer otherwise than they did last, because they, or the steps before, changed.
     """
 
     step: str
@@ -39,11 +41,19 @@ class PlannedStep:
     run: str | None = None
     seconds: float | None = None
     unknown: tuple[str, ...] = ()
+    judge_again: bool = False
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """The step, what will happen, why, and about how long it will take, as a person reads it."""
+        action = f"{self.action.value}, judge again" if self.judge_again else self.action.value
+        waits = self.action in {Action.RUN, Action.RESUME} and self.seconds is not None
+        return self.step, action, self.reason, f"about {self.seconds:.0f} s" if waits else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
-    """What a run of a project would do.
+    """What a run of a project would do. Prints as a table.
 
     Attributes:
         project: its name.
@@ -52,6 +62,15 @@ class Plan:
 
     project: str
     steps: tuple[PlannedStep, ...]
+
+    def __str__(self) -> str:
+        return text_table(("step", "will", "because", ""), [step.row for step in self.steps])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(("step", "will", "because", ""), [step.row for step in self.steps])
 
     @property
     def seconds(self) -> float | None:

@@ -26,7 +26,7 @@ def _sentence(step: StepResult) -> str:
         failed = next(verdict for verdict in verdicts if verdict.state is VerdictState.FAILED)
         again = (
             "nothing that it depends on has changed since, so change the setup or the check"
-            if step.recalled
+            if step.recalled and not step.judged_again
             else "change the setup or the check"
         )
         return f"Next: {name} failed: {failed.reason}; {again} and type `art run` again."

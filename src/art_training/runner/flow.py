@@ -32,6 +32,7 @@ from art_training.records import (
     StepProgress,
     StepStarted,
     StepState,
+    Verdict,
     plain,
     state_of,
 )
@@ -151,9 +152,24 @@ class _Run:
             if planned.action in {Action.RECALL, Action.KEEP} and planned.run:
                 outcome = self.store.outcome(planned.run)
                 if outcome is not None:
+                    planned = self.foreseen(step, planned, outcome)
                     self.outcomes[step.name] = outcome
             steps.append(planned)
         return Plan(self.project.name, tuple(steps))
+
+    def foreseen(self, step: Step, planned: PlannedStep, outcome: Outcome) -> PlannedStep:
+        """Say so where the checks of a step that is recalled will answer otherwise than they did."""
+        before = self.store.judgements(planned.run or "")
+        if not before or _same(before[-1].verdicts, self.verdicts(step, outcome)):
+            return planned
+        reason = planned.reason.replace("nothing changed", "nothing changed but how it is judged", 1)
+        return replace(planned, judge_again=True, reason=reason)
+
+    def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
+        """What the step's checks answer now."""
+        metrics = self.project.metrics.without(step.skip_metrics)
+        checks = step.all_checks(self.identity.task(step.resolve(self.project.setup)), metrics.names)
+        return judge_all(checks, Evidence(step.name, outcome, dict(self.outcomes)))
 
     def one(self, step: Step) -> StepResult:
         """Recall or execute one step, and judge it."""
@@ -251,14 +267,11 @@ class _Run:
 
     def judged(self, step: Step, record: RunRecord, outcome: Outcome, planned: PlannedStep) -> StepResult:
         """Ask the step's checks. The answer is appended to the run unless it is what was answered last."""
-        setup = step.resolve(self.project.setup)
-        metrics = self.project.metrics.without(step.skip_metrics)
-        checks = step.all_checks(self.identity.task(setup), metrics.names)
-        verdicts = judge_all(checks, Evidence(step.name, outcome, dict(self.outcomes)))
+        verdicts = self.verdicts(step, outcome)
         for verdict in verdicts:
             self.announce(CheckJudged(step.name, verdict))
         before = self.store.judgements(record.id)
-        if before and dumps(before[-1].verdicts) == dumps(verdicts):  # as they are stored: NaN is the same as NaN
+        if before and _same(before[-1].verdicts, verdicts):
             judgement = before[-1]
         else:
             judgement = Judgement(verdicts, datetime.now(UTC), state_of(verdicts))
@@ -270,7 +283,16 @@ class _Run:
         self.announce(StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale))
         note = f"not known: {'; '.join(planned.unknown)}" if planned.unknown else ""
         return StepResult(
-            step.name, record.kind, judgement.state, record, outcome, judgement, recalled or stale, stale, note
+            name=step.name,
+            kind=record.kind,
+            state=judgement.state,
+            run=record,
+            outcome=outcome,
+            judgement=judgement,
+            recalled=recalled or stale,
+            stale=stale,
+            judged_again=bool(before) and judgement is not before[-1],
+            note=note,
         )
 
     def remember(self, step: Step) -> None:
@@ -333,6 +355,11 @@ class _Run:
                 tracker(event)
             except Exception:  # noqa: BLE001  A tracker mirrors; whatever it raises must not hurt the run.
                 warnings.warn(f"the tracker {tracker!r} raised:\n{traceback.format_exc()}", stacklevel=2)
+
+
+def _same(before: Sequence[Verdict], now: Sequence[Verdict]) -> bool:
+    """Whether two judgings answer the same, as they are stored: NaN is the same as NaN."""
+    return dumps(tuple(before)) == dumps(tuple(now))
 
 
 def _outcome_of(step: Step, bench: RunnerBench) -> Outcome:

@@ -4,6 +4,7 @@ import html
 from dataclasses import dataclass
 
 from art_training.records import Judgement, Outcome, RunRecord, StepState
+from art_training.records.table import html_table, text_table
 
 
 @dataclass(frozen=True, repr=False)
@@ -19,6 +20,7 @@ class StepResult:
         judgement: its verdicts, if it was judged.
         recalled: whether a stored outcome was used.
         stale: whether that outcome is outdated and was kept on the user's wish.
+        judged_again: whether a stored outcome got new verdicts in this run.
         note: what a reader must know besides, e.g. that the data could not be digested.
     """
 
@@ -30,6 +32,7 @@ class StepResult:
     judgement: Judgement | None = None
     recalled: bool = False
     stale: bool = False
+    judged_again: bool = False
     note: str = ""
 
     def __repr__(self) -> str:
@@ -89,28 +92,21 @@ class ProjectResult:
             if step.note:
                 lines.append(step.note)
             state = step.state.value + (" (stale)" if step.stale else "")
-            time = "" if step.seconds is None else f"{step.seconds:.1f} s" + (" (recalled)" if step.recalled else "")
+            again = " (judged again)" if step.judged_again else " (recalled)" if step.recalled else ""
+            time = "" if step.seconds is None else f"{step.seconds:.1f} s{again}"
             for index, line in enumerate(lines or [""]):
                 rows.append((step.name, state, line, time) if index == 0 else ("", "", line, ""))
         return rows
 
     def __str__(self) -> str:
-        rows = [("step", "verdict", "checks", "time"), *self.rows()]
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([*lines, "", self.next])
+        return f"{text_table(_HEAD, self.rows())}\n\n{self.next}"
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("step", "verdict", "checks", "time"))
-        body = "".join(
-            "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows()
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self.next)}</p>"
+        return f"{html_table(_HEAD, self.rows())}<p>{html.escape(self.next)}</p>"
 
 
-_MARK = {"passed": "+", "failed": "x", "errored": "!", "not judged": "?"}
+_HEAD = ("step", "verdict", "checks", "time")
+_MARK = {"passed": "✓", "failed": "✗", "errored": "!", "not judged": "?"}
