@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -258,8 +259,11 @@ class ArtProject:
 
     def _index(self, name: str) -> int:
         if name not in self._names():
+            near = get_close_matches(name.lower(), [known.lower() for known in self._names()], n=1)
+            meant = next((known for known in self._names() if known.lower() in near), "")
             raise ProjectError(
-                f"project {self.name!r} has no step {name!r}; it has: {', '.join(self._names()) or 'none'}"
+                f"project {self.name!r} has no step {name!r}{f' (did you mean {meant!r}?)' if meant else ''}; "
+                f"it has: {', '.join(self._names()) or 'none'}"
             )
         return self._names().index(name)
 

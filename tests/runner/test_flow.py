@@ -25,6 +25,7 @@ from art_training.records import (
     StepStarted,
     StepState,
 )
+from art_training.runner.redefined import redefined
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
 from art_training.steps.step import Step, only
@@ -215,6 +216,38 @@ def test_a_changed_trainer_setting_is_another_attempt(make, calls) -> None:
     make(Constant(name="a"), trainer={"max_epochs": 1}).run()
     make(Constant(name="a"), trainer={"max_epochs": 50}).run()
     assert calls == ["a", "a"]
+
+
+def test_a_setting_that_does_not_reach_a_step_leaves_it_fresh(make, calls) -> None:
+    @dataclass(frozen=True)
+    class Counts(Constant):
+        unused_settings: ClassVar[frozenset[str]] = frozenset({"max_epochs"})
+
+    make(Counts(name="a"), trainer={"max_epochs": 1, "precision": "32-true"}).run()
+    make(Counts(name="a"), trainer={"max_epochs": 2, "precision": "32-true"}).run()
+    make(Counts(name="a"), trainer={"max_epochs": 2, "precision": "bf16-mixed"}).run()
+    assert calls == ["a", "a"]
+
+
+def test_a_class_that_was_defined_again_is_pointed_out(make, monkeypatch) -> None:
+    import __main__
+
+    class Net:
+        __module__ = "__main__"
+        __qualname__ = "Net"
+
+    project = make(Constant(name="a"))
+    project.setup = Setup(Net, DATA, task=project.setup.task)
+    monkeypatch.setattr(__main__, "Net", type("Net", (), {}), raising=False)
+    assert "Net was defined again" in redefined(project.setup, ())[0]
+    assert "but(model=Net)" in redefined(project.setup, ())[0]
+    monkeypatch.setattr(__main__, "Net", Net)
+    assert redefined(project.setup, project.steps) == ()
+
+
+def test_a_misspelled_step_is_recognised(make) -> None:
+    with pytest.raises(ProjectError, match="did you mean 'overfit'"):
+        make(Constant(name="overfit")).run(until="Overfitt")
 
 
 def test_going_back_to_an_earlier_configuration_recalls_it(make, calls) -> None:

@@ -136,4 +136,4 @@ def test_a_setup_described_is_plain_data_under_dotted_names() -> None:
     described = setup.described()
     assert described["hparams.in_features"] == 2
     assert described["engine"] == "lightning"
-    assert {"model", "data", "outputs"} <= set(described)
+    assert {"model.model", "model.loss", "data.sources.train", "outputs"} <= set(described)

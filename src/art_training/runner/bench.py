@@ -82,6 +82,7 @@ class RunnerBench(Bench):
         self._curves = CurveWriter(store, run)
         self._fits = 0
         self._announced = 0.0
+        self._phase = ""
         self._began: dict[str, float] = {}
 
     @cached_property
@@ -186,6 +187,7 @@ class RunnerBench(Bench):
         return self._store.artifacts.fetch(artifact.digest)
 
     def say(self, phase: str, fraction: float | None = None) -> None:
+        self._phase = phase
         self._announce(StepProgress(self.step, phase, fraction=fraction))
 
     def close(self) -> None:
@@ -217,9 +219,9 @@ class RunnerBench(Bench):
             self._curves.flush()
             self._store.remember(f"{key}:checkpoint", plain(kept))
         now = time.monotonic()
-        if now - self._announced < _PROGRESS_SECONDS:
+        if position.phase == self._phase and now - self._announced < _PROGRESS_SECONDS:
             return
-        self._announced = now
+        self._phase, self._announced = position.phase, now
         self._announce(self._progress(position, now))
 
     def _progress(self, position: Position, now: float) -> StepProgress:

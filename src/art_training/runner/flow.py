@@ -44,6 +44,7 @@ from art_training.runner.heartbeat import heartbeat
 from art_training.runner.identity import Identity
 from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, consumed, plan_step, skipped
+from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
 from art_training.setup.metrics import MetricCalculator
 from art_training.setup.provenance import collect
@@ -128,6 +129,8 @@ class _Run:
         self._provenance: Provenance | None = None
 
     def go(self) -> ProjectResult:
+        for sentence in redefined(self.project.setup, self.project.steps):
+            warnings.warn(sentence, stacklevel=4)  # the line that called project.run()
         self.announce(ProjectStarted(self.plan()))
         self.outcomes, self.runs = {}, {}
         for index, step in enumerate(self.project.steps):

@@ -87,9 +87,12 @@ class Identity:
             data=self.data(setup),
         )
         unused = _OPTIONAL - step.uses
-        if not unused:
-            return whole
-        kept = {name: value for name, value in whole.components.items() if _part(name) not in unused}
+        settings = {f"trainer.{name}" for name in step.unused_settings}
+        kept = {
+            name: value
+            for name, value in whole.components.items()
+            if _part(name) not in unused and name not in settings
+        }
         if "model" in unused:
             kept |= self._task_component(setup)
         return replace(whole, components=kept)

@@ -1,6 +1,6 @@
 """One configuration to train, declared once and shared by everything."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import SetupError
 from art_training.records import Change, Plain, differences, plain
+from art_training.records.plain import is_marked
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:
@@ -110,13 +111,16 @@ class Setup:
         changes = list(differences(mine, theirs))
         for name in ("model", "data", "outputs"):
             a, b = getattr(self, name), getattr(other, name)
-            if a is not b and mine.get(name) == theirs.get(name) and _is_opaque(a):
+            told = any(change.component.partition(".")[0] == name for change in changes)
+            if a is not b and not told and _is_opaque(a):
                 changes.append(Change(name, None if b is None else plain(b), plain(a)))
         return tuple(changes)
 
     def described(self) -> dict[str, Plain]:
         """The setup as plain data under dotted names, as a person declared it."""
-        described: dict[str, Plain] = {"model": plain(self.model), "data": plain(self.data), "engine": self.engine}
+        described: dict[str, Plain] = {"engine": self.engine}
+        for name in ("model", "data"):
+            described |= dict(_leaves(name, plain(getattr(self, name))))
         for name in ("hparams", "trainer", "declarations"):
             part = getattr(self, name)
             if callable(part):
@@ -176,6 +180,16 @@ def _refuse_instance(model: Any) -> None:
         )
     if not callable(model):
         raise SetupError(f"model={model!r} cannot be called; give a class, a factory, or art.from_torch(...)")
+
+
+def _leaves(name: str, value: Plain) -> Iterator[tuple[str, Plain]]:
+    """What `art.data` and `art.from_torch` declare, one name a value; a class or a factory is one value."""
+    if not isinstance(value, dict) or is_marked(value):
+        yield name, value
+        return
+    for key, part in value.items():
+        if part is not None:
+            yield from _leaves(name if key == "None" else f"{name}.{key}", part)
 
 
 def _is_opaque(value: Any) -> bool:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.finite import NoNaN
@@ -13,7 +13,7 @@ from art_training.setup.expected_loss import Expected, expected_at_init
 from art_training.setup.observation import BatchObservation
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
-from art_training.steps.step import Step
+from art_training.steps.step import TRAINING_LENGTH, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +44,8 @@ class CheckLossOnInit(Step):
     three times of it.
     """
 
+    unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
+
     def run(self, bench: Bench) -> Outcome:
         splits = tuple(split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits)
         training = bench.evaluate(Split.TRAIN, mode="train")
@@ -69,83 +71,6 @@ class CheckLossOnInit(Step):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", TRAINING_MODE, EXPECTED, UNIFORM, PRIOR)
-
-
-class _Seen:
-    """Collects what entered the loss: the targets, and what the step adds to the loss besides."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._task = bench.task
-        self._adapter = bench.setup.outputs
-        self._targets: list[Tensor] = []
-        self._numbers = 0
-        self._examples = 0
-        self._parts: list[tuple[float, float, float]] = []
-        self._sampled = False
-
-    def see(self, observation: BatchObservation) -> None:
-        """Take in a batch."""
-        from art_training.setup.outputs import read_outputs
-
-        outputs = read_outputs(observation, self._task, self._adapter)
-        call = outputs.call
-        if call is None or call.name != self._task.loss:
-            return
-        if outputs.loss is not None and outputs.call_loss is not None and outputs.loss_weight > 0:
-            self._parts.append((outputs.loss, outputs.call_loss, outputs.loss_weight))
-        if self._numbers > _MOST_TARGETS:
-            self._sampled = True
-            return
-        self._numbers += call.target.numel()
-        self._examples += observation.weight
-        self._targets.append(call.target.cpu())
-
-    def expected(self) -> Expected:
-        """The theory's values, with what the step's loss holds besides the call of the loss function."""
-        if not self._targets:
-            return Expected(None, None, _why_unseen(self._task))
-        try:
-            targets = _pooled(self._targets)
-        except RuntimeError:
-            return Expected(None, None, "targets of different shapes cannot be pooled")
-        found = expected_at_init(self._task, targets, self._examples)
-        if self._sampled and not found.reason_if_none:
-            found = replace(found, reason_if_none=f"the label prior is that of the first {self._examples} examples")
-        return self._with_rest(found)
-
-    def _with_rest(self, found: Expected) -> Expected:
-        """The step may scale its loss or add to it; what it adds does not depend on labels."""
-        weight = sum(part[2] for part in self._parts)
-        if weight == 0:
-            return found
-        rest = sum((whole - part) * own for whole, part, own in self._parts) / weight
-        usual = sum(abs(part) * own for _, part, own in self._parts) / weight
-        if abs(rest) <= 1e-4 * usual:
-            return found
-        factors = [whole / part for whole, part, _ in self._parts if part]
-        if len(factors) == len(self._parts) > 1 and max(factors) - min(factors) <= 1e-3 * abs(factors[0]):
-            return _moved(found, factors[0], 0.0)
-        return _moved(found, 1.0, rest)
-
-
-def _pooled(targets: "list[Tensor]") -> "Tensor":
-    import torch
-
-    return torch.cat([target.reshape(1) if target.ndim == 0 else target for target in targets])
-
-
-def _moved(found: Expected, factor: float, rest: float) -> Expected:
-    return replace(
-        found,
-        uniform=None if found.uniform is None else found.uniform * factor + rest,
-        prior=None if found.prior is None else found.prior * factor + rest,
-    )
-
-
-def _why_unseen(task: Task) -> str:
-    if not task.loss:
-        return "no loss function of torch was called; declare Setup(task={'loss': ...}) if it is one written by hand"
-    return f"no call of {task.loss} was seen over the training split"
 
 
 def _training_mode(scores: Mapping[str, Score]) -> dict[str, Score]:

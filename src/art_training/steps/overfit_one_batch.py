@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from art_training.checks import Check
 from art_training.checks.bounds import Below
@@ -11,7 +12,7 @@ from art_training.errors import ProjectError
 from art_training.records import Outcome, Reading, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
-from art_training.steps.step import Step
+from art_training.steps.step import TRAINING_LENGTH, Step
 
 _EPOCH = 20  # repetitions of the batch between two looks at the loss
 
@@ -31,6 +32,7 @@ class OverfitOneBatch(Step):
 
     max_steps: int = 500
     target: float = 0.01
+    unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
 
     def __post_init__(self) -> None:
         super().__post_init__()

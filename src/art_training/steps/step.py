@@ -13,6 +13,12 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
 
+# Settings of a Trainer that say how long it trains and when it validates.
+TRAINING_LENGTH = frozenset({
+    "check_val_every_n_epoch", "limit_train_batches", "limit_val_batches", "max_epochs", "max_steps", "max_time",
+    "min_epochs", "min_steps", "num_sanity_val_steps", "val_check_interval",
+})  # fmt: skip
+
 
 class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(...)`.
     """Checks that replace a step's default ones: `Overfit(checks=only(Below("train/loss", 0.1)))`."""
@@ -43,6 +49,8 @@ class Step(ABC):
         needs: names of the kinds of steps whose outcomes the work itself uses (checks may use any earlier one).
         uses: parts of the setup that the result depends on besides the data; a step that uses no model depends on what
             the task is instead, and is not stale when the model changes.
+        unused_settings: settings of the Trainer that do not reach the step's work, such as `max_epochs` where it sets the
+            number of steps itself; changing them leaves its outcome fresh.
         may_test: whether the step may evaluate a model on the test split.
     """
 
@@ -58,6 +66,7 @@ class Step(ABC):
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ()
     uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "metrics", "outputs"})
+    unused_settings: ClassVar[frozenset[str]] = frozenset()
     may_test: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
