@@ -1,4 +1,11 @@
-"""Handwritten digits, 8 x 8 pixels: the first five steps of the recipe. Run it with `art run`, or with python."""
+"""Handwritten digits, 8 x 8 pixels: from data to a trained network, in five steps that are each checked.
+
+    art run        runs what is new or changed, and recalls the rest
+    art status     shows where each step stands
+
+Change something below - the learning rate, the network, a limit - and type `art run` again: only what depends on the
+change runs again.
+"""
 
 import lightning as L
 import torch

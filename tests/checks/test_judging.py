@@ -33,7 +33,7 @@ def test_the_reason_shows_both_numbers_with_their_intervals():
     judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(boosting=theirs)))
     assert judged.state is VerdictState.PASSED
     assert judged.reason == (
-        "validation/accuracy is 0.9722 [0.9496, 0.9847], boosting (EvaluateBaseline) reached 0.9694 [0.946, 0.983]"
+        "validation/accuracy is 0.9722 [0.9496, 0.9847], above boosting's 0.9694 [0.946, 0.983] (EvaluateBaseline)"
     )
     assert judged.numbers["baseline"] == "boosting"
     assert judged.numbers["baseline_value"] == 0.9694
@@ -64,6 +64,15 @@ def test_the_best_baseline_is_the_smallest_where_smaller_is_better():
     judged = judge(BeatsBaseline("validation/accuracy"), overfit(Score(3.0), EvaluateBaseline=earlier))
     assert judged.state is VerdictState.FAILED
     assert judged.numbers["baseline"] == "linear"
+    assert judged.reason == "validation/accuracy is 3, not below linear's 2 (EvaluateBaseline)"
+
+
+def test_a_gain_that_is_too_small_is_told_beside_the_margin():
+    earlier = baseline_step(linear=Score(0.9, direction="maximize"))
+    judged = judge(BeatsBaseline("validation/accuracy", margin=0.05), overfit(Score(0.92), EvaluateBaseline=earlier))
+    assert judged.reason == (
+        "validation/accuracy is 0.92, above linear's 0.9 (EvaluateBaseline), but the gain of 0.02 is not above 0.05"
+    )
 
 
 @pytest.mark.parametrize("check", [BeatsBaseline("validation/accuracy"), GeneralizationGap("accuracy", 0.1)])

@@ -22,6 +22,11 @@ def test_the_example_of_the_readme_is_the_one_in_examples() -> None:
     assert blocks[0].strip() in EXAMPLE.read_text()
 
 
+def test_the_example_is_the_project_that_the_demo_writes() -> None:
+    template = ROOT / "src" / "art_training" / "templates" / "digits" / "art_project.py"
+    assert EXAMPLE.read_text() == template.read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", HOWTO, ids=lambda path: path.stem)
 def test_python_blocks_of_a_guide_run_one_after_the_other(path: Path, tmp_path: Path) -> None:

@@ -108,16 +108,17 @@ class BeatsBaseline(Check):
     def _compare(self, metric: Metric, mine: Score, theirs: _Baseline, way: Direction) -> Answer:
         gain = mine.value - theirs.score.value if way == "maximize" else theirs.score.value - mine.value
         numbers = {**numbers_of(mine), **numbers_of(theirs.score, "baseline_"), "baseline": theirs.name, "gain": gain}
-        said = (
-            f"{metric} is {with_interval(mine, apart_from=theirs.score.value)}, "
-            f"{theirs.name} ({theirs.step}) reached {with_interval(theirs.score, apart_from=mine.value)}"
-        )
+        told = with_interval(mine, apart_from=theirs.score.value)
+        whose = f"{theirs.name}'s {with_interval(theirs.score, apart_from=mine.value)} ({theirs.step})"
+        beyond = "above" if way == "maximize" else "below"
         if not math.isfinite(mine.value):
-            return failed(f"{said}; the first is not a finite number", **numbers)
+            return failed(f"{metric} is {told}, which is not a finite number and not {beyond} {whose}", **numbers)
         if gain > self.margin:
-            return passed(said, **numbers)
-        short = f"; the gain of {number(gain)} is not above {number(self.margin)}" if gain > 0 else ""
-        return failed(said + short, **numbers)
+            return passed(f"{metric} is {told}, {beyond} {whose}", **numbers)
+        if gain > 0:
+            short = f"but the gain of {number(gain)} is not above {number(self.margin)}"
+            return failed(f"{metric} is {told}, {beyond} {whose}, {short}", **numbers)
+        return failed(f"{metric} is {told}, not {beyond} {whose}", **numbers)
 
     def _nowhere(self, evidence: Evidence, metric: Metric) -> str:
         if self.step is not None and self.step not in evidence.earlier:
