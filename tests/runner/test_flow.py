@@ -350,6 +350,24 @@ def test_a_step_that_raises_is_recorded_and_raised_again_with_the_users_frames_o
     assert str(files[-1]) == __file__
 
 
+def test_the_users_own_error_is_seen_though_the_store_fails_too(make, store, monkeypatch) -> None:
+    write = store.write
+
+    def full(run, outcome=None) -> None:
+        if run.status is not RunStatus.RUNNING:
+            raise StoreError("no space is left")
+        write(run, outcome)
+
+    monkeypatch.setattr(store, "write", full)
+    with pytest.raises(RuntimeError, match="the user's code broke") as caught:
+        make(Raises(name="a")).run()
+    assert "no space is left" in caught.value.__notes__[0]
+
+
+def test_a_step_may_have_any_name(make, calls) -> None:
+    assert make(Constant(name="../a b/ü")).run().passed
+
+
 def test_a_step_that_raised_runs_again(make, calls) -> None:
     project = make(Raises(name="a"))
     for _ in range(2):

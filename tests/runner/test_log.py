@@ -1,6 +1,7 @@
 """The log of a run says what happened when, and keeps every warning that the user saw."""
 
 import logging
+import time
 import warnings
 from datetime import UTC, datetime
 
@@ -23,12 +24,15 @@ def log(store: MemoryStore) -> RunLog:
     return RunLog(store, "1")
 
 
-def test_each_phase_and_each_epoch_is_one_line_with_its_numbers(store, log) -> None:
-    for epoch in (0, 0, 1):
-        log.follow(StepProgress("a", "fit", epoch=epoch, epochs=2, values={"train/loss": 0.5}))
+def test_a_phase_is_one_line_at_its_beginning_and_one_now_and_then(store, log, monkeypatch) -> None:
+    for epoch in (0, 1):
+        log.follow(StepProgress("a", "fit", epoch=epoch, epochs=20, values={"train/loss": 0.5, "lr/0": 0.1}))
+    later = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    log.follow(StepProgress("a", "fit", epoch=9, epochs=20, values={"train/loss": 0.25}))
     log.follow(StepProgress("a", "evaluate train"))
     lines = [line.split(" ", 2)[2] for line in store.log("1")]
-    assert lines == ["fit, epoch 1/2, train/loss 0.5", "fit, epoch 2/2, train/loss 0.5", "evaluate train"]
+    assert lines == ["fit, epoch 1/20, train/loss 0.5", "fit, epoch 10/20, train/loss 0.25", "evaluate train"]
 
 
 def test_warnings_are_kept_and_still_shown(store, log) -> None:

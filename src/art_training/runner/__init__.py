@@ -1,6 +1,7 @@
 """Runs a project: plan, recall or execute, record, judge, announce."""
 
-from art_training.runner.flow import Declared, Listener, make_plan, run_project
+from art_training.runner.declared import Declared, Listener
+from art_training.runner.flow import make_plan, run_project
 from art_training.runner.planning import Wish
 from art_training.runner.result import ProjectResult, StepResult
 

@@ -1,22 +1,17 @@
 """The flow: plan, recall or execute, record, judge, announce. The one place where the layers meet."""
 
-import shutil
-import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from art_training.checks import Evidence, judge_all
-from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
 from art_training.records import (
     Action,
     CheckJudged,
-    Event,
     Fingerprint,
     Judgement,
     Outcome,
@@ -29,7 +24,6 @@ from art_training.records import (
     RunRecord,
     RunStatus,
     StepEnded,
-    StepProgress,
     StepStarted,
     StepState,
     Verdict,
@@ -37,51 +31,20 @@ from art_training.records import (
     state_of,
 )
 from art_training.runner.advice import next_sentence
-from art_training.runner.bench import RunnerBench
-from art_training.runner.curves import thinned
-from art_training.runner.folding import described, fold
-from art_training.runner.heartbeat import heartbeat
+from art_training.runner.announcing import Announcer
+from art_training.runner.declared import Declared, Listener
+from art_training.runner.execution import Execution
 from art_training.runner.identity import Identity
 from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, consumed, plan_step, skipped
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
-from art_training.setup.metrics import MetricCalculator
 from art_training.setup.provenance import collect
 from art_training.setup.secrets import mask_mapping
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
-from art_training.stores import RunQuery, Store
+from art_training.stores import RunQuery
 from art_training.stores.codec import dumps
-
-Listener = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a project declares, as the runner needs it.
-
-    Attributes:
-        name: scopes the project's records.
-        setup: the project's.
-        metrics: the project's.
-        steps: in order.
-        seed: the project's; each step derives its own.
-        store: where records are kept.
-        workspace: local folder for what is written while steps run.
-        folder: the project's folder, for provenance.
-        trackers: told every event; their failure is a warning.
-    """
-
-    name: str
-    setup: Setup
-    metrics: MetricCalculator
-    steps: tuple[Step, ...]
-    seed: int
-    store: Store
-    workspace: Path
-    folder: Path
-    trackers: tuple[Listener, ...] = ()
 
 
 def make_plan(project: Declared, wish: Wish) -> Plan:
@@ -124,6 +87,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.store = self.project.store
+        self.announce = Announcer(self.listen, self.project.trackers)
         self.identity = Identity(self.project.store, self.project.seed)
         self.kinds = {step.name: type(step).__name__ for step in self.project.steps}
         self._provenance: Provenance | None = None
@@ -199,71 +163,30 @@ class _Run:
             provenance=self.provenance(setup, {"project": self.project.seed, "step": seed}),
             resumed=planned.run or "" if planned.action is Action.RESUME else "",
         )
-        self.store.write(record)
-        self.announce(StepStarted(planned, record))
-        log = RunLog(self.store, record.id)
-        log.say(f"{planned.action.value}: {planned.reason}")
-        record, outcome = self.execute(step, setup, record, log)
-        return self.judged(step, record, outcome, planned)
-
-    def execute(self, step: Step, setup: Setup, record: RunRecord, log: RunLog) -> tuple[RunRecord, Outcome]:
-        """Let the step work; whatever happens, what was measured is in the store before anything is judged."""
-        folder = self.workspace(record)
-        if not record.resumed:
-            shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        bench = RunnerBench(
-            step=step.name,
-            run=record.id,
+        execution = Execution(
+            project=self.project,
+            step=step,
             setup=setup,
-            task=lambda: self.identity.task(setup),
-            metrics=self.project.metrics.without(step.skip_metrics),
-            seed=record.seed,
-            folder=folder,
+            record=record,
             outcomes=self.outcomes,
             engine=self.identity.engine(setup),
-            store=self.store,
-            announce=lambda progress: self.progress(progress, log),
-            resumed=record.resumed,
-            may_test=step.may_test,
+            task=lambda: self.identity.task(setup),
+            announce=self.announce,
         )
+        execution.begin()
+        self.announce(StepStarted(planned, record))
+        RunLog(self.store, record.id).say(f"{planned.action.value}: {planned.reason}")
         try:
-            with heartbeat(self.store, record.id), log.listening():
-                outcome = _outcome_of(step, bench)
-        except BaseException as error:
-            self.broken(step, record, bench, error)
-            log.say(f"ended: {type(error).__name__}: {error}")
-            fold(error)
-            if isinstance(error, Interrupted):  # to whoever started the run it is what it was: Ctrl-C
-                raise KeyboardInterrupt(str(error)) from None
+            record, outcome = execution.work()
+        except BaseException:
+            self.broke(execution)
             raise
-        outcome = replace(outcome, curves=thinned(self.store.curves(record.id)) | dict(outcome.curves))
-        record = replace(record, status=RunStatus.COMPLETED, ended=datetime.now(UTC))
-        try:
-            self.store.write(record, outcome)
-        except StoreError as error:  # e.g. a score that is none: what the bench measured is kept all the same
-            self.broken(step, record, bench, error)
-            raise
-        log.say(f"ended: {outcome.stopped or outcome.summary or 'done'}")
-        shutil.rmtree(folder, ignore_errors=True)
-        return record, outcome
+        return self.judged(step, record, outcome, planned)
 
-    def broken(self, step: Step, record: RunRecord, bench: RunnerBench, error: BaseException) -> None:
-        """Record a step that did not come to its end, with what it had measured."""
-        interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
-        stopped = "interrupted" if interrupted else "out of memory" if isinstance(error, OutOfMemory) else "raised"
-        bench.close()
-        outcome = replace(bench.measured.outcome(stopped), curves=thinned(self.store.curves(record.id)))
-        record = replace(
-            record,
-            status=RunStatus.INTERRUPTED if interrupted else RunStatus.ERRORED,
-            ended=datetime.now(UTC),
-            error="" if interrupted else f"{type(error).__name__}: {error}",
-            traceback="" if interrupted else described(error),
-            state=StepState.INTERRUPTED if interrupted else StepState.ERRORED,
-        )
-        self.store.write(record, outcome)
-        self.results[step.name] = StepResult(step.name, record.kind, record.state, record, outcome)
+    def broke(self, execution: Execution) -> None:
+        """Tell the end of a run whose step did not come to its own."""
+        record, outcome = execution.record, execution.outcome
+        self.results[record.step] = StepResult(record.step, record.kind, record.state, record, outcome)
         self.announce(StepEnded(record, outcome, None))
         result = self.result()
         self.announce(ProjectEnded({one.name: one.state for one in result.steps}, result.next))
@@ -337,41 +260,15 @@ class _Run:
         """The runs whose outcomes the step's work uses."""
         return {name: run for name, run in self.runs.items() if self.kinds[name] in step.needs}
 
-    def workspace(self, record: RunRecord) -> Path:
-        """The folder of one step with one fingerprint, so that whoever goes on from a dead run finds it."""
-        return self.project.workspace / f"{record.step}-{record.fingerprint.digest[:16]}"
-
     def provenance(self, setup: Setup, seeds: Mapping[str, int]) -> Provenance:
         if self._provenance is None:
             self._provenance = collect(folder=self.project.folder)
         return replace(self._provenance, data_digest=self.identity.data(setup).value, seeds=dict(seeds))
 
-    def progress(self, event: StepProgress, log: RunLog) -> None:
-        log.follow(event)
-        self.announce(event)
-
-    def announce(self, event: Event) -> None:
-        for listener in self.listen:
-            listener(event)
-        for tracker in self.project.trackers:
-            try:
-                tracker(event)
-            except Exception:  # noqa: BLE001  A tracker mirrors; whatever it raises must not hurt the run.
-                warnings.warn(f"the tracker {tracker!r} raised:\n{traceback.format_exc()}", stacklevel=2)
-
 
 def _same(before: Sequence[Verdict], now: Sequence[Verdict]) -> bool:
     """Whether two judgings answer the same, as they are stored: NaN is the same as NaN."""
     return dumps(tuple(before)) == dumps(tuple(now))
-
-
-def _outcome_of(step: Step, bench: RunnerBench) -> Outcome:
-    outcome = step.run(bench)
-    if not isinstance(outcome, Outcome):
-        raise ProjectError(
-            f"step {step.name!r} returned {outcome!r}; run(bench) must return an Outcome, e.g. Outcome(scores=...)"
-        )
-    return outcome
 
 
 def _fields(step: Step) -> list[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TextIO
 from art_training.records import StepProgress
 from art_training.stores import Store
 
-_SHORT = 4
+_SECONDS = 10.0
 
 
 class RunLog:
@@ -21,7 +22,8 @@ class RunLog:
     def __init__(self, store: Store, run: str) -> None:
         self._store = store
         self._run = run
-        self._phase = ("", -1)
+        self._phase = ""
+        self._told = 0.0
 
     def say(self, text: str) -> None:
         """Add a text; each of its lines becomes one of the log."""
@@ -29,15 +31,15 @@ class RunLog:
         self._store.append(self._run, lines=[f"{now} {line}" for line in text.splitlines() if line.strip()])
 
     def follow(self, progress: StepProgress) -> None:
-        """Add a line for each new phase and each new epoch, with the newest numbers."""
-        phase = (progress.phase, -1 if progress.epoch is None else progress.epoch)
-        if phase == self._phase:
+        """Add a line where a phase begins, and every ten seconds that it lasts, with the newest losses."""
+        now = time.monotonic()
+        if progress.phase == self._phase and now - self._told < _SECONDS:
             return
-        self._phase = phase
+        self._phase, self._told = progress.phase, now
         epoch = "" if progress.epoch is None else f", epoch {progress.epoch + 1}"
         of = f"/{progress.epochs}" if epoch and progress.epochs else ""
-        values = "".join(f", {name} {value:.{_SHORT}g}" for name, value in progress.values.items())
-        self.say(f"{progress.phase}{epoch}{of}{values}")
+        losses = {name: value for name, value in progress.values.items() if name.endswith("/loss")}
+        self.say(f"{progress.phase}{epoch}{of}" + "".join(f", {name} {value:.4g}" for name, value in losses.items()))
 
     @contextmanager
     def listening(self) -> Generator[None]:

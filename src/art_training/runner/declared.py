@@ -1,0 +1,40 @@
+"""What a project declares, as the runner needs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from art_training.records import Event
+from art_training.setup.metrics import MetricCalculator
+from art_training.setup.setup import Setup
+from art_training.steps.step import Step
+from art_training.stores import Store
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a project declares, as the runner needs it.
+
+    Attributes:
+        name: scopes the project's records.
+        setup: the project's.
+        metrics: the project's.
+        steps: in order.
+        seed: the project's; each step derives its own.
+        store: where records are kept.
+        workspace: local folder for what is written while steps run.
+        folder: the project's folder, for provenance.
+        trackers: told every event; their failure is a warning.
+    """
+
+    name: str
+    setup: Setup
+    metrics: MetricCalculator
+    steps: tuple[Step, ...]
+    seed: int
+    store: Store
+    workspace: Path
+    folder: Path
+    trackers: tuple[Listener, ...] = ()

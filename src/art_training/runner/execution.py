@@ -1,0 +1,155 @@
+"""One execution of one step: whatever happens, what was measured is in the store before anything is judged."""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from art_training.engines import Engine
+from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
+from art_training.records import Event, Outcome, RunRecord, RunStatus, StepProgress, StepState
+from art_training.runner.bench import RunnerBench
+from art_training.runner.curves import thinned
+from art_training.runner.declared import Declared
+from art_training.runner.folding import described, fold
+from art_training.runner.heartbeat import heartbeat
+from art_training.runner.log import RunLog
+from art_training.setup.setup import Setup
+from art_training.setup.task import Task
+from art_training.steps.step import Step
+
+
+@dataclass
+class Execution:
+    """Lets one step work.
+
+    Attributes:
+        project: what was declared.
+        step: the step.
+        setup: resolved for it.
+        record: of this run; moves on as the run does.
+        outcomes: of earlier steps by name.
+        engine: the setup's.
+        task: infers what the setup is for.
+        announce: tells events.
+        outcome: what there is of it.
+    """
+
+    project: Declared
+    step: Step
+    setup: Setup
+    record: RunRecord
+    outcomes: Mapping[str, Outcome]
+    engine: Engine
+    task: Callable[[], Task]
+    announce: Callable[[Event], None]
+    outcome: Outcome | None = None
+
+    def begin(self) -> None:
+        """Note that the run begins.
+
+        Raises:
+            StoreError: its folder cannot be made, or the store cannot be written.
+        """
+        folder = self._folder
+        try:
+            if not self.record.resumed:
+                shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the folder {folder} for what a step writes while it runs cannot be made: {error.strerror}; "
+                "choose another place with store= or ART_STORE"
+            ) from error
+        self.project.store.write(self.record)
+
+    def work(self) -> tuple[RunRecord, Outcome]:
+        """Run the step and keep what comes of it.
+
+        Raises:
+            KeyboardInterrupt: the user stopped it.
+            Exception: whatever the step raised, or StoreError where its outcome cannot be kept; recorded before.
+        """
+        store, log = self.project.store, RunLog(self.project.store, self.record.id)
+        bench = self._bench(log)
+        try:
+            with heartbeat(store, self.record.id), log.listening():
+                outcome = self._outcome(bench)
+            curves = thinned(store.curves(self.record.id)) | dict(outcome.curves)
+            outcome = replace(outcome, curves=curves)
+            record = replace(self.record, status=RunStatus.COMPLETED, ended=datetime.now(UTC))
+            store.write(record, outcome)
+        except BaseException as error:
+            self._broken(bench, log, error)
+            fold(error)
+            if isinstance(error, Interrupted):  # to whoever started the run it is what it was: Ctrl-C
+                raise KeyboardInterrupt(str(error)) from None
+            raise
+        self.record, self.outcome = record, outcome
+        log.say(f"ended: {outcome.stopped or outcome.summary or 'done'}")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return record, outcome
+
+    def _outcome(self, bench: RunnerBench) -> Outcome:
+        outcome = self.step.run(bench)
+        if not isinstance(outcome, Outcome):
+            raise ProjectError(
+                f"step {self.step.name!r} returned {outcome!r}; "
+                "run(bench) must return an Outcome, e.g. Outcome(scores=...)"
+            )
+        return outcome
+
+    def _broken(self, bench: RunnerBench, log: RunLog, error: BaseException) -> None:
+        """Record a step that did not come to its end, with what it had measured.
+
+        Where the store fails too, as on a full disk, the step's own error is what the user must see.
+        """
+        interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+        stopped = "interrupted" if interrupted else "out of memory" if isinstance(error, OutOfMemory) else "raised"
+        self.record = replace(
+            self.record,
+            status=RunStatus.INTERRUPTED if interrupted else RunStatus.ERRORED,
+            ended=datetime.now(UTC),
+            error="" if interrupted else f"{type(error).__name__}: {error}",
+            traceback="" if interrupted else described(error),
+            state=StepState.INTERRUPTED if interrupted else StepState.ERRORED,
+        )
+        self.outcome = bench.measured.outcome(stopped)
+        try:
+            bench.close()
+            self.outcome = replace(self.outcome, curves=thinned(self.project.store.curves(self.record.id)))
+            self.project.store.write(self.record, self.outcome)
+        except StoreError as unkept:
+            error.add_note(f"This could not be recorded: {unkept}")
+        with suppress(StoreError):  # a line of the log, when all that counts was kept or could not be
+            log.say(f"ended: {type(error).__name__}: {error}")
+
+    def _bench(self, log: RunLog) -> RunnerBench:
+        def tell(progress: StepProgress) -> None:
+            log.follow(progress)
+            self.announce(progress)
+
+        return RunnerBench(
+            step=self.step.name,
+            run=self.record.id,
+            setup=self.setup,
+            task=self.task,
+            metrics=self.project.metrics.without(self.step.skip_metrics),
+            seed=self.record.seed,
+            folder=self._folder,
+            outcomes=self.outcomes,
+            engine=self.engine,
+            store=self.project.store,
+            announce=tell,
+            resumed=self.record.resumed,
+            may_test=self.step.may_test,
+        )
+
+    @property
+    def _folder(self) -> Path:
+        """The folder of one step with one fingerprint, where whoever goes on from a dead run finds its checkpoints."""
+        name = re.sub(r"[^\w-]+", "-", self.step.name)[:40]
+        return self.project.workspace / f"{name}-{self.record.fingerprint.digest[:16]}"
