@@ -148,6 +148,14 @@ def test_an_unknown_setting_is_told_with_what_was_meant(engine, net, points):
         engine.validate(Setup(net, points, trainer={"max_epoch": 3}))
 
 
+def test_an_unknown_setting_that_meets_a_training_is_told_likewise(run, net, points):
+    said = r"trainer has 'max_epoch', which is no setting of the installed Trainer; did you mean 'max_epochs'\?"
+    with pytest.raises(SetupError, match=said):
+        run(Setup(net, points, trainer={"max_epoch": 3}))
+    with pytest.raises(SetupError, match=r"trainer has 'colour', .* Trainer; leave it out"):
+        run(Setup(net, points, trainer={"colour": "red"}))
+
+
 def test_more_than_one_process_is_refused(run, net, points):
     setup = Setup(net, points, trainer={"max_epochs": 1, "accelerator": "cpu", "devices": 2})
     with pytest.raises(SetupError, match=r"would use 2 processes .*and ART trains in one for now"):

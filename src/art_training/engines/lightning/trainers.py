@@ -195,7 +195,9 @@ def _made(hierarchy: Hierarchy, settings: Mapping[str, Any]) -> Any:
     known = inspect.signature(kind).parameters
     unknown = [name for name in settings if name not in known]
     if unknown:
-        raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of the installed Trainer; leave it out")
+        close = difflib.get_close_matches(unknown[0], known, 1)
+        remedy = f"did you mean {close[0]!r}?" if close else "leave it out"
+        raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of the installed Trainer; {remedy}")
     try:
         return kind(**{name: _own(value) if name in _LIVE else value for name, value in settings.items()})
     except (ValueError, TypeError, RuntimeError) as error:
