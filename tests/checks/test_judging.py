@@ -1,6 +1,7 @@
 """Checks about losses, baselines, gaps and finiteness: what they say besides yes and no."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from art_training.checks import (
     BeatsBaseline,
+    Below,
     Evidence,
     GeneralizationGap,
     LossDecreases,
@@ -99,6 +101,25 @@ def test_the_expected_loss_that_nobody_derived_is_not_judged_with_the_note():
     judged = judge(LossIsTheoretical(), evidence)
     assert judged.state is VerdictState.NOT_JUDGED
     assert judged.reason == "the expected loss is not known: the loss focal_loss has no known expectation"
+
+
+def test_a_score_that_the_step_knows_nothing_of_is_not_judged_with_the_note():
+    outcome = Outcome(scores={"train/loss": Score(0.0)}, readings=(Reading("loss_share", None, note="all is zero"),))
+    judged = judge(Below("loss_share", 0.1), Evidence("OverfitOneBatch", outcome))
+    assert judged.state is VerdictState.NOT_JUDGED
+    assert judged.reason == "loss_share is not known: all is zero"
+
+
+def test_a_score_or_loss_that_fails_names_the_remedy_of_its_step():
+    readings = (Reading("remedy", "smaller weights"), Reading("remedy for loss_share", "more steps"))
+    scores = {"loss_share": Score(0.3), "train/loss": Score(9.0), "expected_loss": Score(1.0)}
+    evidence = Evidence("OverfitOneBatch", Outcome(scores=scores, readings=readings))
+    assert judge(Below("loss_share", 0.1), evidence).reason == "loss_share is 0.3, not < 0.1; more steps"
+    assert judge(Below("train/loss", 0.1), evidence).reason == "train/loss is 9, not < 0.1"
+    assert judge(Below("loss_share", 0.5), evidence).reason == "loss_share is 0.3, < 0.5"
+    assert judge(LossIsTheoretical(), evidence).reason.endswith("not 0.2 or less; smaller weights")
+    low = replace(evidence, outcome=replace(evidence.outcome, scores=scores | {"train/loss": Score(0.1)}))
+    assert judge(LossIsTheoretical(), low).reason.endswith("not 0.2 or less")
 
 
 def test_a_loss_far_from_theory_says_how_far():

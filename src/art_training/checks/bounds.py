@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from art_training.checks.check import Answer, Check, failed, passed
+from art_training.checks.check import Answer, Check, failed, not_judged, passed
 from art_training.checks.evidence import Evidence
 from art_training.checks.reference import MetricLike, address, reference
 from art_training.checks.values import finite, not_negative, number, numbers_of, settle, with_interval
@@ -46,13 +46,19 @@ class ScoreCheck(Check):
 
     def judge(self, evidence: Evidence) -> Answer:
         """Compare the score; what is not finite fails."""
-        score = evidence.score(address(self.metric))
+        where = address(self.metric)
+        reading = evidence.outcome.reading(str(where))
+        if str(where) not in evidence.outcome.scores and reading and reading.value is None:
+            return not_judged(f"{where} is not known: {reading.note}")
+        score = evidence.score(where)
         said = f"{self.metric} is {with_interval(score, apart_from=self.limit_near)}"
         if not math.isfinite(score.value):
             return failed(f"{said}, which is not a finite number", **numbers_of(score))
         if self.holds(score.value):
             return passed(f"{said}, {self.rule}", **numbers_of(score))
-        return failed(f"{said}, not {self.rule}", **numbers_of(score))
+        remedy = evidence.outcome.reading(f"remedy for {where}")
+        do = f"; {remedy.value}" if remedy else ""
+        return failed(f"{said}, not {self.rule}{do}", **numbers_of(score))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from art_training.errors import CheckError, UnknownMetric
 from art_training.records import Curve, Metric, Outcome, Reading, Score
 
 EXPECTED = "expected_loss"
+REMEDY = "remedy"  # the reading in which a step says what to do if its loss is judged too high
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class LossIsTheoretical(Check):
         if distance <= allowed:
             return passed(said, **numbers)
         away = f"{distance / abs(expected.value):.3g} of that" if expected.value else number(distance)
-        return failed(f"{said}: {away} away, not {self.tolerance:.3g} or less", **numbers)
+        remedy = evidence.outcome.reading(REMEDY)
+        do = f"; {remedy.value}" if remedy and measured.value > expected.value else ""
+        return failed(f"{said}: {away} away, not {self.tolerance:.3g} or less{do}", **numbers)
 
 
 @dataclass(frozen=True)
