@@ -130,16 +130,61 @@ def test_metrics_are_scored_as_well() -> None:
     assert outcome.scores["validation/accuracy"].rows == 40
 
 
-def test_a_regression_expects_the_loss_of_an_output_of_zero() -> None:
+def regression(make: Any, target: torch.Tensor, loss: Any = nn.MSELoss) -> tuple[Outcome, StepState, str]:
+    data = art.data(train=(X[:200], target[:200]), validation=(X[200:], target[200:]))
+    return outcome_of(art.from_torch(make, loss=loss, lr=0.1), data)
+
+
+def linear(bias: float = 0.0, scale: float = 1.0) -> nn.Module:
+    layer = nn.Linear(8, 1)
+    with torch.no_grad():
+        layer.weight.mul_(scale)
+        layer.bias.fill_(bias)
+    return layer
+
+
+def test_a_regression_expects_what_the_best_constant_leaves() -> None:
     target = torch.randn(240, 1, generator=G) * 2 + 5
-    model = art.from_torch(lambda: nn.Linear(8, 1), loss=nn.MSELoss, lr=0.1)
-    outcome, _, _ = outcome_of(model, art.data(train=(X[:200], target[:200]), validation=(X[200:], target[200:])))
-    assert outcome.scores["uniform_loss"].value == pytest.approx(float((target[:200] ** 2).mean()), rel=1e-5)
-    assert outcome.scores["prior_loss"].value == pytest.approx(float(target[:200].var(correction=0)), rel=1e-4)
-    assert "an output of zero" in outcome.summary
+    outcome, _, _ = regression(linear, target)
+    variance = float(target[:200].var(correction=0))
+    assert outcome.scores["zero_loss"].value == pytest.approx(float((target[:200] ** 2).mean()), rel=1e-5)
+    assert outcome.scores["prior_loss"].value == pytest.approx(variance, rel=1e-4)
+    assert outcome.scores["expected_loss"].value == outcome.scores["prior_loss"].value
+    assert "uniform_loss" not in outcome.scores
+    assert outcome.summary.endswith(f"{variance:.4g} expected of the best constant")
     reading = outcome.reading("final bias")
     assert reading is not None
     assert reading.value == [pytest.approx(float(target[:200].mean()), rel=1e-4)]
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss])
+def test_targets_far_from_zero_fail_with_the_bias_that_mends_it(loss: Any) -> None:
+    target = torch.randn(240, 1, generator=torch.Generator().manual_seed(0)) * 77 + 300
+    outcome, state, reasons = regression(linear, target, loss)
+    assert state is StepState.FAILED
+    reading = outcome.reading("final bias")
+    assert reading is not None
+    assert f"; start the final bias at {reading.value[0]:.4g} (or standardise the targets)" in reasons
+    _, state, reasons = regression(lambda: linear(bias=reading.value[0]), target, loss)
+    assert state is StepState.PASSED, reasons
+    _, state, reasons = regression(linear, (target - target.mean()) / target.std(), loss)
+    assert state is StepState.PASSED, reasons
+
+
+def test_outputs_that_are_spread_too_far_are_not_blamed_on_the_bias() -> None:
+    _, state, reasons = regression(lambda: linear(scale=40.0), torch.randn(240, 1, generator=G))
+    assert state is StepState.FAILED
+    assert "standardise the inputs and the targets, or make the initial weights of the final layer smaller" in reasons
+    assert "start the final bias" not in reasons
+
+
+def test_counts_may_begin_at_an_output_of_zero() -> None:
+    outcome, state, _ = regression(
+        lambda: linear(scale=0.0), torch.poisson(torch.full((240, 1), 20.0)), nn.PoissonNLLLoss
+    )
+    assert state is StepState.PASSED
+    assert outcome.scores["zero_loss"].value == outcome.scores["expected_loss"].value == pytest.approx(1.0)
+    assert "an output of zero" in outcome.summary
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -24,7 +24,8 @@ class Expected:
     """The loss that theory gives, in the units in which ART reports losses.
 
     Attributes:
-        uniform: of uniform predictions, or of an output of zero; None where that is not known.
+        uniform: of uniform predictions, or of an output of zero where the outputs are values (`OF_VALUES`); None where
+            that is not known.
         prior: of the best prediction that is the same for every input; None where that is not known.
         reason_if_none: why something is not known.
         bias: the bias of the final layer that predicts the prior, for each output; empty where there is none.
@@ -308,5 +309,9 @@ _THEORIES: Mapping[str, Callable[["Tensor", Task], Expected]] = {
     "poisson_nll_loss": _poisson,
     **dict.fromkeys(_REGRESSIONS, _regression),
 }
+# Losses of an error, nothing where there is none: what a constant leaves is their scale, whatever the targets' units are.
+OF_ERRORS = frozenset(_REGRESSIONS)
+# Losses whose outputs are values, not probabilities.
+OF_VALUES = OF_ERRORS | {"gaussian_nll_loss", "poisson_nll_loss"}
 # Losses that have one term a row, whatever the row holds.
 _BY_ROW = {"multilabel_soft_margin_loss", "multi_margin_loss", "kl_div"}

@@ -3,31 +3,29 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.finite import NoNaN
-from art_training.checks.losses import EXPECTED, LossIsTheoretical
+from art_training.checks.losses import EXPECTED, REMEDY, LossIsTheoretical
 from art_training.records import Metric, Outcome, Reading, Score, Split
-from art_training.setup.expected_loss import Expected, expected_at_init
-from art_training.setup.observation import BatchObservation
+from art_training.setup.expected_loss import OF_ERRORS, OF_VALUES, Expected
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
+from art_training.steps.loss_targets import LossTargets
 from art_training.steps.step import TRAINING_LENGTH, Step
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 TRAINING_MODE = "loss_in_training_mode"
 UNIFORM = "uniform_loss"
+ZERO = "zero_loss"
 PRIOR = "prior_loss"
 
 # A fresh regression's outputs have a size of their own, unlike probabilities: torch's linear layer begins with a third of
 # the second moment of its inputs, which adds as much to a squared error whatever the targets are.
 _VALUES = {TaskKind.REGRESSION, TaskKind.RECONSTRUCTION}
 _TOLERANCE_OF_VALUES = 2.0
+_CLOSE = 1.5  # a loss of less than this times another is told apart from it by no remedy
 
-_MOST_TARGETS = 20_000_000  # numbers that are kept for the label prior
 _MOST_BIASES = 1_000  # outputs whose bias is worth writing down
 
 
@@ -37,11 +35,14 @@ class CheckLossOnInit(Step):
 
     The loss is measured over the whole training and validation split in evaluation mode, and over the training split in
     training mode. What it should be follows from the loss function and the labels of the training split: the loss of
-    uniform predictions (of an output of zero, for a regression), and that of the label prior, which a model reaches at
-    once when its final bias is set so; `expected_loss` is the one of the two that is nearer to what was measured.
+    uniform predictions, and that of the label prior, which a model reaches at once when its final bias is set so;
+    `expected_loss` is the one of the two that is nearer to what was measured. A loss of errors (squared, absolute,
+    Huber) has no uniform predictions: `expected_loss` is what the best constant leaves, the targets' variance for a
+    squared error, and what an output of zero leaves, `zero_loss`, is told beside it.
 
     By default the loss must be within 20 % of it, and in regressions, whose outputs have a size of their own, below
-    three times of it.
+    three times of it. So fresh outputs around zero pass where the targets are standardised, and fail where the targets
+    are far from zero; the remedy is to start the final bias at their mean, or to standardise them.
     """
 
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
@@ -50,11 +51,11 @@ class CheckLossOnInit(Step):
         splits = tuple(split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits)
         training = bench.evaluate(Split.TRAIN, mode="train")
         scored = bench.evaluate(*splits)
-        seen = _Seen(bench)
+        seen = LossTargets(bench)
         bench.observe(Split.TRAIN, see=seen.see)
         expected = seen.expected()
         measured = scored.scores.get("train/loss")
-        scores = {**scored.scores, **_training_mode(training.scores), **_theory(expected, measured)}
+        scores = {**scored.scores, **_training_mode(training.scores), **_theory(expected, measured, bench.task)}
         findings = {(one.code, one.message): one for one in (*scored.findings, *training.findings)}
         return Outcome(
             scores=scores,
@@ -66,11 +67,11 @@ class CheckLossOnInit(Step):
         )
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        values = task.kind in _VALUES
+        values = task.kind in _VALUES or task.loss in OF_ERRORS
         return (LossIsTheoretical(tolerance=_TOLERANCE_OF_VALUES) if values else LossIsTheoretical(), NoNaN())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss", TRAINING_MODE, EXPECTED, UNIFORM, PRIOR)
+        return (*metrics, "loss", TRAINING_MODE, EXPECTED, UNIFORM, ZERO, PRIOR)
 
 
 def _training_mode(scores: Mapping[str, Score]) -> dict[str, Score]:
@@ -81,24 +82,32 @@ def _training_mode(scores: Mapping[str, Score]) -> dict[str, Score]:
     return {str(Metric(TRAINING_MODE, Split.TRAIN)): replace(loss, note=note)}
 
 
-def _theory(expected: Expected, measured: Score | None) -> dict[str, Score]:
+def _theory(expected: Expected, measured: Score | None, task: Task) -> dict[str, Score]:
     source = "from the loss function and the labels of the training split"
-    values = {UNIFORM: expected.uniform, PRIOR: expected.prior}
+    ignorant = ZERO if task.loss in OF_VALUES else UNIFORM
+    values = {ignorant: expected.uniform, PRIOR: expected.prior}
     scores = {
         name: Score(value, direction="minimize", source=source) for name, value in values.items() if value is not None
     }
-    if measured is not None and (nearest := _nearest(expected, measured.value)) is not None:
-        other = PRIOR if nearest == UNIFORM else UNIFORM
+    if measured is not None and (nearest := _nearest(expected, measured.value, task)) is not None:
+        other = PRIOR if nearest != PRIOR else ignorant
         note = f"it is the {nearest}" + (f"; the {other} is {scores[other].value:.4g}" if other in scores else "")
         scores[EXPECTED] = replace(scores[nearest], note=note)
     return scores
 
 
-def _nearest(expected: Expected, measured: float) -> str | None:
-    """Which of the two a fresh model should have; a final bias that holds the label prior is as good as none."""
+def _nearest(expected: Expected, measured: float, task: Task) -> str | None:
+    """Which of the two a fresh model should have; a final bias that holds the label prior is as good as none.
+
+    An output of zero is no lack of knowledge: how wrong it is depends on where the targets' zero lies.
+    """
     if expected.uniform is None:
         return None  # whether a model begins at the prior alone is its author's choice, not theory
-    known = {UNIFORM: expected.uniform} | ({} if expected.prior is None else {PRIOR: expected.prior})
+    if task.loss in OF_ERRORS:
+        return None if expected.prior is None else PRIOR
+    known = {ZERO if task.loss in OF_VALUES else UNIFORM: expected.uniform} | (
+        {} if expected.prior is None else {PRIOR: expected.prior}
+    )
     return min(known, key=lambda name: abs(known[name] - measured) if math.isfinite(measured) else 0.0)
 
 
@@ -111,7 +120,10 @@ def _readings(expected: Expected, measured: Score | None, task: Task) -> "list[R
         readings.append(Reading("theory", None, note=expected.reason_if_none))
     if expected.bias:
         gain = _gain(expected, measured)
-        readings.append(Reading("final bias", _shown(expected.bias), note=f"predicts the label prior{gain}"))
+        what = "the best constant" if task.loss in OF_VALUES else "the label prior"
+        readings.append(Reading("final bias", _shown(expected.bias), note=f"predicts {what}{gain}"))
+    if measured is not None and (remedy := _remedy(expected, measured.value, task)):
+        readings.append(Reading(REMEDY, remedy))
     if measured is not None and task.classes and measured.value > 0 and task.activation == "softmax":
         readings.append(Reading("loss in units of ln(classes)", measured.value / math.log(task.classes)))
     return readings
@@ -124,18 +136,32 @@ def _gain(expected: Expected, measured: Score | None) -> str:
     return f" and gives a loss of {expected.prior:.4g}{before}"
 
 
+def _remedy(expected: Expected, measured: float, task: Task) -> str:
+    """What to do about a loss of errors that is above that of the best constant, if its cause is known."""
+    zero, prior = expected.uniform, expected.prior
+    if task.loss not in OF_ERRORS or zero is None or prior is None or not measured > _CLOSE * prior:
+        return ""
+    if zero > _CLOSE * prior and measured < _CLOSE * zero:
+        one = len(expected.bias) == 1
+        start = f"{expected.bias[0]:.4g}" if one else "what the reading `final bias` says, one number an output,"
+        return f"start the final bias at {start} (or standardise the targets)"
+    return "standardise the inputs and the targets, or make the initial weights of the final layer smaller"
+
+
 def _shown(bias: tuple[float, ...]) -> Any:
-    return [round(value, 6) for value in bias] if len(bias) <= _MOST_BIASES else f"{len(bias)} values"
+    return [round(value, 6) + 0.0 for value in bias] if len(bias) <= _MOST_BIASES else f"{len(bias)} values"
 
 
 def _summary(measured: Score | None, expected: Expected, task: Task) -> str:
     if measured is None:
         return "the step has no loss"
     said = f"loss {measured.value:.4g} at initialisation"
-    nearest = _nearest(expected, measured.value)
+    nearest = _nearest(expected, measured.value, task)
     if nearest is None:
         return f"{said}; what it should be is not known: {expected.reason_if_none}"
+    if nearest == PRIOR and task.loss in OF_VALUES:
+        return f"{said}, {expected.prior:.4g} expected of the best constant"
     if nearest == PRIOR:
         return f"{said}, {expected.prior:.4g} expected of the label prior"
-    what = "uniform predictions" if task.activation != "none" or task.classes else "an output of zero"
+    what = "an output of zero" if nearest == ZERO else "uniform predictions"
     return f"{said}, {expected.uniform:.4g} expected of {what}"

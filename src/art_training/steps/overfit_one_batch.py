@@ -1,7 +1,8 @@
 """Overfit one batch: a model that cannot learn a handful of examples by heart has a fault."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from art_training.checks import Check
@@ -9,12 +10,19 @@ from art_training.checks.bounds import Below
 from art_training.checks.finite import NoNaN
 from art_training.checks.losses import LossDecreases
 from art_training.errors import ProjectError
-from art_training.records import Outcome, Reading, Split
+from art_training.records import Outcome, Reading, Score, Split
+from art_training.setup.expected_loss import OF_ERRORS
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
+from art_training.steps.loss_targets import LossTargets
 from art_training.steps.step import TRAINING_LENGTH, Step
 
+CONSTANT = "constant_loss"
+SHARE = "loss_share"
+
 _EPOCH = 20  # repetitions of the batch between two looks at the loss
+_SHARE = 0.1  # of what the best constant leaves; for a squared error it is an R² of 0.9
+_ROUNDING = 1e-9  # a share of the loss that is none
 
 
 @dataclass(frozen=True)
@@ -25,9 +33,14 @@ class OverfitOneBatch(Step):
     chooses by validation (early stopping, checkpointing) is left out. The score is taken in evaluation mode, on the
     batch that was trained on.
 
+    How small a loss of errors (squared, absolute, Huber) is depends on the targets' units. So it is told as a share too:
+    `constant_loss` is what the best constant prediction leaves on this batch, the targets' variance for a squared error,
+    and `loss_share` is what the model leaves of that; it must be below 0.1. Where all targets are equal, a constant
+    leaves nothing, and an output of zero stands in for it.
+
     Attributes:
         max_steps: optimiser steps at most.
-        target: the training loss at which it may stop early.
+        target: the training loss at which it may stop early; of a loss of errors, as a share of `constant_loss`.
     """
 
     max_steps: int = 500
@@ -40,27 +53,130 @@ class OverfitOneBatch(Step):
             raise ProjectError(f"max_steps={self.max_steps} of step {self.name!r} must be at least 1")
 
     def run(self, bench: Bench) -> Outcome:
-        result = bench.fit(plain=True, one_batch=_EPOCH, max_steps=self.max_steps, stop_below=self.target)
+        before = _scale(bench)
+        stop = before.of_share(self.target) if before.known else self.target
+        result = bench.fit(plain=True, one_batch=_EPOCH, max_steps=self.max_steps, stop_below=stop)
         artifacts = [bench.keep(result.last, name="last.ckpt", kind="checkpoint")] if result.last else []
         scored = bench.evaluate(Split.TRAIN, weights=result.last, plain=True, one_batch=True)
+        # What the step adds to its loss may depend on the weights.
+        scale = _scale(bench, result.last) if before.known else before
         loss = scored.scores.get("train/loss")
+        scores = {**scored.scores, **_shares(loss, scale)}
+        readings = [
+            Reading("steps", result.steps, "optimiser steps"),
+            *_readings(scores.get(SHARE), scale, self.max_steps),
+        ]
         return Outcome(
-            scores=scored.scores,
-            readings=(Reading("steps", result.steps, "optimiser steps"),),
+            scores=scores,
+            readings=tuple(readings),
             findings=(*result.findings, *scored.findings),
             parameters=result.parameters,
             artifacts=tuple(artifacts),
             seconds={"fit": result.seconds, "evaluate": scored.seconds},
-            summary=f"loss {loss.value:.3g} on one batch after {result.steps} steps" if loss else "",
+            summary=_summary(loss, scores, result.steps),
             stopped=result.stopped,
         )
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        # Smoothed labels and regression noise have a floor above nothing; a class index can be learned by heart.
+        # Smoothed labels and counts have a floor above nothing; a class index and an error can come down to it.
         smoothed = bool(task.loss_options.get("label_smoothing"))
         if task.kind in {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE} and not smoothed:
             return (Below("train/loss", 0.1), NoNaN())
+        if _has_scale(task):
+            return (Below(SHARE, _SHARE), NoNaN())
         return (LossDecreases("train/loss", factor=0.5), NoNaN())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss")
+        return (*metrics, "loss", CONSTANT, SHARE)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What the loss on the batch is measured by.
+
+    Attributes:
+        constant: the loss that the best constant leaves, with what the step adds to its loss; None where not known.
+        added: what the step adds to its loss whatever the predictions are.
+        note: what stands for the best constant, or why it is not known.
+        targets: mean and standard deviation of the batch's targets.
+    """
+
+    constant: float | None = None
+    added: float = 0.0
+    note: str = ""
+    targets: tuple[float, float] | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a loss to divide by."""
+        return self.constant is not None and self.constant > self.added
+
+    def of_share(self, share: float) -> float:
+        """The loss that is this share."""
+        assert self.constant is not None
+        return self.added + share * (self.constant - self.added)
+
+    def share(self, loss: float) -> float:
+        """What a loss leaves of what the best constant leaves."""
+        assert self.constant is not None
+        return (loss - self.added) / (self.constant - self.added)
+
+
+def _has_scale(task: Task) -> bool:
+    return task.loss in OF_ERRORS and task.loss_options.get("weight") is None
+
+
+def _scale(bench: Bench, weights: Path | None = None) -> _Scale:
+    if not _has_scale(bench.task):
+        return _Scale()
+    seen = LossTargets(bench)
+    bench.observe(Split.TRAIN, see=seen.see, weights=weights, plain=True, one_batch=True)
+    expected, (_, added) = seen.expected(), seen.beside
+    if expected.prior is None or expected.uniform is None:
+        return _Scale(note=expected.reason_if_none)
+    stats = seen.mean_and_deviation()
+    if expected.prior - added > _ROUNDING * (expected.uniform - added):
+        return _Scale(expected.prior, added, "of the best constant prediction on this batch", stats)
+    if expected.uniform > added:
+        note = "of an output of zero: the targets of this batch are all equal, and a constant leaves nothing"
+        return _Scale(expected.uniform, added, note, stats)
+    return _Scale(note="every target of this batch is zero, which an output of zero predicts")
+
+
+def _shares(loss: Score | None, scale: _Scale) -> dict[str, Score]:
+    if loss is None or scale.constant is None:
+        return {}
+    source = "from the loss function and the targets of the batch"
+    constant = Score(scale.constant, rows=loss.rows, direction="minimize", source=source, note=scale.note)
+    between = loss.interval
+    if between is not None:
+        between = replace(between, low=scale.share(between.low), high=scale.share(between.high))
+    note = f"the loss as a share of {CONSTANT}" + (", both without what the step adds to it" if scale.added else "")
+    return {CONSTANT: constant, SHARE: replace(loss, value=scale.share(loss.value), interval=between, note=note)}
+
+
+def _readings(share: Score | None, scale: _Scale, steps: int) -> list[Reading]:
+    if share is None:
+        return [Reading(SHARE, None, note=scale.note or "the step has no loss")] if scale.note else []
+    if share.value < _SHARE:
+        return []
+    remedies = ["try another learning rate", f"take more steps with OverfitOneBatch(max_steps={2 * steps})"]
+    if scale.targets is not None and _is_far(*scale.targets):
+        mean, deviation = scale.targets
+        measured = f"they have the mean {mean:.4g} and the standard deviation {deviation:.4g}"
+        remedies.insert(0, f"standardise the targets ({measured})")
+    return [Reading(f"remedy for {SHARE}", ", ".join(remedies[:-1]) + f", or {remedies[-1]}")]
+
+
+def _is_far(mean: float, deviation: float) -> bool:
+    """Whether targets are of another size than the outputs of a fresh model."""
+    return abs(mean) > 2 * deviation or not 0.1 < deviation < 10
+
+
+def _summary(loss: Score | None, scores: Mapping[str, Score], steps: int) -> str:
+    if loss is None:
+        return ""
+    said = f"loss {loss.value:.3g} on one batch after {steps} steps"
+    if SHARE not in scores:
+        return said
+    return f"{said}, {scores[SHARE].value:.1%} of the {scores[CONSTANT].value:.3g} that a constant prediction leaves"

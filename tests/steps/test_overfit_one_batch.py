@@ -1,0 +1,157 @@
+"""One batch is learned by heart, and by how much is told in a scale of its own."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torchmetrics.regression import R2Score
+
+import art_training as art
+from art_training.checks import Below, LossDecreases, NoNaN
+from art_training.errors import UnknownMetric
+from art_training.records import Outcome, StepEnded, StepState
+from art_training.setup.task import Task, TaskKind
+from art_training.steps import OverfitOneBatch
+from art_training.stores.memory import MemoryStore
+
+G = torch.Generator().manual_seed(0)
+X = torch.randn(64, 8, generator=G)
+Y = torch.randn(64, generator=G)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x).squeeze(1)
+
+
+def outcome_of(
+    values: torch.Tensor, loss: Callable[..., Any] = nn.MSELoss, batch_size: int = 16, **settings: Any
+) -> tuple[Outcome, StepState, str]:
+    ended: list[StepEnded] = []
+    setup = art.Setup(
+        model=art.from_torch(Net, loss=loss, optimizer=torch.optim.Adam, lr=1e-2),
+        data=art.data(train=(X[:48], values[:48]), validation=(X[48:], values[48:]), batch_size=batch_size),
+        trainer={"accelerator": "cpu"},
+    )
+    metrics = {"r2": R2Score()} if batch_size > 1 else {}
+    step = OverfitOneBatch(**settings)
+    project = art.ArtProject("one batch", setup, metrics=metrics, steps=[step], store=MemoryStore())
+    project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
+    assert ended[0].outcome is not None
+    assert ended[0].judgement is not None
+    reasons = "; ".join(verdict.reason for verdict in ended[0].judgement.verdicts)
+    return ended[0].outcome, ended[0].judgement.state, reasons
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0])
+def test_a_regression_that_learns_the_batch_passes_whatever_its_units_are(scale: float) -> None:
+    outcome, state, reasons = outcome_of(Y * scale)
+    assert state is StepState.PASSED, reasons
+    assert outcome.scores["loss_share"].value < 0.1
+
+
+def test_the_share_is_what_the_variance_of_the_very_batch_leaves_unexplained() -> None:
+    outcome, _, _ = outcome_of(Y, max_steps=20)
+    scores = {name: score.value for name, score in outcome.scores.items()}
+    assert scores["loss_share"] == pytest.approx(scores["train/loss"] / scores["constant_loss"], rel=1e-6)
+    assert scores["loss_share"] == pytest.approx(1 - scores["train/r2"], abs=1e-4)
+    between = outcome.scores["loss_share"].interval
+    assert between is not None
+    assert between.low <= scores["loss_share"] <= between.high
+
+
+def test_a_loss_that_halved_and_is_far_from_nothing_fails_with_what_to_do() -> None:
+    outcome, state, reasons = outcome_of(Y * 77 + 152, max_steps=60)
+    curve = outcome.curves["train/loss"].values
+    assert curve[-1] < curve[0] / 2
+    assert state is StepState.FAILED
+    assert "loss_share is" in reasons
+    assert "not < 0.1; standardise the targets (they have the mean" in reasons
+    assert "try another learning rate, or take more steps with OverfitOneBatch(max_steps=120)" in reasons
+    assert "that a constant prediction leaves" in outcome.summary
+
+
+def test_standardised_targets_are_not_told_to_be_standardised() -> None:
+    _, state, reasons = outcome_of(Y, max_steps=2)
+    assert state is StepState.FAILED
+    assert "not < 0.1; try another learning rate" in reasons
+
+
+def test_training_stops_early_at_a_share_whatever_the_units_are() -> None:
+    outcome, _, _ = outcome_of(Y * 1e-3, target=0.05)
+    reading = outcome.reading("steps")
+    assert reading is not None
+    assert 20 < reading.value < 500
+    assert outcome.scores["loss_share"].value < 0.06
+
+
+def test_what_the_step_adds_to_its_loss_is_no_part_of_the_share() -> None:
+    class Shifted(nn.MSELoss):
+        def forward(self, *pair: torch.Tensor) -> torch.Tensor:
+            return super().forward(*pair) + 3.0
+
+    outcome, state, reasons = outcome_of(Y, loss=Shifted)
+    assert state is StepState.PASSED, reasons
+    assert outcome.scores["train/loss"].value > 3.0
+    assert outcome.scores["constant_loss"].value > 3.0
+    assert outcome.scores["loss_share"].value < 0.1
+
+
+def test_one_example_is_measured_by_an_output_of_zero() -> None:
+    outcome, state, reasons = outcome_of(Y + 5, batch_size=1)
+    assert state is StepState.PASSED, reasons
+    assert "an output of zero" in outcome.scores["constant_loss"].note
+
+
+def test_targets_of_zero_are_not_judged_and_say_why() -> None:
+    outcome, state, reasons = outcome_of(torch.zeros(64), max_steps=2)
+    assert "loss_share" not in outcome.scores
+    assert state is StepState.NOT_JUDGED
+    assert "loss_share is not known: every target of this batch is zero" in reasons
+
+
+@pytest.mark.parametrize(
+    ("task", "check"),
+    [
+        (Task(TaskKind.CLASSIFICATION, loss="cross_entropy"), Below("train/loss", 0.1)),
+        (
+            Task(TaskKind.CLASSIFICATION, loss="cross_entropy", loss_options={"label_smoothing": 0.1}),
+            LossDecreases(factor=0.5),
+        ),
+        (Task(TaskKind.REGRESSION, loss="huber_loss"), Below("loss_share", 0.1)),
+        (Task(TaskKind.RECONSTRUCTION, loss="mse_loss"), Below("loss_share", 0.1)),
+        (Task(TaskKind.RECONSTRUCTION, loss="binary_cross_entropy"), LossDecreases(factor=0.5)),
+        (Task(TaskKind.REGRESSION, loss="mse_loss", loss_options={"weight": [1.0]}), LossDecreases(factor=0.5)),
+        (Task(TaskKind.REGRESSION, loss="poisson_nll_loss"), LossDecreases(factor=0.5)),
+        (Task(TaskKind.OTHER), LossDecreases(factor=0.5)),
+    ],
+)
+def test_the_default_check_asks_what_the_loss_can_come_down_to(task: Task, check: object) -> None:
+    assert OverfitOneBatch().default_checks(task, []) == (check, NoNaN())
+
+
+def test_checks_may_name_its_scores_and_no_others() -> None:
+    setup = art.Setup(model=art.from_torch(Net, loss=nn.MSELoss, lr=0.1), data=art.data((X, Y), (X, Y)))
+    art.ArtProject("p", setup, steps=[OverfitOneBatch(checks=[Below("loss_share", 0.01)])], store=MemoryStore())
+    with pytest.raises(UnknownMetric, match=r"will have: .*constant_loss, loss_share"):
+        art.ArtProject("p", setup, steps=[OverfitOneBatch(checks=[Below("loss_part", 0.1)])], store=MemoryStore())
+
+
+def test_a_classifier_has_no_share() -> None:
+    setup = art.Setup(
+        model=art.from_torch(lambda: nn.Linear(8, 2), loss=nn.CrossEntropyLoss, lr=0.1),
+        data=art.data((X, (Y > 0).long()), (X, (Y > 0).long())),
+        trainer={"accelerator": "cpu"},
+    )
+    project = art.ArtProject("p", setup, steps=[OverfitOneBatch(max_steps=2)], store=MemoryStore())
+    outcome = project.run()["OverfitOneBatch"].outcome
+    assert outcome is not None
+    assert set(outcome.scores) == {"train/loss"}
+    assert math.isfinite(outcome.scores["train/loss"].value)
