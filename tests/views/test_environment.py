@@ -1,6 +1,9 @@
+from contextlib import closing
+
 import pytest
 
 from art_training.stores.sql import SqlStore
+from art_training.testing.history import keep_run
 from art_training.views import environment
 from art_training.views.environment import (
     Attempt,
@@ -127,9 +130,35 @@ def test_the_store_of_the_folder_is_opened(tmp_path):
     assert store_row(path).state == "ok"
     assert not path.exists(), "looking does not make it"
     SqlStore(path).close()
-    assert store_row(path).what == f"{path} opens"
+    assert store_row(path).what == f"{path} is sound"
     path.write_bytes(b"no database" * 1000)
     assert store_row(path).state == "problem"
+
+
+@pytest.mark.parametrize("offset", [9_000, 20_000, 40_000])
+def test_pages_that_were_overwritten_are_found_though_the_store_opens(tmp_path, offset):
+    path = tmp_path / ".art" / "art.db"
+    SqlStore(path).close()
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\xff" * 6_000)
+    before = path.read_bytes()
+    row = store_row(path)
+    assert row.state == "problem"
+    assert "is damaged: " in row.what
+    assert "move it away with its -wal and -shm files" in row.what
+    assert path.read_bytes() == before
+
+
+def test_a_store_that_is_too_large_to_be_checked_in_time_is_a_note(tmp_path, monkeypatch):
+    path = tmp_path / ".art" / "art.db"
+    with closing(SqlStore(path)) as store:
+        for minute in range(60):
+            keep_run(store, "A", minute=minute, lines=[f"line {number}" for number in range(500)])
+    monkeypatch.setattr(environment, "_SECONDS_TO_CHECK", 0.0)
+    row = store_row(path)
+    assert row.state == "note"
+    assert "too large to be checked whole" in row.what
 
 
 def test_the_nearest_folder_exists(tmp_path):

@@ -2,11 +2,14 @@
 
 import platform
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +19,7 @@ from typing import NamedTuple
 from art_training.errors import StoreError
 
 _SECONDS_TO_IMPORT = 120.0
+_SECONDS_TO_CHECK = 20.0
 _ROOM = 1 << 30
 _TORCH = """
 import torch
@@ -234,12 +238,45 @@ def store_row(path: Path) -> ProbeRow:
         store = SqlStore(path, read_only=True)
     except StoreError as error:
         return ProbeRow("store", State.PROBLEM, str(error))
+    store.close()
+    row = _pages_row(path)
+    if row.state is State.OK and store.notes:
+        return ProbeRow("store", State.NOTE, "; ".join(store.notes))
+    return row
+
+
+def _pages_row(path: Path) -> ProbeRow:
+    """Whether every page of the database is as SQLite wrote it; to open it, SQLite reads the first few alone."""
+    from art_training.stores.sqlite import corrupt
+
+    until = time.monotonic() + _SECONDS_TO_CHECK
     try:
-        if store.notes:
-            return ProbeRow("store", State.NOTE, "; ".join(store.notes))
-        return ProbeRow("store", State.OK, f"{path} opens")
-    finally:
-        store.close()
+        said = _checked(path, until)
+    except sqlite3.DatabaseError as error:
+        if time.monotonic() <= until:
+            return ProbeRow("store", State.PROBLEM, str(corrupt(path, str(error))))
+        return ProbeRow(
+            "store",
+            State.NOTE,
+            f"{path} opens; it is too large to be checked whole within {_SECONDS_TO_CHECK:.0f} s",
+            f"to check it whole: sqlite3 {shlex.quote(str(path))} 'PRAGMA quick_check'",
+        )
+    if said != "ok":
+        return ProbeRow("store", State.PROBLEM, str(corrupt(path, said)))
+    return ProbeRow("store", State.OK, f"{path} is sound")
+
+
+def _checked(path: Path, until: float) -> str:
+    """What SQLite says of its pages, without writing. In a folder that may not be written the file is read as it is."""
+    for mode in ("ro", "ro&immutable=1"):
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > until, 100_000)
+            try:
+                return " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
+            except sqlite3.OperationalError as error:
+                if mode != "ro" or not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                    raise
+    raise AssertionError("unreachable")
 
 
 def attempt(code: str) -> Attempt:
