@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +23,14 @@ def no_work(monkeypatch):
         from art_training.runner import ProjectResult, StepResult
 
         asked.append((project, wish))
-        return ProjectResult(project.name, (StepResult("A", "A", StepState.PASSED),), "Next: nothing.")
+        return ProjectResult(project.name, (StepResult("A", "A", StepState.PASSED),), "Next: type `art run`.")
 
     monkeypatch.setattr(run, "watched", watched)
     return asked
 
 
-def test_the_demo_writes_its_project_and_says_what_to_type_next(art, tmp_path, no_work):
+def test_the_demo_writes_its_project_and_says_what_to_type_next(art, tmp_path, no_work, monkeypatch):
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     answer = art("demo")
     assert answer.code == 0
     assert (tmp_path / "art-demo" / "art_project.py").read_text() == TEMPLATE.read_text()
@@ -39,6 +41,18 @@ def test_the_demo_writes_its_project_and_says_what_to_type_next(art, tmp_path, n
     ]  # fmt: skip
     assert wish == {"until": "Overfit"}
     assert project.folder == tmp_path / "art-demo"
+
+
+def test_where_the_shell_does_not_find_this_art_the_demo_prints_its_path(art, tmp_path, no_work, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    answer = art("demo")
+    command = re.search(r"Next: type `(.*) run`", answer.out)
+    assert command
+    assert command[1].endswith("/art")
+    for name in ("run", "status", "show Overfit"):
+        assert f"    {command[1]} {name} " in answer.out
+    called = subprocess.run(f"{command[1]} --version", shell=True, cwd=tmp_path / "art-demo", check=True, capture_output=True)  # fmt: skip
+    assert called.stdout.startswith(b"art-training ")
 
 
 def test_a_project_that_is_there_already_stays_as_it_is(art, tmp_path, no_work):

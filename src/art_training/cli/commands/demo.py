@@ -1,7 +1,9 @@
 """`art demo`: see ART work on real data, in a minute."""
 
+import shlex
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,18 +24,28 @@ def demo(
     from art_training.cli.commands.run import show_result, watched
     from art_training.cli.loading import load_project
     from art_training.cli.locating import FILE, locate
+    from art_training.cli.typed import as_typed, respelled
 
     file = folder / FILE
+    command = as_typed(folder)
     sys.stderr.write(f"{'wrote' if written(file) else 'found'} {file}\n\n")
     with redirect_stdout(sys.stderr):
         project = load_project(locate(str(file)))
         names = [step.name for step in project.steps]
-        result = watched(project, {"until": names[-2] if quick else names[-1]})
-    code = show_result(result, as_json=False)
+        result = watched(project, {"until": names[-2] if quick else names[-1]}, command=command)
+    code = show_result(replace(result, next=respelled(result.next, command)), as_json=False)
+    told = {
+        "run": "runs what changed, recalls the rest",
+        "status": "where each step stands",
+        f"show {names[-1]}": "all of its evidence",
+    }
+    if quick:
+        del told[f"show {names[-1]}"]
+    width = max(map(len, told))
+    lines = "".join(f"    {command} {what:<{width}}   # {does}\n" for what, does in told.items())
     sys.stdout.write(
         f"\nThe project is {file}. Look at it, change something, and type:\n\n"
-        f"    cd {folder}\n    art run        # runs what changed, recalls the rest\n"
-        "    art status     # where each step stands\n    art show Overfit\n"
+        f"    cd {shlex.quote(str(folder))}\n{lines}"
     )
     return code
 
