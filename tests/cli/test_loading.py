@@ -137,3 +137,13 @@ def test_a_file_that_hides_a_loaded_module_is_told_to_take_another_name(tmp_path
     with pytest.raises(ProjectError, match=r"textwrap\.py has the name of a module that is loaded already"):
         load_project(locate("textwrap.py", tmp_path))
     assert textwrap.dedent(" a") == "a"
+
+
+@pytest.mark.parametrize(
+    "line", ["Between('train/mae', 50, 10)", "Above('train/mae', 'high')", "Overfit(checks=[Above])"]
+)
+def test_a_mistake_in_a_step_or_check_is_told_with_the_users_own_line(tmp_path, line):
+    source = f"from art_training.checks import Above, Between\nfrom art_training.steps import Overfit\nx = {line}\n"
+    sentence, notes = refused(tmp_path, source)
+    assert "art_project.py:3: " in sentence
+    assert "<string>" not in sentence + notes

@@ -9,7 +9,8 @@ import pytest
 from art_training.errors import StoreError, UsageError
 from art_training.stores.memory import MemoryStore
 from art_training.stores.sql import SqlStore
-from art_training.stores.where import open_store
+from art_training.stores.where import looking, open_store
+from art_training.testing.history import keep_run
 
 
 def location(where: object, folder: Path, **options: bool) -> str:
@@ -77,3 +78,19 @@ def test_artifacts_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert store.artifacts.fetch(digest).is_relative_to(tmp_path / "big-disk")
     with closing(SqlStore(tmp_path / "other.db", artifacts=tmp_path / "big-disk")) as other:
         assert not other.artifacts.has(digest)  # Stores that share a place do not free each other's files.
+
+
+def test_whoever_only_looks_leaves_nothing_behind(tmp_path: Path) -> None:
+    with looking():
+        empty = open_store(None, project_folder=tmp_path)
+        assert empty.location == str(tmp_path / ".art" / "art.db")
+        assert empty.projects() == []
+        empty.close()
+    assert not (tmp_path / ".art").exists()
+    open_store(None, project_folder=tmp_path).close()
+    with (
+        looking(),
+        closing(open_store(None, project_folder=tmp_path)) as store,
+        pytest.raises(StoreError, match="reading"),
+    ):
+        keep_run(store, "A")

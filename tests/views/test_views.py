@@ -26,10 +26,12 @@ from art_training.stores.memory import MemoryStore
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import BEGINNING, keep_run, keep_toy_project, verdict
 from art_training.views import (
+    best_first,
     difference,
     find_run,
     known_projects,
     log_of,
+    run_before,
     runs_of,
     standing,
     status_of,
@@ -115,6 +117,26 @@ def test_the_run_that_the_plan_recalls_counts_and_not_the_newest(store):
     keep_run(store, "A", minute=1, verdicts=[verdict("a", "failed")])
     assert states(status_of(store, "toy", Plan("toy", (recall("A", good.id),)), ())) == {"A": "passed"}
     assert states(status_of(store, "toy")) == {"A": "failed"}
+
+
+def test_answers_of_checks_that_changed_since_do_not_count(store):
+    run = keep_run(store, "A", verdicts=[verdict("a")])
+    keep_run(store, "B", minute=1, verdicts=[verdict("b")])
+    steps = [PlannedStep("A", "A", Action.RECALL, "nothing changed", run=run.id, judge_again=True)]
+    status = status_of(store, "toy", Plan("toy", (*steps, PlannedStep("B", "B", Action.RECALL, ""))))
+    assert states(status) == {"A": "not judged", "B": "passed"}
+    assert (status.steps[0].checks, status.steps[0].reason) == ((), "its checks changed; `art run` judges it again")
+    assert status.next == "Next: type `art run`; the checks of A changed, and it judges them on what the step left."
+
+
+def test_the_best_comes_first_in_the_direction_that_the_scores_have(store):
+    for minute, error in enumerate([3.0, 1.0, 2.0]):
+        scores = {"mae": Score(error, direction="minimize"), "accuracy": Score(error, direction="maximize"), "x": error}
+        keep_run(store, "A", minute=minute, scores=scores)
+    keep_run(store, "B", minute=9, scores={"mae": 5.0})
+    for name, values in {"mae": [1, 2, 3, 5], "accuracy": [3, 2, 1], "x": [3, 2, 1]}.items():
+        found = runs_of(store, best_first(store, RunQuery(order_by=name, limit=len(values))))
+        assert [row.scores[name] for row in found] == values
 
 
 def test_scores_stand_beside_the_best_baseline_of_an_earlier_step_and_a_human_is_none(store):
@@ -220,7 +242,7 @@ def test_a_run_is_named_by_its_step_its_id_or_a_part_of_it(store):
     ("text", "sentence"),
     [
         ("Overfitt", "no run or step 'Overfitt'; steps with runs are: CheckLossOnInit, EvaluateBaseline, ExploreData,"),
-        ("Overfit~2", "step 'Overfit' has 2 run(s), so that Overfit~2 does not exist"),
+        ("Overfit~2", "step 'Overfit' has 2 runs, so that Overfit~2 does not exist"),
         ("Overfit~x", "write e.g. Overfit~1"),
         ("2026", "'2026' may mean 5 runs: "),
     ],
@@ -236,6 +258,19 @@ def test_the_runs_of_another_project_are_not_found(store):
     record = keep_run(store, "A", project="other")
     with pytest.raises(ProjectError):
         find_run(store, "toy", record.id)
+
+
+def test_the_run_before_is_the_newest_completed_one_of_its_step(store):
+    first = keep_run(store, "A", verdicts=[verdict("a")])
+    for minute in range(1, 12):
+        keep_run(store, "A", minute=minute, status=RunStatus.INTERRUPTED)
+    resumed = keep_run(store, "A", minute=12, verdicts=[verdict("a")])
+    keep_run(store, "A", minute=13, verdicts=[verdict("a")])
+    assert run_before(store, resumed).id == first.id
+    with pytest.raises(
+        ProjectError, match=f"step 'A' has no completed run before {first.id}, so that there is nothing"
+    ):
+        run_before(store, first)
 
 
 # One run, two runs

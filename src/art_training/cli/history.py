@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Generator
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,9 +49,9 @@ def any_history(project: str | None, store: str | None) -> Generator["Store"]:
 
 def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["Store", str]:
     """The store, and the project's name where it is known without asking the store."""
-    from art_training.stores.where import DEFAULT, open_store
+    from art_training.stores.where import DEFAULT, looking, open_store
 
-    wanted = _plain_name(project)
+    wanted = plain_name(project)
     place = store or _place(None if wanted else project)
     if isinstance(place, str):
         _require(place)
@@ -62,9 +62,9 @@ def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["St
     if name is None:
         from art_training.cli.loading import load_project
 
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), nullcontext() if write else looking():
             loaded = load_project(place)
-        return loaded.store, wanted or loaded.name
+            return loaded.store, wanted or loaded.name
     _require(os.environ.get("ART_STORE") or str(place.folder / DEFAULT), name)
     return open_store(None, project_folder=place.folder, read_only=not write), wanted or name
 
@@ -85,7 +85,7 @@ def _place(project: str | None) -> Place | Path | str:
         return stores[0]
 
 
-def _plain_name(project: str | None) -> str:
+def plain_name(project: str | None) -> str:
     """What the user gave, if it can only be a name in the store."""
     if not project or ":" in project or "/" in project or project.endswith(".py") or Path(project).exists():
         return ""

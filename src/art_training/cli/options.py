@@ -23,6 +23,21 @@ WhichProject = Annotated[
         show_default=False,
     ),
 ]
+
+
+def the_one(argument: str | None, option: str | None) -> str | None:
+    """The project that was named, as argument or as `--project`.
+
+    Raises:
+        UsageError: both were given.
+    """
+    from art_training.errors import UsageError
+
+    if argument is not None and option is not None:
+        raise UsageError(f"the project is given twice, as {argument!r} and as --project {option}; give it once")
+    return option if argument is None else argument
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option(

@@ -76,6 +76,11 @@ def mark(state: VerdictState, drawn: "Console") -> str:
     return rich_sign if drawn.encoding.startswith("utf") else plain_sign
 
 
+def note(drawn: "Console") -> str:
+    """A sign for what is said beside the answers of checks."""
+    return "\u00b7" if drawn.encoding.startswith("utf") else "-"
+
+
 def duration(seconds: float | None) -> str:
     """A time as a person says it: `0.4 s`, `31 s`, `2 min 5 s`, `3 h 12 min`."""
     if seconds is None:

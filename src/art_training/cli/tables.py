@@ -81,6 +81,7 @@ def scores_table(rows: Sequence[ScoreRow]) -> "Table":
     from rich.text import Text
 
     drawn = table("score", "value", "rows", "from")
+    drawn.columns[0].no_wrap = True
     for row in rows:
         drawn.add_row(
             Text(row.metric),

@@ -1,12 +1,27 @@
 """Which store is meant: the one given, the one of the environment, or the one beside the project."""
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from art_training.errors import UsageError
 from art_training.stores.store import Store
 
 DEFAULT = Path(".art") / "art.db"
+
+_looking: ContextVar[bool] = ContextVar("art_looking", default=False)
+
+
+@contextmanager
+def looking() -> Generator[None]:
+    """While somebody only looks: stores are opened for reading, and an empty one stands for one that is not there yet."""
+    token = _looking.set(True)
+    try:
+        yield
+    finally:
+        _looking.reset(token)
 
 
 def open_store(where: str | Path | Store | None, *, project_folder: Path, read_only: bool = False) -> Store:
@@ -41,13 +56,24 @@ def open_store(where: str | Path | Store | None, *, project_folder: Path, read_o
 
 
 def _sqlite(path: str, project_folder: Path, *, read_only: bool) -> Store:
+    file = project_folder / Path(path).expanduser()
+    if _looking.get() and not file.exists():
+        return _nothing_yet(file)
     from art_training.stores.sql import SqlStore
 
     return SqlStore(
-        project_folder / Path(path).expanduser(),
+        file,
         artifacts=os.environ.get("ART_ARTIFACTS") or None,
-        read_only=read_only,
+        read_only=read_only or _looking.get(),
     )
+
+
+def _nothing_yet(file: Path) -> Store:
+    from art_training.stores.memory import MemoryStore
+
+    empty = MemoryStore()
+    empty.location = str(file.absolute())
+    return empty
 
 
 def _installed(scheme: str, text: str) -> Store:

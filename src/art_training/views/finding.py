@@ -1,8 +1,11 @@
 """Which run a person means."""
 
+from dataclasses import replace
+
 from art_training.errors import ProjectError
-from art_training.records import RunRecord
+from art_training.records import RunRecord, RunStatus
 from art_training.stores import RunQuery, RunSummary, Store
+from art_training.views.rows import counted
 
 _LISTED = 8
 
@@ -29,13 +32,33 @@ def find_run(store: Store, project: str, text: str) -> RunRecord:
     return _by_part(store, project, text, steps)
 
 
+def run_before(store: Store, record: RunRecord) -> RunRecord:
+    """The newest completed run of the same step that started before this one.
+
+    One that was interrupted says nothing of what a change did, least of all the one that this run went on from.
+
+    Raises:
+        ProjectError: there is none.
+    """
+    query = RunQuery(project=record.project, step=record.step, status=RunStatus.COMPLETED, limit=_LISTED)
+    while runs := store.runs(query):
+        for run in runs:
+            if (run.started, run.id) < (record.started, record.id):
+                return _record(store, run)
+        query = replace(query, offset=query.offset + _LISTED)
+    raise ProjectError(
+        f"step {record.step!r} has no completed run before {record.id}, so that there is nothing to compare it with yet; "
+        "`art runs` lists the runs, and `art diff RUN RUN` compares any two"
+    )
+
+
 def _of_step(store: Store, project: str, step: str, back: int) -> RunRecord | None:
     """Asks for no more runs than it needs: a project may have thousands."""
     runs = store.runs(RunQuery(project=project, step=step, limit=back + 1))
     if not runs:
         return None
     if len(runs) <= back:
-        raise ProjectError(f"step {step!r} has {len(runs)} run(s), so that {step}~{back} does not exist")
+        raise ProjectError(f"step {step!r} has {counted(len(runs), 'run')}, so that {step}~{back} does not exist")
     return _record(store, runs[back])
 
 

@@ -1,6 +1,6 @@
 """Which projects and runs a store holds, and what a run said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from art_training.records import RunRecord
@@ -55,6 +55,19 @@ def steps_that_ran(store: Store, project: str) -> tuple[RunSummary, ...]:
 def runs_of(store: Store, query: RunQuery) -> tuple[RunRow, ...]:
     """The runs that a query asks for, as rows of a table."""
     return tuple(RunRow.of(summary) for summary in store.runs(query))
+
+
+def best_first(store: Store, query: RunQuery) -> RunQuery:
+    """The query in the order that puts the best score first, as far as the scores it is ordered by say which way that is.
+
+    Where none does, the largest stays first.
+    """
+    for run in store.runs(query):
+        outcome = store.outcome(run.id) if query.order_by in run.scores else None
+        score = outcome.scores.get(query.order_by) if outcome else None
+        if score is not None and score.direction is not None:
+            return replace(query, descending=score.direction == "maximize")
+    return query
 
 
 def log_of(store: Store, record: RunRecord) -> LogView:

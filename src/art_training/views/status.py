@@ -13,6 +13,7 @@ from art_training.views.life import standing
 from art_training.views.rows import CheckRow, ScoreRow
 
 _OPEN = {StepState.PASSED, StepState.NOT_RUN, StepState.RUNNING}
+_JUDGE_AGAIN = "its checks changed; `art run` judges it again"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class StepStatus:
         stale: whether its outcome is outdated.
         reason: why it is stale, what it waits for, or what the next run does with it.
         waits_for: the earlier step that did not pass; empty where none bars the way.
+        judge_again: whether the next run judges it again, because its checks would answer otherwise than they did; the
+            old answers are then left out.
         action: what the next run does with it; None where no plan was given.
         run: the run that this is about; empty where it never ran.
         started: when that run started.
@@ -44,6 +47,7 @@ class StepStatus:
     stale: bool = False
     reason: str = ""
     waits_for: str = ""
+    judge_again: bool = False
     action: Action | None = None
     run: str = ""
     started: datetime | None = None
@@ -133,18 +137,20 @@ def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, i
     if record is None:
         return StepStatus(planned.step, planned.kind, StepState.NOT_RUN, reason=reason, action=action)
     scores = outcome.scores.items() if outcome else ()
+    verdicts = judgement.verdicts if judgement and not planned.judge_again else ()
     return StepStatus(
         step=planned.step,
         kind=planned.kind,
-        state=standing(record),
+        state=StepState.NOT_JUDGED if planned.judge_again else standing(record),
         stale=bool(planned.changes),
-        reason=reason,
+        reason=reason if not planned.judge_again else _JUDGE_AGAIN,
+        judge_again=planned.judge_again,
         action=action,
         run=record.id,
         started=record.started,
         decided=judgement.at if judgement else record.ended or record.started,
         seconds=record.seconds,
-        checks=tuple(CheckRow.of(verdict) for verdict in judgement.verdicts) if judgement else (),
+        checks=tuple(CheckRow.of(verdict) for verdict in verdicts),
         scores=tuple(
             ScoreRow.of(name, score, _best_baseline(name, score.direction, earlier)) for name, score in scores
         ),
@@ -157,7 +163,7 @@ def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, i
 def _barrier(found: Sequence[StepStatus], continuing: Collection[str] | None, row: StepStatus) -> StepStatus | None:
     """The first earlier step that did not pass and that the project does not go on behind."""
     for before in found:
-        if before.state in _OPEN or before.step in (continuing or ()):
+        if before.state in _OPEN or before.judge_again or before.step in (continuing or ()):
             continue
         if continuing is None and row.started and before.decided and row.started >= before.decided:
             continue
@@ -204,6 +210,8 @@ def _next(project: str, found: Sequence[StepStatus], kept: Sequence[_Kept]) -> s
             return f"Next: {row.step} is running; `art log {row.step}` shows what it says."
         if row.stale or (row.state is StepState.NOT_RUN and not row.waits_for):
             return f"Next: type `art run`; it begins with {row.step} ({row.reason or 'not run yet'})."
+        if row.judge_again and not row.waits_for:
+            return f"Next: type `art run`; the checks of {row.step} changed, and it judges them on what the step left."
         if row.state is StepState.NOT_JUDGED and not row.checks:
             return f"Next: type `art run`; {row.step} was measured, but the process died before it was judged."
         if row.state is not StepState.PASSED:

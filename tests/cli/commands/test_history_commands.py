@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from art_training.records import RunStatus
+from art_training.records import RunStatus, Score
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run, verdict
@@ -59,7 +59,9 @@ def test_numbers_that_json_does_not_know_are_strings(art, toy):
 
 def test_runs_are_sorted_by_a_score_and_narrowed_to_a_step(art, toy):
     found = json.loads(art("runs", "Overfit", "--sort", "train/loss", "--json").out)
-    assert [row["state"] for row in found] == ["failed", "passed"]
+    assert [row["state"] for row in found] == ["passed", "failed"], "a loss is best where it is smallest"
+    found = json.loads(art("runs", "Overfit", "--sort", "validation/accuracy", "--json").out)
+    assert [row["state"] for row in found] == ["passed", "failed"]
     assert len(json.loads(art("runs", "--limit", "2", "--json").out)) == 2
     answer = art("runs", "--sort", "train/los")
     assert (answer.code, answer.out) == (2, "")
@@ -91,6 +93,35 @@ def test_the_runs_of_all_projects_name_the_project(art, toy):
     assert "holds 2 projects: other, toy; name one with --project" in answer.err
     assert [row["step"] for row in json.loads(art("runs", "-p", "other", "--json").out)] == ["A"]
     assert "project 'third' has no runs in" in art("runs", "-p", "third").err
+
+
+def test_the_status_of_one_of_several_projects_in_a_store_is_asked_for_by_name(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "A", minute=30, project="other", verdicts=[verdict("a")])
+    store.close()
+    assert "name one with --project" in art("status").err
+    assert json.loads(art("status", "--project", "other", "--json").out)["project"] == "other"
+    assert json.loads(art("status", "-p", "toy", "--json").out)["project"] == "toy"
+    for command in ("status", "plan", "run"):
+        answer = art(command, "a.py", "-p", "b.py")
+        assert (answer.code, answer.out) == (2, "")
+        assert "the project is given twice, as 'a.py' and as --project b.py; give it once" in answer.err
+
+
+def test_a_step_with_one_run_has_nothing_to_be_compared_with(art, toy):
+    answer = art("diff", "ExploreData")
+    assert (answer.code, answer.out) == (2, "")
+    assert "step 'ExploreData' has no completed run before" in answer.err
+    assert "~1" not in answer.err
+
+
+def test_scores_of_a_model_that_was_not_trained_are_not_held_against_a_baseline(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    accuracy = {"validation/accuracy": Score(0.1, direction="maximize")}
+    keep_run(store, "CheckLossOnInit", minute=20, scores=accuracy, verdicts=[verdict("a")])
+    store.close()
+    assert art("status").out.count("best baseline") == 1
+    assert "\n                           \u00b7 validation/accuracy 0.9806" in art("status").out
 
 
 def test_a_removed_run_is_gone_and_the_others_stay(art, toy):
@@ -152,7 +183,7 @@ def test_files_that_no_run_needs_are_freed(art, toy, tmp_path):
     assert (asked.code, asked.out) == (2, ""), "what is asked is no result"
     assert "would be freed" in asked.err
     answer = art("gc", "--yes")
-    assert (answer.code, answer.out.splitlines()[-1]) == (0, "1 files, 5.0 kB freed; 0 stay, 0 bytes.")
+    assert (answer.code, answer.out.splitlines()[-1]) == (0, "1 file, 5.0 kB, freed; 0 files, 0 bytes, stay.")
     assert json.loads(art("gc", "--dry-run", "--json").out)["freed"] == []
 
 

@@ -247,3 +247,28 @@ def test_a_killed_process_is_shown_as_interrupted(art, tmp_path):
     child.wait()
     assert json.loads(art("runs", "--json").out)[0]["state"] == "interrupted"
     assert "interrupted" in art("show", "Measure").out
+
+
+@pytest.mark.parametrize("command", ["status", "plan", "runs", "show Measure", "diff Measure", "log Measure"])
+@pytest.mark.parametrize("store", ["", ", store='mine/a.db'"])
+def test_looking_makes_nothing_where_nothing_ran_yet(art, tmp_path, command, store):
+    write(tmp_path, PASSES)
+    file = tmp_path / "art_project.py"
+    file.write_text(file.read_text().replace("'toy', setup,", f"'toy', setup{store},"))
+    before = {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts}
+    art(*command.split())
+    assert {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def test_status_does_not_pass_off_old_answers_as_those_of_changed_checks(art, tmp_path):
+    write(tmp_path, "Measure(checks=[Above('accuracy', 0.5)])")
+    assert art("run", "--quiet").code == 0
+    write(tmp_path, "Measure(checks=[Above('accuracy', 0.95)])")
+    answer = art("status")
+    assert "not judged" in answer.out
+    assert "its checks changed; `art run` judges it again" in answer.out
+    assert "0.5" not in answer.out
+    assert "Next: type `art run`" in answer.out
+    assert "recall" in art("plan").out
+    assert art("run", "--quiet").code == 1
+    assert "failed" in art("status").out

@@ -18,7 +18,7 @@ def diff(
     b: Annotated[
         str | None,
         typer.Argument(
-            metavar="STEP|RUN", help="The later run; without it, A's step before its newest run, and that run.",
+            metavar="STEP|RUN", help="The later run; without it, A is, and the newest completed run of its step before it the earlier.",
             show_default=False,
         ),
     ] = None,
@@ -35,11 +35,12 @@ def diff(
 
     from art_training.cli.history import history
     from art_training.cli.output import console, put_json, when
-    from art_training.views import difference, find_run
+    from art_training.views import difference, find_run, run_before
 
     with history(project, store) as (opened, name):
-        before, after = (a, b) if b is not None else (f"{a}~1", a)
-        found = difference(opened, find_run(opened, name, before), find_run(opened, name, after))
+        after = find_run(opened, name, a if b is None else b)
+        before = run_before(opened, after) if b is None else find_run(opened, name, a)
+        found = difference(opened, before, after)
     if json:
         put_json(found)
         return

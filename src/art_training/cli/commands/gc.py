@@ -49,6 +49,7 @@ def _draw(found: "Collected", file: TextIO | None = None) -> None:
     from rich.text import Text
 
     from art_training.cli.output import console, size, table
+    from art_training.views.rows import counted
 
     drawn = console(file)
     if found.freed:
@@ -58,4 +59,6 @@ def _draw(found: "Collected", file: TextIO | None = None) -> None:
         drawn.print(rows)
         drawn.print()
     does = "would be freed" if found.dry else "freed"
-    drawn.print(f"{len(found.freed)} files, {size(found.bytes)} {does}; {found.kept} stay, {size(found.kept_bytes)}.")
+    freed, kept = counted(len(found.freed), "file"), counted(found.kept, "file")
+    stay = "stays" if found.kept == 1 else "stay"
+    drawn.print(f"{freed}, {size(found.bytes)}, {does}; {kept}, {size(found.kept_bytes)}, {stay}.")

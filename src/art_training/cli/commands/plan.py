@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from art_training.cli.options import Json, Project
+from art_training.cli.options import Json, Project, WhichProject, the_one
 
 _Steps = list[str]
 
@@ -14,6 +14,7 @@ _Steps = list[str]
 def plan(
     project: Project = None,
     *,
+    which: WhichProject = None,
     until: Annotated[str | None, typer.Option(metavar="STEP", help="As for `art run`.", show_default=False)] = None,
     only: Annotated[_Steps | None, typer.Option(metavar="STEP", help="As for `art run`.", show_default=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="As for `art run`.")] = False,
@@ -29,10 +30,12 @@ def plan(
     from art_training.cli.locating import locate
     from art_training.cli.output import console, duration, put_json
     from art_training.cli.tables import plan_table
+    from art_training.stores.where import looking
 
     wish: dict[str, Any] = {"force": force or force_step or False, "only": only or (), "until": until}
-    with redirect_stdout(sys.stderr):  # what the user's code prints is no result
-        made = load_project(locate(project), store).plan(**wish, stale="keep" if keep_stale else "rerun")
+    place = locate(the_one(project, which))
+    with redirect_stdout(sys.stderr), looking():  # what the user's code prints is no result
+        made = load_project(place, store).plan(**wish, stale="keep" if keep_stale else "rerun")
     if json:
         put_json({"project": made.project, "seconds": made.seconds, "steps": made.steps})
         return

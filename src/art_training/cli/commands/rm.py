@@ -25,6 +25,7 @@ def rm(
     from art_training.errors import UsageError
     from art_training.records import StepState
     from art_training.views import RunRow, find_run, standing
+    from art_training.views.rows import counted
 
     with history(project, store, write=True) as (opened, name):
         records = {record.id: record for record in (find_run(opened, name, run) for run in runs)}.values()
@@ -34,7 +35,7 @@ def rm(
         if not yes:
             for record in records:
                 sys.stderr.write(f"{record.id}  {record.step}  {standing(record).value}  {when(record.started)}\n")
-            confirmed(f"Remove {len(records)} run(s) for good?", "art rm --yes")
+            confirmed(f"Remove {counted(len(records), 'run')} for good?", "art rm --yes")
         for record in records:
             opened.delete(record.id)
     if json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from art_training.cli.options import Json, Project
+from art_training.cli.options import Json, Project, WhichProject, the_one
 
 if TYPE_CHECKING:
     from art_training.project import ArtProject
@@ -18,6 +18,7 @@ _Steps = list[str]
 def run(
     project: Project = None,
     *,
+    which: WhichProject = None,
     until: Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.", show_default=False)] = None,
     only: Annotated[
         _Steps | None, typer.Option(metavar="STEP", help="Only this step; may be repeated.", show_default=False)
@@ -34,7 +35,10 @@ def run(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the result alone.")] = False,
 ) -> int:
-    """Run what is new, changed or failed; recall the rest.
+    """Run what is new or has changed; recall the rest.
+
+    Every step is judged. One that failed and that nothing changed for is judged again on what it left, not trained
+    again; `--force-step` trains it again.
 
     Prints the plan and the progress to stderr and the result to stdout.
     """
@@ -48,12 +52,22 @@ def run(
         "until": until,
     }
     with redirect_stdout(sys.stderr):  # what the user's code prints is no result
-        result = watched(load_project(locate(project), store), wish, quiet=quiet)
+        result = watched(load_project(locate(the_one(project, which)), store), wish, quiet=quiet)
     return show_result(result, as_json=json)
 
 
-def watched(project: "ArtProject", wish: dict[str, Any], *, quiet: bool = False) -> "ProjectResult":
-    """Run a project and show how it goes; what to do next is said even where a step raises."""
+def watched(
+    project: "ArtProject", wish: dict[str, Any], *, quiet: bool = False, command: str = "art"
+) -> "ProjectResult":
+    """Run a project and show how it goes; what to do next is said even where a step raises.
+
+    Args:
+        project: to run.
+        wish: arguments of its `run`.
+        quiet: show nothing.
+        command: how `art` is typed.
+    """
+    from art_training.cli.typed import respelled
     from art_training.cli.watching import Watching
     from art_training.errors import Interrupted, UsageError
 
@@ -64,11 +78,11 @@ def watched(project: "ArtProject", wish: dict[str, Any], *, quiet: bool = False)
         return project.run(**wish, listen=watching)
     except (KeyboardInterrupt, Interrupted) as error:
         watching.close()
-        raise Interrupted(f"what was measured is kept. {watching.next}".rstrip()) from error
+        raise Interrupted(f"what was measured is kept. {respelled(watching.next, command)}".rstrip()) from error
     except BaseException as error:
         watching.close()
         if watching.next and not isinstance(error, UsageError):
-            error.add_note(watching.next)
+            error.add_note(respelled(watching.next, command))
         raise
 
 

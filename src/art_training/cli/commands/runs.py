@@ -21,24 +21,33 @@ def runs(
     store: StoreOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Of all projects in the store.")] = False,
     sort: Annotated[
-        str, typer.Option(metavar="METRIC", help="By this score, largest first, e.g. validation/accuracy.")
+        str,
+        typer.Option(
+            metavar="METRIC",
+            help="By this score, best first, e.g. validation/accuracy; largest first where it does not say.",
+        ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     json: Json = False,
 ) -> None:
-    """List runs, newest first, with their scores."""
+    """List runs with their scores.
+
+    Newest first, or the best by a score.
+    """
     from art_training.cli.history import any_history, history
     from art_training.cli.output import put_json
     from art_training.errors import UsageError
     from art_training.stores import RunQuery
-    from art_training.views import runs_of
+    from art_training.views import best_first, runs_of
 
     if everything:
         with any_history(project, store) as opened:
-            found = runs_of(opened, RunQuery(step=step, order_by=sort, limit=limit))
+            query = RunQuery(step=step, order_by=sort, limit=limit)
+            found = runs_of(opened, best_first(opened, query) if sort else query)
     else:
         with history(project, store) as (opened, name):
-            found = runs_of(opened, RunQuery(project=name, step=step, order_by=sort, limit=limit))
+            query = RunQuery(project=name, step=step, order_by=sort, limit=limit)
+            found = runs_of(opened, best_first(opened, query) if sort else query)
     if sort and found and sort not in found[0].scores:  # runs that have it come first
         known = ", ".join(_telling(found, "")) or "none"
         raise UsageError(f"no run has a score {sort!r}, to be sorted by; they have, among others: {known}")

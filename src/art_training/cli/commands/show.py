@@ -79,8 +79,8 @@ def _evidence(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
 
     from art_training.checks.values import number
     from art_training.cli.output import size
+    from art_training.cli.readable import readable
     from art_training.records import plain
-    from art_training.records import show as shown
 
     outcome = view.outcome
     if outcome is None:
@@ -107,8 +107,9 @@ def _evidence(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
         yield (
             "Readings",
             _pairs(
-                (one.name, " ".join(part for part in (_clipped(shown(plain(one.value))), one.unit, one.note) if part))
+                (one.name, "; ".join(part for part in (f"{_clipped(text)} {one.unit}".rstrip(), one.note) if part))
                 for one in outcome.readings
+                if (text := readable(plain(one.value)))
             ),
         )
     if outcome.artifacts:
@@ -122,11 +123,13 @@ def _evidence(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
 
 
 def _origin(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
-    from art_training.records import show as shown
+    from art_training.cli.readable import readable
+    from art_training.views.rows import counted
 
     record, origin = view.record, view.record.provenance
     if record.parameters:
-        yield "Setup", _pairs((name, _clipped(shown(value))) for name, value in record.parameters.items())
+        texts = ((name, readable(value, exact=True)) for name, value in record.parameters.items())
+        yield "Setup", _pairs((name, _clipped(text)) for name, text in texts if text)
     commit = f"{origin.git_commit[:12]}{' with uncommitted changes' if origin.git_dirty else ''}"
     told = {
         "fingerprint": record.fingerprint.digest[:12],
@@ -138,7 +141,7 @@ def _origin(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
         "machine": " ".join(part for part in (origin.host, f"Python {origin.python}" if origin.python else "") if part),
         "code": f"commit {commit}" if origin.git_commit else "",
         "data": origin.data_digest[:12],
-        "log": f"{view.lines} lines: art log {view.run.step}" if view.lines else "",
+        "log": f"{counted(view.lines, 'line')}: art log {view.run.step}" if view.lines else "",
     }
     yield "Made with", _pairs((name, text) for name, text in told.items() if text)
 
@@ -157,7 +160,12 @@ def _pairs(rows: Iterator[tuple[str, str]]) -> "RenderableType":
 
 
 def _course(curve: "CurveRow") -> str:
-    ends = f"{curve.points} points, {_number(curve.first)} to {_number(curve.last)}"
+    from art_training.views.rows import counted
+
+    points = counted(curve.points, "point")
+    if curve.first is not None and curve.first == curve.last == curve.lowest == curve.highest:
+        return f"{points}, {'all ' if curve.points > 1 else ''}{_number(curve.first)}"
+    ends = f"{points}, {_number(curve.first)} to {_number(curve.last)}"
     return f"{ends}, between {_number(curve.lowest)} and {_number(curve.highest)}"
 
 

@@ -4,7 +4,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from art_training.cli.options import Json, Project, StoreOption
+from art_training.cli.options import Json, Project, StoreOption, WhichProject, the_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from art_training.views import ProjectStatus, ScoreRow, StepStatus
 
 
-def status(project: Project = None, *, store: StoreOption = None, json: Json = False) -> None:
+_UNTRAINED = {"EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch"}  # their scores are not meant to beat a baseline
+
+
+def status(
+    project: Project = None, *, which: WhichProject = None, store: StoreOption = None, json: Json = False
+) -> None:
     """Show where each step stands, and what is stale.
 
     With the verdict, the checks, and the scores beside the best baseline.
@@ -21,7 +26,7 @@ def status(project: Project = None, *, store: StoreOption = None, json: Json = F
     from art_training.cli.tables import steps_table
 
     with redirect_stdout(sys.stderr):  # what the user's code prints is no result
-        found = _found(project, store)
+        found = _found(the_one(project, which), store, named=which is not None)
     if json:
         put_json(found)
         return
@@ -30,33 +35,39 @@ def status(project: Project = None, *, store: StoreOption = None, json: Json = F
     drawn.print(f"\n{found.next}")
 
 
-def _found(project: str | None, store: str | None) -> "ProjectStatus":
+def _found(project: str | None, store: str | None, *, named: bool) -> "ProjectStatus":
     """With the plan where there is a project file; a store alone knows nothing of stale steps."""
-    from art_training.cli.history import history
+    from art_training.cli.history import history, plain_name
     from art_training.cli.loading import load_project
     from art_training.cli.locating import Place, locate
     from art_training.errors import ProjectError
+    from art_training.stores.where import looking
     from art_training.views import status_of
 
+    name = plain_name(project) if named else ""
     place: Place | None = None
     try:
-        place = locate(project)
+        place = locate(None if name else project)
     except ProjectError:
-        if project is not None and store is None:
+        if project is not None and not name and store is None:
             raise
-    if place is None or not (place.file or place.module):
-        with history(project, store) as (opened, name):
-            return status_of(opened, name)
-    declared = load_project(place, store)
-    continuing = [step.name for step in declared.steps if step.continue_on_failure]
-    return status_of(declared.store, declared.name, declared.plan(), continuing)
+    with looking():
+        declared = load_project(place, store) if place else None
+        if declared is not None and name in {"", declared.name}:
+            continuing = [step.name for step in declared.steps if step.continue_on_failure]
+            return status_of(declared.store, declared.name, declared.plan(), continuing)
+    with history(project, store) as (opened, found):
+        return status_of(opened, found)
 
 
 def _telling(step: "StepStatus") -> "Iterator[tuple[ScoreRow, str]]":
-    """The scores that have a baseline, with what it reached, unless a check says both; `art show` has all scores."""
+    """The scores of a trained model that have a baseline, with what it reached, unless a check says both.
+
+    `art show` has all scores.
+    """
     from art_training.checks.values import number
 
-    for score in step.scores:
+    for score in () if step.kind in _UNTRAINED else step.scores:
         told = any(score.metric in check.reason and score.baseline_name in check.reason for check in step.checks)
         if score.baseline is not None and not told:
             yield score, f"best baseline {number(score.baseline)} ({score.baseline_name})"
@@ -65,16 +76,18 @@ def _telling(step: "StepStatus") -> "Iterator[tuple[ScoreRow, str]]":
 def _row(step: "StepStatus") -> Any:
     from rich.text import Text
 
-    from art_training.cli.output import console, duration
+    from art_training.cli.output import console, duration, note
     from art_training.cli.tables import score_text, verdict_line
+    from art_training.views.rows import counted
 
     lines = [] if step.waits_for else [verdict_line(check, console()) for check in step.checks]
     for score, baseline in () if step.waits_for else _telling(step):
-        lines.append(Text(f"  {score.metric} {score_text(score)}, {baseline}", "dim"))
+        lines.append(Text(f"{note(console())} {score.metric} {score_text(score)}, {baseline}", "dim"))
     if step.error:
         lines.append(Text(step.error, "red"))
     if step.findings:
-        lines.append(Text(f"{step.findings} finding(s); `art show {step.step}` lists them", "yellow"))
-    if step.stale or step.waits_for:
+        found = counted(step.findings, "finding")
+        lines.append(Text(f"{found}; `art show {step.step}` has the list", "yellow"))
+    if step.stale or step.waits_for or step.judge_again:
         lines.append(Text(step.reason, "yellow"))
     return step.step, step.state, "stale" if step.stale else "", lines, duration(step.seconds)
