@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
 
     PASSED = 0
     FAILED = 1  # a check failed, or nothing was checked
-    WRONG_USE = 2
+    WRONG_USE = 2  # also a mistake in the setup that only a step finds
     NOT_JUDGED = 3  # something raised, or could not be judged
     INTERRUPTED = 130  # by Ctrl-C, as shells say it
 
