@@ -24,7 +24,7 @@ def test_importing_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["records", "errors", "plugins", "setup.setup", "setup.fingerprint", "setup.provenance"]
+    "module", ["records", "errors", "plugins", "setup.setup", "setup.identity.fingerprint", "setup.identity.provenance"]
 )
 def test_what_does_not_train_imports_none_of_the_heavy_libraries(module: str) -> None:
     code = (

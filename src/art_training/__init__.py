@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from art_training.engines.lightning.module import ArtModule
     from art_training.project import ArtProject
     from art_training.records import Metric, Outcome, Split, Verdict
-    from art_training.setup.data import data
-    from art_training.setup.metrics import MetricCalculator
+    from art_training.setup.data.data import data
+    from art_training.setup.scores.metrics import MetricCalculator
     from art_training.setup.setup import Setup
     from art_training.setup.task import Task, TaskKind
     from art_training.setup.torch_model import from_torch
@@ -22,14 +22,14 @@ _WHERE = {
     "ArtModule": "engines.lightning.module",
     "ArtProject": "project",
     "Metric": "records",
-    "MetricCalculator": "setup.metrics",
+    "MetricCalculator": "setup.scores.metrics",
     "Outcome": "records",
     "Setup": "setup.setup",
     "Split": "records",
     "Task": "setup.task",
     "TaskKind": "setup.task",
     "Verdict": "records",
-    "data": "setup.data",
+    "data": "setup.data.data",
     "from_torch": "setup.torch_model",
 }
 

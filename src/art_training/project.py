@@ -14,7 +14,7 @@ from typing import Any, Literal
 from art_training.errors import ProjectError, UnknownMetric
 from art_training.records import Metric, Plan
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.steps.step import only as only_these
@@ -174,10 +174,10 @@ class ArtProject:
         until: str | None = None,
         listen: Callable[[Any], None] | None = None,
     ) -> ProjectResult:
-        """Run what is new, stale or failed, in order, until a step does not pass; recall the rest.
+        """Run what is new, stale or was broken off, in order, until a step does not pass; recall the rest.
 
-        A step that failed and that nothing has changed for is judged again on what it left, not trained again; `force`
-        trains it again.
+        A step whose checks failed, and that nothing has changed for, is judged again on what it left: trained again it
+        would come out the same. `force` trains it again.
 
         Args:
             force: True runs every step that is asked for; names run those.

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from art_training.records import Split
-from art_training.setup import batch as batches
+from art_training.setup.data import batch as batches
 from art_training.setup.observation import BatchObservation
 from art_training.setup.observer import observe_calls
 

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from torchmetrics import MeanSquaredError
 from torchmetrics.classification import MulticlassAccuracy
 
-from art_training.setup.losses import LOSSES
 from art_training.setup.observer import observe_calls
+from art_training.setup.scores.losses import LOSSES
 
 SCORES = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 CLASSES = torch.tensor([0, 2, 1, 1])

@@ -13,7 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, Mul
 from art_training.engines import EvaluateJob
 from art_training.engines.lightning import LightningEngine
 from art_training.records import Split
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import TaskKind
 

@@ -12,8 +12,8 @@ from art_training.engines import Engine, EvaluateJob, FitJob, FitResult, Positio
 from art_training.errors import Interrupted, OutOfMemory, SetupError
 from art_training.records import Artifact, Finding, Outcome, Score, Severity, Split, StepProgress, plain
 from art_training.runner.curves import CurveWriter
-from art_training.setup.metrics import MetricCalculator
 from art_training.setup.observation import BatchObservation
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Scored

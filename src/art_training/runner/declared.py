@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from art_training.records import Event
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.stores import Store

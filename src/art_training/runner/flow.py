@@ -39,8 +39,8 @@ from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, consumed, plan_step, skipped
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
-from art_training.setup.provenance import collect
-from art_training.setup.secrets import mask_mapping
+from art_training.setup.identity.provenance import collect
+from art_training.setup.identity.secrets import mask_mapping
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.stores import RunQuery

@@ -7,9 +7,9 @@ from dataclasses import replace
 from art_training.engines import Engine
 from art_training.plugins import load
 from art_training.records import Fingerprint, Plain, plain
-from art_training.setup.data_digest import DataDigest, digest_data
-from art_training.setup.fingerprint import fingerprint, setup_components
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.identity.data_digest import DataDigest, digest_data
+from art_training.setup.identity.fingerprint import fingerprint, setup_components
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Step

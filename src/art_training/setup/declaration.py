@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, cast, get_args
 
 from art_training.errors import SetupError
 from art_training.records import Plain, plain
-from art_training.setup.losses import LOSSES
+from art_training.setup.scores.losses import LOSSES
 from art_training.setup.task import Activation, Task, TaskKind
 
 TaskDeclaration: TypeAlias = Mapping[str, Any]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from art_training.errors import SetupError
-from art_training.setup.batch import children, entries, entry
+from art_training.setup.data.batch import children, entries, entry
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.declaration import TaskDeclaration, declaration, plain_options
-from art_training.setup.losses import LOSSES, activation_of
 from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.scores.losses import LOSSES, activation_of
 from art_training.setup.task import Task, TaskKind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from art_training.setup.outputs import BatchOutputs
+    from art_training.setup.scores.outputs import BatchOutputs
     from art_training.setup.setup import Setup
 
 __all__ = ["Observer", "TaskDeclaration", "declaration", "infer", "told"]
@@ -44,8 +44,8 @@ def infer(setup: "Setup", engine: Observer) -> Task:
 
 def told(observation: BatchObservation, setup: "Setup") -> Task:
     """The task as one observed batch tells it, with what the setup declares laid over."""
-    from art_training.setup.outputs import read_outputs
-    from art_training.setup.step_loss import main_call
+    from art_training.setup.scores.outputs import read_outputs
+    from art_training.setup.scores.step_loss import main_call
 
     declared = dict(setup.declared)
     wanted = _declared_only(declared)
@@ -75,8 +75,8 @@ def _declared_only(declared: Mapping[str, Any]) -> Task | None:
 
 def _target_path(observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs") -> str | None:
     """The batch entry that is learned: the one whose numbers are compared, else one that is called so."""
-    from art_training.setup.alignment import same_values
-    from art_training.setup.step_loss import is_target_name, tensors_of
+    from art_training.setup.scores.alignment import same_values
+    from art_training.setup.scores.step_loss import is_target_name, tensors_of
 
     tensors = tensors_of(observation.batch)
     candidates: list[Tensor] = []
@@ -93,7 +93,7 @@ def _target_path(observation: BatchObservation, call: LossCall | None, outputs: 
 
 def _inputs(observation: BatchObservation, target: str | None) -> tuple[str, ...]:
     """All entries with one row an example, except the target, which is the input where nothing else is left."""
-    from art_training.setup.step_loss import tensors_of
+    from art_training.setup.scores.step_loss import tensors_of
 
     tensors = tensors_of(observation.batch)
     rows = [path for path, tensor in tensors.items() if tensor.ndim and len(tensor) == observation.weight]
@@ -139,7 +139,7 @@ def _kind_by_values(outputs: "BatchOutputs") -> TaskKind:
 
 def _is_own_input(observation: BatchObservation, target: str | None) -> bool:
     """Whether the target is what enters the model: the first entry, or the only one."""
-    from art_training.setup.step_loss import tensors_of
+    from art_training.setup.scores.step_loss import tensors_of
 
     tensors = tensors_of(observation.batch)
     return target is not None and next(iter(tensors), None) == target and tensors[target].is_floating_point()
@@ -181,7 +181,7 @@ def _notes(
 
 def _several(observation: BatchObservation, call: LossCall | None, declared: TaskDeclaration) -> tuple[str, ...]:
     """A note where the step compares with several entries and nobody has said which of them the task is."""
-    from art_training.setup.step_loss import targets_of
+    from art_training.setup.scores.step_loss import targets_of
 
     if call is None or "target" in declared or "loss" in declared:
         return ()

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from art_training.setup.losses import LOSSES
 from art_training.setup.observation import LossCall
+from art_training.setup.scores.losses import LOSSES
 
 
 class Calls:

@@ -18,9 +18,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import SetupError
-from art_training.setup.batch import entry
+from art_training.setup.data.batch import entry
+from art_training.setup.data.sources import is_a
 from art_training.setup.forward import Inputs, forward_arguments, parameters_of, refuse_broadcast, target_path
-from art_training.setup.sources import is_a
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

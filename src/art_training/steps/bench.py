@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from art_training.engines import FitResult
 from art_training.records import Artifact, Finding, Outcome, Score, Split
-from art_training.setup.metrics import MetricCalculator
 from art_training.setup.observation import BatchObservation
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 

@@ -9,7 +9,7 @@ from art_training.checks import Check
 from art_training.checks.finite import NoNaN
 from art_training.checks.losses import EXPECTED, REMEDY, LossIsTheoretical
 from art_training.records import Metric, Outcome, Reading, Score, Split
-from art_training.setup.expected_loss import OF_ERRORS, OF_VALUES, Expected
+from art_training.setup.scores.expected_loss import OF_ERRORS, OF_VALUES, Expected
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.loss_targets import LossTargets

@@ -10,7 +10,7 @@ from art_training.checks.baseline import HUMAN
 from art_training.checks.bounds import Above
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Candidate, Metric, Outcome, Reading, Score, Split
-from art_training.setup.metrics import LOSS, MetricCalculator
+from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.task import Task
 from art_training.steps.baselines.contenders import Contender, Module, target_of
 from art_training.steps.baselines.learning import Learned, Limits, learn

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from art_training.setup.expected_loss import Expected, expected_at_init
 from art_training.setup.observation import BatchObservation
+from art_training.setup.scores.expected_loss import Expected, expected_at_init
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
 
@@ -28,7 +28,7 @@ class LossTargets:
 
     def see(self, observation: BatchObservation) -> None:
         """Take in a batch."""
-        from art_training.setup.outputs import read_outputs
+        from art_training.setup.scores.outputs import read_outputs
 
         outputs = read_outputs(observation, self._task, self._adapter)
         call = outputs.call

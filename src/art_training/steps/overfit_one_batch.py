@@ -11,7 +11,7 @@ from art_training.checks.finite import NoNaN
 from art_training.checks.losses import LossDecreases
 from art_training.errors import ProjectError
 from art_training.records import Outcome, Reading, Score, Split
-from art_training.setup.expected_loss import OF_ERRORS
+from art_training.setup.scores.expected_loss import OF_ERRORS
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.loss_targets import LossTargets

@@ -22,7 +22,7 @@ import pytest
 from art_training.engines import Engine, EvaluateJob, EvaluateResult, FitJob, FitResult, Position
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.batch import as_array, entries, size
+from art_training.setup.data.batch import as_array, entries, size
 from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
 from art_training.testing.fake_engine import FakeEngine, Line

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from art_training.records import Artifact, Outcome, Split
-from art_training.setup.data import Data
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.data.data import Data
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Scored

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 from art_training.engines import EvaluateJob, FitJob
 from art_training.errors import OutOfMemory, SetupError
 from art_training.records import Split
-from art_training.setup.data import data
+from art_training.setup.data.data import data
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import from_torch
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from art_training.engines import FitJob
 from art_training.errors import SetupError
-from art_training.setup.data import data
+from art_training.setup.data.data import data
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import from_torch
 

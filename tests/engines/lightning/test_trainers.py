@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from art_training.engines import EvaluateJob, FitJob
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.data import data
+from art_training.setup.data.data import data
 from art_training.setup.setup import Setup
 
 

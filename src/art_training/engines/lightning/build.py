@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of, is_overridden
 from art_training.errors import SetupError
-from art_training.setup.batch import size
+from art_training.setup.data.batch import size
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import TorchModel, TorchParts
 

@@ -11,7 +11,7 @@ from art_training.engines.lightning.loaders import evaluation_form, named, uncom
 from art_training.engines.lightning.random_states import derived_seed, seeded
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.data import Data
+from art_training.setup.data.data import Data
 from art_training.setup.setup import Setup
 
 METHODS = {Split.TRAIN: "train_dataloader", Split.VALIDATION: "val_dataloader", Split.TEST: "test_dataloader"}

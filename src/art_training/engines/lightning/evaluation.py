@@ -23,7 +23,7 @@ from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import Pass, Passes, address
 from art_training.errors import OutOfMemory, SetupError
 from art_training.records import Split
-from art_training.setup.batch import size
+from art_training.setup.data.batch import size
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.observer import observe_calls
 

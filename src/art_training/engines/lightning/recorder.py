@@ -21,7 +21,7 @@ from art_training.engines.lightning.values import (
     validation_losses,
     values_of,
 )
-from art_training.setup.batch import size
+from art_training.setup.data.batch import size
 
 _PROGRESS_SECONDS = 0.2
 _FLUSH_SECONDS = 1.0

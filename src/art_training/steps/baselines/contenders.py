@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from art_training.setup.batch import as_array, detached, entry, size
+from art_training.setup.data.batch import as_array, detached, entry, size
 from art_training.setup.task import Activation, Task, TaskKind
 from art_training.steps.baselines.models import DUMMY, Baseline, Classes
 from art_training.steps.baselines.tables import Flattening
@@ -141,8 +141,8 @@ class Module(Contender):
     def predict(self, batch: Any, target: "Tensor | None") -> "tuple[Tensor, Tensor]":
         import torch
 
-        from art_training.setup.alignment import is_probability
-        from art_training.setup.losses import activate
+        from art_training.setup.scores.alignment import is_probability
+        from art_training.setup.scores.losses import activate
 
         with torch.no_grad():
             parsed = detached(self._module.predict(self._module.parse_data(batch)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from art_training.records import Split
-from art_training.setup.batch import detached, size
+from art_training.setup.data.batch import detached, size
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.baselines.contenders import Contender, Mean, Module, Prior, Tabular, table_of, target_of
 from art_training.steps.baselines.models import DUMMY, Baseline, choose

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from art_training.records import Score
-from art_training.setup.metrics import LOSS, MetricCalculator
+from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.task import Task, TaskKind
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Pooled:
         """
         import torch
 
-        from art_training.setup.alignment import Raw, aligned
+        from art_training.setup.scores.alignment import Raw, aligned
 
         count = len(target)
         if self._numbers + prediction.numel() > MOST_NUMBERS and self.examples:
@@ -83,9 +83,9 @@ def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task
     """
     import torch
 
-    from art_training.setup.intervals import of_mean
-    from art_training.setup.losses import terms
     from art_training.setup.observation import LossCall
+    from art_training.setup.scores.intervals import of_mean
+    from art_training.setup.scores.losses import terms
 
     native = _native(predictions, task)
     if native is None:

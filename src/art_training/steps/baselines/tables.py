@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from art_training.setup.batch import as_array, entries, rows, size
+from art_training.setup.data.batch import as_array, entries, rows, size
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:

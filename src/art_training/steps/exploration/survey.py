@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.records import Split
-from art_training.setup.batch import as_array, entries, rows, size
+from art_training.setup.data.batch import as_array, entries, rows, size
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.statistics import FeatureStatistics
 

@@ -7,11 +7,11 @@ from typing import Any, cast
 from torch import Tensor
 
 from art_training.errors import SetupError
-from art_training.setup.alignment import Raw, aligned, is_probability, same_values
-from art_training.setup.batch import children
-from art_training.setup.losses import LOSSES, activation_of
+from art_training.setup.data.batch import children
 from art_training.setup.observation import BatchObservation, LossCall
-from art_training.setup.step_loss import StepLoss, is_sequence, main_call, step_loss, tensors_of
+from art_training.setup.scores.alignment import Raw, aligned, is_probability, same_values
+from art_training.setup.scores.losses import LOSSES, activation_of
+from art_training.setup.scores.step_loss import StepLoss, is_sequence, main_call, step_loss, tensors_of
 from art_training.setup.task import Activation, Task
 
 Adapter = Callable[[Any, Any], Any]

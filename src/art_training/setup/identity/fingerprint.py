@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, cast
 
 from art_training.records import Fingerprint, Plain
-from art_training.setup.data_digest import DataDigest
 from art_training.setup.identity.code import CodeWalk
+from art_training.setup.identity.data_digest import DataDigest
 from art_training.setup.identity.origin import is_local_class, qualified_name
+from art_training.setup.identity.secrets import mask_mapping
 from art_training.setup.identity.values import ValueReader
 from art_training.setup.identity.written import digest_of, is_digest, shown_or_digest
-from art_training.setup.secrets import mask_mapping
 from art_training.setup.setup import Setup
 
 # Settings of a Trainer that say how a training is shown, watched or kept, and cannot change what comes out of it.

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
 from art_training.errors import SetupError
-from art_training.setup.outputs import read_outputs
+from art_training.setup.scores.outputs import read_outputs
 from art_training.setup.task import Task, TaskKind
 
 G = torch.Generator().manual_seed(0)

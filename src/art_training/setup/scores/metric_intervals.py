@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from art_training.setup import intervals
-from art_training.setup.intervals import Estimated
-from art_training.setup.measures import Pool, chosen_rows, defined, entries_of, fitted, quiet
+from art_training.setup.scores import intervals
+from art_training.setup.scores.intervals import Estimated
+from art_training.setup.scores.measures import Pool, chosen_rows, defined, entries_of, fitted, quiet
 
 if TYPE_CHECKING:
-    from art_training.setup.intervals import Indices
+    from art_training.setup.scores.intervals import Indices
 
 _BLOCKS = 400  # one update of the metric each
 _RESAMPLES = 1_000  # one compute of the metric each

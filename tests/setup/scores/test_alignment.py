@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from art_training.setup.alignment import Raw, aligned, is_probability, same_values
+from art_training.setup.scores.alignment import Raw, aligned, is_probability, same_values
 
 
 @settings(max_examples=60, deadline=None)

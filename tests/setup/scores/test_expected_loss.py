@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from art_training.setup.declaration import plain_options
-from art_training.setup.expected_loss import expected_at_init
-from art_training.setup.losses import LOSSES
 from art_training.setup.observer import observe_calls
+from art_training.setup.scores.expected_loss import expected_at_init
+from art_training.setup.scores.losses import LOSSES
 from art_training.setup.task import Task, TaskKind
 
 G = torch.Generator().manual_seed(0)

@@ -9,8 +9,8 @@ from torchmetrics.classification import (
     MultilabelAUROC,
 )
 
-from art_training.setup.measures import Pool
-from art_training.setup.metric_intervals import of_metric
+from art_training.setup.scores.measures import Pool
+from art_training.setup.scores.metric_intervals import of_metric
 
 
 def rows(count: int, rare: int) -> Pool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from art_training.records import plain
-from art_training.setup.provenance import collect
+from art_training.setup.identity.provenance import collect
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_secrets_of_the_command_line_are_masked() -> None:
 def test_it_is_quick_and_imports_nothing(tmp_path: Path) -> None:
     code = (
         "import sys, time\n"
-        "from art_training.setup.provenance import collect\n"
+        "from art_training.setup.identity.provenance import collect\n"
         "start = time.perf_counter(); collect(); print(time.perf_counter() - start)\n"
         "print([name for name in ('torch', 'numpy', 'lightning') if name in sys.modules])\n"
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from art_training.errors import SetupError
-from art_training.setup import batch as batches
+from art_training.setup.data import batch as batches
 
 
 class Pair(NamedTuple):

@@ -19,8 +19,8 @@ from torch import nn
 
 import art_training as art
 from art_training.records import Fingerprint
-from art_training.setup.data_digest import DataDigest
-from art_training.setup.fingerprint import CANNOT_CHANGE_A_RESULT, fingerprint
+from art_training.setup.identity.data_digest import DataDigest
+from art_training.setup.identity.fingerprint import CANNOT_CHANGE_A_RESULT, fingerprint
 from art_training.setup.setup import Setup
 
 DATA = DataDigest("abc", components={"data digest": {"digest": "abc"}})

@@ -26,8 +26,8 @@ from torch.utils.data import (
 
 import art_training as art
 from art_training.records import Fingerprint
-from art_training.setup.data_digest import DataDigest, digest_data
 from art_training.setup.identity import storage
+from art_training.setup.identity.data_digest import DataDigest, digest_data
 from art_training.setup.identity.files import tree_of
 
 

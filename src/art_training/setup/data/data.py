@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.sources import Loading, Source, is_column, source
+from art_training.setup.data.sources import Loading, Source, is_column, source
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader

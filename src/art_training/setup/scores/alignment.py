@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from art_training.setup.losses import activate
+from art_training.setup.scores.losses import activate
 from art_training.setup.task import Activation
 
 if TYPE_CHECKING:

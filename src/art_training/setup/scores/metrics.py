@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.errors import CheckError, ProjectError, UnknownMetric
 from art_training.records import Direction, Metric, Plain, Score
-from art_training.setup.measures import Measure, measure
+from art_training.setup.scores.measures import Measure, measure
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from art_training.setup.outputs import Adapter
-    from art_training.setup.scoring import Scorer
+    from art_training.setup.scores.outputs import Adapter
+    from art_training.setup.scores.scoring import Scorer
 
 LOSS = "loss"
 
@@ -102,7 +102,7 @@ class MetricCalculator:
             adapter: the setup's `outputs`.
             seed: of the resamples of intervals.
         """
-        from art_training.setup.scoring import Scorer
+        from art_training.setup.scores.scoring import Scorer
 
         return Scorer(self, task, adapter, seed)
 
@@ -129,7 +129,7 @@ class MetricCalculator:
         Returns:
             A score by the metric's name. One that cannot be computed on such predictions is NaN, and its note says why.
         """
-        from art_training.setup.scoring import score_pooled
+        from art_training.setup.scores.scoring import score_pooled
 
         return score_pooled(self, predictions, targets, task=task, rows_weight=rows_weight, seed=seed, source=source)
 

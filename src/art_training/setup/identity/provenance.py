@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from art_training.records import Provenance
-from art_training.setup.secrets import mask, mask_command
+from art_training.setup.identity.secrets import mask, mask_command
 
 _DIFF_CHARACTERS = 2**20
 _GIT_SECONDS = 10

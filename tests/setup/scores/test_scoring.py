@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 
 from art_training.records import Score, Split
-from art_training.setup import scoring
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.scores import scoring
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.task import Task, TaskKind
 
 G = torch.Generator().manual_seed(0)

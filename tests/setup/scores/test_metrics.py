@@ -17,7 +17,7 @@ from torchmetrics.classification import (
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, PearsonCorrCoef, R2Score
 
 from art_training.errors import ProjectError, UnknownMetric
-from art_training.setup.metrics import MetricCalculator
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.task import Task, TaskKind
 
 TASK = Task(TaskKind.CLASSIFICATION, loss="cross_entropy", classes=3, activation="softmax")
@@ -207,5 +207,5 @@ def test_importing_metrics_imports_no_torch() -> None:
     import subprocess
     import sys
 
-    code = "import sys, art_training.setup.metrics, art_training.setup.inference; print('torch' in sys.modules)"
+    code = "import sys, art_training.setup.scores.metrics, art_training.setup.inference; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from art_training.records import Interval, Score
-from art_training.setup.intervals import Estimated, of_mean
-from art_training.setup.outputs import BatchOutputs
+from art_training.setup.scores.intervals import Estimated, of_mean
+from art_training.setup.scores.outputs import BatchOutputs
 
 
 class PassLoss:

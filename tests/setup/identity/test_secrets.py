@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from art_training.setup.secrets import MASK, is_secret_name, mask, mask_command, mask_mapping
+from art_training.setup.identity.secrets import MASK, is_secret_name, mask, mask_command, mask_mapping
 
 LETTERS = string.ascii_letters + string.digits
 KNOWN_FORMS = {

@@ -15,7 +15,7 @@ from art_training.records import Direction, Plain, plain
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from art_training.setup.intervals import Estimated, Indices
+    from art_training.setup.scores.intervals import Estimated, Indices
 
 _SIMPLE = (bool, int, float, str, list, tuple, type(None))
 
@@ -143,7 +143,7 @@ class TorchMeasure(Measure):
 
     def interval(self, value: float, pool: Pool, *, seed: int) -> "Estimated":
         """By resampled sums of states where states are sums, else by computing again on resampled examples."""
-        from art_training.setup.metric_intervals import of_metric
+        from art_training.setup.scores.metric_intervals import of_metric
 
         return of_metric(self.metric, value, pool, seed=seed)
 
@@ -192,7 +192,7 @@ class FunctionMeasure(Measure):
 
     def interval(self, value: float, pool: Pool, *, seed: int) -> "Estimated":
         """By computing again on resampled examples."""
-        from art_training.setup.intervals import of_resamples
+        from art_training.setup.scores.intervals import of_resamples
 
         def statistic(chosen: "Indices") -> float:
             rows = chosen_rows(chosen, owned)

@@ -7,10 +7,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from art_training.setup.alignment import same_values
-from art_training.setup.batch import children, entries
-from art_training.setup.losses import LOSSES, Terms, terms
+from art_training.setup.data.batch import children, entries
 from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.scores.alignment import same_values
+from art_training.setup.scores.losses import LOSSES, Terms, terms
 from art_training.setup.task import Task
 
 _NAME = re.compile(r"(?:(?:train|training|val|valid|validation|test|eval|dev)[\W_]*)?loss(?:_step|_epoch)?")

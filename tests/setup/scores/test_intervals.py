@@ -15,10 +15,10 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
-from art_training.setup import intervals
-from art_training.setup.intervals import of_mean, of_resamples, of_values, wilson
-from art_training.setup.measures import Pool
-from art_training.setup.metric_intervals import of_metric
+from art_training.setup.scores import intervals
+from art_training.setup.scores.intervals import of_mean, of_resamples, of_values, wilson
+from art_training.setup.scores.measures import Pool
+from art_training.setup.scores.metric_intervals import of_metric
 
 
 def test_wilson_agrees_with_published_values() -> None:
@@ -112,7 +112,7 @@ def test_a_perfect_share_of_positions_counts_examples() -> None:
 
 
 def test_sums_of_states_and_computing_again_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    from art_training.setup import metric_intervals
+    from art_training.setup.scores import metric_intervals
 
     generator = torch.Generator().manual_seed(0)
     target = torch.randint(0, 3, (150,), generator=generator)

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from art_training.records import Direction, Finding, Metric, Score, Severity, Split
-from art_training.setup import agreement
-from art_training.setup.alignment import Raw, aligned
-from art_training.setup.intervals import Estimated
-from art_training.setup.measures import Measure, Pool, Running
 from art_training.setup.observation import BatchObservation
-from art_training.setup.outputs import Adapter, BatchOutputs, read_loss, read_outputs
-from art_training.setup.pass_loss import PassLoss
+from art_training.setup.scores import agreement
+from art_training.setup.scores.alignment import Raw, aligned
+from art_training.setup.scores.intervals import Estimated
+from art_training.setup.scores.measures import Measure, Pool, Running
+from art_training.setup.scores.outputs import Adapter, BatchOutputs, read_loss, read_outputs
+from art_training.setup.scores.pass_loss import PassLoss
 from art_training.setup.task import Task, TaskKind
 
 if TYPE_CHECKING:
-    from art_training.setup.metrics import MetricCalculator
+    from art_training.setup.scores.metrics import MetricCalculator
 
 MOST_KEPT = 2_000_000  # numbers of predictions kept for intervals; beyond, scores have none
 

@@ -19,10 +19,10 @@ from art_training.setup.identity.code import CodeWalk
 from art_training.setup.identity.copies import copy_sharing_buffers
 from art_training.setup.identity.files import file_state, tree_state
 from art_training.setup.identity.opened import Opened, recorded
+from art_training.setup.identity.provenance import installed_versions
 from art_training.setup.identity.storage import StorageReader, loaders_of, overrides
 from art_training.setup.identity.undisturbed import undisturbed
 from art_training.setup.identity.written import digest_hex, is_digest, shown_or_digest
-from art_training.setup.provenance import installed_versions
 
 _FORMAT = 1  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
 

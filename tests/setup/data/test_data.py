@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset, Weighte
 import art_training as art
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.data import Data
+from art_training.setup.data.data import Data
 
 X = np.arange(20, dtype=np.float64).reshape(10, 2)
 Y = np.arange(10)

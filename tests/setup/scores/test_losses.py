@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from art_training.setup.losses import activate, activation_of, terms
 from art_training.setup.observation import LossCall
 from art_training.setup.observer import observe_calls
+from art_training.setup.scores.losses import activate, activation_of, terms
 
 G = torch.Generator().manual_seed(0)
 SCORES, CLASSES = torch.randn(12, 5, generator=G), torch.randint(0, 5, (12,), generator=G)

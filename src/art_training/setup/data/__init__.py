@@ -1,0 +1,1 @@
+"""Data as a user declares it with `art.data`, and batches of any shape."""

@@ -1,0 +1,1 @@
+"""What a score is: predictions and targets as they are found, losses, metrics, and their intervals."""
