@@ -204,6 +204,9 @@ def report(rows: list[str], rounds: int) -> str:
             "The last column is what a run of the project takes besides its fit: plan, fingerprints, the evaluation of the",
             "final weights on whole splits with intervals, storing the checkpoint. It does not grow with the epochs.",
             "",
+            "The fit of the art arm is timed from the start of training to its end; the lightning arm holds the Trainer's own",
+            "start and end too, some hundredths of a second, which flatters the ratio where a round is short.",
+            "",
         ]
     )
 
