@@ -274,6 +274,8 @@ def _names_in(value: Iterable[str]) -> frozenset[str]:
 
 def _folder_of_caller() -> Path:
     """The folder of the file whose code declares the project; a notebook has none, its working directory counts."""
-    caller = inspect.stack(context=0)[2].frame
-    file = caller.f_globals.get("__file__")
+    here = inspect.currentframe()
+    init = here.f_back if here else None
+    caller = init.f_back if init else None
+    file = caller.f_globals.get("__file__") if caller else None
     return Path(file).resolve().parent if file else Path.cwd()

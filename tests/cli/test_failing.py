@@ -103,3 +103,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(toy):
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
     assert done.stdout == "{\n"
     assert done.stderr == ""
+
+
+def test_a_reader_of_a_table_that_has_seen_enough_is_no_error_either(toy):
+    # `true` reads nothing: the pipe is broken before the first line is written.
+    command = f"{sys.executable} -m art_training show Overfit | true"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -26,6 +26,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `art log Overfit | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PASSED
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # the same, seen by rich, which has closed stdout already
+            return ExitCode.PASSED
+        return told(error)
     except BaseException as error:  # noqa: BLE001  Nothing may leave as a traceback that is not the user's own.
         return told(error)
     return int(code or 0)
