@@ -1,5 +1,6 @@
 """Import the user's project; whatever goes wrong there becomes a sentence with the user's own lines."""
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -51,7 +52,7 @@ def _imported(place: Place) -> ModuleType:
         sys.path.insert(0, str(place.folder))
     try:
         with importing():
-            return _from_file(place.file) if place.file else importlib.import_module(place.module)
+            module = _from_file(place.file) if place.file else importlib.import_module(place.module)
     except ModuleNotFoundError as error:
         if place.module and error.name and (place.module == error.name or place.module.startswith(f"{error.name}.")):
             raise ProjectError(
@@ -60,6 +61,9 @@ def _imported(place: Place) -> ModuleType:
         raise _refused(place, error) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  The user's file may raise anything.
         raise _refused(place, error) from None
+    # What is imported stays: hundreds of thousands of objects that no later collection, at exit least of all, need visit.
+    gc.freeze()
+    return module
 
 
 def _from_file(file: Path) -> ModuleType:

@@ -74,6 +74,23 @@ def _bury(project: Declared) -> None:
             project.store.write(replace(record, status=RunStatus.KILLED, ended=ended), None)
 
 
+@dataclass(frozen=True)
+class _View:
+    """What would be done to a step, with all that was read to know it.
+
+    Attributes:
+        fingerprint: of the step as it is now.
+        planned: what would be done.
+        found: the run that is recalled and its outcome; None where the step is to run.
+        verdicts: what the step's checks answer on that outcome.
+    """
+
+    fingerprint: Fingerprint
+    planned: PlannedStep
+    found: tuple[RunRecord, Outcome] | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
 @dataclass
 class _Run:
     """One run of a project: what has come of each step so far."""
@@ -84,6 +101,7 @@ class _Run:
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     runs: dict[str, str] = field(default_factory=dict[str, str])  # that the outcomes are of, by step
+    views: dict[str, _View] = field(default_factory=dict[str, _View])  # what was planned, by step
 
     def __post_init__(self) -> None:
         self.store = self.project.store
@@ -96,14 +114,19 @@ class _Run:
         for sentence in redefined(self.project.setup, self.project.steps):
             warnings.warn(sentence, stacklevel=4)  # the line that called project.run()
         self.announce(ProjectStarted(self.plan()))
+        foreseen = dict(self.views)
         self.outcomes, self.runs = {}, {}
         for index, step in enumerate(self.project.steps):
-            if self.asked(index):
-                self.results[step.name] = self.one(step)
-                if self.results[step.name].state is not StepState.PASSED and not step.continue_on_failure:
-                    break
-            else:
+            if not self.asked(index):
                 self.remember(step)
+                continue
+            # What was foreseen holds until a step has run: what comes after it may use what it found.
+            view = foreseen.get(step.name) or self.view(step)
+            if view.found is None:
+                foreseen = {}
+            self.results[step.name] = self.one(step, view)
+            if self.results[step.name].state is not StepState.PASSED and not step.continue_on_failure:
+                break
         result = self.result()
         self.announce(ProjectEnded({step.name: step.state for step in result.steps}, result.next))
         return result
@@ -111,26 +134,29 @@ class _Run:
     def plan(self) -> Plan:
         steps: list[PlannedStep] = []
         for index, step in enumerate(self.project.steps):
-            if not self.asked(index):
+            if self.asked(index):
+                view = self.views[step.name] = self.view(step)
+                if view.found is not None:
+                    self.outcomes[step.name] = view.found[1]
+                steps.append(view.planned)
+            else:
                 steps.append(skipped(step, self.reason_to_skip(step)))
                 self.remember(step)
-                continue
-            planned = plan_step(self.store, self.project.name, step, self.fingerprint(step), self.wish)
-            if planned.action in {Action.RECALL, Action.KEEP} and planned.run:
-                outcome = self.store.outcome(planned.run)
-                if outcome is not None:
-                    planned = self.foreseen(step, planned, outcome)
-                    self.outcomes[step.name] = outcome
-            steps.append(planned)
         return Plan(self.project.name, tuple(steps))
 
-    def foreseen(self, step: Step, planned: PlannedStep, outcome: Outcome) -> PlannedStep:
-        """Say so where the checks of a step that is recalled will answer otherwise than they did."""
-        before = self.store.judgements(planned.run or "")
-        if not before or _same(before[-1].verdicts, self.verdicts(step, outcome)):
-            return planned
-        reason = planned.reason.replace("nothing changed", "nothing changed but how it is judged", 1)
-        return replace(planned, judge_again=True, reason=reason)
+    def view(self, step: Step) -> _View:
+        """What would be done to a step, given the outcomes that lie there now."""
+        fingerprint = self.fingerprint(step)
+        planned = plan_step(self.store, self.project.name, step, fingerprint, self.wish)
+        if planned.action in {Action.RECALL, Action.KEEP} and planned.run:
+            record, outcome = self.store.run(planned.run), self.store.outcome(planned.run)
+            if record is not None and outcome is not None:
+                before, verdicts = self.store.judgements(planned.run), self.verdicts(step, outcome)
+                if before and not _same(before[-1].verdicts, verdicts):
+                    reason = planned.reason.replace("nothing changed", "nothing changed but how it is judged", 1)
+                    planned = replace(planned, judge_again=True, reason=reason)
+                return _View(fingerprint, planned, (record, outcome), verdicts)
+        return _View(fingerprint, planned)
 
     def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
         """What the step's checks answer now."""
@@ -138,14 +164,15 @@ class _Run:
         checks = step.all_checks(self.identity.task(step.resolve(self.project.setup)), metrics.names)
         return judge_all(checks, Evidence(step.name, outcome, dict(self.outcomes)))
 
-    def one(self, step: Step) -> StepResult:
+    def one(self, step: Step, view: _View) -> StepResult:
         """Recall or execute one step, and judge it."""
-        fingerprint = self.fingerprint(step)
-        planned = plan_step(self.store, self.project.name, step, fingerprint, self.wish)
-        if planned.action in {Action.RECALL, Action.KEEP} and planned.run:
-            record, outcome = self.store.run(planned.run), self.store.outcome(planned.run)
-            if record is not None and outcome is not None:
-                return self.judged(step, record, outcome, planned)
+        if view.found is not None:
+            return self.judged(step, *view.found, view.planned, view.verdicts)
+        record, outcome = self.executed(step, view.planned, view.fingerprint)
+        return self.judged(step, record, outcome, view.planned, self.verdicts(step, outcome))
+
+    def executed(self, step: Step, planned: PlannedStep, fingerprint: Fingerprint) -> tuple[RunRecord, Outcome]:
+        """Let a step work, and keep what comes of it."""
         setup = step.resolve(self.project.setup)
         seed = self.identity.seed(step)
         record = RunRecord(
@@ -177,11 +204,10 @@ class _Run:
         self.announce(StepStarted(planned, record))
         RunLog(self.store, record.id).say(f"{planned.action.value}: {planned.reason}")
         try:
-            record, outcome = execution.work()
+            return execution.work()
         except BaseException:
             self.broke(execution)
             raise
-        return self.judged(step, record, outcome, planned)
 
     def broke(self, execution: Execution) -> None:
         """Tell the end of a run whose step did not come to its own."""
@@ -191,9 +217,10 @@ class _Run:
         result = self.result()
         self.announce(ProjectEnded({one.name: one.state for one in result.steps}, result.next))
 
-    def judged(self, step: Step, record: RunRecord, outcome: Outcome, planned: PlannedStep) -> StepResult:
-        """Ask the step's checks. The answer is appended to the run unless it is what was answered last."""
-        verdicts = self.verdicts(step, outcome)
+    def judged(
+        self, step: Step, record: RunRecord, outcome: Outcome, planned: PlannedStep, verdicts: tuple[Verdict, ...]
+    ) -> StepResult:
+        """Keep what the step's checks answer: appended to the run, unless it is what was answered last."""
         for verdict in verdicts:
             self.announce(CheckJudged(step.name, verdict))
         before = self.store.judgements(record.id)
