@@ -22,6 +22,11 @@ REPORT = Path(__file__).with_name("REPORT.md")
 ART = Path(sys.executable).with_name("art")
 DIGITS = Path(art_training.__file__).parent / "templates" / "digits" / "art_project.py"
 
+BELOW_ZERO = (
+    "Below zero: `art` freezes what the project file imported (`gc.freeze`), so that the collector does not visit those "
+    "objects again at exit, which costs plain Python more than all that `art run` does."
+)
+
 
 def seconds(command: list[str], folder: Path) -> float:
     """Wall time of a whole process."""
@@ -79,8 +84,7 @@ def main() -> None:
             "|---|---|---|---|",
             *rows,
             "",
-            "Below zero: `art` freezes what the project file imported (`gc.freeze`), so that the collector does not visit those "
-            "objects again at exit, which costs plain Python more than all that `art run` does.",
+            BELOW_ZERO,
             "",
         ]
     )

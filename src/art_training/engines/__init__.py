@@ -10,5 +10,22 @@ from art_training.engines.engine import (
     Stopped,
     Watch,
 )
+from art_training.engines.shaping import Averaging, Change, Look, Parameter, Parts, Teacher, Teaching
 
-__all__ = ["Engine", "EvaluateJob", "EvaluateResult", "FitJob", "FitResult", "Position", "Stopped", "Watch"]
+__all__ = [
+    "Averaging",
+    "Change",
+    "Engine",
+    "EvaluateJob",
+    "EvaluateResult",
+    "FitJob",
+    "FitResult",
+    "Look",
+    "Parameter",
+    "Parts",
+    "Position",
+    "Stopped",
+    "Teacher",
+    "Teaching",
+    "Watch",
+]

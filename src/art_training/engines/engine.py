@@ -4,11 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from art_training.engines.shaping import Averaging, Change, Look, Parameter, Parts, Teaching
 from art_training.records import Finding, Split
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.setup import Setup
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Position:
     checkpoint: Path | None = None
 
 
-Watch: TypeAlias = Callable[[Position], None]
+Watch: TypeAlias = Callable[[Position], str | None]
+"""Told how far an engine is. A sentence in answer ends a training at the next batch, and is its result's message."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,13 @@ class FitJob:
         start: weights to start from (a file of this engine); None: freshly made.
         resume: checkpoint of this engine to go on from, with all random states.
         deadline: seconds after which training ends at the next batch; None: no limit.
+        change: what each batch of training and of its validations becomes before it enters the model.
+        looks: batches that are looked at while training goes on.
+        rate: the learning rate at each optimiser step (from 0), in place of the module's schedulers; a group whose rate
+            is another at the beginning keeps its proportion.
+        parts: which parameters train, and how fast.
+        averaging: the average of weights that training ends with; None: the weights of its last step.
+        teaching: a model that teaches this one.
     """
 
     setup: Setup
@@ -67,6 +79,12 @@ class FitJob:
     start: Path | None = None
     resume: Path | None = None
     deadline: float | None = None
+    change: Change | None = None
+    looks: tuple[Look, ...] = ()
+    rate: Callable[[int], float] | None = None
+    parts: Parts | None = None
+    averaging: Averaging | None = None
+    teaching: Teaching | None = None
 
 
 Stopped = Literal["", "interrupted", "loss is not finite", "out of memory"]
@@ -117,6 +135,7 @@ class EvaluateJob:
         limit: at most so many batches of each loader; None: all. Scores need all.
         mode: `train` leaves dropout on and batch norm on batch statistics; buffers are restored afterwards. A loader's
             `drop_last` applies, because a last batch of one row has no statistics of its own.
+        change: what each batch becomes before it enters the model; what is observed is what enters.
     """
 
     setup: Setup
@@ -127,6 +146,7 @@ class EvaluateJob:
     one_batch: bool = False
     limit: int | None = None
     mode: Literal["evaluate", "train"] = "evaluate"
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +204,22 @@ class Engine(ABC):
     @abstractmethod
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
         """Show the batches of whole splits as they would enter the model (all data hooks run), without any model."""
+
+    @abstractmethod
+    def parameters(self, setup: Setup) -> tuple[Parameter, ...]:
+        """The parameters of a fresh model, in the order of the model.
+
+        Raises:
+            SetupError: the model cannot be made.
+        """
+
+    @abstractmethod
+    def weights(self, path: Path) -> "Mapping[str, Tensor]":
+        """What a file of this engine holds: parameters and buffers by name, on the CPU."""
+
+    @abstractmethod
+    def write_weights(self, weights: "Mapping[str, Tensor]", path: Path) -> Path:
+        """Write parameters and buffers as a file that `FitJob.start` and `EvaluateJob.weights` take."""
 
     def observe(self, setup: Setup, *, seed: int, split: Split, limit: int) -> list[BatchObservation]:
         """The first `limit` batches of each loader of a split on their way through fresh weights, in evaluation mode."""

@@ -1,22 +1,26 @@
 """The bench that the runner lays out for a step."""
 
+import hashlib
+import json
+import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
-from art_training.engines import Engine, EvaluateJob, FitJob, FitResult, Position
-from art_training.errors import Interrupted, OutOfMemory, SetupError
-from art_training.records import Artifact, Finding, Outcome, Score, Severity, Split, StepProgress, plain
+from art_training.engines import Change, Engine, EvaluateJob, FitJob, FitResult, Position
+from art_training.errors import Interrupted, OutOfMemory, ProjectError, SetupError
+from art_training.records import Artifact, Finding, Outcome, Plain, Score, Severity, Split, StepProgress, plain
 from art_training.runner.curves import CurveWriter
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench, Scored
+from art_training.steps.bench import Bench, Scored, Shaping
 from art_training.stores import Store
 from art_training.stores.artifacts import file_digest
 
@@ -64,6 +68,7 @@ class RunnerBench(Bench):
         announce: Callable[[StepProgress], None],
         resumed: str = "",
         may_test: bool = False,
+        uses: Callable[[str], int] = lambda _: 0,
     ) -> None:
         self.step = step
         self.setup = setup
@@ -79,8 +84,9 @@ class RunnerBench(Bench):
         self._announce = announce
         self._resumed = resumed
         self._may_test = may_test
+        self._uses = uses
         self._curves = CurveWriter(store, run)
-        self._fits = 0
+        self._labels: set[str] = set()
         self._announced = 0.0
         self._phase = ""
         self._began: dict[str, float] = {}
@@ -103,11 +109,19 @@ class RunnerBench(Bench):
         max_steps: int | None = None,
         stop_below: float | None = None,
         start: Path | None = None,
+        label: str = "",
+        seed: int | None = None,
+        stop: Callable[[Position], str | None] | None = None,
+        **shaping: Unpack[Shaping],
     ) -> FitResult:
-        number, self._fits = self._fits, self._fits + 1
-        folder = self.folder / f"fit-{number}"
+        if label in self._labels:
+            raise ProjectError(
+                f"step {self.step!r} trains twice under the label {label!r}; give each its own: fit(label=...)"
+            )
+        self._labels.add(label)
+        folder = self.folder / f"fit-{_file_name(label)}"
         key = f"fit:{folder}"
-        finished = self._finished(key)
+        finished = self._finished(key, label)
         if finished is not None:
             return finished
         resume, until = self._checkpoint(key)
@@ -115,10 +129,10 @@ class RunnerBench(Bench):
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         if self._resumed and resume is not None:
-            self._curves.inherit(self._resumed, until=until)
+            self._curves.inherit(self._resumed, label=label, until=until)
         job = FitJob(
             setup=setup or self.setup,
-            seed=self.seed,
+            seed=self.seed if seed is None else seed,
             folder=folder,
             plain=plain,
             one_batch=one_batch,
@@ -126,10 +140,16 @@ class RunnerBench(Bench):
             stop_below=stop_below,
             start=start,
             resume=resume,
+            **shaping,
         )
-        result = self._engine.fit(job, lambda position: self._watch(position, key))
+
+        def watch(position: Position) -> str | None:
+            self._watch(_labelled(position, label), key)
+            return None if stop is None else stop(position)
+
+        result = self._engine.fit(job, watch)
         self._curves.flush()
-        self._note(result)
+        self._note(result, label)
         if result.stopped == "interrupted":
             raise Interrupted(result.message)
         if result.stopped == "out of memory":
@@ -145,19 +165,32 @@ class RunnerBench(Bench):
         plain: bool = False,
         one_batch: bool = False,
         mode: Literal["evaluate", "train"] = "evaluate",
+        seed: int | None = None,
+        change: Change | None = None,
+        keep: bool = True,
     ) -> Scored:
         self._guard(splits)
         setup = setup or self.setup
         scorer = self.metrics.scorer(self.task, setup.outputs, self.seed)
-        job = EvaluateJob(setup, self.seed, splits, weights=weights, plain=plain, one_batch=one_batch, mode=mode)
+        job = EvaluateJob(
+            setup=setup,
+            seed=self.seed if seed is None else seed,
+            splits=splits,
+            weights=weights,
+            plain=plain,
+            one_batch=one_batch,
+            mode=mode,
+            change=change,
+        )
         began = time.monotonic()
         result = self._engine.evaluate(job, scorer.see, self._watch)
         scores, findings = scorer.result(result.rows, result.logged)
         seconds = time.monotonic() - began
-        self.measured.scores |= scores
+        if keep:
+            self.measured.scores |= scores
         self.measured.findings += findings
         self.measured.seconds["evaluate"] = self.measured.seconds.get("evaluate", 0.0) + seconds
-        return Scored(scores, findings, seconds)
+        return Scored(scores, findings, seconds, scorer.passes())
 
     def observe(
         self,
@@ -168,10 +201,19 @@ class RunnerBench(Bench):
         plain: bool = False,
         one_batch: bool = False,
         limit: int | None = None,
+        seed: int | None = None,
+        change: Change | None = None,
     ) -> None:
         self._guard(splits)
         job = EvaluateJob(
-            setup or self.setup, self.seed, splits, weights=weights, plain=plain, one_batch=one_batch, limit=limit
+            setup=setup or self.setup,
+            seed=self.seed if seed is None else seed,
+            splits=splits,
+            weights=weights,
+            plain=plain,
+            one_batch=one_batch,
+            limit=limit,
+            change=change,
         )
         self._engine.evaluate(job, see, self._watch)
 
@@ -186,6 +228,30 @@ class RunnerBench(Bench):
     def fetch(self, artifact: Artifact) -> Path:
         return self._store.artifacts.fetch(artifact.digest)
 
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    def remember(self, key: str, value: Plain) -> None:
+        # Beside the checkpoints, so that they live and go together; a fit's weights are worthless without what is known of it.
+        path = self._remembered(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        with unfinished.open("w") as file:
+            json.dump(plain(value), file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+
+    def recall(self, key: str) -> Plain:
+        try:
+            return json.loads(self._remembered(key).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def uses(self, of: str) -> int:
+        return self._uses(of)
+
     def say(self, phase: str, fraction: float | None = None) -> None:
         self._phase = phase
         self._announce(StepProgress(self.step, phase, fraction=fraction))
@@ -193,6 +259,9 @@ class RunnerBench(Bench):
     def close(self) -> None:
         """Write the points that wait."""
         self._curves.flush()
+
+    def _remembered(self, key: str) -> Path:
+        return self.folder / "remembered" / f"{_file_name(key)}.json"
 
     def _guard(self, splits: tuple[Split, ...]) -> None:
         if Split.TEST in splits and not self._may_test:
@@ -242,9 +311,9 @@ class RunnerBench(Bench):
             values={name: value for name, _, _, value in position.points},
         )
 
-    def _note(self, result: FitResult) -> None:
+    def _note(self, result: FitResult, label: str) -> None:
         self.measured.findings += result.findings
-        self.measured.parameters |= result.parameters
+        self.measured.parameters |= {label: dict(result.parameters)} if label else result.parameters
         self.measured.seconds["fit"] = self.measured.seconds.get("fit", 0.0) + result.seconds
 
     def _checkpoint(self, key: str) -> tuple[Path | None, int]:
@@ -257,7 +326,7 @@ class RunnerBench(Bench):
             return None, 0
         return path, step if isinstance(step, int) else 0
 
-    def _finished(self, key: str) -> FitResult | None:
+    def _finished(self, key: str, label: str) -> FitResult | None:
         """The result of a fit that an execution had finished before it was killed."""
         kept = self._store.memo(f"{key}:result")
         if not isinstance(kept, dict) or not isinstance(kept.get("files"), dict):
@@ -272,9 +341,23 @@ class RunnerBench(Bench):
         values |= {name: Path(path) for name, (path, _) in files.items()}
         result = FitResult(**values)
         if self._resumed:
-            self._curves.inherit(self._resumed, until=result.steps)
-        self._note(result)
+            self._curves.inherit(self._resumed, label=label, until=result.steps)
+        self._note(result, label)
         return result
+
+
+def _file_name(label: str) -> str:
+    """A name for a file: readable, and another for every label."""
+    if not label:
+        return "0"
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', label)[:40]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def _labelled(position: Position, label: str) -> Position:
+    if not label:
+        return position
+    points = tuple((f"{label}/{name}", step, epoch, value) for name, step, epoch, value in position.points)
+    return replace(position, phase=f"{position.phase} {label}", points=points)
 
 
 def _stored(result: FitResult) -> Any:

@@ -37,9 +37,11 @@ class CurveWriter:
             self._waiting = []
         self._flushed = time.monotonic()
 
-    def inherit(self, run: str, *, until: int) -> None:
-        """Take over the points of an earlier execution up to the step from which this one goes on."""
+    def inherit(self, run: str, *, label: str, until: int) -> None:
+        """Take over the points of one training of an earlier execution, up to the step from which this one goes on."""
         for name, curve in self._store.curves(run).items():
+            if not name.startswith(f"{label}/" if label else ""):
+                continue
             epochs = curve.epochs or (0,) * len(curve.steps)
             rows = zip(curve.steps, epochs, curve.values, strict=True)
             self.add((name, step, epoch, value) for step, epoch, value in rows if step <= until)

@@ -20,6 +20,7 @@ from art_training.runner.log import RunLog
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Step
+from art_training.stores import RunQuery
 
 
 @dataclass
@@ -146,7 +147,12 @@ class Execution:
             announce=tell,
             resumed=self.record.resumed,
             may_test=self.step.may_test,
+            uses=self._uses,
         )
+
+    def _uses(self, kind: str) -> int:
+        runs = self.project.store.runs(RunQuery(project=self.project.name))
+        return sum(1 for run in runs if run.kind == kind and run.id != self.record.id)
 
     @property
     def _folder(self) -> Path:

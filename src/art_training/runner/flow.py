@@ -101,6 +101,7 @@ class _Run:
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     runs: dict[str, str] = field(default_factory=dict[str, str])  # that the outcomes are of, by step
+    setups: dict[tuple[str, ...], Setup] = field(default_factory=dict[tuple[str, ...], Setup])  # by what made them
     views: dict[str, _View] = field(default_factory=dict[str, _View])  # what was planned, by step
 
     def __post_init__(self) -> None:
@@ -158,10 +159,20 @@ class _Run:
                 return _View(fingerprint, planned, (record, outcome), verdicts)
         return _View(fingerprint, planned)
 
+    def setup(self, step: Step) -> Setup:
+        """The setup that a step works on: the project's, as earlier steps hand it on, with the step's own laid over."""
+        carried = self.project.setup
+        key = [step.name]
+        for earlier in takewhile(lambda one: one.name != step.name, self.project.steps):
+            if type(earlier).carry is not Step.carry and (outcome := self.outcomes.get(earlier.name)) is not None:
+                key += [earlier.name, outcome.digest]
+                carried = earlier.carry(carried, outcome)
+        return self.setups.setdefault(tuple(key), step.resolve(carried))
+
     def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
         """What the step's checks answer now."""
         metrics = self.project.metrics.without(step.skip_metrics)
-        checks = step.all_checks(self.identity.task(step.resolve(self.project.setup)), metrics.names)
+        checks = step.all_checks(self.identity.task(self.setup(step)), metrics.names)
         return judge_all(checks, Evidence(step.name, outcome, dict(self.outcomes)))
 
     def one(self, step: Step, view: _View) -> StepResult:
@@ -173,7 +184,7 @@ class _Run:
 
     def executed(self, step: Step, planned: PlannedStep, fingerprint: Fingerprint) -> tuple[RunRecord, Outcome]:
         """Let a step work, and keep what comes of it."""
-        setup = step.resolve(self.project.setup)
+        setup = self.setup(step)
         seed = self.identity.seed(step)
         record = RunRecord(
             id=f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:6]}",
@@ -278,7 +289,7 @@ class _Run:
         digests = {name: outcome.digest for name, outcome in self.outcomes.items()}
         return self.identity.fingerprint(
             step,
-            step.resolve(self.project.setup),
+            self.setup(step),
             self.project.metrics.without(step.skip_metrics),
             consumed(step, earlier, digests),
         )

@@ -27,7 +27,7 @@ class Identity:
         self._data: dict[tuple[int, str | None], tuple[object, DataDigest]] = {}
         self._tasks: dict[str, Task] = {}
         self._engines: dict[str, Engine] = {}
-        self._fingerprints: dict[tuple[str, tuple[tuple[str, str], ...]], Fingerprint] = {}
+        self._fingerprints: dict[tuple[str, int, tuple[tuple[str, str], ...]], tuple[Setup, Fingerprint]] = {}
 
     def engine(self, setup: Setup) -> Engine:
         """The setup's engine."""
@@ -70,10 +70,11 @@ class Identity:
         self, step: Step, setup: Setup, metrics: MetricCalculator, consumes: Mapping[str, str]
     ) -> Fingerprint:
         """What the step's result depends on; a step is told by its name."""
-        key = (step.name, tuple(sorted(consumes.items())))
+        key = (step.name, id(setup), tuple(sorted(consumes.items())))
         if key not in self._fingerprints:
-            self._fingerprints[key] = self._computed(step, setup, metrics, consumes)
-        return self._fingerprints[key]
+            # The setup is kept, so that its id stays its own.
+            self._fingerprints[key] = (setup, self._computed(step, setup, metrics, consumes))
+        return self._fingerprints[key][1]
 
     def _computed(
         self, step: Step, setup: Setup, metrics: MetricCalculator, consumes: Mapping[str, str]

@@ -1,25 +1,47 @@
 """What a step works with: the runner lays it out, the step takes from it what it needs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
-from art_training.engines import FitResult
-from art_training.records import Artifact, Finding, Outcome, Score, Split
+from art_training.engines import Averaging, Change, Engine, FitResult, Look, Parts, Position, Teaching
+from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split
 from art_training.setup.observation import BatchObservation
+from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 
 
+@dataclass(frozen=True)
 class Scored:
-    """Scores of one evaluation and what was noticed on the way."""
+    """Scores of one evaluation and what was noticed on the way.
 
-    def __init__(self, scores: Mapping[str, Score], findings: Sequence[Finding], seconds: float) -> None:
-        self.scores = scores
-        self.findings = tuple(findings)
-        self.seconds = seconds
+    Attributes:
+        scores: by address, e.g. `validation/accuracy`.
+        findings: what was found wrong.
+        seconds: how long it took.
+        passes: what the scores of each split were computed on, for comparisons and for looks at single examples.
+    """
+
+    scores: Mapping[str, Score] = field(default_factory=dict[str, Score])
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+    passes: Mapping[Split, Examples] = field(default_factory=dict[Split, Examples])
+
+
+class Shaping(TypedDict, total=False):
+    """What a step may ask of a training besides; see `FitJob` for each."""
+
+    deadline: float | None
+    change: Change | None
+    looks: tuple[Look, ...]
+    rate: Callable[[int], float] | None
+    parts: Parts | None
+    averaging: Averaging | None
+    teaching: Teaching | None
 
 
 class Bench(ABC):
@@ -55,8 +77,25 @@ class Bench(ABC):
         max_steps: int | None = None,
         stop_below: float | None = None,
         start: Path | None = None,
+        label: str = "",
+        seed: int | None = None,
+        stop: Callable[[Position], str | None] | None = None,
+        **shaping: Unpack[Shaping],
     ) -> FitResult:
         """Train `setup` (the step's by default); curves are kept while it runs, and a killed training is resumed.
+
+        Args:
+            setup: what is trained.
+            plain: without augmentation, where the data offers that form.
+            one_batch: as in `FitJob`.
+            max_steps: as in `FitJob`.
+            stop_below: as in `FitJob`.
+            start: weights to start from.
+            label: names this training among several of one step, uniquely: its curves are `<label>/train/loss`, ...; a
+                killed step finds what it has finished by it.
+            seed: of this training; None: the step's own.
+            stop: asked at every sign of progress; a sentence in answer ends the training at the next batch.
+            shaping: what else the job shall have.
 
         Raises:
             Interrupted: by Ctrl-C; what was measured until then is kept with the run.
@@ -72,8 +111,22 @@ class Bench(ABC):
         plain: bool = False,
         one_batch: bool = False,
         mode: Literal["evaluate", "train"] = "evaluate",
+        seed: int | None = None,
+        change: Change | None = None,
+        keep: bool = True,
     ) -> Scored:
         """Score weights on whole splits with the project's metrics and the loss.
+
+        Args:
+            splits: which.
+            setup: of the model; None: the step's.
+            weights: a file of the engine; None: as freshly made from the seed.
+            plain: without augmentation.
+            one_batch: only the batch that `fit(one_batch=...)` trains on.
+            mode: as in `EvaluateJob`.
+            seed: that the model is made from where there are no weights; None: the step's own.
+            change: what each batch becomes before it enters the model.
+            keep: whether the scores are the step's own, which a step that is broken off leaves behind.
 
         Raises:
             SetupError: a split does not exist, or it is the test split and the step is not the final test.
@@ -89,6 +142,8 @@ class Bench(ABC):
         plain: bool = False,
         one_batch: bool = False,
         limit: int | None = None,
+        seed: int | None = None,
+        change: Change | None = None,
     ) -> None:
         """Pass splits through the model and show every batch to `see`."""
 
@@ -107,6 +162,23 @@ class Bench(ABC):
         Raises:
             StoreError: it is not kept any more, or was changed.
         """
+
+    @property
+    @abstractmethod
+    def engine(self) -> Engine:
+        """The engine, for what a file of it holds and what parameters a model has; training goes through `fit`."""
+
+    @abstractmethod
+    def remember(self, key: str, value: Plain) -> None:
+        """Remember a small value of this step with this fingerprint, durably, for whoever goes on after a kill."""
+
+    @abstractmethod
+    def recall(self, key: str) -> Plain:
+        """What was remembered under `key` by a run that was broken off; None where there is nothing."""
+
+    @abstractmethod
+    def uses(self, of: str) -> int:
+        """How many runs of steps of the kind `of` this project has had before this one, whatever became of them."""
 
     @abstractmethod
     def say(self, phase: str, fraction: float | None = None) -> None:

@@ -117,6 +117,15 @@ class Step(ABC):
             return base
         return base.but(hparams=self.hparams, trainer=self.trainer)
 
+    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+        """The setup that later steps begin with, given the one that this step was given and what came of it.
+
+        A step that chooses, such as Regularize or Tune, hands on its winner by its configuration. Later steps that have
+        a setup of their own are not concerned.
+        """
+        del outcome
+        return setup
+
     def configuration(self) -> dict[str, Any]:
         """The step's own fields, which a result depends on."""
         standard = {field.name for field in dataclasses.fields(Step)}

@@ -205,6 +205,29 @@ class EngineContract(ABC):
         fresh = _fit(engine, setup, tmp_path / "fresh", max_steps=1)
         assert sum(self._losses(engine, setup, none.last)) < sum(self._losses(engine, setup, fresh.last))
 
+    def test_whoever_watches_can_end_a_training(self, tmp_path: Path) -> None:
+        """With a sentence, which is the result's message; what was trained until then is kept."""
+
+        def watch(position: Position) -> str | None:
+            return "enough" if position.step >= 1 else None
+
+        engine, setup = self.engine(), self.setup_for()
+        result = _fit(engine, setup, tmp_path, watch=watch)
+        assert result.message == "enough"
+        assert result.stopped == ""
+        assert result.epochs < 4
+        assert result.last is not None
+
+    def test_weights_can_be_read_and_written(self, tmp_path: Path) -> None:
+        """By the names of the model's parameters; what was written loads as it was."""
+        engine, setup = self.engine(), self.setup_for()
+        result = _fit(engine, setup, tmp_path)
+        assert result.last is not None
+        weights = engine.weights(result.last)
+        assert {one.name for one in engine.parameters(setup)} <= set(weights)
+        written = engine.write_weights(weights, tmp_path / "written")
+        assert self._losses(engine, setup, written) == self._losses(engine, setup, result.last)
+
     def _trained(self, setup: Setup, folder: Path, seed: int) -> list[float]:
         engine = self.engine()
         return self._losses(engine, setup, _fit(engine, setup, folder, seed=seed).last)
@@ -244,5 +267,5 @@ def _row_values(batch: Any) -> list[tuple[float, ...]]:
     return [tuple(float(value) for value in row) for row in table]
 
 
-def _unwatched(position: Position) -> None:
+def _unwatched(position: Position) -> str | None:
     """Nobody watches."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
 from art_training.engines import (
     Engine,
@@ -15,6 +15,7 @@ from art_training.engines import (
     EvaluateResult,
     FitJob,
     FitResult,
+    Parameter,
     Position,
     Stopped,
     Watch,
@@ -24,6 +25,9 @@ from art_training.records import Split
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.setup import Setup
 from art_training.testing.data import Point, Points
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Fault: TypeAlias = Literal["", "raise", "interrupt", "out of memory", "nan", "hang"]
 Batch: TypeAlias = tuple[list[float], list[float]]
@@ -94,6 +98,20 @@ class FakeEngine(Engine):
     def splits(self, setup: Setup, *, seed: int) -> Mapping[Split, tuple[str | None, ...]]:
         return {split: tuple(loaders) for split, loaders in _points(setup).splits.items()}
 
+    def parameters(self, setup: Setup) -> tuple[Parameter, ...]:
+        _model(setup, random.Random(0))  # noqa: S311  likewise
+        return Parameter("weight", ()), Parameter("bias", ())
+
+    def weights(self, path: Path) -> "Mapping[str, Tensor]":
+        import torch
+
+        weight, bias = json.loads(path.read_text())["weights"]
+        return {"weight": torch.tensor(weight), "bias": torch.tensor(bias)}
+
+    def write_weights(self, weights: "Mapping[str, Tensor]", path: Path) -> Path:
+        path.write_text(json.dumps({"weights": [float(weights["weight"]), float(weights["bias"])]}))
+        return path
+
     def fit(self, job: FitJob, watch: Watch) -> FitResult:
         self.fits.append(job)
         training = _Training(self, job, watch)
@@ -103,7 +121,7 @@ class FakeEngine(Engine):
             stopped = training.run()
         except tuple(_STOPPED) as error:
             stopped = _STOPPED[type(error)]
-        message = f"{stopped} in epoch {training.epoch}, batch {training.batch}" if stopped else ""
+        message = f"{stopped} in epoch {training.epoch}, batch {training.batch}" if stopped else training.answer
         return FitResult(
             stopped=stopped,
             message=message,
@@ -166,6 +184,7 @@ class _Training:
     def __init__(self, engine: FakeEngine, job: FitJob, watch: Watch) -> None:
         self.epoch = self.steps = self.batch = 0
         self.loss = math.nan
+        self.answer = ""  # of whoever watches, if it ended the training
         self._engine = engine
         self._job = job
         self._watch = watch
@@ -195,13 +214,13 @@ class _Training:
                 self.steps += 1
                 losses.append(self.loss)
                 position = Position("fit", self.steps, self.epoch, epochs, self.batch + 1, len(batches), (point,))
-                self._watch(position)
+                self._tell(position)
                 if not math.isfinite(self.loss):
                     return "loss is not finite"
             self.epoch += 1
             time.sleep(max(0.0, self._engine.epoch_seconds - (time.monotonic() - began)))
             path = self.save(f"epoch-{self.epoch}.json")
-            self._watch(Position("fit", self.steps, self.epoch - 1, epochs, checkpoint=path))
+            self._tell(Position("fit", self.steps, self.epoch - 1, epochs, checkpoint=path))
             if self._job.stop_below is not None and sum(losses) / len(losses) < self._job.stop_below:
                 return ""
         return ""
@@ -235,7 +254,12 @@ class _Training:
         self._random.shuffle(order)
         return list(_batches(tuple(order), self._data.batch_size))
 
+    def _tell(self, position: Position) -> None:
+        self.answer = self._watch(position) or self.answer
+
     def _is_over(self) -> bool:
+        if self.answer:
+            return True
         late = self._until is not None and time.monotonic() >= self._until
         return late or (self._job.max_steps is not None and self.steps >= self._job.max_steps)
 

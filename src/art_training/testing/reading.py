@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from art_training.records import Artifact, Outcome, Split
+from art_training.records import Artifact, Outcome, Plain, Split
 from art_training.setup.data.data import Data
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
@@ -41,6 +41,7 @@ class ReadingBench(Bench):
         self.said: list[str] = []
         self.read_splits: list[Split] = []
         self._data = data
+        self._remembered: dict[str, Plain] = {}
 
     def read(self, *splits: Split, see: Callable[[Split, str | None, Any], None], plain: bool = True) -> None:
         data = self._data.plain() if plain else self._data
@@ -61,6 +62,19 @@ class ReadingBench(Bench):
 
     def observe(self, *_: Any, **__: Any) -> NoReturn:
         raise _no_model()
+
+    @property
+    def engine(self) -> NoReturn:
+        raise _no_model()
+
+    def remember(self, key: str, value: Plain) -> None:
+        self._remembered[key] = value
+
+    def recall(self, key: str) -> Plain:
+        return self._remembered.get(key)
+
+    def uses(self, of: str) -> int:
+        return 0
 
     def fetch(self, artifact: Artifact) -> NoReturn:
         raise AssertionError(f"this step was said to read the data only, and it asked for {artifact.name}")

@@ -1,12 +1,17 @@
 """The Lightning engine."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from art_training.engines.engine import Engine, EvaluateJob, EvaluateResult, FitJob, FitResult, Watch
+from art_training.engines.shaping import Parameter
 from art_training.records import Split
 from art_training.setup.observation import See
 from art_training.setup.setup import Setup
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LightningEngine(Engine):
@@ -62,6 +67,23 @@ class LightningEngine(Engine):
 
         with undisturbed(), generators_kept(job.setup.data):
             return evaluate(job, see, watch)
+
+    def parameters(self, setup: Setup) -> tuple[Parameter, ...]:
+        from art_training.engines.lightning.surroundings import undisturbed
+        from art_training.engines.lightning.weights import parameters
+
+        with undisturbed():
+            return parameters(setup)
+
+    def weights(self, path: Path) -> "Mapping[str, Tensor]":
+        from art_training.engines.lightning.weights import read_weights
+
+        return read_weights(path)
+
+    def write_weights(self, weights: "Mapping[str, Tensor]", path: Path) -> Path:
+        from art_training.engines.lightning.weights import write_weights
+
+        return write_weights(weights, path)
 
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
         from art_training.engines.lightning.evaluation import read

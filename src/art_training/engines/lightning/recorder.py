@@ -309,7 +309,7 @@ class Recorder:
         self, trainer: Any, *, phase: str, batch: int | None, batches: int | None, checkpoint: Path | None = None
     ) -> None:
         points, self._points = tuple(self._points), []
-        self._watch(
+        answer = self._watch(
             Position(
                 phase=phase,
                 step=trainer.global_step,
@@ -321,6 +321,8 @@ class Recorder:
                 checkpoint=checkpoint,
             )
         )
+        if answer:
+            self._end(trainer, message=answer)
 
 
 def _batches(trainer: Any) -> int | None:

@@ -26,7 +26,10 @@ ONLY_WATCHES = frozenset({
 })  # fmt: skip
 
 # Members of a step that judge its outcome. Checks stand outside a fingerprint: a changed threshold needs no training.
-_JUDGING = ("all_checks", "default_checks", "checks", "name", "score_names", "needs", "uses", "may_test", "version")
+# What a step hands on counts where it arrives.
+_JUDGING = (
+    "all_checks", "carry", "default_checks", "checks", "name", "score_names", "needs", "uses", "may_test", "version",
+)  # fmt: skip
 
 
 class Work(Protocol):

@@ -4,6 +4,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from art_training.records import Interval, Score
@@ -60,6 +61,13 @@ class PassLoss:
             notes.append(f"{self._without} of {self._batches} batches had no loss")
         text = "; ".join(note for note in notes if note)
         return Score(value, estimated.interval, rows, "minimize", self._source(), text)
+
+    def of_examples(self, rows: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """The loss of each example and what it adds to the denominator; None where they are not known of all."""
+        if not self._totals or sum(map(len, self._totals)) != rows:
+            return None
+        totals, weights = torch.cat(self._totals).double().numpy(), torch.cat(self._weights).double().numpy()
+        return np.divide(totals, weights, out=np.zeros_like(totals), where=weights > 0), weights
 
     @property
     def by_examples(self) -> float | None:

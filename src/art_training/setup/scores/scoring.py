@@ -12,6 +12,7 @@ from art_training.records import Direction, Finding, Metric, Score, Severity, Sp
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores import agreement
 from art_training.setup.scores.alignment import Raw, aligned
+from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.intervals import Estimated
 from art_training.setup.scores.measures import Measure, Pool, Running
 from art_training.setup.scores.outputs import Adapter, BatchOutputs, read_loss, read_outputs
@@ -78,6 +79,10 @@ class Scorer:
             findings += agreement.with_logged(split, mine, logged.get(split, {}), by_examples)
         return scores, tuple(findings)
 
+    def passes(self) -> dict[Split, Examples]:
+        """What the scores of each split are computed on."""
+        return {split: one.examples() for (split, loader), one in self._passes.items() if loader is None}
+
 
 class _Pass:
     """All batches of one loader, or of one split."""
@@ -116,6 +121,12 @@ class _Pass:
     def by_examples(self) -> float | None:
         """The loss as a loop takes it that counts every batch by its examples."""
         return self._loss.by_examples
+
+    def examples(self) -> Examples:
+        """What the scores are computed on."""
+        found = self._loss.of_examples(self.rows)
+        losses, weights = (None, None) if found is None else found
+        return Examples(self.rows, self._rows.whole(self._rows.pool()), losses, weights)
 
     def scores(self, seed: int, logged: Mapping[str, float]) -> tuple[dict[str, Score], list[Finding]]:
         """The scores of the pass, and a finding for each metric that could not be computed."""

@@ -1,0 +1,40 @@
+"""Weights by name: those of a fresh model, those of a file, and a file of those that are given."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from art_training.engines.lightning.build import build_model
+from art_training.engines.lightning.random_states import set_seed
+from art_training.engines.shaping import Parameter
+from art_training.setup.setup import Setup
+
+_STATE = "state_dict"
+
+
+def parameters(setup: Setup) -> tuple[Parameter, ...]:
+    """The parameters of a fresh model.
+
+    Raises:
+        SetupError: the model cannot be made.
+    """
+    set_seed(0)
+    module, _ = build_model(setup)
+    return tuple(Parameter(name, tuple(one.shape), one.requires_grad) for name, one in module.named_parameters())
+
+
+def read_weights(path: Path) -> Mapping[str, Tensor]:
+    """Parameters and buffers of a checkpoint, on the CPU.
+
+    The file is one that this engine or Lightning wrote; whoever names it vouches for it, because a checkpoint may hold
+    pickled hyper-parameters.
+    """
+    return torch.load(path, map_location="cpu", weights_only=False)[_STATE]
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path) -> Path:
+    """A checkpoint that holds weights and nothing else."""
+    torch.save({_STATE: {name: one.detach().cpu() for name, one in weights.items()}}, path)
+    return path

@@ -1,0 +1,102 @@
+"""What a job may add to a training: looks at it, parts that train otherwise, a schedule, an average, a teacher."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from art_training.records import Split
+from art_training.setup.observation import BatchObservation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Change: TypeAlias = Callable[[Any], Any]
+"""A batch as it would enter the model -> the batch that enters instead; must not change what it is given."""
+
+Teacher: TypeAlias = "Callable[[Any], Tensor]"
+"""A batch as it enters the model -> what the model's predictions shall come near to, of their shape: probabilities where
+the task's loss is one of classes or labels, values elsewhere."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Batches that pass through the weights in evaluation mode before training and at the end of its epochs.
+
+    Training is not disturbed: modes, buffers and random states are as they were, and what a look takes is bounded.
+
+    Attributes:
+        see: called with the number of completed epochs (0: before training) and each batch.
+        split: of which split; in the order of its dataset, without augmentation.
+        batches: the first so many of each loader; None: all.
+        share: of the training time that looks may take together; one that would cost more is left out, except the first
+            and the last.
+    """
+
+    see: Callable[[int, BatchObservation], None]
+    split: Split = Split.TRAIN
+    batches: int | None = 1
+    share: float = 0.05
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which parameters train, and how fast. Patterns are those of `fnmatch`, on the names of parameters (`backbone.*`).
+
+    A module all of whose parameters are frozen stays in evaluation mode, so that its batch norms keep their statistics.
+
+    Attributes:
+        frozen: parameters that do not train.
+        thaw: by epoch (from 0) at whose beginning they do, the patterns that are frozen no more.
+        rates: factors on the learning rate of the parameters that match, by pattern; the first that matches counts.
+    """
+
+    frozen: tuple[str, ...] = ()
+    thaw: Mapping[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
+    rates: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """An average of the weights over training, which the training ends with.
+
+    Attributes:
+        kind: `ema`, an exponential moving average; `swa`, the mean of the weights at the ends of epochs.
+        decay: of `ema`, a step.
+        first_epoch: the epoch (from 0) from which on weights are averaged.
+    """
+
+    kind: Literal["ema", "swa"]
+    decay: float = 0.999
+    first_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A model that is taught by another: distillation.
+
+    Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015 (arXiv:1503.02531).
+
+    Attributes:
+        teacher: gives what the predictions shall come near to.
+        share: of the loss that is the teacher's; the rest is the model's own.
+        temperature: softens both sides where predictions are of classes.
+    """
+
+    teacher: Teacher
+    share: float = 0.5
+    temperature: float = 2.0
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a model.
+
+    Attributes:
+        name: as in `named_parameters`.
+        shape: of the tensor.
+        trains: whether the model itself wants it trained.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    trains: bool = True
