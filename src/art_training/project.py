@@ -1,6 +1,5 @@
 """What a user declares. The only place where defaults are chosen."""
 
-import hashlib
 import inspect
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -20,6 +19,7 @@ from art_training.steps.step import Step
 from art_training.steps.step import only as only_these
 from art_training.stores import Store
 from art_training.stores.where import open_store
+from art_training.stores.workspaces import project_folder
 
 _importing: ContextVar[bool] = ContextVar("art_importing", default=False)
 
@@ -204,7 +204,6 @@ class ArtProject:
         return f"ArtProject({self.name!r}, steps=[{', '.join(self._names())}])"
 
     def _declared(self) -> Declared:
-        scope = hashlib.sha256(self.name.encode()).hexdigest()[:12]
         return Declared(
             name=self.name,
             setup=self.setup,
@@ -212,7 +211,7 @@ class ArtProject:
             steps=self.steps,
             seed=self.seed,
             store=self.store,
-            workspace=self.store.workspace / scope,
+            workspace=project_folder(self.store, self.name),
             folder=self.folder,
             trackers=self.trackers,
         )

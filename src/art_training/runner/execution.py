@@ -1,6 +1,5 @@
 """One execution of one step: whatever happens, what was measured is in the store before anything is judged."""
 
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
+from art_training.stores.workspaces import step_folder
 
 
 @dataclass
@@ -156,6 +156,4 @@ class Execution:
 
     @property
     def _folder(self) -> Path:
-        """The folder of one step with one fingerprint, where whoever goes on from a dead run finds its checkpoints."""
-        name = re.sub(r"[^\w-]+", "-", self.step.name)[:40]
-        return self.project.workspace / f"{name}-{self.record.fingerprint.digest[:16]}"
+        return step_folder(self.project.workspace, self.step.name, self.record.fingerprint.digest)

@@ -1,4 +1,4 @@
-"""Which artifacts are worth their room. Records are never freed here; `Store.delete` removes a run."""
+"""Which artifacts, and which unfinished work, are worth their room. Records are never freed here; `Store.delete` removes a run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from art_training.errors import UsageError
 from art_training.records import Artifact, RunStatus, StepState
 from art_training.stores.store import RunSummary, Store
+from art_training.stores.workspaces import free_abandoned
 
 CHECKPOINT = "checkpoint"
 
@@ -77,7 +78,7 @@ DEFAULT_RULE = RetentionRule()
 
 
 def collect(store: Store, keep: RetentionRule = DEFAULT_RULE, *, dry: bool = False) -> Collected:
-    """Free the artifacts that the rule does not keep; with `dry` only say which.
+    """Free the artifacts that the rule does not keep, and work that no run goes on from; with `dry` only say which.
 
     Runs may begin, go on and end meanwhile. They are listed before the artifacts that they name: a run that ends in
     between was seen alive, and protects what was put since it began. What is put again meanwhile is not freed either.
@@ -102,8 +103,11 @@ def collect(store: Store, keep: RetentionRule = DEFAULT_RULE, *, dry: bool = Fal
         if file.put < unused_since and (dry or store.artifacts.delete(digest, unused_since=unused_since)):
             freed.append(Freed(digest, file.bytes, reasons.get(digest, "no run names it")))
     halves = store.artifacts.tidy(now - timedelta(seconds=keep.grace_seconds), dry=dry)
+    for project in store.projects():
+        for name, size in free_abandoned(store, project, dry=dry):
+            freed.append(Freed("", size, f"work of {project}/{name} that was broken off and will not be taken up"))
     left = sum(file.bytes for file in kept.values()) - sum(one.bytes for one in freed)
-    stay = len(kept) - len(freed)
+    stay = len(kept) - sum(1 for one in freed if one.digest)
     if halves:
         freed.append(Freed("", halves, "left by copies that never ended"))
     freed.sort(key=lambda one: (-one.bytes, one.digest))

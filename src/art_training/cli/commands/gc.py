@@ -23,7 +23,8 @@ def gc(
     """Free files that no run needs any more.
 
     Kept are the best and last checkpoint of the newest passed run of each step, what a run may go on from, and every
-    file that is no checkpoint and belongs to a run. Records are never freed.
+    file that is no checkpoint and belongs to a run. What broken-off runs had written is freed, too, once a newer run of
+    the step stands in their place. Records are never freed.
     """
     from art_training.cli.history import history
     from art_training.cli.output import put_json
