@@ -9,7 +9,7 @@ import pytest
 from art_training.errors import StoreError, UsageError
 from art_training.stores.memory import MemoryStore
 from art_training.stores.sql import SqlStore
-from art_training.stores.where import looking, open_store
+from art_training.stores.where import database_file, looking, open_store
 from art_training.testing.history import keep_run
 
 
@@ -94,3 +94,26 @@ def test_whoever_only_looks_leaves_nothing_behind(tmp_path: Path) -> None:
         pytest.raises(StoreError, match="reading"),
     ):
         keep_run(store, "A")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "file"),
+    [
+        (None, "project/.art/art.db"),
+        ("elsewhere.db", "here/elsewhere.db"),
+        ("sqlite:///elsewhere.db", "here/elsewhere.db"),
+        ("memory", None),
+        ("postgres://host/name", None),
+    ],
+)
+def test_the_file_is_known_without_opening_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None, file: str | None
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    if wanted is None:
+        monkeypatch.delenv("ART_STORE", raising=False)
+    else:
+        monkeypatch.setenv("ART_STORE", wanted)
+    assert database_file(tmp_path / "project") == (None if file is None else tmp_path / file)
+    assert not (tmp_path / "project").exists()

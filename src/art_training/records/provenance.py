@@ -20,6 +20,7 @@ class Provenance:
         git_dirty: whether tracked files differed from it.
         git_diff: the difference, at most a megabyte, secrets masked.
         data_digest: digest of the data that the run saw; `unknown` where it could not be told.
+        data_note: what the digest looked at, where that was not everything; else empty.
         seeds: every seed that was set, by name.
     """
 
@@ -33,4 +34,5 @@ class Provenance:
     git_dirty: bool = False
     git_diff: str = ""
     data_digest: str = ""
+    data_note: str = ""
     seeds: Mapping[str, int] = field(default_factory=dict[str, int])

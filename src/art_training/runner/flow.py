@@ -301,7 +301,8 @@ class _Run:
     def provenance(self, setup: Setup, seeds: Mapping[str, int]) -> Provenance:
         if self._provenance is None:
             self._provenance = collect(folder=self.project.folder)
-        return replace(self._provenance, data_digest=self.identity.data(setup).value, seeds=dict(seeds))
+        data = self.identity.data(setup)
+        return replace(self._provenance, data_digest=data.value, data_note=data.note, seeds=dict(seeds))
 
 
 def _same(before: Sequence[Verdict], now: Sequence[Verdict]) -> bool:

@@ -40,23 +40,34 @@ def open_store(where: str | Path | Store | None, *, project_folder: Path, read_o
     """
     if isinstance(where, Store):
         return where
+    text, file = _meant(where, project_folder)
+    if file is not None:
+        return _sqlite(file, read_only=read_only)
+    scheme = text.partition("://")[0]
+    if scheme == "memory":
+        from art_training.stores.memory import MemoryStore
+
+        return MemoryStore()
+    return _installed(scheme, text)
+
+
+def database_file(project_folder: Path) -> Path | None:
+    """The SQLite file that `open_store(None, ...)` opens, there or not; None where it opens another kind of store."""
+    return _meant(None, project_folder)[1]
+
+
+def _meant(where: str | Path | None, project_folder: Path) -> tuple[str, Path | None]:
+    """What is asked for as text, and the file, if it is one of SQLite."""
     if not where and (where := os.environ.get("ART_STORE")):
         project_folder = Path.cwd()
     text = str(where or project_folder / DEFAULT)
     scheme, separator, rest = text.partition("://")
-    if text == "memory" or (scheme == "memory" and separator):
-        from art_training.stores.memory import MemoryStore
-
-        return MemoryStore()
-    if not separator:
-        return _sqlite(text, project_folder, read_only=read_only)
-    if scheme == "sqlite" and rest.startswith("/"):
-        return _sqlite(rest[1:], project_folder, read_only=read_only)
-    return _installed(scheme, text)
+    if text == "memory" or (separator and not (scheme == "sqlite" and rest.startswith("/"))):
+        return text, None
+    return text, project_folder / Path(rest[1:] if separator else text).expanduser()
 
 
-def _sqlite(path: str, project_folder: Path, *, read_only: bool) -> Store:
-    file = project_folder / Path(path).expanduser()
+def _sqlite(file: Path, *, read_only: bool) -> Store:
     if _looking.get() and not file.exists():
         return _nothing_yet(file)
     from art_training.stores.sql import SqlStore

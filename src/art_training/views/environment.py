@@ -72,13 +72,13 @@ def examine(folder: Path) -> tuple[ProbeRow, ...]:
     """Ask every question about this environment. Takes as long as importing torch.
 
     Args:
-        folder: where a project lives or will live; its store is looked for there.
+        folder: where a project lives or will live; its store is the one of `ART_STORE`, or is looked for there.
     """
     from art_training.stores.mounts import network_file_system
-    from art_training.stores.where import DEFAULT
+    from art_training.stores.where import database_file
 
-    store = folder / DEFAULT
-    place = nearest_folder(store)
+    store = database_file(folder)
+    place = nearest_folder(folder if store is None else store)
     return (
         python_row(sys.version_info[:3]),
         torch_row(attempt(_TORCH)),
@@ -89,7 +89,7 @@ def examine(folder: Path) -> tuple[ProbeRow, ...]:
         writable_row(place),
         file_system_row(place, network_file_system(place)),
         room_row(place, shutil.disk_usage(place).free),
-        store_row(store),
+        *([] if store is None else [store_row(store)]),
     )
 
 
@@ -229,7 +229,7 @@ def room_row(folder: Path, free: int) -> ProbeRow:
 
 
 def store_row(path: Path) -> ProbeRow:
-    """The folder's own store, if there is one."""
+    """The store, if there is one yet."""
     if not path.is_file():
         return ProbeRow("store", State.OK, f"none in {path.parent} yet; `art run` makes it")
     from art_training.stores.sql import SqlStore

@@ -140,7 +140,7 @@ def _origin(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
         "folder": origin.folder,
         "machine": " ".join(part for part in (origin.host, f"Python {origin.python}" if origin.python else "") if part),
         "code": f"commit {commit}" if origin.git_commit else "",
-        "data": origin.data_digest[:12],
+        "data": f"{origin.data_digest[:12]} ({origin.data_note})" if origin.data_note else origin.data_digest[:12],
         "log": f"{counted(view.lines, 'line')}: art log {view.run.step}" if view.lines else "",
     }
     yield "Made with", _pairs((name, text) for name, text in told.items() if text)
