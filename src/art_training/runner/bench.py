@@ -69,6 +69,8 @@ class RunnerBench(Bench):
         resumed: str = "",
         may_test: bool = False,
         uses: Callable[[str], int] = lambda _: 0,
+        tested: Callable[[], tuple[Outcome, ...]] = tuple,
+        continues: str = "",
     ) -> None:
         self.step = step
         self.setup = setup
@@ -85,6 +87,8 @@ class RunnerBench(Bench):
         self._resumed = resumed
         self._may_test = may_test
         self._uses = uses
+        self._tested = tested
+        self.continues = continues
         self._curves = CurveWriter(store, run)
         self._labels: set[str] = set()
         self._announced = 0.0
@@ -251,6 +255,9 @@ class RunnerBench(Bench):
 
     def uses(self, of: str) -> int:
         return self._uses(of)
+
+    def tested(self) -> tuple[Outcome, ...]:
+        return self._tested()
 
     def say(self, phase: str, fraction: float | None = None) -> None:
         self._phase = phase

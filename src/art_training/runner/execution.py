@@ -9,7 +9,7 @@ from pathlib import Path
 
 from art_training.engines import Engine
 from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
-from art_training.records import Event, Outcome, RunRecord, RunStatus, StepProgress, StepState
+from art_training.records import Event, Outcome, RunRecord, RunStatus, Split, StepProgress, StepState
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
@@ -21,6 +21,8 @@ from art_training.setup.task import Task
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
 from art_training.stores.workspaces import step_folder
+
+_OF_TEST = (f"{Split.TEST}/", f"{Split.TEST}:")
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Execution:
         engine: the setup's.
         task: infers what the setup is for.
         announce: tells events.
+        continues: the earlier step that it goes on from; empty where there is none.
         outcome: what there is of it.
     """
 
@@ -47,6 +50,7 @@ class Execution:
     engine: Engine
     task: Callable[[], Task]
     announce: Callable[[Event], None]
+    continues: str = ""
     outcome: Outcome | None = None
 
     def begin(self) -> None:
@@ -148,11 +152,18 @@ class Execution:
             resumed=self.record.resumed,
             may_test=self.step.may_test,
             uses=self._uses,
+            tested=self._tested,
+            continues=self.continues,
         )
 
     def _uses(self, kind: str) -> int:
         runs = self.project.store.runs(RunQuery(project=self.project.name))
         return sum(1 for run in runs if run.kind == kind and run.id != self.record.id)
+
+    def _tested(self) -> tuple[Outcome, ...]:
+        runs = self.project.store.runs(RunQuery(project=self.project.name, descending=False))
+        tested = (run.id for run in runs if any(name.startswith(_OF_TEST) for name in run.scores))
+        return tuple(outcome for run in tested if (outcome := self.project.store.outcome(run)) is not None)
 
     @property
     def _folder(self) -> Path:

@@ -42,7 +42,7 @@ from art_training.runner.result import ProjectResult, StepResult
 from art_training.setup.identity.provenance import collect
 from art_training.setup.identity.secrets import mask_mapping
 from art_training.setup.setup import Setup
-from art_training.steps.step import Step
+from art_training.steps.step import Earlier, Step
 from art_training.stores import RunQuery
 from art_training.stores.codec import dumps
 
@@ -160,14 +160,36 @@ class _Run:
         return _View(fingerprint, planned)
 
     def setup(self, step: Step) -> Setup:
-        """The setup that a step works on: the project's, as earlier steps hand it on, with the step's own laid over."""
-        carried = self.project.setup
-        key = [step.name]
-        for earlier in takewhile(lambda one: one.name != step.name, self.project.steps):
-            if type(earlier).carry is not Step.carry and (outcome := self.outcomes.get(earlier.name)) is not None:
-                key += [earlier.name, outcome.digest]
-                carried = earlier.carry(carried, outcome)
+        """The setup that a step works on: the project's, as earlier steps hand it on, with the step's own laid over.
+
+        A step that goes on from an earlier one works on what that one worked on, or chose.
+        """
+        carried, key, earlier = self.handed_on(step)
+        continued = step.continues(earlier)
+        if continued:
+            before = next(one for one in self.project.steps if one.name == continued)
+            outcome = self.outcomes[continued]
+            key += ["continues", continued, outcome.digest]
+            carried = before.carry(self.setup(before), outcome)
         return self.setups.setdefault(tuple(key), step.resolve(carried))
+
+    def handed_on(self, step: Step) -> tuple[Setup, list[str], list[Earlier]]:
+        """The setup that the steps before one hand on, what made it, and those steps."""
+        carried, key, earlier = self.project.setup, [step.name], list[Earlier]()
+        for one in takewhile(lambda one: one.name != step.name, self.project.steps):
+            if (outcome := self.outcomes.get(one.name)) is None:
+                continue
+            given = carried
+            if type(one).carry is not Step.carry:
+                key += [one.name, outcome.digest]
+                carried = one.carry(carried, outcome)
+            chose = carried is not given and bool(carried - given)
+            earlier.append(Earlier(one.name, self.kinds[one.name], outcome, chose))
+        return carried, key, earlier
+
+    def continued(self, step: Step) -> str:
+        """The earlier step that a step goes on from; empty where it goes on from none."""
+        return step.continues(self.handed_on(step)[2])
 
     def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
         """What the step's checks answer now."""
@@ -210,6 +232,7 @@ class _Run:
             engine=self.identity.engine(setup),
             task=lambda: self.identity.task(setup),
             announce=self.announce,
+            continues=self.continued(step),
         )
         execution.begin()
         self.announce(StepStarted(planned, record))
@@ -291,12 +314,14 @@ class _Run:
             step,
             self.setup(step),
             self.project.metrics.without(step.skip_metrics),
-            consumed(step, earlier, digests),
+            {name: digests.get(name, "") for name in consumed(step, earlier, self.continued(step))},
         )
 
     def consumed_runs(self, step: Step) -> dict[str, str]:
         """The runs whose outcomes the step's work uses."""
-        return {name: run for name, run in self.runs.items() if self.kinds[name] in step.needs}
+        earlier = dict(takewhile(lambda item: item[0] != step.name, self.kinds.items()))
+        used = consumed(step, earlier, self.continued(step))
+        return {name: run for name, run in self.runs.items() if name in used}
 
     def provenance(self, setup: Setup, seeds: Mapping[str, int]) -> Provenance:
         if self._provenance is None:

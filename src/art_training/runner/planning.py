@@ -80,15 +80,16 @@ def skipped(step: Step, reason: str) -> PlannedStep:
     return PlannedStep(step.name, type(step).__name__, Action.SKIP, reason)
 
 
-def consumed(step: Step, kinds: Mapping[str, str], digests: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the outcomes that a step's own work uses, by step name.
+def consumed(step: Step, kinds: Mapping[str, str], continued: str) -> tuple[str, ...]:
+    """Names of the earlier steps whose outcomes a step's own work uses, in the project's order.
 
     Args:
         step: the step.
         kinds: kind of each earlier step by name.
-        digests: digest of each earlier outcome by step name, as far as there is one.
+        continued: the one that it goes on from, or empty.
     """
-    return {name: digests.get(name, "") for name, kind in kinds.items() if kind in step.needs}
+    used = {*step.consumes(kinds), continued}
+    return tuple(name for name in kinds if name in used)
 
 
 def _newest(store: Store, query: RunQuery) -> RunSummary | None:

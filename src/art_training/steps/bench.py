@@ -56,6 +56,7 @@ class Bench(ABC):
         folder: a scratch folder of this step's own; what shall stay is kept by `keep`.
         outcomes: outcomes of earlier steps by step name.
         splits: the splits that the data has.
+        continues: the earlier step that the step said it goes on from; empty where there is none.
     """
 
     step: str
@@ -66,6 +67,7 @@ class Bench(ABC):
     folder: Path
     outcomes: Mapping[str, Outcome]
     splits: tuple[Split, ...]
+    continues: str = ""
 
     @abstractmethod
     def fit(
@@ -179,6 +181,10 @@ class Bench(ABC):
     @abstractmethod
     def uses(self, of: str) -> int:
         """How many runs of steps of the kind `of` this project has had before this one, whatever became of them."""
+
+    @abstractmethod
+    def tested(self) -> tuple[Outcome, ...]:
+        """What the earlier runs of this project left that hold a score on the test split, oldest first."""
 
     @abstractmethod
     def say(self, phase: str, fraction: float | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -18,6 +18,23 @@ TRAINING_LENGTH = frozenset({
     "check_val_every_n_epoch", "limit_train_batches", "limit_val_batches", "max_epochs", "max_steps", "max_time",
     "min_epochs", "min_steps", "num_sanity_val_steps", "val_check_interval",
 })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A step before another one that has an outcome.
+
+    Attributes:
+        name: of the step.
+        kind: its class.
+        outcome: what came of it.
+        chose: whether it handed on another setup than it was given.
+    """
+
+    name: str
+    kind: str
+    outcome: Outcome
+    chose: bool = False
 
 
 class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(...)`.
@@ -125,6 +142,26 @@ class Step(ABC):
         """
         del outcome
         return setup
+
+    def consumes(self, kinds: Mapping[str, str]) -> Collection[str]:
+        """Names of the earlier steps whose outcomes the work itself uses; by default those of the kinds in `needs`.
+
+        Args:
+            kinds: the kind of each earlier step by its name.
+        """
+        return [name for name, kind in kinds.items() if kind in self.needs]
+
+    def continues(self, earlier: Sequence[Earlier]) -> str:
+        """The name of the earlier step that this one goes on from, such as the one whose weights it judges.
+
+        It then works on the setup that those weights belong to, and uses the outcome. By default there is none: a step
+        works on the project's setup as the earlier steps hand it on.
+
+        Args:
+            earlier: the steps before this one that have an outcome, in the project's order.
+        """
+        del earlier
+        return ""
 
     def configuration(self) -> dict[str, Any]:
         """The step's own fields, which a result depends on."""

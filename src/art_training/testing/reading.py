@@ -76,6 +76,9 @@ class ReadingBench(Bench):
     def uses(self, of: str) -> int:
         return 0
 
+    def tested(self) -> tuple[Outcome, ...]:
+        return ()
+
     def fetch(self, artifact: Artifact) -> NoReturn:
         raise AssertionError(f"this step was said to read the data only, and it asked for {artifact.name}")
 

@@ -28,7 +28,8 @@ ONLY_WATCHES = frozenset({
 # Members of a step that judge its outcome. Checks stand outside a fingerprint: a changed threshold needs no training.
 # What a step hands on counts where it arrives.
 _JUDGING = (
-    "all_checks", "carry", "default_checks", "checks", "name", "score_names", "needs", "uses", "may_test", "version",
+    "all_checks", "carry", "consumes", "continues", "default_checks", "checks", "name", "score_names", "needs", "uses",
+    "may_test", "version",
 )  # fmt: skip
 
 
