@@ -71,6 +71,7 @@ class RunnerBench(Bench):
         uses: Callable[[str], int] = lambda _: 0,
         tested: Callable[[], tuple[Outcome, ...]] = tuple,
         continues: str = "",
+        memory: Path | None = None,
     ) -> None:
         self.step = step
         self.setup = setup
@@ -89,6 +90,7 @@ class RunnerBench(Bench):
         self._uses = uses
         self._tested = tested
         self.continues = continues
+        self._memory = memory or folder / "remembered"
         self._curves = CurveWriter(store, run)
         self._labels: set[str] = set()
         self._announced = 0.0
@@ -123,7 +125,7 @@ class RunnerBench(Bench):
                 f"step {self.step!r} trains twice under the label {label!r}; give each its own: fit(label=...)"
             )
         self._labels.add(label)
-        folder = self.folder / f"fit-{_file_name(label)}"
+        folder = self._fit_folder(label)
         key = f"fit:{folder}"
         finished = self._finished(key, label)
         if finished is not None:
@@ -148,8 +150,10 @@ class RunnerBench(Bench):
         )
 
         def watch(position: Position) -> str | None:
+            # The step is asked first: what it remembers of an epoch is there before the checkpoint to go on from is.
+            answer = None if stop is None else stop(position)
             self._watch(_labelled(position, label), key)
-            return None if stop is None else stop(position)
+            return answer
 
         result = self._engine.fit(job, watch)
         self._curves.flush()
@@ -232,12 +236,15 @@ class RunnerBench(Bench):
     def fetch(self, artifact: Artifact) -> Path:
         return self._store.artifacts.fetch(artifact.digest)
 
+    def discard(self, label: str) -> None:
+        shutil.rmtree(self._fit_folder(label), ignore_errors=True)
+
     @property
     def engine(self) -> Engine:
         return self._engine
 
     def remember(self, key: str, value: Plain) -> None:
-        # Beside the checkpoints, so that they live and go together; a fit's weights are worthless without what is known of it.
+        # A file each, not a row of the store: nothing is forgotten to make room.
         path = self._remembered(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
@@ -268,7 +275,10 @@ class RunnerBench(Bench):
         self._curves.flush()
 
     def _remembered(self, key: str) -> Path:
-        return self.folder / "remembered" / f"{_file_name(key)}.json"
+        return self._memory / f"{_file_name(key)}.json"
+
+    def _fit_folder(self, label: str) -> Path:
+        return self.folder / f"fit-{_file_name(label)}"
 
     def _guard(self, splits: tuple[Split, ...]) -> None:
         if Split.TEST in splits and not self._may_test:

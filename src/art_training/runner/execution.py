@@ -9,7 +9,7 @@ from pathlib import Path
 
 from art_training.engines import Engine
 from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
-from art_training.records import Event, Outcome, RunRecord, RunStatus, Split, StepProgress, StepState
+from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStatus, Split, StepProgress, StepState
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
@@ -20,7 +20,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
-from art_training.stores.workspaces import step_folder
+from art_training.stores.workspaces import memory_folder, step_folder
 
 _OF_TEST = (f"{Split.TEST}/", f"{Split.TEST}:")
 
@@ -39,6 +39,7 @@ class Execution:
         task: infers what the setup is for.
         announce: tells events.
         continues: the earlier step that it goes on from; empty where there is none.
+        anew: whether the step shall find nothing that an earlier run remembered.
         outcome: what there is of it.
     """
 
@@ -51,6 +52,7 @@ class Execution:
     task: Callable[[], Task]
     announce: Callable[[Event], None]
     continues: str = ""
+    anew: bool = False
     outcome: Outcome | None = None
 
     def begin(self) -> None:
@@ -63,6 +65,8 @@ class Execution:
         try:
             if not self.record.resumed:
                 shutil.rmtree(folder, ignore_errors=True)
+            if self.anew and self._memory is not None:
+                shutil.rmtree(self._memory, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
@@ -154,6 +158,7 @@ class Execution:
             uses=self._uses,
             tested=self._tested,
             continues=self.continues,
+            memory=self._memory,
         )
 
     def _uses(self, kind: str) -> int:
@@ -168,3 +173,13 @@ class Execution:
     @property
     def _folder(self) -> Path:
         return step_folder(self.project.workspace, self.step.name, self.record.fingerprint.digest)
+
+    @property
+    def _memory(self) -> Path | None:
+        """Where a step remembers what a run that asks for more of the same work can use; None: with its checkpoints."""
+        if not self.step.amounts:
+            return None
+        counted = self.record.fingerprint.components
+        left_out = {f"step.{name}" for name in self.step.amounts}
+        same_work = Fingerprint({name: value for name, value in counted.items() if name not in left_out})
+        return memory_folder(self.project.workspace, self.step.name, same_work.digest)

@@ -233,6 +233,7 @@ class _Run:
             task=lambda: self.identity.task(setup),
             announce=self.announce,
             continues=self.continued(step),
+            anew=self.wish.forces(step.name),
         )
         execution.begin()
         self.announce(StepStarted(planned, record))

@@ -56,7 +56,7 @@ class Bench(ABC):
         folder: a scratch folder of this step's own; what shall stay is kept by `keep`.
         outcomes: outcomes of earlier steps by step name.
         splits: the splits that the data has.
-        continues: the earlier step that the step said it goes on from; empty where there is none.
+        earlier: the steps before this one that have an outcome, in the project's order.
     """
 
     step: str
@@ -67,7 +67,7 @@ class Bench(ABC):
     folder: Path
     outcomes: Mapping[str, Outcome]
     splits: tuple[Split, ...]
-    continues: str = ""
+    earlier: "tuple[Earlier, ...]" = ()
 
     @abstractmethod
     def fit(
@@ -165,6 +165,10 @@ class Bench(ABC):
             StoreError: it is not kept any more, or was changed.
         """
 
+    @abstractmethod
+    def discard(self, label: str) -> None:
+        """Delete the files that the training called `label` left, its weights among them."""
+
     @property
     @abstractmethod
     def engine(self) -> Engine:
@@ -172,7 +176,10 @@ class Bench(ABC):
 
     @abstractmethod
     def remember(self, key: str, value: Plain) -> None:
-        """Remember a small value of this step with this fingerprint, durably, for whoever goes on after a kill."""
+        """Remember a small value of this step with this fingerprint, durably, for whoever goes on after a kill.
+
+        Of a step that has `amounts`, whoever asks for more of the same work finds it too.
+        """
 
     @abstractmethod
     def recall(self, key: str) -> Plain:

@@ -68,6 +68,9 @@ class Step(ABC):
             the task is instead, and is not stale when the model changes.
         unused_settings: settings of the Trainer that do not reach the step's work, such as `max_epochs` where it sets the
             number of steps itself; changing them leaves its outcome fresh.
+        amounts: fields that say how much of the work is done and not what the work is, such as a number of trials. What the
+            step remembers is found again by a run that differs in nothing else, though the run before came to its end;
+            a run that is forced begins with nothing.
         may_test: whether the step may evaluate a model on the test split.
     """
 
@@ -84,6 +87,7 @@ class Step(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "metrics", "outputs"})
     unused_settings: ClassVar[frozenset[str]] = frozenset()
+    amounts: ClassVar[frozenset[str]] = frozenset()
     may_test: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

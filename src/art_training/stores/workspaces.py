@@ -12,6 +12,7 @@ from art_training.records import RunStatus
 from art_training.stores.store import RunQuery, RunSummary, Store
 
 _DIGITS = 16  # of a fingerprint's digest
+_MEMORY = "remembered-"
 _MAY_GO_ON = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.KILLED})
 
 
@@ -28,16 +29,31 @@ def step_folder(project: Path, step: str, fingerprint: str) -> Path:
         step: its name.
         fingerprint: its digest.
     """
-    readable = re.sub(r"[^\w-]+", "-", step)[:40]
-    return project / f"{readable}-{fingerprint[:_DIGITS]}"
+    return project / f"{_readable(step)}-{fingerprint[:_DIGITS]}"
+
+
+def memory_folder(project: Path, step: str, fingerprint: str) -> Path:
+    """Where a step keeps what later runs that ask for more of the same work can use; it outlives the run.
+
+    Args:
+        project: the project's folder.
+        step: its name.
+        fingerprint: the digest of what the work is, without how much of it is done.
+    """
+    return project / f"{_MEMORY}{step_folder(project, step, fingerprint).name}"
 
 
 def abandoned(store: Store, project: str) -> Iterator[Path]:
-    """Folders that no run will go on from: a newer one of its step was made of something else, or came to its end."""
+    """Folders that no run will go on from: a newer one of its step was made of something else, or came to its end.
+
+    What a step remembers for runs that ask for more of its work is kept as long as it is the newest of its step.
+    """
     folder = project_folder(store, project)
     if not folder.is_dir():
         return
-    wanted = {step_folder(folder, run.step, run.fingerprint) for run in _newest(store, project) if _may_go_on(run)}
+    newest = list(_newest(store, project))
+    wanted = {step_folder(folder, run.step, run.fingerprint) for run in newest if _may_go_on(run)}
+    wanted |= {memory for run in newest if (memory := _newest_memory(folder, run.step)) is not None}
     yield from sorted(set(folder.iterdir()) - wanted)
 
 
@@ -57,6 +73,15 @@ def _newest(store: Store, project: str) -> Iterator[RunSummary]:
         if run.step not in seen:
             seen.add(run.step)
             yield run
+
+
+def _newest_memory(folder: Path, step: str) -> Path | None:
+    memories = folder.glob(f"{_MEMORY}{_readable(step)}-{'[0-9a-f]' * _DIGITS}")
+    return max(memories, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _readable(step: str) -> str:
+    return re.sub(r"[^\w-]+", "-", step)[:40]
 
 
 def _may_go_on(run: RunSummary) -> bool:

@@ -73,6 +73,9 @@ class ReadingBench(Bench):
     def recall(self, key: str) -> Plain:
         return self._remembered.get(key)
 
+    def discard(self, label: str) -> None:
+        """There is nothing to delete: it trains nothing."""
+
     def uses(self, of: str) -> int:
         return 0
 
