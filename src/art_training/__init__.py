@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from art_training.setup.setup import Setup
     from art_training.setup.task import Task, TaskKind
     from art_training.setup.torch_model import from_torch
+    from art_training.setup.variant import Variant
 
 __version__ = "2.0.0"
 
@@ -28,6 +29,7 @@ _WHERE = {
     "Split": "records",
     "Task": "setup.task",
     "TaskKind": "setup.task",
+    "Variant": "setup.variant",
     "Verdict": "records",
     "data": "setup.data.data",
     "from_torch": "setup.torch_model",
@@ -43,6 +45,7 @@ __all__ = [
     "Split",
     "Task",
     "TaskKind",
+    "Variant",
     "Verdict",
     "__version__",
     "data",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from art_training.errors import SetupError
 from art_training.records import Change, Plain, differences, plain
 from art_training.records.plain import is_marked
+from art_training.setup.modified import Modified, name_of
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Setup:
         for name in ("model", "data", "outputs"):
             a, b = getattr(self, name), getattr(other, name)
             told = any(change.component.partition(".")[0] == name for change in changes)
-            if a is not b and not told and _is_opaque(a):
+            if not _is_same(a, b) and not told and _is_opaque(a):
                 changes.append(Change(name, None if b is None else plain(b), plain(a)))
         return tuple(changes)
 
@@ -120,7 +121,11 @@ class Setup:
         """The setup as plain data under dotted names, as a person declared it."""
         described: dict[str, Plain] = {"engine": self.engine}
         for name in ("model", "data"):
-            described |= dict(_leaves(name, plain(getattr(self, name))))
+            value = getattr(self, name)
+            if isinstance(value, Modified):
+                described |= {f"{name}.modifier.{name_of(one)}": plain(one) for one in value.modifiers}
+                value = value.base
+            described |= dict(_leaves(name, plain(value)))
         for name in ("hparams", "trainer", "declarations"):
             part = getattr(self, name)
             if callable(part):
@@ -190,6 +195,10 @@ def _leaves(name: str, value: Plain) -> Iterator[tuple[str, Plain]]:
     for key, part in value.items():
         if part is not None:
             yield from _leaves(name if key == "None" else f"{name}.{key}", part)
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    return a is b or (isinstance(a, Modified) and a == b)
 
 
 def _is_opaque(value: Any) -> bool:

@@ -28,7 +28,7 @@ def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
     """
     with seeded(derived_seed(seed, "data")):
         datamodule = _fresh(setup.data)
-        if plain and callable(getattr(datamodule, "plain", None)) and not isinstance(setup.data, Data):
+        if plain and callable(getattr(datamodule, "plain", None)) and not isinstance(datamodule, Data):
             datamodule = _plain(datamodule)
     if isinstance(datamodule, Data):
         declared = datamodule.plain() if plain else datamodule

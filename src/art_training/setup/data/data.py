@@ -1,6 +1,7 @@
 """`art.data`: datasets, loaders and arrays as the data of a setup."""
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -131,6 +132,26 @@ class Data:
             return self
         return replace(self, sources=MappingProxyType({**self.sources, Split.TRAIN: self.plain_train}))
 
+    def but(self, **changes: Any) -> "Data":
+        """The data with some arguments of `art.data` given anew, e.g. `data.but(batch_size=16, train=(X, y))`.
+
+        Raises:
+            SetupError: `art.data` has no such argument, or does not take its value.
+        """
+        given: dict[str, Any] = {split.value: _given(sources) for split, sources in self.sources.items()}
+        given |= {"plain_train": self.plain_train and _given(self.plain_train), "shuffle": self.shuffle}
+        given |= {name: getattr(self.loading, name) for name in ("batch_size", "collate", "workers")}
+        known = {*given, *(split.value for split in Split)}
+        if unknown := sorted(set(changes) - known):
+            raise SetupError(f"art.data has no argument {unknown[0]!r}; it has: {', '.join(sorted(known))}")
+        return data(**(given | changes))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Data":
+        # A mapping that cannot be written cannot be copied either, as Python sees it.
+        sources = {split: _copied(one, memo) for split, one in self.sources.items()}
+        plain = None if self.plain_train is None else _copied(self.plain_train, memo)
+        return replace(self, sources=MappingProxyType(sources), plain_train=plain, loading=deepcopy(self.loading, memo))
+
     def _placed(self) -> Iterator[tuple[str, Source]]:
         places = [(split.value, sources) for split, sources in self.sources.items()]
         if self.plain_train is not None:
@@ -156,6 +177,15 @@ def _sources(value: Any, name: str) -> Sources:
             "a dictionary holds either the arrays of one loader, or several loaders by name"
         )
     return MappingProxyType({str(key): source(item, f"{name}:{key}") for key, item in values.items()})
+
+
+def _copied(sources: Sources, memo: dict[int, Any]) -> Sources:
+    return MappingProxyType({name: deepcopy(one, memo) for name, one in sources.items()})
+
+
+def _given(sources: Sources) -> Any:
+    """What `art.data` was given for a split."""
+    return sources[None].part if set(sources) == {None} else {name: one.part for name, one in sources.items()}
 
 
 def _named(sources: Sources) -> str:

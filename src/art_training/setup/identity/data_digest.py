@@ -8,7 +8,7 @@ remembered, and the data is set up again.
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from art_training.setup.identity.provenance import installed_versions
 from art_training.setup.identity.storage import StorageReader, loaders_of, overrides
 from art_training.setup.identity.undisturbed import undisturbed
 from art_training.setup.identity.written import digest_hex, is_digest, shown_or_digest
+from art_training.setup.modified import Modified
 
 _FORMAT = 1  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
 
@@ -71,6 +72,9 @@ def digest_data(
         memo: gives what was remembered under a key, or None.
         remember: remembers a plain value under a key.
     """
+    if isinstance(data, Modified):
+        base = digest_data(data.base, version=version, seed=seed, memo=memo, remember=remember)
+        return _modified(base, data.modifiers)
     reading = _Reading(data, seed, memo, remember)
     if version is not None:
         components = {**reading.settings(), **reading.walk.components(), "data version": version}
@@ -205,6 +209,21 @@ class _Reading:
             "files": {path: file_state(path) for path in sorted(paths)},
             "trees": {root: tree_state(Path(root)) for root in sorted(self._storage.trees)},
         }
+
+
+def _modified(base: DataDigest, modifiers: Sequence[Any]) -> DataDigest:
+    """What is known of data that a `Variant` changes: what it was, and the code that changes it."""
+    walk = CodeWalk("data modifier")
+    names: list[Plain] = []
+    for modifier in modifiers:
+        walk.begin(modifier)
+        names.append(walk.values.read(modifier, "data modifier"))
+    code: dict[str, Plain] = {**walk.components(), "data modifiers": shown_or_digest(names)}
+    unknown = (*base.unknown, *walk.unknown)
+    components: dict[str, Plain] = {**base.components, **code}
+    if base.value == UNKNOWN:
+        return DataDigest(UNKNOWN, unknown, base.note, components)
+    return DataDigest(digest_hex({"of": base.value, "modified by": code}), unknown, base.note, components)
 
 
 def _has_parts(data: Any) -> bool:
