@@ -13,49 +13,28 @@ The model of `setup_for` returns or logs its loss; no two rows of its data are a
 import random
 import shutil
 import time
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import pytest
 
-from art_training.engines import Engine, EvaluateJob, EvaluateResult, FitJob, FitResult, Position
+from art_training.engines import Engine, EvaluateJob, EvaluateResult, Position
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.data.batch import as_array, entries, size
 from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
+from art_training.testing.engine_runs import SEED, Fault, fit, unwatched
+from art_training.testing.engine_shaping import ShapingContract
 from art_training.testing.fake_engine import FakeEngine, Line
 
 __all__ = ["EngineContract", "FakeEngine", "Fault", "Line"]
 
-Fault: TypeAlias = Literal["", "raise", "interrupt", "nan"]
-
-SEED = 7
 _PATIENCE_SECONDS = 0.02  # a checkpoint shall look affordable beside an epoch
 
 
-class EngineContract(ABC):
+class EngineContract(ShapingContract):
     """A pytest class to inherit from."""
-
-    @abstractmethod
-    def engine(self, fault: Fault = "") -> Engine:
-        """A fresh engine. An engine that fails on demand is told `fault`; others leave that to `setup_for`."""
-
-    @abstractmethod
-    def setup_for(self, *, epochs: int = 4, loaders: tuple[str | None, ...] = (None,), fault: Fault = "") -> Setup:
-        """A setup that this engine trains within a second.
-
-        Args:
-            epochs: how many.
-            loaders: names of the validation loaders; `(None,)` is a single one.
-            fault: what happens in the second epoch: a RuntimeError, a KeyboardInterrupt, or a loss that is NaN and stays so.
-        """
-
-    def loss(self, seen: BatchObservation) -> float:
-        """The loss of a batch."""
-        found: Any = seen.returned["loss"] if isinstance(seen.returned, dict) else seen.returned
-        return float(found if found is not None else seen.logged["loss"])
 
     def test_a_setup_that_can_be_trained_is_valid(self) -> None:
         """And the splits are told with the names of their loaders."""
@@ -66,16 +45,16 @@ class EngineContract(ABC):
     def test_training_lowers_the_loss(self, tmp_path: Path) -> None:
         """Measured on the training split, with the weights at the end."""
         engine, setup = self.engine(), self.setup_for()
-        result = _fit(engine, setup, tmp_path)
+        result = fit(engine, setup, tmp_path)
         assert result.stopped == ""
         assert result.epochs == 4
-        assert sum(self._losses(engine, setup, result.last)) < sum(self._losses(engine, setup, None))
+        assert sum(self.losses(engine, setup, result.last)) < sum(self.losses(engine, setup, None))
 
     def test_the_seed_decides_everything(self, tmp_path: Path) -> None:
         """The same seed gives the same weights, another one others."""
         setup = self.setup_for()
         once, again, other = (
-            self._trained(setup, tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+            self.trained(setup, tmp_path / name, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
         )
         assert once == again
         assert once != other
@@ -85,7 +64,7 @@ class EngineContract(ABC):
         engine, setup = self.engine(), self.setup_for()
         described, state = setup.described(), random.getstate()
         first = _rows(engine, setup, Split.TRAIN)
-        _fit(engine, setup, tmp_path)
+        fit(engine, setup, tmp_path)
         assert setup.described() == described
         assert random.getstate() == state
         assert _rows(engine, setup, Split.TRAIN) == first
@@ -94,7 +73,7 @@ class EngineContract(ABC):
         """Whatever shuffling or sampling the training does; the last batch may be short."""
         engine, setup = self.engine(), self.setup_for()
         seen: list[BatchObservation] = []
-        result = engine.evaluate(EvaluateJob(setup, SEED, (Split.TRAIN,)), seen.append, _unwatched)
+        result = engine.evaluate(EvaluateJob(setup, SEED, (Split.TRAIN,)), seen.append, unwatched)
         rows = [row for one in seen for row in _row_values(one.batch)]
         assert len(set(rows)) == len(rows) == sum(one.weight for one in seen)
         assert result.rows["train"] == len(rows)
@@ -105,21 +84,21 @@ class EngineContract(ABC):
         """To so many batches of each loader."""
         engine, setup = self.engine(), self.setup_for()
         seen: list[BatchObservation] = []
-        engine.evaluate(EvaluateJob(setup, SEED, (Split.TRAIN,), limit=2), seen.append, _unwatched)
+        engine.evaluate(EvaluateJob(setup, SEED, (Split.TRAIN,), limit=2), seen.append, unwatched)
         assert len(seen) == 2
 
     def test_a_split_that_is_not_there_is_named(self) -> None:
         """In one sentence."""
         engine, setup = self.engine(), self.setup_for()
         with pytest.raises(SetupError, match="test"):
-            engine.evaluate(EvaluateJob(setup, SEED, (Split.TEST,)), lambda _: None, _unwatched)
+            engine.evaluate(EvaluateJob(setup, SEED, (Split.TEST,)), lambda _: None, unwatched)
 
     def test_several_loaders_keep_their_names(self) -> None:
         """And each is shown in full."""
         engine, setup = self.engine(), self.setup_for(loaders=("clean", "noisy"))
         assert engine.splits(setup, seed=SEED)[Split.VALIDATION] == ("clean", "noisy")
         seen: list[BatchObservation] = []
-        result = engine.evaluate(EvaluateJob(setup, SEED, (Split.VALIDATION,)), seen.append, _unwatched)
+        result = engine.evaluate(EvaluateJob(setup, SEED, (Split.VALIDATION,)), seen.append, unwatched)
         for name in ("clean", "noisy"):
             weight = sum(one.weight for one in seen if one.loader == name)
             assert weight == result.rows[f"validation:{name}"] != 0
@@ -136,11 +115,11 @@ class EngineContract(ABC):
                 shutil.copy(position.checkpoint, kept)
                 told.append(kept)
 
-        straight = _fit(engine, setup, tmp_path / "straight", watch=watch)
+        straight = fit(engine, setup, tmp_path / "straight", watch=watch)
         assert told, "no epoch checkpoint was told in four epochs"
-        resumed = _fit(self.engine(), setup, tmp_path / "resumed", resume=kept)
+        resumed = fit(self.engine(), setup, tmp_path / "resumed", resume=kept)
         assert (resumed.epochs, resumed.steps) == (straight.epochs, straight.steps)
-        assert self._losses(engine, setup, resumed.last) == self._losses(engine, setup, straight.last)
+        assert self.losses(engine, setup, resumed.last) == self.losses(engine, setup, straight.last)
 
     def test_points_of_curves_are_told_once(self, tmp_path: Path) -> None:
         """With steps that ascend."""
@@ -149,7 +128,7 @@ class EngineContract(ABC):
         def watch(position: Position) -> None:
             points.extend(position.points)
 
-        _fit(self.engine(), self.setup_for(), tmp_path, watch=watch)
+        fit(self.engine(), self.setup_for(), tmp_path, watch=watch)
         steps = [step for name, step, _, _ in points if name == "train/loss"]
         assert steps
         assert steps == sorted(set(steps))
@@ -158,7 +137,7 @@ class EngineContract(ABC):
         """With what was reached until then."""
         engine = self.engine("interrupt")
         setup = self.setup_for(fault="interrupt")
-        result = _fit(engine, setup, tmp_path)
+        result = fit(engine, setup, tmp_path)
         assert result.stopped == "interrupted"
         assert result.epochs == 1
         assert result.steps > 0
@@ -166,7 +145,7 @@ class EngineContract(ABC):
 
     def test_a_loss_that_is_not_finite_ends_a_training_cleanly(self, tmp_path: Path) -> None:
         """And is told as the reason; an engine may wait whether the loss recovers, but not for long."""
-        result = _fit(self.engine("nan"), self.setup_for(epochs=40, fault="nan"), tmp_path)
+        result = fit(self.engine("nan"), self.setup_for(epochs=40, fault="nan"), tmp_path)
         assert result.stopped == "loss is not finite"
         assert result.epochs < 20
         assert result.message
@@ -174,36 +153,36 @@ class EngineContract(ABC):
     def test_what_the_users_code_raises_comes_through(self, tmp_path: Path) -> None:
         """As it was raised."""
         with pytest.raises(RuntimeError):
-            _fit(self.engine("raise"), self.setup_for(fault="raise"), tmp_path)
+            fit(self.engine("raise"), self.setup_for(fault="raise"), tmp_path)
 
     def test_a_training_can_be_cut_to_a_number_of_steps(self, tmp_path: Path) -> None:
         """Whatever the trainer's settings say."""
-        assert _fit(self.engine(), self.setup_for(), tmp_path, max_steps=3).steps == 3
+        assert fit(self.engine(), self.setup_for(), tmp_path, max_steps=3).steps == 3
 
     def test_a_training_stops_below_a_loss(self, tmp_path: Path) -> None:
         """At the end of the first epoch that is below."""
-        assert _fit(self.engine(), self.setup_for(), tmp_path, stop_below=1e9).epochs == 1
+        assert fit(self.engine(), self.setup_for(), tmp_path, stop_below=1e9).epochs == 1
 
     def test_one_batch_is_one_batch_everywhere(self, tmp_path: Path) -> None:
         """The same that evaluation shows."""
         engine, setup = self.engine(), self.setup_for()
         seen: list[BatchObservation] = []
         job = EvaluateJob(setup, SEED, (Split.TRAIN,), one_batch=True)
-        engine.evaluate(job, seen.append, _unwatched)
+        engine.evaluate(job, seen.append, unwatched)
         assert len(seen) == 1
-        result = _fit(engine, setup, tmp_path, one_batch=5)
+        result = fit(engine, setup, tmp_path, one_batch=5)
         assert result.steps == 5 * 4
         after: list[BatchObservation] = []
-        engine.evaluate(EvaluateJob(setup, SEED, (Split.TRAIN,), result.last, one_batch=True), after.append, _unwatched)
+        engine.evaluate(EvaluateJob(setup, SEED, (Split.TRAIN,), result.last, one_batch=True), after.append, unwatched)
         assert self.loss(after[0]) < self.loss(seen[0])
 
     def test_training_begins_at_weights_that_are_given(self, tmp_path: Path) -> None:
         """And the model is theirs."""
         engine, setup = self.engine(), self.setup_for()
-        first = _fit(engine, setup, tmp_path / "first")
-        none = _fit(engine, setup, tmp_path / "none", start=first.last, max_steps=1)
-        fresh = _fit(engine, setup, tmp_path / "fresh", max_steps=1)
-        assert sum(self._losses(engine, setup, none.last)) < sum(self._losses(engine, setup, fresh.last))
+        first = fit(engine, setup, tmp_path / "first")
+        none = fit(engine, setup, tmp_path / "none", start=first.last, max_steps=1)
+        fresh = fit(engine, setup, tmp_path / "fresh", max_steps=1)
+        assert sum(self.losses(engine, setup, none.last)) < sum(self.losses(engine, setup, fresh.last))
 
     def test_whoever_watches_can_end_a_training(self, tmp_path: Path) -> None:
         """With a sentence, which is the result's message; what was trained until then is kept."""
@@ -212,7 +191,7 @@ class EngineContract(ABC):
             return "enough" if position.step >= 1 else None
 
         engine, setup = self.engine(), self.setup_for()
-        result = _fit(engine, setup, tmp_path, watch=watch)
+        result = fit(engine, setup, tmp_path, watch=watch)
         assert result.message == "enough"
         assert result.stopped == ""
         assert result.epochs < 4
@@ -221,29 +200,12 @@ class EngineContract(ABC):
     def test_weights_can_be_read_and_written(self, tmp_path: Path) -> None:
         """By the names of the model's parameters; what was written loads as it was."""
         engine, setup = self.engine(), self.setup_for()
-        result = _fit(engine, setup, tmp_path)
+        result = fit(engine, setup, tmp_path)
         assert result.last is not None
         weights = engine.weights(result.last)
         assert {one.name for one in engine.parameters(setup)} <= set(weights)
         written = engine.write_weights(weights, tmp_path / "written")
-        assert self._losses(engine, setup, written) == self._losses(engine, setup, result.last)
-
-    def _trained(self, setup: Setup, folder: Path, seed: int) -> list[float]:
-        engine = self.engine()
-        return self._losses(engine, setup, _fit(engine, setup, folder, seed=seed).last)
-
-    def _losses(self, engine: Engine, setup: Setup, weights: Path | None) -> list[float]:
-        losses: list[float] = []
-        job = EvaluateJob(setup, SEED, (Split.TRAIN,), weights=weights)
-        engine.evaluate(job, lambda seen: losses.append(self.loss(seen)), _unwatched)
-        return losses
-
-
-def _fit(
-    engine: Engine, setup: Setup, folder: Path, *, seed: int = SEED, watch: Any = None, **settings: Any
-) -> FitResult:
-    folder.mkdir(parents=True, exist_ok=True)
-    return engine.fit(FitJob(setup, seed, folder, **settings), watch or _unwatched)
+        assert self.losses(engine, setup, written) == self.losses(engine, setup, result.last)
 
 
 def _rows(engine: Engine, setup: Setup, split: Split) -> list[tuple[float, ...]]:
@@ -252,7 +214,7 @@ def _rows(engine: Engine, setup: Setup, split: Split) -> list[tuple[float, ...]]
     def once() -> tuple[list[tuple[float, ...]], EvaluateResult]:
         rows: list[tuple[float, ...]] = []
         job = EvaluateJob(setup, SEED, (split,))
-        result = engine.read(job, lambda _, __, batch: rows.extend(_row_values(batch)), _unwatched)
+        result = engine.read(job, lambda _, __, batch: rows.extend(_row_values(batch)), unwatched)
         return rows, result
 
     first, result = once()
@@ -265,7 +227,3 @@ def _row_values(batch: Any) -> list[tuple[float, ...]]:
     first = next(iter(entries(batch).values()))
     table = as_array(first).reshape(size(batch), -1)
     return [tuple(float(value) for value in row) for row in table]
-
-
-def _unwatched(position: Position) -> str | None:
-    """Nobody watches."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
 from art_training.engines import (
+    Change,
     Engine,
     EvaluateJob,
     EvaluateResult,
@@ -106,7 +107,7 @@ class FakeEngine(Engine):
         import torch
 
         weight, bias = json.loads(path.read_text())["weights"]
-        return {"weight": torch.tensor(weight), "bias": torch.tensor(bias)}
+        return {"weight": torch.tensor(weight, dtype=torch.float64), "bias": torch.tensor(bias, dtype=torch.float64)}
 
     def write_weights(self, weights: "Mapping[str, Tensor]", path: Path) -> Path:
         path.write_text(json.dumps({"weights": [float(weights["weight"]), float(weights["bias"])]}))
@@ -171,7 +172,7 @@ class FakeEngine(Engine):
             for loader, those in points.splits[split].items():
                 batches = list(_batches(those, points.batch_size))[: 1 if job.one_batch else job.limit]
                 for index, batch in enumerate(batches):
-                    see(split, loader, index, batch)
+                    see(split, loader, index, _changed(batch, job.change))
                     watch(Position(f"evaluate {split.value}", batch=index + 1, batches=len(batches)))
                 rows[split.value if loader is None else f"{split.value}:{loader}"] = len(those)
             seconds[split.value] = time.monotonic() - began
@@ -209,7 +210,8 @@ class _Training:
                     return ""
                 if self.batch == len(batches) // 2:
                     self._maybe_fail()
-                self.loss = math.nan if self._fails("nan") else self.model.learn(batch)
+                changed = _changed(batch, self._job.change)
+                self.loss = math.nan if self._fails("nan") else self.model.learn(changed)
                 point = ("train/loss", self.steps, self.epoch, self.loss)
                 self.steps += 1
                 losses.append(self.loss)
@@ -308,3 +310,7 @@ def _batches(those: tuple[Point, ...], batch_size: int) -> Iterator[Batch]:
     for start in range(0, len(those), batch_size):
         some = those[start : start + batch_size]
         yield [x for x, _ in some], [y for _, y in some]
+
+
+def _changed(batch: Batch, change: Change | None) -> Batch:
+    return batch if change is None else change(batch)

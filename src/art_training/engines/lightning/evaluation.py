@@ -2,8 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ from torch import Tensor, no_grad
 
 from art_training.engines.engine import EvaluateJob, EvaluateResult, Position, Watch
 from art_training.engines.lightning.build import build_model
+from art_training.engines.lightning.change import changed, replaced
 from art_training.engines.lightning.checkpoint import load_weights
 from art_training.engines.lightning.data import open_data, require_split
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
@@ -130,11 +130,11 @@ def _pass(
         progress.tell()
         return returned
 
-    replaced: dict[str, Any] = {hook: run_step}
+    members: dict[str, Any] = {hook: run_step}
     if job.mode == "train":
-        replaced |= {name: lambda: None for name in ("on_validation_model_eval", "on_test_model_eval")}
-    with _replaced(module, replaced):
-        view = passes.view(wanted, testing=testing)
+        members |= {name: lambda: None for name in ("on_validation_model_eval", "on_test_model_eval")}
+    view = passes.view(wanted, testing=testing)
+    with replaced(module, members), changed(module, view, job.change):
         try:
             (trainer.test if testing else trainer.validate)(module, datamodule=view, verbose=False)
         except SystemExit as error:  # Lightning's way out after Ctrl-C
@@ -221,20 +221,6 @@ def _logged(trainer: Any, wanted: Pass) -> dict[str, Mapping[str, float]]:
         for place in places:
             found[place][name] = value
     return dict(found)
-
-
-@contextmanager
-def _replaced(module: Any, members: Mapping[str, Any]) -> Generator[None]:
-    """Put members on the instance for a while, past the hooks of `nn.Module.__setattr__`."""
-    attributes = cast("dict[str, Any]", module.__dict__)
-    before = {name: attributes[name] for name in members if name in attributes}
-    attributes.update(members)
-    try:
-        yield
-    finally:
-        for name in members:
-            attributes.pop(name, None)
-        attributes.update(before)
 
 
 class _Progress:

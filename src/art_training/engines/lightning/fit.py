@@ -7,6 +7,7 @@ from typing import Any
 
 from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
 from art_training.engines.lightning.build import build_model, require_trainable
+from art_training.engines.lightning.change import changed, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
 from art_training.engines.lightning.data import open_data
 from art_training.engines.lightning.describe import is_own
@@ -63,6 +64,7 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     set_seed(job.seed)
     module, hierarchy = build_model(job.setup)
     require_trainable(module)
+    require_batches(module, job.change)
     datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
     view = fit_view(datamodule, hierarchy, one_batch=job.one_batch, seed=job.seed)
     start = job.start if job.resume is None else None
@@ -85,7 +87,8 @@ def _run(training: _Training) -> tuple[Stopped, str]:
         if "weights_only" in inspect.signature(trainer.fit).parameters:  # the runner vouches for the file
             arguments["weights_only"] = False
     try:
-        trainer.fit(training.module, **arguments)
+        with changed(training.module, training.datamodule, job.change):
+            trainer.fit(training.module, **arguments)
     except KeyboardInterrupt:
         return "interrupted", f"interrupted by Ctrl-C {recorder.where()}"
     except SystemExit:  # Lightning's way out after Ctrl-C

@@ -1,0 +1,49 @@
+"""The part of an engine's suite that is about what a job may add to a training."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import pytest
+
+from art_training.engines import EvaluateJob
+from art_training.records import Split
+from art_training.setup.observation import BatchObservation
+from art_training.testing.engine_runs import SEED, EngineRuns, unwatched
+
+Feature: TypeAlias = Literal["change"]
+
+
+class ShapingContract(EngineRuns):
+    """Part of `EngineContract`.
+
+    Attributes:
+        cannot: what the engine does not do of what a job may ask; it says so with a SetupError.
+    """
+
+    cannot: ClassVar[frozenset[Feature]] = frozenset()
+
+    def test_a_change_is_made_to_what_enters_the_model(self, tmp_path: Path) -> None:
+        """And is what is observed."""
+        self._require("change")
+        engine, setup = self.engine(), self.setup_for()
+        seen: list[BatchObservation] = []
+        rows: list[Any] = []
+        plain: list[Any] = []
+        job = EvaluateJob(setup, SEED, (Split.TRAIN,), change=_first_half)
+        engine.evaluate(job, seen.append, unwatched)
+        engine.read(job, lambda _, __, batch: rows.append(batch), unwatched)
+        engine.read(EvaluateJob(setup, SEED, (Split.TRAIN,)), lambda _, __, batch: plain.append(batch), unwatched)
+        sizes = [(len(one.batch[0]), len(one.batch[1])) for one in seen]
+        assert sizes == [(len(one[0]), len(one[1])) for one in rows]
+        assert sizes == [((len(one[0]) + 1) // 2,) * 2 for one in plain]
+        changed = self.trained(setup, tmp_path / "changed", change=_first_half)
+        assert changed != self.trained(setup, tmp_path / "plain")
+
+    def _require(self, feature: Feature) -> None:
+        """Skip what the engine says it cannot do."""
+        if feature in self.cannot:
+            pytest.skip(f"this engine declares that it cannot: {feature}")
+
+
+def _first_half(batch: Any) -> Any:
+    return tuple(column[: (len(column) + 1) // 2] for column in batch)
