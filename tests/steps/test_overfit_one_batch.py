@@ -1,5 +1,6 @@
 """One batch is learned by heart, and by how much is told in a scale of its own."""
 
+import csv
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from art_training.records import Outcome, StepEnded, StepState
 from art_training.setup.task import Task, TaskKind
 from art_training.steps import OverfitOneBatch
 from art_training.stores.memory import MemoryStore
+from art_training.testing.data import digits
 
 G = torch.Generator().manual_seed(0)
 X = torch.randn(64, 8, generator=G)
@@ -120,11 +122,12 @@ def test_targets_of_zero_are_not_judged_and_say_why() -> None:
 @pytest.mark.parametrize(
     ("task", "check"),
     [
-        (Task(TaskKind.CLASSIFICATION, loss="cross_entropy"), Below("train/loss", 0.1)),
+        (Task(TaskKind.CLASSIFICATION, loss="cross_entropy"), Below("loss_above_floor", 0.1)),
         (
             Task(TaskKind.CLASSIFICATION, loss="cross_entropy", loss_options={"label_smoothing": 0.1}),
-            LossDecreases(factor=0.5),
+            Below("loss_above_floor", 0.1),
         ),
+        (Task(TaskKind.MULTI_LABEL, loss="binary_cross_entropy_with_logits"), Below("loss_above_floor", 0.1)),
         (Task(TaskKind.REGRESSION, loss="huber_loss"), Below("loss_share", 0.1)),
         (Task(TaskKind.RECONSTRUCTION, loss="mse_loss"), Below("loss_share", 0.1)),
         (Task(TaskKind.RECONSTRUCTION, loss="binary_cross_entropy"), LossDecreases(factor=0.5)),
@@ -140,7 +143,7 @@ def test_the_default_check_asks_what_the_loss_can_come_down_to(task: Task, check
 def test_checks_may_name_its_scores_and_no_others() -> None:
     setup = art.Setup(model=art.from_torch(Net, loss=nn.MSELoss, lr=0.1), data=art.data((X, Y), (X, Y)))
     art.ArtProject("p", setup, steps=[OverfitOneBatch(checks=[Below("loss_share", 0.01)])], store=MemoryStore())
-    with pytest.raises(UnknownMetric, match=r"will have: .*constant_loss, loss_share"):
+    with pytest.raises(UnknownMetric, match=r"will have: .*floor_loss, loss_above_floor, constant_loss, loss_share"):
         art.ArtProject("p", setup, steps=[OverfitOneBatch(checks=[Below("loss_part", 0.1)])], store=MemoryStore())
 
 
@@ -153,5 +156,132 @@ def test_a_classifier_has_no_share() -> None:
     project = art.ArtProject("p", setup, steps=[OverfitOneBatch(max_steps=2)], store=MemoryStore())
     outcome = project.run()["OverfitOneBatch"].outcome
     assert outcome is not None
-    assert set(outcome.scores) == {"train/loss"}
+    assert set(outcome.scores) == {"train/loss", "floor_loss", "loss_above_floor"}
     assert math.isfinite(outcome.scores["train/loss"].value)
+
+
+# Digits, whose batch is the first 32 rows of the training split.
+(DIGITS, LABELS), _ = digits()
+DIGITS, LABELS = torch.tensor(DIGITS, dtype=torch.float32), torch.tensor(LABELS)
+
+
+def on_digits(
+    x: torch.Tensor, y: torch.Tensor, loss: Callable[..., Any] = nn.CrossEntropyLoss, **settings: Any
+) -> tuple[Outcome, StepState, MemoryStore]:
+    store = MemoryStore()
+    setup = art.Setup(
+        model=art.from_torch(
+            lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)),
+            loss=loss,
+            optimizer=torch.optim.Adam,
+            lr=1e-2,
+        ),
+        data=art.data(train=(x[:200], y[:200]), validation=(x[200:264], y[200:264]), batch_size=32),
+        trainer={"accelerator": "cpu"},
+    )
+    ended: list[StepEnded] = []
+    project = art.ArtProject("digits", setup, steps=[OverfitOneBatch(**settings)], store=store)
+    project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
+    assert ended[0].outcome is not None
+    assert ended[0].judgement is not None
+    return ended[0].outcome, ended[0].judgement.state, store
+
+
+def test_clean_digits_have_no_floor_and_nothing_resists() -> None:
+    outcome, state, _ = on_digits(DIGITS, LABELS)
+    assert state is StepState.PASSED
+    assert outcome.scores["floor_loss"].value == 0.0
+    assert outcome.scores["loss_above_floor"].value == outcome.scores["train/loss"].value
+    resisting = outcome.reading("resisting examples")
+    assert resisting is not None
+    assert resisting.value == []
+    assert outcome.reading("conflicting examples") is None
+
+
+def test_a_conflict_in_the_batch_raises_the_floor_to_what_it_costs_and_is_named() -> None:
+    x, y = DIGITS.clone(), LABELS.clone()
+    x[7] = x[20] = x[3]  # one image with three labels, two of them alike
+    y[3], y[7], y[20] = 1, 1, 5
+    outcome, state, _ = on_digits(x, y)
+    entropy = 2 * math.log(3 / 2) + math.log(3)
+    assert outcome.scores["floor_loss"].value == pytest.approx(entropy / 32)
+    assert outcome.scores["train/loss"].value >= entropy / 32 - 1e-6
+    assert state is StepState.PASSED
+    conflicting = outcome.reading("conflicting examples")
+    assert conflicting is not None
+    assert conflicting.value == [[3, 7, 20]]
+
+
+def test_many_conflicts_do_not_excuse_a_model_that_does_not_learn() -> None:
+    x, y = DIGITS.clone(), LABELS.clone()
+    x[:32] = x[0]
+    y[:32] = torch.arange(32) % 2
+    outcome, state, _ = on_digits(x, y)
+    assert outcome.scores["floor_loss"].value == pytest.approx(math.log(2))
+    assert state is StepState.PASSED
+    outcome, state, _ = on_digits(x, y, max_steps=1)
+    assert state is StepState.FAILED
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.3])
+def test_smoothed_labels_are_judged_above_their_entropy(smoothing: float) -> None:
+    class Smoothed(nn.CrossEntropyLoss):
+        def __init__(self) -> None:
+            super().__init__(label_smoothing=smoothing)
+
+    outcome, state, _ = on_digits(DIGITS, LABELS, loss=Smoothed)
+    rest = smoothing / 10
+    entropy = -((1 - 9 * rest) * math.log(1 - 9 * rest) + 9 * rest * math.log(rest))
+    assert outcome.scores["floor_loss"].value == pytest.approx(entropy, rel=1e-6)
+    assert outcome.scores["train/loss"].value > 0.1
+    assert state is StepState.PASSED, outcome.summary
+    assert "is the least" in outcome.summary
+
+
+def test_training_stops_as_soon_as_it_is_near_the_floor() -> None:
+    x, y = DIGITS.clone(), LABELS.clone()
+    x[:32], y[:32] = x[0], torch.arange(32) % 2
+    outcome, _, _ = on_digits(x, y, target=0.01)
+    steps = outcome.reading("steps")
+    assert steps is not None
+    assert steps.value < 500
+
+
+def test_the_labels_stand_beside_the_predictions_the_worst_first() -> None:
+    outcome, state, store = on_digits(DIGITS, LABELS, max_steps=8)
+    assert state is StepState.FAILED
+    artifact = outcome.artifact("batch.csv")
+    assert artifact is not None
+    with store.artifacts.fetch(artifact.digest).open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(int(row["example"]) for row in rows) == list(range(32))
+    assert all(int(row["label"]) == int(LABELS[int(row["example"])]) for row in rows)
+    losses = [float(row["loss"]) for row in rows]
+    assert losses == sorted(losses, reverse=True)
+    assert sum(losses) / 32 == pytest.approx(outcome.scores["train/loss"].value, rel=1e-4)
+    resisting = outcome.reading("resisting examples")
+    assert resisting is not None
+    assert [row["example"] for row in resisting.value] == [int(row["example"]) for row in rows[:16]]
+    assert f"{sum(loss >= 0.1 for loss in losses)} of 32 are" in resisting.note
+
+
+def test_a_regression_says_which_equal_inputs_hold_it_up() -> None:
+    x = torch.randn(64, 8, generator=G)
+    y = torch.randn(64, generator=G)
+    x[1::2] = x[::2]  # each input twice, with another target
+    setup = art.Setup(
+        model=art.from_torch(Net, loss=nn.MSELoss, optimizer=torch.optim.Adam, lr=1e-2),
+        data=art.data(train=(x, y), validation=(x, y), batch_size=16),
+        trainer={"accelerator": "cpu"},
+    )
+    ended: list[StepEnded] = []
+    project = art.ArtProject("twins", setup, steps=[OverfitOneBatch(max_steps=300)], store=MemoryStore())
+    project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
+    outcome, judgement = ended[0].outcome, ended[0].judgement
+    assert outcome is not None
+    assert judgement is not None
+    halves = float(((y[:16:2] - y[1:16:2]) / 2).square().mean())
+    assert outcome.scores["floor_loss"].value == pytest.approx(halves, rel=1e-5)
+    assert outcome.scores["train/loss"].value > halves - 1e-6
+    assert judgement.state is StepState.FAILED
+    assert "mend the targets of equal inputs" in "".join(verdict.reason for verdict in judgement.verdicts)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from art_training.checks import Check
@@ -14,7 +13,7 @@ from art_training.records import Outcome, Reading, Score, Split
 from art_training.setup.scores.expected_loss import OF_ERRORS
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
-from art_training.steps.loss_targets import LossTargets
+from art_training.steps.overfitting.one_batch import ABOVE, FLOOR, OneBatch, above
 from art_training.steps.step import TRAINING_LENGTH, Step
 
 CONSTANT = "constant_loss"
@@ -23,15 +22,22 @@ SHARE = "loss_share"
 _EPOCH = 20  # repetitions of the batch between two looks at the loss
 _SHARE = 0.1  # of what the best constant leaves; for a squared error it is an R² of 0.9
 _ROUNDING = 1e-9  # a share of the loss that is none
+_ABOVE = 0.1  # nats above the floor; a right decision that is 90 % sure loses as much
+_DECIDING = {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE}
 
 
 @dataclass(frozen=True)
 class OverfitOneBatch(Step):
-    """Train on one fixed batch until its loss is nearly nothing, and evaluate on the same batch.
+    """Train on one fixed batch until its loss is nearly as low as it can be, and evaluate on the same batch.
 
     Augmentation is off (the data's `plain()` form), the batch is the first of the training split, and what stops or
     chooses by validation (early stopping, checkpointing) is left out. The score is taken in evaluation mode, on the
     batch that was trained on.
+
+    How low the loss can be is derived: `floor_loss` is what the best predictions leave, if equal inputs get equal ones. It
+    is above nothing for smoothed and soft labels, and where the batch holds equal inputs with different targets.
+    `loss_above_floor` is the loss without it; for classes and labels it must be below 0.1. The labels are kept beside the
+    predictions, and the examples that resist are named, the worst first.
 
     How small a loss of errors (squared, absolute, Huber) is depends on the targets' units. So it is told as a share too:
     `constant_loss` is what the best constant prediction leaves on this batch, the targets' variance for a squared error,
@@ -40,7 +46,8 @@ class OverfitOneBatch(Step):
 
     Attributes:
         max_steps: optimiser steps at most.
-        target: the training loss at which it may stop early; of a loss of errors, as a share of `constant_loss`.
+        target: the training loss above the floor at which it may stop early; of a loss of errors, as a share of
+            `constant_loss`.
     """
 
     max_steps: int = 500
@@ -53,18 +60,22 @@ class OverfitOneBatch(Step):
             raise ProjectError(f"max_steps={self.max_steps} of step {self.name!r} must be at least 1")
 
     def run(self, bench: Bench) -> Outcome:
-        before = _scale(bench)
-        stop = before.of_share(self.target) if before.known else self.target
+        fresh = OneBatch(bench)
+        before = _scale(bench, fresh)
+        stop = before.of_share(self.target) if before.known else fresh.floor.value + self.target
         result = bench.fit(plain=True, one_batch=_EPOCH, max_steps=self.max_steps, stop_below=stop)
         artifacts = [bench.keep(result.last, name="last.ckpt", kind="checkpoint")] if result.last else []
         scored = bench.evaluate(Split.TRAIN, weights=result.last, plain=True, one_batch=True)
         # What the step adds to its loss may depend on the weights.
-        scale = _scale(bench, result.last) if before.known else before
+        batch = OneBatch(bench, result.last)
+        scale = _scale(bench, batch)
         loss = scored.scores.get("train/loss")
-        scores = {**scored.scores, **_shares(loss, scale)}
+        scores = {**scored.scores, **_beside_floor(loss, batch.floor), **_shares(loss, scale)}
+        artifacts += [table] if (table := batch.table()) else []
         readings = [
             Reading("steps", result.steps, "optimiser steps"),
-            *_readings(scores.get(SHARE), scale, self.max_steps),
+            *_readings(scores, scale, self.max_steps, bench.task),
+            *batch.readings(_resisting_from(bench.task, scale)),
         ]
         return Outcome(
             scores=scores,
@@ -78,16 +89,14 @@ class OverfitOneBatch(Step):
         )
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        # Smoothed labels and counts have a floor above nothing; a class index and an error can come down to it.
-        smoothed = bool(task.loss_options.get("label_smoothing"))
-        if task.kind in {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE} and not smoothed:
-            return (Below("train/loss", 0.1), NoNaN())
+        if task.kind in _DECIDING:
+            return (Below(ABOVE, _ABOVE), NoNaN())
         if _has_scale(task):
             return (Below(SHARE, _SHARE), NoNaN())
         return (LossDecreases("train/loss", factor=0.5), NoNaN())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss", CONSTANT, SHARE)
+        return (*metrics, "loss", FLOOR, ABOVE, CONSTANT, SHARE)
 
 
 @dataclass(frozen=True)
@@ -126,11 +135,10 @@ def _has_scale(task: Task) -> bool:
     return task.loss in OF_ERRORS and task.loss_options.get("weight") is None
 
 
-def _scale(bench: Bench, weights: Path | None = None) -> _Scale:
+def _scale(bench: Bench, batch: OneBatch) -> _Scale:
     if not _has_scale(bench.task):
         return _Scale()
-    seen = LossTargets(bench)
-    bench.observe(Split.TRAIN, see=seen.see, weights=weights, plain=True, one_batch=True)
+    seen = batch.targets
     expected, (_, added) = seen.expected(), seen.beside
     if expected.prior is None or expected.uniform is None:
         return _Scale(note=expected.reason_if_none)
@@ -141,6 +149,17 @@ def _scale(bench: Bench, weights: Path | None = None) -> _Scale:
         note = "of an output of zero: the targets of this batch are all equal, and a constant leaves nothing"
         return _Scale(expected.uniform, added, note, stats)
     return _Scale(note="every target of this batch is zero, which an output of zero predicts")
+
+
+def _resisting_from(task: Task, scale: _Scale) -> float | None:
+    """How far above its floor an example must be to be said to resist."""
+    if task.kind in _DECIDING:
+        return _ABOVE
+    return None if scale.constant is None else _SHARE * (scale.constant - scale.added)
+
+
+def _beside_floor(loss: Score | None, floor: Score) -> dict[str, Score]:
+    return {} if loss is None else {FLOOR: floor, ABOVE: above(loss, floor)}
 
 
 def _shares(loss: Score | None, scale: _Scale) -> dict[str, Score]:
@@ -155,17 +174,29 @@ def _shares(loss: Score | None, scale: _Scale) -> dict[str, Score]:
     return {CONSTANT: constant, SHARE: replace(loss, value=scale.share(loss.value), interval=between, note=note)}
 
 
-def _readings(share: Score | None, scale: _Scale, steps: int) -> list[Reading]:
+def _readings(scores: Mapping[str, Score], scale: _Scale, steps: int, task: Task) -> list[Reading]:
+    """What to do about a loss that is too high, and why one is not known."""
+    remedies = ["try another learning rate", f"take more steps with OverfitOneBatch(max_steps={2 * steps})"]
+    if task.kind in _DECIDING and ABOVE in scores and not scores[ABOVE].value < _ABOVE:
+        return [_remedy(ABOVE, remedies)]
+    share = scores.get(SHARE)
     if share is None:
-        return [Reading(SHARE, None, note=scale.note or "the step has no loss")] if scale.note else []
+        note = scale.note or ("the step has no loss" if ABOVE not in scores else "")
+        missing = [Reading(ABOVE, None, note=note)] if ABOVE not in scores else []
+        return [*missing, Reading(SHARE, None, note=note)] if note else []
     if share.value < _SHARE:
         return []
-    remedies = ["try another learning rate", f"take more steps with OverfitOneBatch(max_steps={2 * steps})"]
     if scale.targets is not None and _is_far(*scale.targets):
         mean, deviation = scale.targets
         measured = f"they have the mean {mean:.4g} and the standard deviation {deviation:.4g}"
         remedies.insert(0, f"standardise the targets ({measured})")
-    return [Reading(f"remedy for {SHARE}", ", ".join(remedies[:-1]) + f", or {remedies[-1]}")]
+    if scores[FLOOR].value - scale.added > 0:
+        remedies.insert(0, f"mend the targets of equal inputs (they alone leave {scores[FLOOR].value:.4g})")
+    return [_remedy(SHARE, remedies)]
+
+
+def _remedy(score: str, remedies: list[str]) -> Reading:
+    return Reading(f"remedy for {score}", ", ".join(remedies[:-1]) + f", or {remedies[-1]}")
 
 
 def _is_far(mean: float, deviation: float) -> bool:
@@ -177,6 +208,8 @@ def _summary(loss: Score | None, scores: Mapping[str, Score], steps: int) -> str
     if loss is None:
         return ""
     said = f"loss {loss.value:.3g} on one batch after {steps} steps"
+    if scores[FLOOR].value > 0:
+        said += f", where {scores[FLOOR].value:.3g} is the least"
     if SHARE not in scores:
         return said
     return f"{said}, {scores[SHARE].value:.1%} of the {scores[CONSTANT].value:.3g} that a constant prediction leaves"

@@ -1,0 +1,1 @@
+"""What OverfitOneBatch and Overfit work with: the floor of a loss, capacity, the learning rate, dynamics, repetitions."""
