@@ -20,7 +20,7 @@ from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench, Scored, Shaping
+from art_training.steps.bench import Bench, Earlier, Scored, Shaping
 from art_training.stores import Store
 from art_training.stores.artifacts import file_digest
 
@@ -70,7 +70,7 @@ class RunnerBench(Bench):
         may_test: bool = False,
         uses: Callable[[str], int] = lambda _: 0,
         tested: Callable[[], tuple[Outcome, ...]] = tuple,
-        continues: str = "",
+        earlier: tuple[Earlier, ...] = (),
         memory: Path | None = None,
     ) -> None:
         self.step = step
@@ -89,7 +89,7 @@ class RunnerBench(Bench):
         self._may_test = may_test
         self._uses = uses
         self._tested = tested
-        self.continues = continues
+        self.earlier = earlier
         self._memory = memory or folder / "remembered"
         self._curves = CurveWriter(store, run)
         self._labels: set[str] = set()

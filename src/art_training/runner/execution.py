@@ -18,7 +18,7 @@ from art_training.runner.heartbeat import heartbeat
 from art_training.runner.log import RunLog
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.step import Step
+from art_training.steps.step import Earlier, Step
 from art_training.stores import RunQuery
 from art_training.stores.workspaces import memory_folder, step_folder
 
@@ -38,7 +38,7 @@ class Execution:
         engine: the setup's.
         task: infers what the setup is for.
         announce: tells events.
-        continues: the earlier step that it goes on from; empty where there is none.
+        earlier: the steps before it that have an outcome.
         anew: whether the step shall find nothing that an earlier run remembered.
         outcome: what there is of it.
     """
@@ -51,7 +51,7 @@ class Execution:
     engine: Engine
     task: Callable[[], Task]
     announce: Callable[[Event], None]
-    continues: str = ""
+    earlier: tuple[Earlier, ...] = ()
     anew: bool = False
     outcome: Outcome | None = None
 
@@ -157,7 +157,7 @@ class Execution:
             may_test=self.step.may_test,
             uses=self._uses,
             tested=self._tested,
-            continues=self.continues,
+            earlier=self.earlier,
             memory=self._memory,
         )
 

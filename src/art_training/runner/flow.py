@@ -173,7 +173,7 @@ class _Run:
             carried = before.carry(self.setup(before), outcome)
         return self.setups.setdefault(tuple(key), step.resolve(carried))
 
-    def handed_on(self, step: Step) -> tuple[Setup, list[str], list[Earlier]]:
+    def handed_on(self, step: Step) -> tuple[Setup, list[str], tuple[Earlier, ...]]:
         """The setup that the steps before one hand on, what made it, and those steps."""
         carried, key, earlier = self.project.setup, [step.name], list[Earlier]()
         for one in takewhile(lambda one: one.name != step.name, self.project.steps):
@@ -185,7 +185,7 @@ class _Run:
                 carried = one.carry(carried, outcome)
             chose = carried is not given and bool(carried - given)
             earlier.append(Earlier(one.name, self.kinds[one.name], outcome, chose))
-        return carried, key, earlier
+        return carried, key, tuple(earlier)
 
     def continued(self, step: Step) -> str:
         """The earlier step that a step goes on from; empty where it goes on from none."""
@@ -232,7 +232,7 @@ class _Run:
             engine=self.identity.engine(setup),
             task=lambda: self.identity.task(setup),
             announce=self.announce,
-            continues=self.continued(step),
+            earlier=self.handed_on(step)[2],
             anew=self.wish.forces(step.name),
         )
         execution.begin()

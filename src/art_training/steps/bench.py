@@ -32,6 +32,23 @@ class Scored:
     passes: Mapping[Split, Examples] = field(default_factory=dict[Split, Examples])
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A step before another one that has an outcome.
+
+    Attributes:
+        name: of the step.
+        kind: its class.
+        outcome: what came of it.
+        chose: whether it handed on another setup than it was given.
+    """
+
+    name: str
+    kind: str
+    outcome: Outcome
+    chose: bool = False
+
+
 class Shaping(TypedDict, total=False):
     """What a step may ask of a training besides; see `FitJob` for each."""
 
@@ -67,7 +84,7 @@ class Bench(ABC):
     folder: Path
     outcomes: Mapping[str, Outcome]
     splits: tuple[Split, ...]
-    earlier: "tuple[Earlier, ...]" = ()
+    earlier: tuple[Earlier, ...] = ()
 
     @abstractmethod
     def fit(

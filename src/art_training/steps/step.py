@@ -11,30 +11,13 @@ from art_training.errors import ProjectError
 from art_training.records import Outcome
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench
+from art_training.steps.bench import Bench, Earlier
 
 # Settings of a Trainer that say how long it trains and when it validates.
 TRAINING_LENGTH = frozenset({
     "check_val_every_n_epoch", "limit_train_batches", "limit_val_batches", "max_epochs", "max_steps", "max_time",
     "min_epochs", "min_steps", "num_sanity_val_steps", "val_check_interval",
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A step before another one that has an outcome.
-
-    Attributes:
-        name: of the step.
-        kind: its class.
-        outcome: what came of it.
-        chose: whether it handed on another setup than it was given.
-    """
-
-    name: str
-    kind: str
-    outcome: Outcome
-    chose: bool = False
 
 
 class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(...)`.

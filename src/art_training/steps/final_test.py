@@ -1,0 +1,256 @@
+"""FinalTest: what the model that a project has come to does on examples that nothing was learned from or chosen by."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from art_training.checks import Check
+from art_training.checks.bounds import Below
+from art_training.checks.finite import NoNaN
+from art_training.checks.values import number, with_interval
+from art_training.errors import ProjectError, SetupError
+from art_training.records import Artifact, Finding, Metric, Outcome, Reading, Score, Severity, Split
+from art_training.setup.task import Task
+from art_training.steps.bench import Bench, Earlier
+from art_training.steps.final.parts import (
+    GAP,
+    PRECISION,
+    RECALL,
+    as_scores,
+    class_scores,
+    gaps,
+    slice_scores,
+    write_table,
+)
+from art_training.steps.final.rows import TestRows
+from art_training.steps.final.uses import MODELS, ROWS, USES, WEIGHTS, uses_of
+from art_training.steps.step import Step
+from art_training.steps.weights import LAST, checkpoint_of, digest_of
+
+_MOST_MODELS = 4  # the best of four equally good ones looks a standard error too good: half of the interval's half
+
+
+@dataclass(frozen=True)
+class FinalTest(Step):
+    """Score the model that the project has come to on the test split. The one step that may.
+
+    Judged are the weights that the last earlier step left and scored on validation, on the setup that they belong to.
+    Where a later step chose another configuration and left no weights of it, as a search may, this step trains that
+    configuration anew and judges the outcome. When the weights become others, the test is stale.
+
+    Besides the scores on the whole split, on validation too, there are: recall and precision of each class or label
+    (`test/class_recall.3`), the scores of each slice (`test:dark/accuracy`), and how much worse each score is than on
+    validation (`test/validation_gap.accuracy`), all with intervals.
+
+    Each run that leaves a score on the same test rows is a use, whatever step it was of: `test_uses` counts them, this one
+    included, and `tested_models` how many different weights were scored; runs that are recalled are none. From the second
+    model on a finding says how much too good the best of them may look: the expected maximum of so many normal numbers,
+    times the standard error. By default there may be three. The best of four equally good models is expected to look a
+    standard error too good, half of what a 95 % interval allows for on one side; its interval then means little.
+
+    Attributes:
+        of: name of the earlier step whose weights are judged; empty: the last one that left any.
+        retrain: train the setup that the earlier steps hand on, on the whole and with augmentation, and judge that.
+        slices: by name, functions of a batch as it would enter the model that tell with one truth value an example which
+            of its examples belong to the slice.
+    """
+
+    of: str = ""
+    retrain: bool = False
+    slices: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+
+    may_test: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "slices", dict(self.slices))
+        if self.of and self.retrain:
+            raise ProjectError(
+                f"of={self.of!r} of step {self.name!r} names weights that there are, and retrain=True makes new ones; give one"
+            )
+        for name, choose in self.slices.items():
+            if not name or set(name) & {"/", ":"}:
+                raise ProjectError(f"the slice {name!r} of step {self.name!r} needs a name without '/' and ':'")
+            if not callable(choose):
+                raise ProjectError(
+                    f"the slice {name!r} of step {self.name!r} is {choose!r}; give a function of a batch that returns one "
+                    "truth value an example"
+                )
+
+    def continues(self, earlier: Sequence[Earlier]) -> str:
+        if self.retrain:
+            return ""
+        if self.of:
+            return next((one.name for one in earlier if one.name == self.of), "")
+        for one in reversed(earlier):
+            if _is_model(one.outcome):
+                return one.name
+            if one.chose:  # what it chose was handed on, and nobody trained it to the end
+                return ""
+        return ""
+
+    def run(self, bench: Bench) -> Outcome:
+        _require_test(bench, self.name)
+        rows = TestRows(bench.task, self.slices)
+        bench.say("read the splits")
+        bench.read(*bench.splits, see=rows.see, plain=True)
+        rows.require_own()
+        masks = rows.masks()
+        model = self._model(bench)
+        splits = [split for split in (Split.VALIDATION, Split.TEST) if split in bench.splits]
+        scored = bench.evaluate(*splits, weights=model.path)
+        examples = scored.passes[Split.TEST]
+        if masks and examples.count != rows.examples:
+            raise SetupError(
+                f"{rows.examples} test examples were read and {examples.count} passed through the model, so that slices "
+                "cannot be told; let the test loader give the same examples each time"
+            )
+        classes = class_scores(examples, bench.task, seed=bench.seed)
+        uses = uses_of(bench, model.digest, rows.digest)
+        main = _main(scored.scores)
+        scores = {
+            **dict(sorted(scored.scores.items(), key=lambda item: Metric.parse(item[0]).split is not Split.TEST)),
+            **uses.scores(),
+            **gaps(scored.scores),
+            **slice_scores(examples, masks, bench.metrics, bench.task, seed=bench.seed),
+            **as_scores(classes),
+        }
+        artifacts = list(model.left)
+        if classes:
+            table = write_table(classes, bench.folder / "classes.csv")
+            artifacts.append(bench.keep(table, name=table.name, kind="table", note="the worst recognised class first"))
+        findings = [*model.findings, *scored.findings, *rows.shared(), *_worse(scores)]
+        findings += uses.findings(scored.scores.get(main), main)
+        absent = [one.label for one in classes if not one.support]
+        readings = [
+            Reading("judged", model.said),
+            Reading("test examples", rows.examples, "examples"),
+            *([Reading("classes without a test example", absent)] if absent else []),
+            *(Reading(f"slice {name}", int(mask.sum()), "examples") for name, mask in masks.items()),
+        ]
+        return Outcome(
+            scores=scores,
+            readings=tuple(readings),
+            findings=tuple(findings),
+            parameters={**model.parameters, WEIGHTS: model.digest, ROWS: rows.digest},
+            artifacts=tuple(artifacts),
+            seconds={**model.seconds, "evaluate": scored.seconds},
+            summary=_summary(scored.scores.get(main), main, f"{model.said}; {uses.said}"),
+            stopped=model.stopped,
+        )
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        return (NoNaN(), Below(MODELS, _MOST_MODELS))
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (*metrics, "loss", USES, MODELS, GAP, RECALL, PRECISION)
+
+    def _model(self, bench: Bench) -> "_Model":
+        """The weights to judge: those of an earlier step, or new ones.
+
+        Raises:
+            SetupError: there are none.
+        """
+        name = self.continues(bench.earlier)
+        if name:
+            artifact = checkpoint_of(bench.outcomes[name])
+            if artifact is None:
+                raise SetupError(_nothing(self.name, f"{name} left no weights", bench))
+            path = bench.fetch(artifact)
+            return _Model(
+                path, digest_of(bench.engine.weights(path)), f"the weights that {name} left ({artifact.name})"
+            )
+        chosen = next((one.name for one in reversed(bench.earlier) if one.chose), "")
+        if self.of or not (self.retrain or chosen):
+            why = (
+                f"no earlier step {self.of!r} has an outcome"
+                if self.of
+                else "no earlier step scored weights on validation"
+            )
+            raise SetupError(_nothing(self.name, why, bench))
+        return self._trained(bench, chosen)
+
+    def _trained(self, bench: Bench, chosen: str) -> "_Model":
+        result = bench.fit()
+        if result.last is None:
+            raise SetupError(f"the training of step {self.name!r} left no weights to judge: {result.message}")
+        artifact = bench.keep(result.last, name=LAST, kind="checkpoint", note="weights at the end")
+        of = f"the configuration that {chosen} chose" if chosen else "the project's setup"
+        return _Model(
+            result.last,
+            digest_of(bench.engine.weights(result.last)),
+            f"{of}, trained for {result.epochs} epochs",
+            left=(artifact,),
+            parameters=result.parameters,
+            findings=result.findings,
+            seconds={"fit": result.seconds},
+            stopped=result.stopped,
+        )
+
+
+class _Model(NamedTuple):
+    """What is judged: its file, what tells its weights from others, what it is in words, and what its training left."""
+
+    path: Path
+    digest: str
+    said: str
+    left: tuple[Artifact, ...] = ()
+    parameters: Mapping[str, Any] = {}
+    findings: tuple[Finding, ...] = ()
+    seconds: Mapping[str, float] = {}
+    stopped: str = ""
+
+
+def _is_model(outcome: Outcome) -> bool:
+    """Whether a step left weights that were meant to do well on new examples: it scored them on validation."""
+    validated = any(name.startswith(f"{Split.VALIDATION}/") for name in outcome.scores)
+    return validated and checkpoint_of(outcome) is not None
+
+
+def _require_test(bench: Bench, step: str) -> None:
+    if Split.TEST not in bench.splits:
+        raise SetupError(
+            f"{step} needs a test split, and the data has: {', '.join(bench.splits)}; give the datamodule a "
+            "test_dataloader, or art.data(test=...), with examples that no other step learns from or chooses by"
+        )
+
+
+def _nothing(step: str, why: str, bench: Bench) -> str:
+    left = [one.name for one in bench.earlier if checkpoint_of(one.outcome)]
+    name = f"{step}(of={left[-1]!r}) takes weights of one that did, " if left else ""
+    return f"{step} has no weights to judge: {why}; {name}FinalTest(retrain=True) trains the setup first"
+
+
+def _main(scores: Mapping[str, Score]) -> str:
+    """The score that is told first: that of the first metric, else the loss."""
+    own = [name for name in scores if name.startswith(f"{Split.TEST}/")]
+    return next((name for name in own if name != "test/loss"), own[0] if own else "")
+
+
+def _worse(scores: Mapping[str, Score]) -> list[Finding]:
+    worse = {
+        name: score
+        for name, score in scores.items()
+        if Metric.parse(name).name.startswith(f"{GAP}.") and score.interval is not None and score.interval.low > 0
+    }
+    if not worse:
+        return []
+    told = [f"{name.partition('.')[2]} by {with_interval(score)}" for name, score in worse.items()]
+    return [
+        Finding(
+            code="ART803",
+            category="evaluation",
+            severity=Severity.WARNING,
+            message=f"on test the model is worse than on validation: {', '.join(told)}",
+            evidence={name: score.value for name, score in worse.items()},
+            remedy="look whether both splits are drawn alike (ExploreData), and how often was chosen by validation",
+        )
+    ]
+
+
+def _summary(score: Score | None, name: str, said: str) -> str:
+    if score is None:
+        return said
+    rows = f" on {number(score.rows)} examples" if score.rows is not None else ""
+    return f"{name} {with_interval(score)}{rows}; judged {said}"
