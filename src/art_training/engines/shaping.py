@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation
 
@@ -36,6 +37,12 @@ class Look:
     split: Split = Split.TRAIN
     batches: int | None = 1
     share: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.batches is not None and self.batches < 1:
+            raise SetupError(f"batches={self.batches} of a look must be at least 1; give None for all")
+        if not self.share >= 0:
+            raise SetupError(f"share={self.share} of a look must not be negative; 0 looks first and last only")
 
 
 @dataclass(frozen=True)

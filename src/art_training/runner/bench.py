@@ -124,6 +124,7 @@ class RunnerBench(Bench):
             raise ProjectError(
                 f"step {self.step!r} trains twice under the label {label!r}; give each its own: fit(label=...)"
             )
+        self._guard(tuple(look.split for look in shaping.get("looks", ())))
         self._labels.add(label)
         folder = self._fit_folder(label)
         key = f"fit:{folder}"

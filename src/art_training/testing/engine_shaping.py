@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from art_training.engines import EvaluateJob
+from art_training.engines import EvaluateJob, Look
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation
 from art_training.testing.engine_runs import SEED, EngineRuns, unwatched
 
-Feature: TypeAlias = Literal["change"]
+Feature: TypeAlias = Literal["change", "looks"]
 
 
 class ShapingContract(EngineRuns):
@@ -38,6 +38,18 @@ class ShapingContract(EngineRuns):
         assert sizes == [((len(one[0]) + 1) // 2,) * 2 for one in plain]
         changed = self.trained(setup, tmp_path / "changed", change=_first_half)
         assert changed != self.trained(setup, tmp_path / "plain")
+
+    def test_a_look_leaves_a_training_as_it_was(self, tmp_path: Path) -> None:
+        """And sees the weights before training and at the ends of epochs, in evaluation mode and in order."""
+        self._require("looks")
+        setup = self.setup_for()
+        seen: list[tuple[int, float]] = []
+        look = Look(lambda epochs, batch: seen.append((epochs, self.loss(batch))), batches=2, share=1e9)
+        looked = self.trained(setup, tmp_path / "looked", looks=(look,))
+        assert looked == self.trained(setup, tmp_path / "plain")
+        assert [epochs for epochs, _ in seen] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+        assert [loss for _, loss in seen[:2]] == self.losses(self.engine(), setup, None)[:2]
+        assert [loss for _, loss in seen[-2:]] == looked[:2]
 
     def _require(self, feature: Feature) -> None:
         """Skip what the engine says it cannot do."""

@@ -16,6 +16,7 @@ from art_training.engines import (
     EvaluateResult,
     FitJob,
     FitResult,
+    Look,
     Parameter,
     Position,
     Stopped,
@@ -141,16 +142,9 @@ class FakeEngine(Engine):
         logged: dict[str, dict[str, float]] = {}
 
         def observe(split: Split, loader: str | None, index: int, batch: Batch) -> None:
-            loss = model.loss(batch)
-            logged.setdefault(split.value, {})["loss"] = loss
-            returned: dict[str, Any] = {"loss": loss, "predictions": model.predict(batch[0]), "targets": batch[1]}
-            shown: Any = batch
-            if self.tensors:
-                import torch
-
-                shown = tuple(torch.tensor(column) for column in batch)
-                returned = {name: torch.tensor(value) for name, value in returned.items()}
-            see(BatchObservation(split, loader, index, shown, returned, logged={"loss": loss}, weight=len(batch[0])))
+            seen = self.observed(model, split, loader, index, batch)
+            logged.setdefault(split.value, {})["loss"] = seen.logged["loss"]
+            see(seen)
 
         rows, seconds = self._pass(job, observe, watch)
         return EvaluateResult(rows, logged, seconds)
@@ -158,6 +152,27 @@ class FakeEngine(Engine):
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
         rows, seconds = self._pass(job, lambda split, loader, _, batch: see(split, loader, batch), watch)
         return EvaluateResult(rows, {}, seconds)
+
+    def look(self, model: Line, job: FitJob, which: Look, epochs: int) -> None:
+        """Pass the batches of a look through a model."""
+
+        def observe(split: Split, loader: str | None, index: int, batch: Batch) -> None:
+            which.see(epochs, self.observed(model, split, loader, index, batch))
+
+        wanted = EvaluateJob(job.setup, job.seed, (which.split,), limit=which.batches, change=job.change)
+        self._pass(wanted, observe, lambda position: None)  # noqa: ARG005
+
+    def observed(self, model: Line, split: Split, loader: str | None, index: int, batch: Batch) -> BatchObservation:
+        """One batch on its way through a model."""
+        loss = model.loss(batch)
+        returned: dict[str, Any] = {"loss": loss, "predictions": model.predict(batch[0]), "targets": batch[1]}
+        shown: Any = batch
+        if self.tensors:
+            import torch
+
+            shown = tuple(torch.tensor(column) for column in batch)
+            returned = {name: torch.tensor(value) for name, value in returned.items()}
+        return BatchObservation(split, loader, index, shown, returned, logged={"loss": loss}, weight=len(batch[0]))
 
     def _pass(
         self, job: EvaluateJob, see: Callable[[Split, str | None, int, Batch], None], watch: Watch
@@ -189,6 +204,9 @@ class _Training:
         self._engine = engine
         self._job = job
         self._watch = watch
+        self._began = time.monotonic()
+        self._looked: dict[int, int] = {}  # optimiser steps at the last look
+        self._spent: dict[int, float] = {}  # seconds in looks
         self._random = random.Random(job.seed)  # noqa: S311  likewise
         self.model = _model(job.setup, self._random)
         self._data = _points(job.setup)
@@ -201,6 +219,12 @@ class _Training:
     def run(self) -> Stopped:
         """Train to the end; returns why it ended before."""
         epochs = _epochs(self._job.setup)
+        self._look(always=True)
+        stopped = self._epochs(epochs)
+        self._look(always=True)
+        return stopped
+
+    def _epochs(self, epochs: int) -> Stopped:
         while self.epoch < epochs:
             began = time.monotonic()
             losses: list[float] = []
@@ -225,7 +249,19 @@ class _Training:
             self._tell(Position("fit", self.steps, self.epoch - 1, epochs, checkpoint=path))
             if self._job.stop_below is not None and sum(losses) / len(losses) < self._job.stop_below:
                 return ""
+            self._look()
         return ""
+
+    def _look(self, *, always: bool = False) -> None:
+        """Look, unless it has been done since the last step, or takes too much time."""
+        for index, look in enumerate(self._job.looks):
+            now, spent = time.monotonic(), self._spent.get(index, 0.0)
+            training = now - self._began - sum(self._spent.values())
+            if self._looked.get(index) == self.steps or not (always or spent <= look.share * training):
+                continue
+            self._engine.look(self.model, self._job, look, self.epoch)
+            self._looked[index] = self.steps
+            self._spent[index] = spent + time.monotonic() - now
 
     def save(self, name: str) -> Path:
         """Write a checkpoint, whole or not at all."""

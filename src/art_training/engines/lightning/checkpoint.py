@@ -129,13 +129,26 @@ def load_weights(module: Any, path: Path) -> None:
     Raises:
         SetupError: the weights are those of another model.
     """
-    checkpoint = torch.load(path, map_location="cpu", weights_only=False)
+    take_weights(module, torch.load(path, map_location="cpu", weights_only=False), path.name)
+
+
+def take_weights(module: Any, checkpoint: dict[str, Any], source: str) -> None:
+    """Put the weights of a checkpoint that has been read into a module; all must fit.
+
+    Args:
+        module: the model.
+        checkpoint: as Lightning makes it; `state_dict` is enough.
+        source: what it is called in a sentence.
+
+    Raises:
+        SetupError: the weights are those of another model.
+    """
     module.on_load_checkpoint(checkpoint)
     try:
         module.load_state_dict(checkpoint["state_dict"], strict=True)
     except RuntimeError as error:
         raise SetupError(
-            f"the weights of {path.name} do not fit {name_of(type(module))} as it is made now: {error}; "
+            f"the weights of {source} do not fit {name_of(type(module))} as it is made now: {error}; "
             "make it with the hyper-parameters that it was trained with"
         ) from error
 

@@ -30,6 +30,7 @@ from art_training.setup.observer import observe_calls
 _PROGRESS_SECONDS = 0.2
 
 Step = Callable[[Any, int, int], Any]
+MakeStep = Callable[[Pass, Any, str], Step]
 
 
 def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
@@ -51,12 +52,18 @@ def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
             load_weights(model, job.weights)
             loaded.append(True)
 
+    for split in job.splits:
+        require_step(module, split)
+    return _pass_all(Passing(job, hierarchy, module, ready), datamodule, showing_to(see), watch)
+
+
+def showing_to(see: See) -> MakeStep:
+    """Let the user's step of a split run as it is, and show each batch on its way through it."""
+
     def observing(wanted: Pass, module: Any, method: str) -> Step:
         return _observing(module, getattr(module, method), wanted, see)
 
-    for split in job.splits:
-        _require_step(module, split)
-    return _pass_all(_Passing(job, hierarchy, module, ready), datamodule, observing, watch)
+    return observing
 
 
 def read(job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
@@ -78,22 +85,32 @@ def read(job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch:
 
         return step
 
-    passing = _Passing(job, hierarchy, reader, lambda module: None, on_cpu=True)  # noqa: ARG005
+    passing = Passing(job, hierarchy, reader, lambda module: None, on_cpu=True)  # noqa: ARG005
     return _pass_all(passing, datamodule, showing, watch)
 
 
 @dataclass(frozen=True)
-class _Passing:
+class Passing:
+    """What passes through which model.
+
+    Attributes:
+        job: what is wanted.
+        hierarchy: of the module.
+        module: the model.
+        ready: told when the model stands and a pass begins; loads its weights.
+        on_cpu: whatever the trainer's settings say.
+        epoch: what the model takes for the current one.
+    """
+
     job: EvaluateJob
     hierarchy: Hierarchy
     module: Any
     ready: Callable[[Any], None]
     on_cpu: bool = False
+    epoch: int = 0
 
 
-def _pass_all(
-    passing: _Passing, datamodule: Any, make_step: Callable[[Pass, Any, str], Step], watch: Watch
-) -> EvaluateResult:
+def _pass_all(passing: Passing, datamodule: Any, make_step: MakeStep, watch: Watch) -> EvaluateResult:
     job = passing.job
     for split in job.splits:
         require_split(datamodule, split)
@@ -106,18 +123,26 @@ def _pass_all(
     for split in job.splits:
         wanted = Pass(split, one_batch=job.one_batch, whole=job.mode == "evaluate")
         began = time.monotonic()
-        logged |= _pass(passing, passes, wanted, make_step, watch)
+        logged |= pass_once(passing, passes, wanted, make_step, watch)
         seconds[split.value] = time.monotonic() - began
         rows |= wanted.rows()
     passes.close()
     return EvaluateResult(rows=rows, logged=logged, seconds=seconds)
 
 
-def _pass(
-    passing: _Passing, passes: Passes, wanted: Pass, make_step: Callable[[Pass, Any, str], Step], watch: Watch
+def pass_once(
+    passing: Passing, passes: Passes, wanted: Pass, make_step: MakeStep, watch: Watch
 ) -> dict[str, Mapping[str, float]]:
+    """Pass one split through the model; returns what it logged, by `split` or `split:loader`.
+
+    Raises:
+        OutOfMemory: the device or the machine had no memory left.
+        SetupError: a fault of the setup that Lightning told in its own terms.
+        Exception: whatever the user's code raises.
+    """
     job, module = passing.job, passing.module
     trainer = pass_trainer(job.setup, passing.hierarchy, limit=job.limit, on_cpu=passing.on_cpu)
+    trainer.fit_loop.epoch_progress.current.completed = passing.epoch
     testing = wanted.split is Split.TEST and is_overridden("test_step", module, "LightningModule")
     hook = "test_step" if testing else "validation_step"
     step = make_step(wanted, module, _step_name(module, wanted.split))
@@ -154,7 +179,12 @@ def _pass(
     return _logged(trainer, wanted)
 
 
-def _require_step(module: Any, split: Split) -> None:
+def require_step(module: Any, split: Split) -> None:
+    """Raise where a module has no step that a split can be passed through.
+
+    Raises:
+        SetupError: it trains by itself in its training step, or takes the loader's iterator.
+    """
     name = _step_name(module, split)
     kind = name_of(type(module))
     if name == "training_step" and not module.automatic_optimization:

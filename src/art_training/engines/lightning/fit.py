@@ -9,10 +9,12 @@ from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
 from art_training.engines.lightning.build import build_model, require_trainable
 from art_training.engines.lightning.change import changed, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
-from art_training.engines.lightning.data import open_data
+from art_training.engines.lightning.data import open_data, require_split
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of
+from art_training.engines.lightning.hierarchy import Hierarchy
 from art_training.engines.lightning.logger import CurveLogger
+from art_training.engines.lightning.looks import Looks
 from art_training.engines.lightning.random_states import set_seed
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
@@ -66,17 +68,28 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     require_trainable(module)
     require_batches(module, job.change)
     datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
+    for look in job.looks:
+        require_split(datamodule, look.split)
     view = fit_view(datamodule, hierarchy, one_batch=job.one_batch, seed=job.seed)
     start = job.start if job.resume is None else None
     load = None if start is None else lambda model: load_weights(model, start)  # pyright: ignore[reportUnknownLambdaType]
     recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load)
     checkpoints = hierarchy.derive(Checkpoints, "Callback")(job, recorder, datamodule)
     logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
-    trainer = fit_trainer(job, hierarchy, Additions((recorder, checkpoints), logger))
+    between = _between_epochs(job, hierarchy, recorder)
+    trainer = fit_trainer(job, hierarchy, Additions((recorder, *between, checkpoints), logger))
     recorder.collects = not any(is_own(one) for one in trainer.loggers)
     _ignore_own_choices(job, module, trainer)
     configured_callbacks(module, job)
     return _Training(job, module, view, trainer, recorder, checkpoints)
+
+
+def _between_epochs(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
+    """The callbacks that a job asks for."""
+    found: list[Any] = []
+    if job.looks:
+        found.append(hierarchy.derive(Looks, "Callback")(job, recorder))
+    return found
 
 
 def _run(training: _Training) -> tuple[Stopped, str]:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
 from torch.utils.data import (
@@ -105,34 +106,40 @@ def first_batch(loaders: Any) -> Any:
         return {key: first_batch(value) for key, value in cast("Mapping[Any, Any]", loaders).items()}
     if isinstance(loaders, list | tuple):
         return [first_batch(value) for value in cast("Sequence[Any]", loaders)]
-    loader = evaluation_form(loaders)
-    if isinstance(loader, DataLoader):  # one batch is not worth starting worker processes for
+    return first_batches(evaluation_form(loaders), 1)[0]
+
+
+def first_batches(loader: Any, count: int) -> list[Any]:
+    """The first batches of a loader, or all there are if these are fewer."""
+    if isinstance(loader, DataLoader):  # a few batches are not worth starting worker processes for
         loader = _changed(
             loader, num_workers=0, prefetch_factor=None, persistent_workers=False, timeout=0, pin_memory=False
         )
         loader.__dict__["_DataLoader__multiprocessing_context"] = None
-    return next(iter(loader))
+    return list(islice(loader, count))
 
 
-class Repeated(Dataset[Any]):
-    """One batch, as often as asked; each time a copy, because hooks may change what they are given."""
+class Kept(Dataset[Any]):
+    """Batches that were read already; each time a copy, because hooks may change what they are given."""
 
-    def __init__(self, batch: Any, times: int) -> None:
-        self._batch = batch
-        self._times = times
+    def __init__(self, batches: Sequence[Any]) -> None:
+        self._batches = batches
 
     def __len__(self) -> int:
-        return self._times
+        return len(self._batches)
 
     def __getitem__(self, index: int) -> Any:
-        if index >= self._times:
-            raise IndexError(index)
-        return copy.deepcopy(self._batch)
+        return copy.deepcopy(self._batches[index])
+
+
+def keeping(batches: Sequence[Any]) -> DataLoader[Any]:
+    """A loader of batches that were read already."""
+    return DataLoader(Kept(batches), batch_size=None)
 
 
 def repeating(batch: Any, times: int) -> DataLoader[Any]:
     """A loader of one batch, `times` times."""
-    return DataLoader(Repeated(batch, times), batch_size=None)
+    return keeping([batch] * times)
 
 
 def described(loader: Any) -> dict[str, Plain]:

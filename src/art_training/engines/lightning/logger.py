@@ -1,4 +1,4 @@
-"""The logger that stands in where the user has none: what is logged becomes curves."""
+"""Loggers that stand in where the user has none: what a training logs becomes curves, what a pass logs goes nowhere."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,13 +19,12 @@ class _Anything:
         return self
 
 
-class CurveLogger:
-    """Hands every logged value over as a point of the curve `logged/<name>`."""
+class SilentLogger:
+    """Takes whatever is logged, and keeps nothing: a pass shall not fail because a step reaches for its logger."""
 
-    def __init__(self, recorder: Recorder, folder: Path) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         super().__init__()
-        self._recorder = recorder
-        self._folder = str(folder)
+        self._folder = None if folder is None else str(folder)
 
     @property
     def name(self) -> str:
@@ -38,12 +37,12 @@ class CurveLogger:
         return ""
 
     @property
-    def save_dir(self) -> str:
+    def save_dir(self) -> str | None:
         """Where callbacks write beside it."""
         return self._folder
 
     @property
-    def log_dir(self) -> str:
+    def log_dir(self) -> str | None:
         """Where callbacks write beside it."""
         return self._folder
 
@@ -54,6 +53,17 @@ class CurveLogger:
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """The setup is recorded already."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """What a pass logs is read from its trainer."""
+
+
+class CurveLogger(SilentLogger):
+    """Hands every logged value over as a point of the curve `logged/<name>`."""
+
+    def __init__(self, recorder: Recorder, folder: Path) -> None:
+        super().__init__(folder)
+        self._recorder = recorder
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Hand values over, at the optimiser step that they belong to: Lightning's own `step` lags by one."""

@@ -94,12 +94,16 @@ def _set_state(generator: Any, state: Any) -> None:
 
 
 @contextmanager
-def generators_kept(data: Any) -> Generator[None]:
+def generators_kept(data: Any, **more: Any) -> Generator[None]:
     """Run a block after which the generators that declared data holds are as they were before.
 
     A dataset that draws from a generator of its own is the user's; it is used as it is, and each job begins alike.
+
+    Args:
+        data: as declared.
+        more: what else may hold generators, by any name.
     """
-    roots = {"data": data, "closure": list(_enclosed(data))}
+    roots = {"data": data, "closure": list(_enclosed(data)), **more}
     states = generator_states(roots)
     try:
         yield

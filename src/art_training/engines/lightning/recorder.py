@@ -61,6 +61,7 @@ class Recorder:
         self.began = False
         self.collects = False
         self._started = self._ticked = self._flushed = 0.0
+        self._elsewhere = 0.0  # seconds that went into what is no training
         self._losses: list[tuple[int, int, int, int, Tensor]] = []  # step, epoch, batch, accumulated, loss
         self._epoch_losses: list[float] = []
         self._validation: dict[int, list[tuple[Tensor, int]]] = {}
@@ -194,10 +195,14 @@ class Recorder:
         """An epoch checkpoint is complete."""
         self._hand_over(trainer, phase="fit", batch=0, batches=_batches(trainer), checkpoint=path)
 
+    def leave_out(self, seconds: float) -> None:
+        """Time was spent on what is no training."""
+        self._elsewhere += seconds
+
     def close(self) -> None:
         """Stop the clock."""
         if self.began and not self.seconds:
-            self.seconds = time.monotonic() - self._started
+            self.seconds = time.monotonic() - self._started - self._elsewhere
 
     def where(self) -> str:
         """The place of the last batch, in words."""

@@ -12,6 +12,7 @@ from art_training.engines.engine import FitJob
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of
+from art_training.engines.lightning.logger import SilentLogger
 from art_training.engines.lightning.redirect import (
     chooses,
     is_default_logger,
@@ -109,13 +110,14 @@ def pass_trainer(setup: Setup, hierarchy: Hierarchy, *, limit: int | None, on_cp
     most: int | float = 1.0 if limit is None else limit
     if callable(setup.trainer) and not on_cpu:
         trainer = _called(setup.trainer, hierarchy, logger=False, max_steps=-1, default_root_dir=None)
-        trainer.callbacks, trainer.loggers = [], []
+        trainer.callbacks = []
         _unlimited(trainer)
     else:
         settings: Mapping[str, Any] = {} if callable(setup.trainer) else setup.trainer
         place = {name: settings[name] for name in _PLACE if name in settings} if not on_cpu else {"accelerator": "cpu"}
         fixed = {"logger": False, "enable_checkpointing": False, "callbacks": None, "inference_mode": False}
         trainer = _made(hierarchy, {"devices": 1, **place, **fixed, **_QUIET})
+    trainer.loggers = [hierarchy.derive(SilentLogger, "Logger")()]
     trainer.limit_val_batches = trainer.limit_test_batches = most
     trainer.validate_loop.verbose = trainer.test_loop.verbose = False
     trainer.validate_loop.inference_mode = trainer.test_loop.inference_mode = False

@@ -6,7 +6,7 @@ from typing import Any
 
 from art_training.engines.lightning.data import METHODS, split_loaders, split_names
 from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of, is_overridden
-from art_training.engines.lightning.loaders import first_batch, repeating, rows
+from art_training.engines.lightning.loaders import first_batch, first_batches, keeping, repeating, rows
 from art_training.engines.lightning.random_states import derived_seed, seeded
 from art_training.records import Split
 
@@ -23,13 +23,14 @@ class Pass:
         split: which split.
         one_batch: only the one batch that `FitJob.one_batch` trains on.
         whole: also a short last batch that the loader's `drop_last` leaves out.
+        first: only so many batches of each loader, which are read once and kept; None: the loaders as they are.
         loaders: by name, in the order of Lightning's dataloader index.
-        one: the batch, where there is only one.
     """
 
     split: Split
     one_batch: bool = False
     whole: bool = True
+    first: int | None = None
     loaders: dict[str | None, Any] = field(default_factory=dict[str | None, Any])
 
     @property
@@ -77,8 +78,11 @@ class Passes:
         def loaders(view: Any) -> list[Any]:  # noqa: ARG001
             if wanted.one_batch:
                 wanted.loaders = {None: repeating(_one_batch(inner, self._seed), 1)}
-            else:
+            elif wanted.first is None:
                 wanted.loaders = split_loaders(inner, wanted.split, whole=wanted.whole)
+            elif not wanted.loaders:
+                found = split_loaders(inner, wanted.split, whole=wanted.whole)
+                wanted.loaders = {name: keeping(first_batches(one, wanted.first)) for name, one in found.items()}
             return list(wanted.loaders.values())
 
         method = "test_dataloader" if testing else "val_dataloader"
