@@ -4,6 +4,7 @@ from art_training.steps.bench import Bench
 from art_training.steps.check_loss_on_init import CheckLossOnInit
 from art_training.steps.evaluate_baseline import EvaluateBaseline
 from art_training.steps.explore_data import ExploreData
+from art_training.steps.final_test import FinalTest
 from art_training.steps.overfit import Overfit
 from art_training.steps.overfit_one_batch import OverfitOneBatch
 from art_training.steps.step import Step, only
@@ -13,6 +14,7 @@ __all__ = [
     "CheckLossOnInit",
     "EvaluateBaseline",
     "ExploreData",
+    "FinalTest",
     "Overfit",
     "OverfitOneBatch",
     "Step",

@@ -28,7 +28,10 @@ from art_training.steps.final.uses import MODELS, ROWS, USES, WEIGHTS, uses_of
 from art_training.steps.step import Step
 from art_training.steps.weights import LAST, checkpoint_of, digest_of
 
-_MOST_MODELS = 4  # the best of four equally good ones looks a standard error too good: half of the interval's half
+# The best of so many equally good ones looks a standard error too good, half of what its interval allows for.
+_MOST_MODELS = 4
+
+_REMEDY = "judge the final model on new test examples: other rows are counted anew"
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class FinalTest(Step):
             Reading("judged", model.said),
             Reading("test examples", rows.examples, "examples"),
             *([Reading("classes without a test example", absent)] if absent else []),
+            *([Reading(f"remedy for {MODELS}", _REMEDY)] if uses.models >= _MOST_MODELS else []),
             *(Reading(f"slice {name}", int(mask.sum()), "examples") for name, mask in masks.items()),
         ]
         return Outcome(
