@@ -1,9 +1,8 @@
 """Confidence intervals of torchmetrics objects."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
@@ -67,22 +66,53 @@ def _of_perfect(metric: Any, value: float, pool: Pool) -> Estimated | None:
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """States of blocks of examples, all of them sums.
+class States:
+    """States of blocks of examples, all of them sums, of a metric of torchmetrics.
 
     Attributes:
         clone: whatever it holds is overwritten.
-        states: (blocks, numbers) all states of a block in one row.
+        rows: (blocks, numbers) all states of a block in one row; of a block without rows they are 0.
         shapes: shape and type of each state, by name, in the order of the numbers.
-        rows: the rows of each block.
     """
 
     clone: Any
-    states: Tensor
+    rows: Tensor
     shapes: dict[str, tuple[torch.Size, torch.dtype]]
-    rows: list[Tensor]
 
-    def compute(self, summed: Tensor) -> float:
+    @staticmethod
+    def add_up(metric: Any) -> bool:
+        """Whether the states of a metric are sums, and not too large to keep for each block."""
+        defaults: dict[str, Any] = metric._defaults  # noqa: SLF001  torchmetrics has no public name for its states.
+        reductions: dict[str, Any] = metric._reductions  # noqa: SLF001
+        if not defaults or not all(
+            isinstance(default, Tensor) and getattr(reductions[name], "__name__", "") == "dim_zero_sum"
+            for name, default in defaults.items()
+        ):
+            return False
+        return sum(default.numel() for default in defaults.values()) <= _LARGEST_STATE
+
+    @classmethod
+    def of(cls, metric: Any, pool: Pool, owner: Tensor, blocks: int) -> Self:
+        """Update a clone of the metric with each block alone.
+
+        Args:
+            metric: whose states add up.
+            pool: predictions and targets.
+            owner: (rows,) the block of each row.
+            blocks: how many there are.
+        """
+        clone = fresh(metric)
+        defaults: dict[str, Any] = clone._defaults  # noqa: SLF001
+        found: list[Tensor] = []
+        for chosen in _rows_of_blocks(owner, blocks):
+            clone.reset()
+            if len(chosen):
+                clone.update(*fitted(clone, pool.predictions[chosen], pool.targets[chosen]))
+            found.append(torch.cat([getattr(clone, name).double().reshape(-1) for name in defaults]))
+        shapes = {name: (getattr(clone, name).shape, getattr(clone, name).dtype) for name in defaults}
+        return cls(clone, torch.stack(found), shapes)
+
+    def compute(self, summed: Tensor) -> Any:
         """The metric of a (numbers,) sum of states."""
         at = 0
         for name, (shape, kind) in self.shapes.items():
@@ -90,7 +120,16 @@ class _Sums:
             setattr(self.clone, name, summed[at : at + count].reshape(shape).to(kind))
             at += count
         self.clone._computed = None  # noqa: SLF001  Else compute() answers from its cache.
-        return entries_of(self.clone.compute())[""]
+        return self.clone.compute()
+
+
+def fresh(metric: Any) -> Any:
+    """A clone on the CPU that was reset."""
+    clone = metric.clone().cpu()
+    clone.reset()
+    if hasattr(clone, "validate_args"):
+        clone.validate_args = False  # the same rows were validated when the score itself was computed
+    return clone
 
 
 def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | None:
@@ -98,54 +137,36 @@ def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | No
     n = pool.examples
     if n < intervals.FEWEST_EXAMPLES:
         return Estimated(None, intervals.TOO_FEW.format(n=n))
+    if not States.add_up(metric):
+        return None
     generator = np.random.default_rng(seed)
-    sums = _sums(metric, pool, intervals.random_blocks(n, generator, _BLOCKS))
-    if sums is None:
+    by_example = torch.from_numpy(intervals.random_blocks(n, generator, _BLOCKS))
+    owner = by_example if pool.example is None else by_example[pool.example]
+    blocks = int(by_example.max()) + 1
+    states = States.of(metric, pool, owner, blocks)
+
+    def compute(summed: Tensor) -> float:
+        return entries_of(states.compute(summed))[""]
+
+    if not np.isclose(compute(states.rows.sum(0)), value, rtol=1e-4, atol=1e-6):
         return None
-    held = _classes(metric, pool)
-    whole = sums.compute(sums.states.sum(0))
-    if not np.isclose(whole, value, rtol=1e-4, atol=1e-6):
-        return None
-    blocks = len(sums.states)
     drawn = torch.from_numpy(generator.multinomial(blocks, np.full(blocks, 1 / blocks), _RESAMPLES)).double()
-    values = map(defined(sums.compute), drawn @ sums.states)
+    values = map(defined(compute), drawn @ states.rows)
+    held = _classes(metric, pool)
     if held is not None:
-        complete = (drawn @ torch.stack([held[rows].any(0) for rows in sums.rows]).double() > 0).all(1)
+        in_blocks = torch.stack([held[rows].any(0) for rows in _rows_of_blocks(owner, blocks)]).double()
+        complete = (drawn @ in_blocks > 0).all(1)
         values = (value if whole else math.nan for value, whole in zip(values, complete.tolist(), strict=True))
     return intervals.of_values(values, value, n, bounds=_bounds(metric))
 
 
-def _sums(metric: Any, pool: Pool, blocks: "Indices") -> _Sums | None:
-    clone = _fresh(metric)
-    defaults: dict[str, Any] = clone._defaults  # noqa: SLF001  torchmetrics has no public name for its states.
-    reductions: dict[str, Any] = clone._reductions  # noqa: SLF001
-    if not defaults or not all(
-        isinstance(default, Tensor) and getattr(reductions[name], "__name__", "") == "dim_zero_sum"
-        for name, default in defaults.items()
-    ):
-        return None
-    if sum(default.numel() for default in defaults.values()) > _LARGEST_STATE:
-        return None
-    rows: list[Tensor] = []
-    chosen_of = list(_rows_of_blocks(pool, blocks))
-    for chosen in chosen_of:
-        clone.reset()
-        clone.update(*fitted(clone, pool.predictions[chosen], pool.targets[chosen]))
-        rows.append(torch.cat([getattr(clone, name).double().reshape(-1) for name in defaults]))
-    shapes = {name: (getattr(clone, name).shape, getattr(clone, name).dtype) for name in defaults}
-    return _Sums(clone, torch.stack(rows), shapes, chosen_of)
-
-
-def _rows_of_blocks(pool: Pool, blocks: "Indices") -> Iterator[Tensor]:
-    by_example = torch.from_numpy(blocks)
-    by_row = by_example if pool.example is None else by_example[pool.example]
-    order = torch.argsort(by_row, stable=True)
-    counts = torch.bincount(by_row, minlength=int(by_example.max()) + 1)
-    return (rows for rows in order.split(counts.tolist()) if len(rows))
+def _rows_of_blocks(owner: Tensor, blocks: int) -> tuple[Tensor, ...]:
+    counts = torch.bincount(owner, minlength=blocks)
+    return torch.argsort(owner, stable=True).split(cast("list[int]", counts.tolist()))
 
 
 def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
-    clone = _fresh(metric)
+    clone = fresh(metric)
     owned = pool.rows_of()
     held = _classes(metric, pool)
 
@@ -185,11 +206,3 @@ def _classes(metric: Any, pool: Pool) -> Tensor | None:
 def _bounds(metric: Any) -> intervals.Bounds:
     low, high = getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None)
     return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))
-
-
-def _fresh(metric: Any) -> Any:
-    clone = metric.clone().cpu()
-    clone.reset()
-    if hasattr(clone, "validate_args"):
-        clone.validate_args = False  # the same rows were validated when the score itself was computed
-    return clone
