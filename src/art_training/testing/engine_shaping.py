@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from art_training.engines import EvaluateJob, Look
+from art_training.engines import EvaluateJob, Look, Position
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation
-from art_training.testing.engine_runs import SEED, EngineRuns, unwatched
+from art_training.testing.engine_runs import SEED, EngineRuns, fit, unwatched
 
-Feature: TypeAlias = Literal["change", "looks"]
+Feature: TypeAlias = Literal["change", "looks", "rate"]
 
 
 class ShapingContract(EngineRuns):
@@ -51,6 +51,20 @@ class ShapingContract(EngineRuns):
         assert [loss for _, loss in seen[:2]] == self.losses(self.engine(), setup, None)[:2]
         assert [loss for _, loss in seen[-2:]] == looked[:2]
 
+    def test_a_rate_is_the_learning_rate_of_each_step(self, tmp_path: Path) -> None:
+        """And the curves show it."""
+        self._require("rate")
+        engine, setup = self.engine(), self.setup_for()
+        rates: list[float] = []
+
+        def watch(position: Position) -> None:
+            rates.extend(value for name, _, _, value in position.points if name.startswith("lr/"))
+
+        result = fit(engine, setup, tmp_path, watch=watch, rate=_falling)
+        assert rates == pytest.approx([_falling(step) for step in range(result.steps)])
+        still = self.trained(setup, tmp_path / "still", rate=_none)
+        assert still == self.losses(engine, setup, None)
+
     def _require(self, feature: Feature) -> None:
         """Skip what the engine says it cannot do."""
         if feature in self.cannot:
@@ -59,3 +73,11 @@ class ShapingContract(EngineRuns):
 
 def _first_half(batch: Any) -> Any:
     return tuple(column[: (len(column) + 1) // 2] for column in batch)
+
+
+def _falling(step: int) -> float:
+    return 0.01 / (step + 1)
+
+
+def _none(step: int) -> float:
+    return 0.0 * step

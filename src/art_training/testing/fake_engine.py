@@ -234,12 +234,15 @@ class _Training:
                     return ""
                 if self.batch == len(batches) // 2:
                     self._maybe_fail()
+                if self._job.rate is not None:
+                    self.model.lr = self._job.rate(self.steps)
                 changed = _changed(batch, self._job.change)
                 self.loss = math.nan if self._fails("nan") else self.model.learn(changed)
-                point = ("train/loss", self.steps, self.epoch, self.loss)
+                values = (("train/loss", self.loss), ("lr/0", self.model.lr))
+                points = tuple((name, self.steps, self.epoch, value) for name, value in values)
                 self.steps += 1
                 losses.append(self.loss)
-                position = Position("fit", self.steps, self.epoch, epochs, self.batch + 1, len(batches), (point,))
+                position = Position("fit", self.steps, self.epoch, epochs, self.batch + 1, len(batches), points)
                 self._tell(position)
                 if not math.isfinite(self.loss):
                     return "loss is not finite"

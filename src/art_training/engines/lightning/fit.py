@@ -9,13 +9,14 @@ from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
 from art_training.engines.lightning.build import build_model, require_trainable
 from art_training.engines.lightning.change import changed, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
-from art_training.engines.lightning.data import open_data, require_split
+from art_training.engines.lightning.data import data_seed, open_data, require_split
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of
 from art_training.engines.lightning.hierarchy import Hierarchy
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.looks import Looks
 from art_training.engines.lightning.random_states import set_seed
+from art_training.engines.lightning.rate import Rates, after_optimizers
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
 from art_training.engines.lightning.surroundings import ignore_warnings
@@ -67,7 +68,7 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     module, hierarchy = build_model(job.setup)
     require_trainable(module)
     require_batches(module, job.change)
-    datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
+    datamodule = open_data(job.setup, seed=data_seed(job), plain=job.plain)
     for look in job.looks:
         require_split(datamodule, look.split)
     view = fit_view(datamodule, hierarchy, one_batch=job.one_batch, seed=job.seed)
@@ -76,17 +77,20 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load)
     checkpoints = hierarchy.derive(Checkpoints, "Callback")(job, recorder, datamodule)
     logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
-    between = _between_epochs(job, hierarchy, recorder)
-    trainer = fit_trainer(job, hierarchy, Additions((recorder, *between, checkpoints), logger))
+    asked_for = _asked_for(job, hierarchy, recorder)
+    trainer = fit_trainer(job, hierarchy, Additions((recorder, *asked_for, checkpoints), logger))
+    after_optimizers(trainer, [one.prepare for one in asked_for if hasattr(one, "prepare")])
     recorder.collects = not any(is_own(one) for one in trainer.loggers)
     _ignore_own_choices(job, module, trainer)
     configured_callbacks(module, job)
     return _Training(job, module, view, trainer, recorder, checkpoints)
 
 
-def _between_epochs(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
-    """The callbacks that a job asks for."""
+def _asked_for(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
+    """The callbacks that do what a job adds to a training."""
     found: list[Any] = []
+    if job.rate is not None:
+        found.append(hierarchy.derive(Rates, "Callback")(job, recorder))
     if job.looks:
         found.append(hierarchy.derive(Looks, "Callback")(job, recorder))
     return found

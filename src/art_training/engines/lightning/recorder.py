@@ -191,6 +191,12 @@ class Recorder:
         """Take values from the logger that stands in where the user has none."""
         self._points += [(f"logged/{name}", self._step(), epoch, value) for name, value in metrics.items()]
 
+    def add_rates(self, trainer: Any, optimizer: Any) -> None:
+        """Take the learning rates that an optimiser is about to step with."""
+        step, epoch = trainer.global_step + 1, trainer.current_epoch
+        rates = learning_rates(trainer.optimizers, of=optimizer)
+        self._points += [(f"lr/{name}", step, epoch, rate) for name, rate in rates]
+
     def tell_checkpoint(self, trainer: Any, path: Path) -> None:
         """An epoch checkpoint is complete."""
         self._hand_over(trainer, phase="fit", batch=0, batches=_batches(trainer), checkpoint=path)
@@ -236,8 +242,9 @@ class Recorder:
             self._watch_finiteness(trainer, module, places, values)
         elif not module.automatic_optimization:
             self._add_logged_loss(trainer)
-        step, epoch = trainer.global_step, trainer.current_epoch
-        self._points += [(f"lr/{name}", step, epoch, rate) for name, rate in learning_rates(trainer.optimizers)]
+        if self._job.rate is None:
+            step, epoch = trainer.global_step, trainer.current_epoch
+            self._points += [(f"lr/{name}", step, epoch, rate) for name, rate in learning_rates(trainer.optimizers)]
 
     def _add_losses(self, steps: Iterable[tuple[int, int]], values: list[float]) -> None:
         """One point a step: batches whose gradients were accumulated make one step together."""

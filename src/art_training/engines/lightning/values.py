@@ -21,10 +21,19 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: found[name] for name in metrics if name in found}
 
 
-def learning_rates(optimizers: Iterable[Any]) -> list[tuple[str, float]]:
-    """The learning rate of each group of parameters, named by the group's own name, or counted."""
+def learning_rates(optimizers: Iterable[Any], *, of: Any = None) -> list[tuple[str, float]]:
+    """The learning rate of each group of parameters, named by the group's own name, or counted.
+
+    Args:
+        optimizers: all there are.
+        of: only the groups of this one; their names are the same.
+    """
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    return [(str(group.get("name", index)), float(group["lr"])) for index, group in enumerate(groups) if "lr" in group]
+    return [
+        (str(group.get("name", index)), float(group["lr"]))
+        for index, group in enumerate(groups)
+        if "lr" in group and (of is None or any(group is one for one in of.param_groups))
+    ]
 
 
 def values_of(tensors: list[Tensor]) -> list[float]:
