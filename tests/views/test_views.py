@@ -152,6 +152,15 @@ def test_scores_stand_beside_the_best_baseline_of_an_earlier_step_and_a_human_is
     assert other.baseline is None
 
 
+def test_uses_of_the_test_split_are_what_the_newest_final_test_counted(store):
+    assert status_of(store, "toy").test_uses == 0
+    keep_run(store, "FinalTest", minute=0, scores={"test/loss": 0.4, "test_uses": 1.0})
+    keep_run(store, "FinalTest", minute=1, scores={"test/loss": 0.3, "test_uses": 2.0})
+    keep_run(store, "FinalTest", minute=2, status=RunStatus.ERRORED, error="ValueError: shapes")
+    keep_run(store, "FinalTest", minute=3, project="other", scores={"test_uses": 7.0})
+    assert status_of(store, "toy").test_uses == 2
+
+
 def test_a_project_without_runs_says_what_to_type(store):
     status = status_of(store, "toy")
     assert status.steps == ()

@@ -30,7 +30,7 @@ def test_what_a_person_reads(art, toy, snapshot, columns, arguments):
 @pytest.mark.parametrize(
     ("arguments", "keys"),
     [
-        ("status", {"project", "store", "steps", "next"}),
+        ("status", {"project", "store", "steps", "next", "test_uses"}),
         ("show Overfit", {"run", "checks", "scores", "curves", "record", "outcome", "judgements", "lines"}),
         ("diff Overfit", {"before", "after", "fingerprint", "parameters", "versions", "machine", "code_before",
                           "code_after", "files", "scores", "checks"}),
@@ -106,6 +106,14 @@ def test_the_status_of_one_of_several_projects_in_a_store_is_asked_for_by_name(a
         answer = art(command, "a.py", "-p", "b.py")
         assert (answer.code, answer.out) == (2, "")
         assert "the project is given twice, as 'a.py' and as --project b.py; give it once" in answer.err
+
+
+def test_uses_of_the_test_split_are_told_where_there_are_any(art, toy):
+    assert "test split" not in art("status").out
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "FinalTest", minute=30, scores={"test/loss": 0.3, "test_uses": 2.0}, verdicts=[verdict("a")])
+    store.close()
+    assert "The test split was used 2 times by this project." in art("status").out
 
 
 def test_a_step_with_one_run_has_nothing_to_be_compared_with(art, toy):

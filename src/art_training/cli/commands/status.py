@@ -24,6 +24,7 @@ def status(
     """
     from art_training.cli.output import console, put_json
     from art_training.cli.tables import steps_table
+    from art_training.views.rows import counted
 
     with redirect_stdout(sys.stderr):  # what the user's code prints is no result
         found = _found(the_one(project, which), store, named=which is not None)
@@ -32,6 +33,8 @@ def status(
         return
     drawn = console()
     drawn.print(steps_table(_row(step) for step in found.steps))
+    if found.test_uses:
+        drawn.print(f"\nThe test split was used {counted(found.test_uses, 'time')} by this project.")
     drawn.print(f"\n{found.next}")
 
 
