@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from art_training.engines.lightning.module import ArtModule
+    from art_training.exported.model import load_model
     from art_training.project import ArtProject
     from art_training.records import Metric, Outcome, Split, Verdict
     from art_training.setup.data.data import data
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from art_training.setup.task import Task, TaskKind
     from art_training.setup.torch_model import from_torch
     from art_training.setup.variant import Variant
+    from art_training.tuning import space
 
 __version__ = "2.0.0"
 
@@ -33,6 +35,8 @@ _WHERE = {
     "Verdict": "records",
     "data": "setup.data.data",
     "from_torch": "setup.torch_model",
+    "load_model": "exported.model",
+    "space": "tuning",
 }
 
 __all__ = [
@@ -50,6 +54,8 @@ __all__ = [
     "__version__",
     "data",
     "from_torch",
+    "load_model",
+    "space",
 ]
 
 

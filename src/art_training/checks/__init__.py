@@ -4,6 +4,7 @@ from art_training.checks.baseline import BeatsBaseline
 from art_training.checks.bounds import Above, Below, Between, CloseTo, Equals, Exists, ScoreCheck
 from art_training.checks.check import Answer, Check, failed, judge, judge_all, not_judged, passed
 from art_training.checks.evidence import Evidence
+from art_training.checks.export import ExportAgrees
 from art_training.checks.finite import NoNaN
 from art_training.checks.function import FunctionCheck, check
 from art_training.checks.gap import GeneralizationGap
@@ -21,6 +22,7 @@ __all__ = [
     "Equals",
     "Evidence",
     "Exists",
+    "ExportAgrees",
     "FunctionCheck",
     "GeneralizationGap",
     "LossDecreases",

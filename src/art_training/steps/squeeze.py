@@ -1,0 +1,124 @@
+"""Squeeze: the last gains of a model that is chosen: an ensemble, longer training, distillation, calibration, export."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from art_training.checks import Check
+from art_training.checks.export import ExportAgrees
+from art_training.checks.finite import NoNaN
+from art_training.errors import ProjectError, SetupError
+from art_training.records import Outcome, Split
+from art_training.setup.scores.metrics import LOSS
+from art_training.setup.task import Task
+from art_training.steps.bench import Bench
+from art_training.steps.squeezing.calibrating import ECE, ECE_BEFORE
+from art_training.steps.squeezing.exporting import DIFFERENCE
+from art_training.steps.squeezing.work import GAINS, Squeezing
+from art_training.steps.step import Step
+
+
+@dataclass(frozen=True)
+class Squeeze(Step):
+    """Get out of the chosen setup what is left in it, say what each part gains and costs, and export the result.
+
+    The setup is what earlier steps hand on. It is trained under several seeds (`member 1`, `member 2`, ...). Compared
+    are, on the validation split and paired example by example:
+
+    - `single`: the first member; which one it is was not chosen.
+    - `longer`: the first member trained on, with an average of its weights.
+    - `ensemble`: the members' mean prediction, of probabilities or of values. The weights of members are chosen by
+      greedy forward selection (Caruana et al., 2004) on validation alone; each example is predicted by weights that the
+      other four fifths chose, so that what is reported was not chosen on what it is reported of.
+    - `student`: one model that the ensemble taught (Hinton et al., 2015).
+    - `calibrated`: the result with a temperature (Guo et al., 2017), which changes no decision. The calibration error and
+      the gain are likewise of examples that the temperature has not seen; the one that is exported was chosen on all.
+
+    The result is the smallest of the first four whose score is not significantly worse than that of the best, counting
+    parameters and taking the better of two that are as small; or simply the best (`prefer`). The temperature is applied
+    where it lowers the loss. The scores are those of the result.
+
+    What is not done: calibration of a regression, which has no probabilities, and of a multi-label task, which has no
+    most probable class. A reading says so.
+
+    Attributes:
+        ensemble: how many members; 0: none but the single model.
+        of: name of an earlier step, such as Tune, whose best candidates are the members instead of seeds of one setup.
+        longer: factor of the epochs that the longer training has in all; 0: none.
+        averaging: of its weights: `ema`, an exponential moving average, or `swa`, the mean over the ends of its epochs
+            (Izmailov et al., Averaging weights leads to wider optima and better generalization, UAI 2018).
+        distill: let the ensemble teach a student.
+        calibrate: choose a temperature; None: where the task has classes; True: it must have.
+        export: leave the result as `model.zip` for `art.load_model`, and load it in a new process to see that it predicts
+            the same.
+        weighting: of members: `greedy`, or `equal`, where nothing is chosen.
+        by: the score that decides, of the validation split.
+        prefer: `small`: the smallest that is not significantly worse than the best; `best`: the best.
+    """
+
+    ensemble: int = 5
+    of: str = ""
+    longer: float = 2.0
+    averaging: Literal["ema", "swa"] = "ema"
+    distill: bool = True
+    calibrate: bool | None = None
+    export: bool = True
+    weighting: Literal["greedy", "equal"] = "greedy"
+    by: str = "validation/loss"
+    prefer: Literal["small", "best"] = "small"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _whole(self, "ensemble")
+        if self.ensemble == 1:
+            raise ProjectError(
+                f"ensemble=1 of step {self.name!r} is the single model; give 2 members or more, or 0 for no ensemble"
+            )
+        if isinstance(self.longer, bool) or not math.isfinite(self.longer) or 0 != self.longer <= 1:
+            raise ProjectError(
+                f"longer={self.longer!r} of step {self.name!r} is a factor of the epochs in all; give more than 1, such as "
+                "2.0, or 0 for no longer training"
+            )
+        for name, known in (
+            ("averaging", ("ema", "swa")),
+            ("weighting", ("greedy", "equal")),
+            ("prefer", ("small", "best")),
+        ):
+            if getattr(self, name) not in known:
+                raise ProjectError(
+                    f"{name}={getattr(self, name)!r} of step {self.name!r} is none of: {', '.join(known)}"
+                )
+        if self.of and not self.ensemble:
+            raise ProjectError(
+                f"of={self.of!r} of step {self.name!r} names members, and ensemble=0 wants none; give ensemble=5"
+            )
+        if not (self.ensemble or self.longer or self.calibrate is not False or self.export):
+            raise ProjectError(
+                f"step {self.name!r} is asked for nothing: ensemble, longer, calibrate and export are all off; give one"
+            )
+
+    def consumes(self, kinds: Mapping[str, str]) -> Collection[str]:
+        return (*super().consumes(kinds), *((self.of,) if self.of in kinds else ()))
+
+    def run(self, bench: Bench) -> Outcome:
+        if Split.VALIDATION not in bench.splits:
+            raise SetupError(
+                f"{self.name} compares and chooses on the validation split, and the data has: {', '.join(bench.splits)}; "
+                "give a val_dataloader, or art.data(validation=...)"
+            )
+        return Squeezing(self, bench).run()
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        return (NoNaN(), ExportAgrees()) if self.export else (NoNaN(),)
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (*metrics, LOSS, ECE, ECE_BEFORE, DIFFERENCE, *GAINS)
+
+
+def _whole(step: Squeeze, name: str) -> None:
+    value: Any = getattr(step, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ProjectError(
+            f"{name}={value!r} of step {step.name!r} is no number of models; give 2 or more, or 0 for none"
+        )

@@ -1,0 +1,1 @@
+"""What the step Squeeze is made of."""

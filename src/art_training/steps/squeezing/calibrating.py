@@ -1,0 +1,151 @@
+"""Calibrating a result: the temperature, what it gains on examples it has not seen, and the reliability diagram."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from art_training.records import Artifact, Score
+from art_training.setup.scores.calibration import (
+    BINS,
+    COLDEST,
+    FOLDS,
+    HOTTEST,
+    Reliability,
+    cross_fitted,
+    reliability,
+    temperature_of,
+)
+from art_training.setup.task import Task, TaskKind
+from art_training.steps.bench import Bench
+from art_training.steps.squeezing.predictions import Predictions
+
+ECE, ECE_BEFORE = "ece", "ece_before"
+_TABLE, _FIGURE = "reliability.csv", "reliability.png"
+_WITH_CLASSES = frozenset({TaskKind.CLASSIFICATION, TaskKind.SEQUENCE})
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Predictions after tempering.
+
+    Attributes:
+        temperature: chosen on the whole split.
+        predictions: each by a temperature that was chosen without it.
+        before: confidence and accuracy of the predictions as they were.
+        after: of the tempered ones.
+        folds: the temperatures of the folds.
+    """
+
+    temperature: float
+    predictions: Predictions
+    before: Reliability
+    after: Reliability
+    folds: tuple[float, ...]
+
+
+def why_not(task: Task, predictions: Predictions | None = None) -> str:
+    """Why there is no calibration, in one sentence; empty where there is one."""
+    if task.kind is TaskKind.MULTI_LABEL:
+        return (
+            "a multi-label task has one probability a label and no most probable class, so that one temperature and the "
+            "error of the top class do not apply; calibrate each label by itself"
+        )
+    if task.kind not in _WITH_CLASSES:
+        return f"a {task.kind.value} task predicts values, not probabilities of classes, which is what a temperature changes"
+    if predictions is None:
+        return ""
+    found = predictions.pool.predictions
+    if found.ndim > 2 or (predictions.pool.targets.is_floating_point() and found.ndim == 2):
+        return f"predictions of shape {tuple(found.shape)} against soft targets have no right class to compare with"
+    if bool(((found < -1e-4) | (found > 1 + 1e-4)).any()):
+        return "the predictions are not probabilities (some lie outside of 0..1)"
+    if predictions.count < 2 * FOLDS:
+        return f"{predictions.count} validation examples are too few for {FOLDS} folds"
+    return ""
+
+
+def calibrate(predictions: Predictions, *, seed: int) -> Calibrated:
+    """Choose the temperature, and see what it does.
+
+    Args:
+        predictions: probabilities of classes.
+        seed: of the folds and the intervals.
+    """
+    import torch
+
+    pool = predictions.pool
+    values, targets = pool.predictions.numpy(), pool.targets.numpy()
+    example = None if pool.example is None else pool.example.numpy()
+    tempered, folds = cross_fitted(values, targets, example, seed=seed)
+    return Calibrated(
+        temperature=temperature_of(values, targets),
+        predictions=predictions.saying(torch.from_numpy(tempered)),
+        before=reliability(values, targets, example, seed=seed),
+        after=reliability(tempered, targets, example, seed=seed),
+        folds=folds,
+    )
+
+
+def scores(found: Calibrated, rows: int) -> dict[str, Score]:
+    """The expected calibration error before and after."""
+    note = f"expected calibration error of the most probable class in {BINS} bins of equal width"
+    after = f"{note}, each example by a temperature that was chosen without it"
+    return {ECE_BEFORE: _error(found.before, rows, note), ECE: _error(found.after, rows, after)}
+
+
+def told(found: Calibrated) -> str:
+    """The temperature in words."""
+    if found.temperature <= COLDEST * 1.01 or found.temperature >= HOTTEST * 0.99:
+        return f"at the end of the range {COLDEST:g} to {HOTTEST:g}: no temperature in it is the best"
+    return "above 1 the model was too sure of itself, below 1 not sure enough"
+
+
+def artifacts(bench: Bench, found: Calibrated) -> list[Artifact]:
+    """The reliability diagram: its numbers always, the figure where matplotlib is installed."""
+    table = bench.folder / _TABLE
+    _write(table, found)
+    kept = [bench.keep(table, name=_TABLE, kind="table", note="confidence and accuracy, before and after")]
+    figure = bench.folder / _FIGURE
+    if _draw(figure, found):
+        kept.append(bench.keep(figure, name=_FIGURE, kind="figure", note="reliability diagram, before and after"))
+    return kept
+
+
+def _error(found: Reliability, rows: int, note: str) -> Score:
+    told = "; ".join(part for part in (note, found.estimated.note) if part)
+    return Score(found.error, found.estimated.interval, rows, "minimize", "predicted probabilities", told)
+
+
+def _write(path: Path, found: Calibrated) -> None:
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["when", "from", "to", "rows", "confidence", "accuracy", "accuracy_low", "accuracy_high"])
+        for when, one in (("before", found.before), ("after", found.after)):
+            for bin_ in one.bins:
+                numbers = (bin_.low, bin_.high, bin_.count, bin_.confidence, bin_.accuracy)
+                ends = (bin_.interval.low, bin_.interval.high)
+                out.writerow([when, *(f"{number:.6g}" for number in (*numbers, *ends))])
+
+
+def _draw(path: Path, found: Calibrated) -> bool:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:  # an extra; the numbers are in the table
+        return False
+    figure: Any = Figure(figsize=(8, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = cast("list[Any]", figure.subplots(1, 2, sharex=True, sharey=True))
+    for axis, one, when in zip(axes, (found.before, found.after), ("before", "after"), strict=True):
+        axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+        x, y = [bin_.confidence for bin_ in one.bins], [bin_.accuracy for bin_ in one.bins]
+        low = [bin_.accuracy - bin_.interval.low for bin_ in one.bins]
+        high = [bin_.interval.high - bin_.accuracy for bin_ in one.bins]
+        sizes = [bin_.count for bin_ in one.bins]
+        axis.errorbar(x, y, yerr=[low, high], fmt="none", color="0.4", linewidth=1)
+        axis.scatter(x, y, s=[12 + 100 * size / max(sizes) for size in sizes], zorder=3)
+        axis.set(title=f"{when}: error {one.error:.3f}", xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes[0].set_ylabel("accuracy")
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    return True

@@ -1,0 +1,217 @@
+"""Exporting a result: its modules in one archive, loaded again in a new process, which must predict the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from art_training.errors import SetupError
+from art_training.records import Artifact, Finding, Reading, Score, Severity, Split
+from art_training.setup.observation import BatchObservation
+from art_training.steps.bench import Bench
+from art_training.steps.squeezing.contenders import Contender, Trained, parts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from art_training.exported.member import Call
+    from art_training.exported.model import ExportedModel, Part
+
+ARCHIVE = "model.zip"
+DIFFERENCE = "export_difference"
+_TOLERANCE = 1e-4  # between what the engine and what a module by itself predicts, when it is found out how to ask it
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How models of a setup are asked outside of the engine.
+
+    Attributes:
+        batches: the first ones of the validation split as they enter the model, on the CPU.
+        call: how `forward` gives the predictions; None: the model's own step does, on whole batches.
+        why: why they cannot be asked at all, in one sentence; empty where they can.
+    """
+
+    batches: tuple[Any, ...] = ()
+    call: "Call | None" = None
+    why: str = ""
+
+
+def find_call(bench: Bench, one: Trained, batches: int) -> Asked:
+    """Find out how a model gives, by itself, what it gave in the engine: each way is tried on the first batch."""
+    from art_training.exported.member import by_step, calls_of, load, make, parts_of
+    from art_training.setup.data.batch import detached
+    from art_training.setup.scores.outputs import read_outputs
+
+    seen: list[BatchObservation] = []
+    bench.observe(Split.VALIDATION, see=seen.append, setup=one.setup, weights=one.weights, seed=one.seed, limit=batches)
+    kept = tuple(detached(observation.batch) for observation in seen)
+    outputs = read_outputs(seen[0], bench.task, one.setup.outputs)
+    if outputs.predictions is None:
+        return Asked(kept, why=f"no predictions were found: {outputs.source}")
+    wanted = outputs.predictions.cpu()
+    try:
+        module = load(make(*parts_of(one.setup)), bench.engine.weights(one.weights))
+    except SetupError as error:
+        return Asked(kept, why=str(error))
+    for call in calls_of(one.setup, module, kept[0], bench.task):
+        if _gives(call, module, seen[0], kept[0], wanted):
+            return Asked(kept, call)
+    try:
+        if _near(by_step(module, kept[0], bench.task, one.setup.outputs), wanted):
+            return Asked(kept)
+        why = "what its step predicts by itself is not what it predicted in the training's surroundings"
+    except SetupError as error:
+        why = str(error)
+    return Asked(kept, why=why)
+
+
+def usable(bench: Bench, contender: Contender, asked: Asked, temperature: float = 1.0) -> "ExportedModel | None":
+    """A contender as a module of this process; None where models cannot be asked outside of the engine."""
+    from art_training.exported.model import of_parts
+
+    if asked.why:
+        return None
+    outputs = contender.parts[0][0].setup.outputs
+    return of_parts(parts(bench, contender), bench.task, temperature=temperature, call=asked.call, outputs=outputs)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came of an export."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    scores: Mapping[str, Score] = field(default_factory=dict[str, Score])
+    readings: tuple[Reading, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def export_result(
+    bench: Bench, contender: Contender, asked: Asked, temperature: float, versions: Mapping[str, str]
+) -> Exported:
+    """Write the archive and verify it.
+
+    Args:
+        bench: keeps the archive.
+        contender: what is exported.
+        asked: how it is asked.
+        temperature: of the result.
+        versions: of what it was made with.
+    """
+    from art_training.exported.encoding import NotRebuilt
+    from art_training.exported.model import export
+    from art_training.exported.verify import Verified, verify
+
+    if asked.why:
+        reading = Reading("export", None, note=f"not exported: {asked.why}")
+        return Exported(
+            scores={}, readings=(reading,), findings=(_finding(f"the result was not exported: {asked.why}"),)
+        )
+    own = parts(bench, contender)
+    first = contender.parts[0][0].setup
+    path = bench.folder / ARCHIVE
+    bench.say("export")
+    why = export(
+        path,
+        own,
+        first,
+        bench.task,
+        temperature=temperature,
+        call=asked.call,
+        batch=asked.batches[0],
+        versions=versions,
+    )
+    note = "model.json and model.safetensors, for art.load_model"
+    artifact = bench.keep(path, name=ARCHIVE, kind="other", note=note)
+    model = usable(bench, contender, asked, temperature)
+    assert model is not None
+    expected = model(asked.batches[0])
+    bench.say("load the export in a new process")
+    findings: list[Finding] = []
+    if why:
+        found = _here(path, own, asked.batches[0], expected, why)
+        findings.append(_finding(f"no other process can make the exported model again: {why}"))
+    else:
+        try:
+            found = verify(path, asked.batches[0], expected, bench.folder)
+        except NotRebuilt as error:
+            found = Verified(None, str(error))
+    where = "in this process, by its own factory" if why else "in a new process"
+    scores: dict[str, Score] = {}
+    if found.difference is not None:
+        told = f"largest distance of two predictions of {len(expected)} rows, loaded {where}"
+        scores[DIFFERENCE] = Score(found.difference, None, len(expected), "minimize", where, told)
+    else:
+        findings.append(_finding(f"the export was not loaded again: {found.why}"))
+    readings = (
+        Reading(
+            "export", {"bytes": artifact.bytes, "members": len(own), "asked by": _way(asked)}, note=found.why or where
+        ),
+        Reading("seconds to load the export", round(found.seconds, 2), "seconds", "imports included"),
+    )
+    return Exported((artifact,), scores, readings, tuple(findings))
+
+
+def _here(path: Any, own: "Sequence[Part]", batch: Any, expected: "Tensor", why: str) -> Any:
+    """The archive loaded by who has the factory at hand."""
+    import time
+
+    from art_training.exported.model import load_model
+    from art_training.exported.verify import Verified
+
+    began = time.monotonic()
+    made = iter(own)
+
+    def factory(**_: Any) -> Any:
+        part = next(made)
+        return part.factory(**part.hparams)
+
+    try:
+        loaded = load_model(path, factory=factory)
+    except SetupError as error:
+        return Verified(None, str(error))
+    seconds = time.monotonic() - began
+    difference = float((loaded(batch).double() - expected.double()).abs().max())
+    return Verified(difference, why, seconds)
+
+
+def _way(asked: Asked) -> str:
+    return "its step, with whole batches" if asked.call is None else "forward, with the inputs"
+
+
+def _gives(call: "Call", module: Any, observation: BatchObservation, batch: Any, wanted: "Tensor") -> bool:
+    import torch
+
+    from art_training.setup.scores.alignment import Raw, aligned
+    from art_training.setup.scores.step_loss import main_call
+
+    try:
+        with torch.no_grad():
+            found = call(module, batch)
+            if found.shape == wanted.shape:
+                return _near(found, wanted)
+            loss = main_call(observation, None)
+            if loss is None:
+                return False
+            ignore = loss.options.get("ignore_index")
+            raw = Raw(found, loss.target.cpu(), "none", classes_last=call.classes == -1, ignore_index=ignore)
+            return _near(aligned(raw, observation.weight).predictions, wanted)
+    except Exception:  # noqa: BLE001  One of several ways to call the user's code; another may fit.
+        return False
+
+
+def _near(found: "Tensor", wanted: "Tensor") -> bool:
+    import torch
+
+    return found.shape == wanted.shape and torch.allclose(
+        found.double(), wanted.double(), rtol=_TOLERANCE, atol=_TOLERANCE
+    )
+
+
+def _finding(message: str) -> Finding:
+    return Finding(
+        code="ART751",
+        category="checkpoint",
+        severity=Severity.WARNING,
+        message=message,
+        remedy="let the model be made by a class or a function at the top of a module, with plain hyper-parameters",
+    )

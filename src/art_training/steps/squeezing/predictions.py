@@ -1,0 +1,157 @@
+"""Predictions of one split: of a model, or averaged over several; their losses and their scores."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from art_training.errors import SetupError
+from art_training.records import Metric, Score, Split
+from art_training.setup.observation import LossCall
+from art_training.setup.scores.examples import Examples
+from art_training.setup.scores.measures import Pool
+from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.setup.task import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOGARITHMIC = frozenset({"cross_entropy", "nll_loss"})
+BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
+OF_VALUES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+_EPSILON = 1e-7  # probabilities of yes are kept away from 0 and 1, whose logarithms are infinite
+_TINY = 1e-30  # a probability of a class is no smaller
+
+NOTE = "the task's loss of the predictions alone, without what a step may add to it"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted for every example of a split.
+
+    Attributes:
+        pool: (rows, classes) probabilities, (rows,) or (rows, labels) probabilities of yes, or values; and targets.
+        task: whose loss they have.
+        count: examples.
+    """
+
+    pool: Pool
+    task: Task
+    count: int
+
+    @classmethod
+    def of(cls, examples: Examples | None, task: Task, who: str) -> "Predictions":
+        """The predictions behind a pass.
+
+        Raises:
+            SetupError: they were not found, or are too many to be kept, or are decisions rather than probabilities.
+        """
+        if examples is None or examples.pool is None:
+            raise SetupError(
+                f"{who} has no predictions that can be averaged: they were not found, or are too many numbers to keep; "
+                "give Setup(outputs=...) that returns predictions and targets, or a smaller validation split"
+            )
+        if not examples.pool.predictions.is_floating_point():
+            raise SetupError(
+                f"{who} predicts decisions ({examples.pool.predictions.dtype}), which have no average; give "
+                "Setup(outputs=...) that returns probabilities or scores"
+            )
+        return cls(examples.pool, task, examples.count)
+
+    def saying(self, predictions: "Tensor") -> "Predictions":
+        """The same targets, predicted otherwise."""
+        return replace(self, pool=replace(self.pool, predictions=predictions))
+
+    @cached_property
+    def examples(self) -> Examples:
+        """Example by example, with the losses where the task's loss follows from predictions."""
+        import torch
+
+        found = row_losses(self.pool.predictions, self.pool.targets, self.task)
+        if found is None:
+            return Examples(self.count, self.pool)
+        totals, weights = found
+        if self.pool.example is not None:
+            zeros = torch.zeros(self.count, dtype=torch.double)
+            totals = zeros.index_add(0, self.pool.example, totals)
+            weights = zeros.index_add(0, self.pool.example, weights)
+        losses = torch.where(weights > 0, totals / weights.clamp_min(1e-300), torch.zeros_like(totals))
+        return Examples(self.count, self.pool, losses.numpy(), weights.numpy())
+
+    def scores(self, metrics: MetricCalculator, *, split: Split, seed: int, source: str) -> dict[str, Score]:
+        """Scores by address, the task's loss among them where it follows from predictions."""
+        import torch
+
+        from art_training.setup.scores.intervals import of_mean
+
+        rows = None
+        if self.pool.example is not None:
+            rows = torch.bincount(self.pool.example, minlength=self.count).tolist()
+        found = metrics.score(
+            self.pool.predictions, self.pool.targets, task=self.task, rows_weight=rows, seed=seed, source=source
+        )
+        losses, weights = self.examples.losses, self.examples.weights
+        if losses is not None and weights is not None:
+            totals = losses * weights
+            estimated = of_mean(totals, weights, seed=seed)
+            note = "; ".join(part for part in (NOTE, estimated.note) if part)
+            value = float(totals.sum() / weights.sum())
+            found[LOSS] = Score(value, estimated.interval, self.count, "minimize", source, note)
+        return {str(Metric(name, split)): score for name, score in found.items()}
+
+    def loss(self) -> float:
+        """The mean loss; NaN where it is not known."""
+        losses, weights = self.examples.losses, self.examples.weights
+        if losses is None or weights is None:
+            return math.nan
+        return float((losses * weights).sum() / weights.sum())
+
+
+def averaged(members: Sequence["Tensor"], weights: Sequence[float]) -> "Tensor":
+    """The weighted mean of predictions; one more tensor of their size is made."""
+    import torch
+
+    total = torch.zeros_like(members[0])
+    for member, weight in zip(members, weights, strict=True):
+        if weight:
+            total += weight * member
+    return total
+
+
+def row_losses(predictions: "Tensor", targets: "Tensor", task: Task) -> "tuple[Tensor, Tensor] | None":
+    """(rows,) the task's loss summed over each row, and (rows,) what the row adds to the denominator.
+
+    None where the loss is not known, or does not follow from probabilities or values alone.
+    """
+    import torch
+
+    from art_training.setup.scores.losses import terms
+
+    native = _native(predictions, task)
+    if native is None:
+        return None
+    options: dict[str, Any] = {
+        name: torch.tensor(value) if isinstance(value, list) else value for name, value in task.loss_options.items()
+    }
+    options["reduction"] = "mean"  # told as a mean, whatever the step makes of it
+    target = targets if task.loss in LOGARITHMIC and not targets.is_floating_point() else targets.to(native.dtype)
+    name = "nll_loss" if task.loss == "nll_loss" else task.loss
+    try:
+        value = getattr(torch.nn.functional, name)(native, target, **options)
+    except (RuntimeError, TypeError, ValueError):  # options or shapes that only the user's own model fits
+        return None
+    found = terms(LossCall(name, native, target, options, value))
+    return None if found is None else (found.total, found.weight)
+
+
+def _native(predictions: "Tensor", task: Task) -> "Tensor | None":
+    """Predictions as the task's loss takes them, in double precision; None where they cannot be made so."""
+    wide = predictions.double()
+    if task.loss in LOGARITHMIC:
+        return wide.clamp_min(_TINY).log()
+    if task.loss == "binary_cross_entropy":
+        return wide.clamp(_EPSILON, 1 - _EPSILON)
+    if task.loss == "binary_cross_entropy_with_logits":
+        return wide.clamp(_EPSILON, 1 - _EPSILON).logit()
+    return wide if task.loss in OF_VALUES else None

@@ -1,0 +1,320 @@
+"""One squeeze: train, compare, choose, calibrate, export."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from art_training.engines import Averaging, Teaching
+from art_training.errors import SetupError
+from art_training.records import Artifact, Candidate, Finding, Outcome, Reading, Score, Severity, Split
+from art_training.setup.scores.metrics import LOSS
+from art_training.steps.bench import Bench
+from art_training.steps.squeezing import calibrating
+from art_training.steps.squeezing.choosing import Choice, as_score, badness, choose, gain, name_by
+from art_training.steps.squeezing.contenders import (
+    CALIBRATED,
+    ENSEMBLE,
+    GAIN,
+    LONGER,
+    SINGLE,
+    STUDENT,
+    Contender,
+    Cost,
+    Trained,
+    candidate,
+    cost,
+    train,
+)
+from art_training.steps.squeezing.ensemble import equal, greedy
+from art_training.steps.squeezing.exporting import Asked, Exported, export_result, find_call, usable
+from art_training.steps.squeezing.members import configurations
+from art_training.steps.squeezing.predictions import Predictions
+from art_training.steps.squeezing.teacher import Teacher
+from art_training.steps.weights import LAST
+
+if TYPE_CHECKING:
+    from art_training.steps.squeeze import Squeeze
+
+GAINS = tuple(f"{name}_{GAIN}" for name in (LONGER, ENSEMBLE, STUDENT, CALIBRATED))
+OVER_TEACHER = "gain_over_teacher"
+_BATCHES = 4
+
+
+class Squeezing:
+    """The work of one step; everything that it finds is kept here until the outcome is made of it."""
+
+    def __init__(self, step: "Squeeze", bench: Bench) -> None:
+        self._step = step
+        self._bench = bench
+        self._name = name_by(step.by, bench.metrics, step.name)
+        self._contenders: list[Contender] = []
+        self._failed: list[Candidate] = []
+        self._scores: dict[str, Score] = {}
+        self._readings: list[Reading] = []
+        self._findings: list[Finding] = []
+        self._artifacts: list[Artifact] = []
+        self._seconds: dict[str, float] = {}
+        self._against_teacher: Score | None = None
+
+    def run(self) -> Outcome:
+        """Do it.
+
+        Raises:
+            SetupError: the first member has no predictions, or what was asked for does not fit the task.
+        """
+        why = calibrating.why_not(self._bench.task)
+        if why and self._step.calibrate:
+            raise SetupError(f"{self._step.name}(calibrate=True) cannot be: {why}; give calibrate=None")
+        members = self._members()
+        single = Contender(SINGLE, ((members[0], 1.0),), members[0].predictions, members[0].seconds, "the first member")
+        self._require_score(single)
+        self._contenders.append(single)
+        if self._step.longer:
+            self._longer(members[0])
+        if len(members) > 1:
+            ensemble = self._ensemble(members)
+            if self._step.distill:
+                self._student(members[0], ensemble)
+        asked = find_call(self._bench, members[0], _BATCHES)
+        costs = {one.name: self._cost(one, asked) for one in self._contenders}
+        choice = choose(
+            self._contenders,
+            self._name,
+            self._bench.metrics,
+            {name: one.parameters for name, one in costs.items()},
+            prefer=self._step.prefer,
+            seed=self._bench.seed,
+        )
+        temperature, predictions = self._calibrate(choice, why)
+        exported = self._export(choice.taken, asked, temperature)
+        return self._outcome(choice, predictions, costs, exported)
+
+    # Training.
+
+    def _members(self) -> list[Trained]:
+        """Train each; the first must come to its end, and of the others those that do are the members."""
+        bench, step = self._bench, self._step
+        found: list[Trained] = []
+        for label, setup, seed in configurations(bench, step.ensemble, step.of, step.name):
+            one = train(bench, label, setup, seed)
+            if isinstance(one, Trained):
+                found.append(one)
+                self._noted(one)
+                continue
+            if not found:
+                raise SetupError(f"{one}; {step.name} needs a setup that can be trained, as Overfit shows it")
+            self._failed.append(Candidate(label, note=one))
+        if step.ensemble and len(found) < 2:
+            self._failed.append(Candidate(ENSEMBLE, note="one member is no ensemble, and the others came to nothing"))
+        return found
+
+    def _longer(self, first: Trained) -> None:
+        """Train on from the first member's weights, with an average of them."""
+        epochs = max(1, round((self._step.longer - 1) * max(first.epochs, 1)))
+        steps = max(1, round(epochs * first.steps / max(first.epochs, 1)))
+        averaging = Averaging(self._step.averaging, decay=_decay(steps))
+        # A new beginning of the optimiser, and other batches than the member had.
+        one = self._attempt(LONGER, first, start=first.weights, max_steps=steps, averaging=averaging)
+        if one is None:
+            return
+        how = f"decay {averaging.decay:g}" if averaging.kind == "ema" else "ends of epochs"
+        note = f"{first.name} trained on for {one.epochs} epochs, with {averaging.kind} of its weights ({how})"
+        told = {"epochs": first.epochs + one.epochs}
+        seconds = first.seconds + one.seconds
+        self._contenders.append(Contender(LONGER, ((one, 1.0),), one.predictions, seconds, note, told))
+
+    def _ensemble(self, members: list[Trained]) -> Contender:
+        predictions = [one.predictions for one in members]
+        if self._step.weighting == "equal":
+            found = equal(predictions)
+        else:
+            found = greedy(predictions, self._badness, seed=self._bench.seed)
+        parts = tuple(zip(members, found.weights, strict=True))
+        seconds = sum(one.seconds for one in members)
+        ensemble = Contender(ENSEMBLE, parts, found.predictions, seconds, f"{len(members)} members; {found.how}")
+        self._contenders.append(ensemble)
+        return ensemble
+
+    def _student(self, first: Trained, ensemble: Contender) -> None:
+        """Train one model that comes near to the ensemble, with the seed of the single one."""
+        teacher = Teacher(self._bench, ensemble)
+        try:
+            teacher.prepare()
+        except SetupError as error:
+            self._failed.append(Candidate(STUDENT, note=str(error)))
+            return
+        one = self._attempt(STUDENT, first, seed=first.seed, teaching=Teaching(teacher))
+        if one is None:
+            return
+        shares = f"{teacher.looked_up} batches looked up, the members asked for {teacher.asked}"
+        compared = gain(self._bench.metrics, self._name, one.predictions, ensemble.predictions, self._bench.seed)
+        self._against_teacher = as_score(compared, ENSEMBLE)
+        self._contenders.append(
+            Contender(
+                STUDENT,
+                ((one, 1.0),),
+                one.predictions,
+                ensemble.seconds + one.seconds,
+                f"taught by {ENSEMBLE}; {shares}",
+            )
+        )
+
+    def _attempt(self, name: str, like: Trained, *, seed: int | None = None, **shaping: Any) -> Trained | None:
+        """A training that may come to nothing without ending the step."""
+        try:
+            found = train(self._bench, name, like.setup, _another(like.seed) if seed is None else seed, **shaping)
+        except SetupError as error:
+            found = str(error)
+        if isinstance(found, Trained):
+            self._noted(found)
+            return found
+        self._failed.append(Candidate(name, note=found))
+        return None
+
+    def _noted(self, one: Trained) -> None:
+        self._findings += [finding for finding in one.findings if finding not in self._findings]
+        self._seconds[one.name] = one.seconds
+
+    # Comparing.
+
+    def _badness(self, predictions: Predictions) -> float:
+        return badness(predictions, self._name, self._bench.metrics)
+
+    def _require_score(self, single: Contender) -> None:
+        if self._badness(single.predictions) != self._badness(single.predictions):
+            others = ", ".join(f"validation/{name}" for name in self._bench.metrics.names) or "none"
+            raise SetupError(
+                f"{self._step.name}(by={self._step.by!r}) cannot be computed of predictions alone"
+                + (f": the task's loss is {self._bench.task.loss or 'not known'}" if self._name == LOSS else "")
+                + f"; decide by a metric of the project: {others}"
+            )
+
+    def _cost(self, contender: Contender, asked: Asked) -> Cost:
+        return cost(self._bench, contender, usable(self._bench, contender, asked), asked.batches)
+
+    @cached_property
+    def _single(self) -> Contender:
+        return self._contenders[0]
+
+    # Finishing.
+
+    def _calibrate(self, choice: Choice, why: str) -> tuple[float, Predictions]:
+        """The temperature of the result and its predictions with it."""
+        taken = choice.taken
+        if self._step.calibrate is False:
+            return 1.0, taken.predictions
+        why = why or calibrating.why_not(self._bench.task, taken.predictions)
+        if why:
+            self._readings.append(Reading("calibration", None, note=f"not done: {why}"))
+            return 1.0, taken.predictions
+        found = calibrating.calibrate(taken.predictions, seed=self._bench.seed)
+        self._scores |= calibrating.scores(found, taken.predictions.count)
+        self._artifacts += calibrating.artifacts(self._bench, found)
+        lower = found.predictions.loss() < taken.predictions.loss()
+        temperature = found.temperature if lower else 1.0
+        compared = gain(self._bench.metrics, LOSS, found.predictions, taken.predictions, self._bench.seed)
+        note = f"{taken.name} with the temperature {found.temperature:.4g}"
+        if not lower:
+            note += ", which is not applied: it does not lower the loss of examples that it has not seen"
+        scores = self._scored(found.predictions, CALIBRATED)
+        parameters = {"temperature": found.temperature, "applied": lower, "folds": list(found.folds)}
+        calibrated = Candidate(CALIBRATED, {**scores, GAIN: as_score(compared, taken.name)}, parameters, note)
+        self._failed.append(calibrated)
+        self._scores[f"{CALIBRATED}_{GAIN}"] = calibrated.scores[GAIN]
+        self._readings.append(Reading("temperature", found.temperature, note=calibrating.told(found)))
+        return temperature, found.predictions if lower else taken.predictions
+
+    def _export(self, taken: Contender, asked: Asked, temperature: float) -> Exported:
+        models = [one for one, weight in taken.parts if weight > 0]
+        for one in models:
+            name = LAST if len(models) == 1 else f"{one.name}.ckpt"
+            self._artifacts.append(
+                self._bench.keep(one.weights, name=name, kind="checkpoint", note=f"weights of {one.name}")
+            )
+        if not self._step.export:
+            return Exported()
+        return export_result(self._bench, taken, asked, temperature, _versions())
+
+    def _scored(self, predictions: Predictions, source: str) -> dict[str, Score]:
+        return predictions.scores(self._bench.metrics, split=Split.VALIDATION, seed=self._bench.seed, source=source)
+
+    def _outcome(
+        self, choice: Choice, predictions: Predictions, costs: Mapping[str, Cost], exported: Exported
+    ) -> Outcome:
+        candidates: list[Candidate] = []
+        for one in self._contenders:
+            gained = None
+            if one is not self._single:
+                compared = gain(
+                    self._bench.metrics, self._name, one.predictions, self._single.predictions, self._bench.seed
+                )
+                gained = self._scores[f"{one.name}_{GAIN}"] = as_score(compared, SINGLE)
+            scores = self._scored(one.predictions, one.name)
+            if one.name == STUDENT and self._against_teacher is not None:
+                scores[OVER_TEACHER] = self._against_teacher
+            candidates.append(candidate(one, scores, costs[one.name], costs[SINGLE], gained))
+        taken = choice.taken
+        if any(one.chosen for one, _ in taken.parts):
+            self._readings.append(
+                Reading("weights", "best", note="chosen by the user's ModelCheckpoint, on the validation split itself")
+            )
+        self._readings += [Reading("result", taken.name, note=choice.why), *exported.readings]
+        result = self._scored(predictions, taken.name)
+        return Outcome(
+            scores={**result, **self._scores, **exported.scores},
+            readings=tuple(self._readings),
+            findings=(*self._findings, *self._lost(taken), *exported.findings),
+            candidates=(*candidates, *self._failed),
+            parameters={"result": taken.name, "by": f"validation/{self._name}", "prefer": self._step.prefer},
+            artifacts=(*self._artifacts, *exported.artifacts),
+            seconds=self._seconds,
+            summary=self._summary(choice, result),
+        )
+
+    def _lost(self, taken: Contender) -> list[Finding]:
+        """A finding where the result is significantly worse than the single model, as `prefer` does not allow."""
+        found = self._scores.get(f"{taken.name}_{GAIN}")
+        if found is None or found.interval is None or found.interval.high >= 0:
+            return []
+        return [
+            Finding(
+                code="ART752",
+                category="evaluation",
+                severity=Severity.WARNING,
+                message=f"{taken.name} is worse than the single model by {-found.value:.4g} of {self._name}",
+                remedy="leave that part of the squeeze out",
+            )
+        ]
+
+    def _summary(self, choice: Choice, result: Mapping[str, Score]) -> str:
+        shown = ", ".join(f"{name} {score.value:.4g}" for name, score in result.items())
+        gains = [
+            f"{name.removesuffix(f'_{GAIN}')} {score.value:+.3g}"
+            for name, score in self._scores.items()
+            if name.endswith(f"_{GAIN}") and name != f"{CALIBRATED}_{GAIN}"
+        ]
+        gained = f"; gains in {self._name} over the single model: {', '.join(gains)}" if gains else ""
+        return f"{choice.taken.name}: {shown}{gained}"
+
+
+def _decay(steps: int) -> float:
+    """Of an exponential average over a tenth of a training of so many steps, and no longer than a thousand."""
+    return min(0.999, max(0.5, 1 - 10 / max(steps, 1)))
+
+
+def _another(seed: int) -> int:
+    return (seed + 1) % 2**31
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    found = {name: version(name) for name in ("torch", "safetensors", "numpy")}
+    return {"python": platform.python_version(), "art-training": _own(), **found}
+
+
+def _own() -> str:
+    from art_training import __version__
+
+    return __version__
