@@ -106,6 +106,8 @@ class FitResult:
         callbacks: final state of the user's callbacks by class name (plain data).
         parameters: what was really used: trainer settings, optimisers, schedulers, loaders (plain data).
         findings: what was seen to be wrong.
+        began: where the job named weights to start from, the digest (`engines.weights.digest_of`) of those that the first
+            step was taken from; else empty.
     """
 
     stopped: Stopped = ""
@@ -119,6 +121,7 @@ class FitResult:
     callbacks: Mapping[str, Any] = field(default_factory=dict[str, Any])
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     findings: tuple[Finding, ...] = ()
+    began: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,14 @@ class Engine(ABC):
     @abstractmethod
     def parameters(self, setup: Setup) -> tuple[Parameter, ...]:
         """The parameters of a fresh model, in the order of the model.
+
+        Raises:
+            SetupError: the model cannot be made.
+        """
+
+    @abstractmethod
+    def fresh_weights(self, setup: Setup, *, seed: int) -> "Mapping[str, Tensor]":
+        """Parameters and buffers, by name and on the CPU, that a job with this seed begins with where it names no others.
 
         Raises:
             SetupError: the model cannot be made.

@@ -207,6 +207,12 @@ class EngineContract(ShapingContract):
         written = engine.write_weights(weights, tmp_path / "written")
         assert self.losses(engine, setup, written) == self.losses(engine, setup, result.last)
 
+    def test_weights_of_a_fresh_model_are_those_that_its_seed_makes(self, tmp_path: Path) -> None:
+        """Written into a file they score as no file does."""
+        engine, setup = self.engine(), self.setup_for()
+        written = engine.write_weights(engine.fresh_weights(setup, seed=SEED), tmp_path / "fresh")
+        assert self.losses(engine, setup, written) == self.losses(engine, setup, None)
+
 
 def _rows(engine: Engine, setup: Setup, split: Split) -> list[tuple[float, ...]]:
     """The rows that `read` shows, twice the same."""

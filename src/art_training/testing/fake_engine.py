@@ -104,6 +104,12 @@ class FakeEngine(Engine):
         _model(setup, random.Random(0))  # noqa: S311  likewise
         return Parameter("weight", ()), Parameter("bias", ())
 
+    def fresh_weights(self, setup: Setup, *, seed: int) -> "Mapping[str, Tensor]":
+        import torch
+
+        line = _model(setup, random.Random(seed))  # noqa: S311  likewise
+        return {name: torch.tensor(getattr(line, name), dtype=torch.float64) for name in ("weight", "bias")}
+
     def weights(self, path: Path) -> "Mapping[str, Tensor]":
         import torch
 

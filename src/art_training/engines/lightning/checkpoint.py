@@ -83,6 +83,7 @@ class Checkpoints:
                 "random": global_states(),
                 "generators": generator_states(self._roots(trainer)),
                 "metrics": dict(trainer.callback_metrics),
+                "began_with": self._recorder.began_with,
                 "reloaded": trainer.fit_loop._last_train_dl_reload_epoch,  # noqa: SLF001
             }
 
@@ -92,6 +93,7 @@ class Checkpoints:
         if self._resumed is not None:
             _place(trainer.fit_loop, self._resumed["loops"], self._resumed["reloaded"])
             trainer.callback_metrics.update(self._resumed["metrics"])
+            self._recorder.began_with = self._resumed["began_with"]
 
     def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         """The moment between two epochs: take up the random states, or keep them."""

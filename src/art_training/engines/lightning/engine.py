@@ -75,6 +75,13 @@ class LightningEngine(Engine):
         with undisturbed():
             return parameters(setup)
 
+    def fresh_weights(self, setup: Setup, *, seed: int) -> "Mapping[str, Tensor]":
+        from art_training.engines.lightning.surroundings import undisturbed
+        from art_training.engines.lightning.weights import fresh_weights
+
+        with undisturbed():
+            return fresh_weights(setup, seed=seed)
+
     def weights(self, path: Path) -> "Mapping[str, Tensor]":
         from art_training.engines.lightning.weights import read_weights
 

@@ -138,6 +138,7 @@ def _result(training: _Training, stopped: Stopped, message: str) -> FitResult:
         logged=numbers(trainer.callback_metrics),
         callbacks=states(callbacks),
         parameters=recorder.parameters,
+        began=recorder.began_with,
     )
 
 

@@ -21,6 +21,7 @@ from art_training.engines.lightning.values import (
     validation_losses,
     values_of,
 )
+from art_training.engines.weights import digest_of
 from art_training.setup.data.batch import size
 
 _PROGRESS_SECONDS = 0.2
@@ -46,6 +47,7 @@ class Recorder:
         seconds: time in training and its validations.
         parameters: what was really used (plain data).
         began: whether training has begun.
+        began_with: digest of the weights that training began with, where it was given some.
         collects: whether logged values are taken from the trainer, because no logger hands them over.
     """
 
@@ -60,6 +62,7 @@ class Recorder:
         self.parameters: dict[str, Any] = {}
         self.began = False
         self.collects = False
+        self.began_with = ""
         self._started = self._ticked = self._flushed = 0.0
         self._elsewhere = 0.0  # seconds that went into what is no training
         self._losses: list[tuple[int, int, int, int, Tensor]] = []  # step, epoch, batch, accumulated, loss
@@ -86,6 +89,8 @@ class Recorder:
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Training begins."""
         self.parameters = described_training(trainer)
+        if self._load is not None:
+            self.began_with = digest_of(trainer.strategy.lightning_module_state_dict())
         self._started = self._ticked = self._flushed = time.monotonic()
         self.began = True
 

@@ -25,6 +25,17 @@ def parameters(setup: Setup) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, tuple(one.shape), one.requires_grad) for name, one in module.named_parameters())
 
 
+def fresh_weights(setup: Setup, *, seed: int) -> Mapping[str, Tensor]:
+    """Parameters and buffers of a fresh model.
+
+    Raises:
+        SetupError: the model cannot be made.
+    """
+    set_seed(seed)
+    module, _ = build_model(setup)
+    return {name: one.detach().cpu() for name, one in module.state_dict().items()}
+
+
 def read_weights(path: Path) -> Mapping[str, Tensor]:
     """Parameters and buffers of a checkpoint, on the CPU.
 

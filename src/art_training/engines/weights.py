@@ -1,0 +1,25 @@
+"""What tells two sets of weights apart: a digest of the numbers, whatever file they are kept in."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def digest_of(weights: "Mapping[str, Tensor]", names: Iterable[str] | None = None) -> str:
+    """SHA-256, in hexadecimal, of parameters and buffers: their names, types, shapes and bytes.
+
+    Args:
+        weights: by name, on any device.
+        names: only of these; None: of all. Their order does not count.
+    """
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(weights if names is None else names):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
