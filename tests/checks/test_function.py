@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -129,3 +133,51 @@ def test_a_changed_function_has_another_configuration():
     assert made(1).configuration == made(1).configuration
     assert made(1).configuration != made(2).configuration
     assert check(lambda e: e.step == "a").configuration != check(lambda e: e.step == "b").configuration
+
+
+def test_a_docstring_or_a_comment_changes_no_function():
+    def made(text):
+        namespace = {"check": check}
+        exec(f'def few(evidence):\n    """{text}"""\n    return True\n', namespace)
+        return check(namespace["few"])
+
+    assert made("One.").configuration == made("Another.").configuration
+
+
+def test_a_function_that_a_check_calls_is_part_of_it():
+    def made(rows):
+        def enough(evidence):
+            return evidence.score("train/loss").rows >= rows
+
+        return check(lambda evidence: not enough(evidence))
+
+    assert made(1).configuration == made(1).configuration
+    assert made(1).configuration != made(2).configuration
+
+
+def test_a_function_reads_alike_in_every_process():
+    script = """if True:
+        import json
+        from art_training.checks import check
+
+        class Few:
+            def __call__(self, evidence):
+                return True
+
+        @check
+        def ended(evidence):
+            return evidence.outcome.stopped in {"", "max_epochs", "patience", "deadline"}
+
+        print(json.dumps([ended.configuration, check(Few()).configuration]))
+    """
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(printed) == 1

@@ -1,7 +1,6 @@
 """A function of the evidence as a check."""
 
 import dataclasses
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,10 @@ from art_training.checks.check import Answer, Check, failed, passed
 from art_training.checks.evidence import Evidence
 from art_training.errors import CheckError
 from art_training.records import Outcome, Plain, Score, plain
+from art_training.setup.identity.code import code_components
+from art_training.setup.identity.origin import qualified_name
+from art_training.setup.identity.source import source_of
+from art_training.setup.identity.written import digest_hex
 
 Judge = Callable[..., Any]
 
@@ -69,7 +72,7 @@ class FunctionCheck(Check):
     def configuration(self) -> Mapping[str, Plain]:
         """Its name, arguments and code, so that a changed function is seen."""
         return {
-            "check": getattr(self.function, "__qualname__", repr(self.function)),
+            "check": getattr(self.function, "__qualname__", qualified_name(self.function)),
             "arguments": plain(self.arguments),
             "code": _digest(self.function),
         }
@@ -144,22 +147,13 @@ def _truth(value: Any) -> bool | None:
 
 
 def _digest(function: Judge) -> str:
-    """Of the compiled code with defaults and closed-over values; it needs no source, so notebooks are fine."""
-    code = getattr(function, "__code__", None)
-    closed: list[Plain] = []
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            closed.append(plain(cell.cell_contents))
-        except ValueError:  # a name that is not bound yet
-            closed.append(None)
-    parts = (_code(code) if isinstance(code, CodeType) else repr(plain(function)), closed)
-    defaults = (plain(getattr(function, "__defaults__", None)), plain(getattr(function, "__kwdefaults__", None)))
-    return hashlib.sha256(repr((parts, defaults)).encode()).hexdigest()
-
-
-def _code(code: CodeType) -> tuple[Any, ...]:
-    constants = tuple(_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts)
-    return (code.co_code.hex(), constants, code.co_names, code.co_varnames)
+    """Of the function's source and of the project's code, values and closures that it reaches, alike in every process."""
+    components, _unknown = code_components(function, label="check")
+    # What a library defines is only named by the walk; here it is the thing itself, and counts wherever it lies.
+    written = inspect.unwrap(function)
+    code = getattr(written, "__code__", None)
+    source = source_of(code, written.__globals__).digest if isinstance(code, CodeType) else ""
+    return digest_hex({"source": source, "components": components})
 
 
 def _rows_at_least(evidence: Evidence, limit: int = 10) -> tuple[bool, str]:
