@@ -9,6 +9,7 @@ from art_training.checks import Check
 from art_training.checks.bounds import Below
 from art_training.checks.finite import NoNaN
 from art_training.checks.values import number, with_interval
+from art_training.engines.weights import digest_of
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Artifact, Finding, Metric, Outcome, Reading, Score, Severity, Split
 from art_training.setup.task import Task
@@ -26,7 +27,7 @@ from art_training.steps.final.parts import (
 from art_training.steps.final.rows import TestRows
 from art_training.steps.final.uses import MODELS, ROWS, USES, WEIGHTS, uses_of
 from art_training.steps.step import Step
-from art_training.steps.weights import LAST, checkpoint_of, digest_of
+from art_training.steps.weights import LAST, checkpoint_of
 
 # The best of so many equally good ones looks a standard error too good, half of what its interval allows for.
 _MOST_MODELS = 4

@@ -1,34 +1,10 @@
-"""What tells two sets of weights apart: a digest of the numbers, whatever file they are kept in."""
-
-import hashlib
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+"""The weights that a step left."""
 
 from art_training.records import Artifact, Outcome
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LAST = "last.ckpt"
 _BEST = "best.ckpt"
 _CHECKPOINT = "checkpoint"
-
-
-def digest_of(weights: "Mapping[str, Tensor]", names: Iterable[str] | None = None) -> str:
-    """SHA-256, in hexadecimal, of parameters and buffers: their names, types, shapes and bytes.
-
-    Args:
-        weights: on the CPU, by name.
-        names: only of these; None: of all. Their order does not count.
-    """
-    import torch
-
-    digest = hashlib.sha256()
-    for name in sorted(weights if names is None else names):
-        tensor = weights[name].detach().contiguous()
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def checkpoint_of(outcome: Outcome) -> Artifact | None:
