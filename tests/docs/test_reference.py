@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SOURCE = ROOT / "src" / "art_training"
 
+# What steps cannot be made without.
+NEEDS = {"Tune": {"space": {"lr": art_training.space.log_uniform(1e-5, 1e-1)}, "trials": 1}}
+
 
 def page(name: str) -> str:
     return (REFERENCE / f"{name}.md").read_text()
@@ -53,7 +56,7 @@ def test_the_table_of_steps_names_their_default_checks() -> None:
     task = Task(TaskKind.CLASSIFICATION, inputs=("0",), target="1", loss="cross_entropy", classes=10)
     for name, cell in re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", page("steps"), re.MULTILINE):
         documented = [eval(text, vars(checks)) for text in re.findall(r"`(\w+\(.*?\))`", cell)]
-        asked = getattr(steps, name)().default_checks(task, ["accuracy"])
+        asked = getattr(steps, name)(**NEEDS.get(name, {})).default_checks(task, ["accuracy"])
         assert documented == list(asked), name
 
 

@@ -9,6 +9,7 @@ from art_training.steps.overfit import Overfit
 from art_training.steps.overfit_one_batch import OverfitOneBatch
 from art_training.steps.squeeze import Squeeze
 from art_training.steps.step import Step, only
+from art_training.steps.tune import Tune
 
 __all__ = [
     "Bench",
@@ -20,5 +21,6 @@ __all__ = [
     "OverfitOneBatch",
     "Squeeze",
     "Step",
+    "Tune",
     "only",
 ]

@@ -1,0 +1,266 @@
+"""The best of many noisy trials is partly the luckiest: here they are trained again under seeds that chose nothing."""
+
+import hashlib
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from art_training.errors import Interrupted, ProjectError, StoreError
+from art_training.records import Direction, Interval, Metric, Score, Split, plain
+from art_training.setup.scores.examples import Examples
+from art_training.setup.scores.metrics import MetricCalculator
+from art_training.setup.setup import Setup
+from art_training.steps.bench import Bench
+from art_training.steps.searching.trying import sentence
+from art_training.tuning.trial import parse_score
+
+if TYPE_CHECKING:
+    from art_training.setup.scores.comparison import Comparison
+
+Bounds: TypeAlias = tuple[float, float]
+
+INCOMING = "incoming setup"
+_UNBOUNDED: Bounds = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One setup under several fresh seeds.
+
+    Attributes:
+        name: `incoming setup`, or the trial's.
+        setup: what is trained.
+        runs: scores of the validation split by address, one mapping a seed.
+        note: why it could not be trained under one of them.
+        bounds: what scores cannot leave, by address, where that is known.
+    """
+
+    name: str
+    setup: Setup
+    runs: tuple[Mapping[str, Score], ...] = ()
+    note: str = ""
+    bounds: Mapping[str, Bounds] = field(default_factory=dict[str, Bounds])
+
+    def value(self, metric: Metric) -> float:
+        """The mean over seeds; NaN where one is missing."""
+        if self.note or not self.runs:
+            return math.nan
+        return statistics.fmean(run[str(metric)].value if str(metric) in run else math.nan for run in self.runs)
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """The mean over seeds of every score that all have."""
+        if self.note or not self.runs:
+            return {}
+        common = [name for name in self.runs[0] if all(name in run for run in self.runs)]
+        return {
+            name: mean_score([run[name] for run in self.runs], self.bounds.get(name, _UNBOUNDED)) for name in common
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the trainings under fresh seeds say.
+
+    Attributes:
+        incoming: the setup that the step was given.
+        contestants: the best trials, best first in the search.
+        winner: the best of them under fresh seeds; None where none could be trained.
+        comparison: of the winner with the incoming setup, positive where the winner is better; None where there is none.
+        last: the weights of what is handed on, under the first seed.
+    """
+
+    incoming: Contestant
+    contestants: tuple[Contestant, ...]
+    winner: Contestant | None = None
+    comparison: "Comparison | None" = None
+    last: Path | None = None
+
+    @property
+    def carried(self) -> bool:
+        """Whether the winner is handed on: it is not worse than the incoming setup, or that one cannot be trained."""
+        if self.winner is None:
+            return False
+        return self.comparison is None or not self.comparison.value < 0
+
+    @property
+    def chosen(self) -> Contestant:
+        """What is handed on."""
+        return self.winner if self.winner is not None and self.carried else self.incoming
+
+
+@dataclass
+class Again:
+    """Trains contestants under fresh seeds.
+
+    What a training gave is remembered, so that whoever goes on after a kill, or with a larger budget, trains only what
+    is missing. Weights are deleted as soon as their setup has lost.
+
+    Attributes:
+        bench: what it works with.
+        metric: what is decided by.
+        direction: which way of it is better.
+        seeds: how many.
+    """
+
+    bench: Bench
+    metric: Metric
+    direction: Direction
+    seeds: int
+    _fitted: dict[str, tuple[Path | None, Mapping[str, Score], Examples | None]] = field(
+        default_factory=dict[str, tuple[Path | None, Mapping[str, Score], Examples | None]]
+    )
+
+    def decide(self, trials: Sequence[tuple[str, Setup]]) -> Decision:
+        """Train the incoming setup and the best trials, and compare the best of these with it."""
+        incoming = self._trained(INCOMING, self.bench.setup)
+        contestants: list[Contestant] = []
+        winner: Contestant | None = None
+        for name, setup in trials:
+            one = self._trained(name, setup)
+            contestants.append(one)
+            loser = one
+            if self._beats(one, winner):
+                loser, winner = winner, one
+            if loser is not None:
+                self._discard(loser.name)
+        if winner is None:
+            return Decision(incoming, tuple(contestants))
+        comparison = self._compared(winner, incoming)
+        decided = Decision(incoming, tuple(contestants), winner, comparison)
+        last, *_ = self._fit(_label(decided.chosen.name, 0), decided.chosen.setup, 0)
+        return Decision(incoming, tuple(contestants), winner, comparison, last)
+
+    def _beats(self, one: Contestant, other: Contestant | None) -> bool:
+        value = one.value(self.metric)
+        if math.isnan(value):
+            return False
+        if other is None:
+            return True
+        before = other.value(self.metric)
+        return value > before if self.direction == "maximize" else value < before
+
+    def _trained(self, name: str, setup: Setup) -> Contestant:
+        runs: list[Mapping[str, Score]] = []
+        for seed in range(self.seeds):
+            label = _label(name, seed)
+            recalled = self.bench.recall(label)
+            stored: dict[str, Any] = recalled if isinstance(recalled, dict) else self._outcome(label, setup, seed)
+            if recalled is None:
+                self.bench.remember(label, plain(stored))
+            if stored["note"]:
+                return Contestant(name, setup, note=f"{label}: {stored['note']}")
+            runs.append({address: parse_score(score) for address, score in stored["scores"].items()})
+        bounds = {address: _bounds(self.bench.metrics, address) for address in runs[0]}
+        return Contestant(name, setup, tuple(runs), bounds=bounds)
+
+    def _outcome(self, label: str, setup: Setup, seed: int) -> dict[str, Any]:
+        try:
+            _, scores, _ = self._fit(label, setup, seed)
+        except _NotTrained as why:
+            return {"scores": {}, "note": str(why)}
+        except (Interrupted, StoreError, ProjectError):
+            raise
+        except Exception as error:  # noqa: BLE001  As of a trial: the user's code, whose errors are its own result.
+            return {"scores": {}, "note": sentence(error)}
+        score = scores.get(str(self.metric))
+        if score is None or not math.isfinite(score.value):
+            return {"scores": {}, "note": f"its {self.metric} is {'not known' if score is None else score.value}"}
+        return {"scores": plain(scores), "note": ""}
+
+    def _fit(self, label: str, setup: Setup, seed: int) -> tuple[Path | None, Mapping[str, Score], Examples | None]:
+        """Train and evaluate, once a process; a training that an earlier process finished is found by its label."""
+        if label not in self._fitted:
+            number = fresh_seed(self.bench.seed, seed)
+            result = self.bench.fit(setup, label=label, seed=number)
+            if result.stopped:
+                raise _NotTrained(result.message)
+            scored = self.bench.evaluate(Split.VALIDATION, setup=setup, weights=result.last, seed=number, keep=False)
+            self._fitted[label] = (result.last, scored.scores, scored.passes.get(Split.VALIDATION))
+        return self._fitted[label]
+
+    def _compared(self, winner: Contestant, incoming: Contestant) -> "Comparison | None":
+        from art_training.setup.scores.comparison import Comparison, compare
+
+        if incoming.note:
+            return None
+        sides: list[list[Examples]] = []
+        for one in (winner, incoming):
+            fitted = [self._fit(_label(one.name, seed), one.setup, seed) for seed in range(self.seeds)]
+            sides.append([examples for *_, examples in fitted if examples is not None])
+        comparison = compare(self.bench.metrics, self.metric.name, *sides, seed=self.bench.seed)
+        if not math.isnan(comparison.value):
+            return comparison
+        # Without values of single examples there is still the difference of the means.
+        sign = 1 if self.direction == "maximize" else -1
+        pairs = [
+            sign * (mine[str(self.metric)].value - theirs[str(self.metric)].value)
+            for mine, theirs in zip(winner.runs, incoming.runs, strict=True)
+        ]
+        return Comparison(
+            metric=self.metric.name,
+            value=statistics.fmean(pairs),
+            interval=None,
+            p_value=None,
+            ours=winner.value(self.metric),
+            theirs=incoming.value(self.metric),
+            by_seed=tuple(pairs),
+            examples=comparison.examples,
+            note=comparison.note,
+        )
+
+    def _discard(self, name: str) -> None:
+        for seed in range(self.seeds):
+            self.bench.discard(_label(name, seed))
+            self._fitted.pop(_label(name, seed), None)
+
+
+def mean_score(scores: Sequence[Score], bounds: Bounds = _UNBOUNDED) -> Score:
+    """The mean of one score under several seeds, on the same examples.
+
+    Its interval adds, in squares, what the examples leave open (the mean half of the single intervals: the examples are
+    the same under every seed, so their mean is no more certain) and what the seeds do (Student's t).
+    """
+    values = [score.value for score in scores]
+    mean, count = statistics.fmean(values), len(values)
+    first = scores[0]
+    intervals = [score.interval for score in scores if score.interval is not None]
+    if len(intervals) < count or not math.isfinite(mean):
+        note = next((score.note for score in scores if score.interval is None), "")
+        return Score(mean, None, first.rows, first.direction, first.source, note)
+    below = statistics.fmean(score.value - one.low for score, one in zip(scores, intervals, strict=True))
+    above = statistics.fmean(one.high - score.value for score, one in zip(scores, intervals, strict=True))
+    level, half = intervals[0].level, 0.0
+    if count > 1:
+        from scipy.stats import t
+
+        half = float(t.ppf((1 + level) / 2, count - 1)) * statistics.stdev(values) / math.sqrt(count)
+    method = f"{intervals[0].method}, and t over {count} seeds" if count > 1 else intervals[0].method
+    low, high = mean - math.hypot(below, half), mean + math.hypot(above, half)
+    interval = Interval(max(bounds[0], low), min(bounds[1], high), level, method)
+    note = f"mean of {count} trainings" if count > 1 else "one training; another seed may give another value"
+    return Score(mean, interval, first.rows, first.direction, first.source, note)
+
+
+def fresh_seed(seed: int, number: int) -> int:
+    """The seed of a training that chose nothing: another for each number, and none that a trial had."""
+    digest = hashlib.sha256(f"{seed}/fresh seed {number}".encode()).digest()
+    return int.from_bytes(digest[:4]) % 2**31
+
+
+def _bounds(metrics: MetricCalculator, address: str) -> Bounds:
+    """What torchmetrics says that a metric cannot leave; a loss is not known to stay above 0."""
+    metric: Any = getattr(metrics.measures.get(Metric.parse(address).name), "metric", None)
+    low, high = getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None)
+    return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))
+
+
+class _NotTrained(Exception):
+    """Why a training gave no weights to score."""
+
+
+def _label(name: str, seed: int) -> str:
+    return f"{name}, seed {seed + 1}"

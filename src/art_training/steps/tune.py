@@ -1,0 +1,296 @@
+"""Tune: search for hyper-parameters, and do not believe the best of many noisy trials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, cast, get_args
+
+from art_training.checks import Check
+from art_training.checks.bounds import Above
+from art_training.errors import CheckError, ProjectError, SetupError, StoreError
+from art_training.records import Artifact, Direction, Metric, Outcome, Reading, Score, Split, plain
+from art_training.setup.forward import parameters_of
+from art_training.setup.scores.metrics import LOSS
+from art_training.setup.setup import Setup
+from art_training.setup.task import Task
+from art_training.setup.torch_model import TorchModel
+from art_training.steps.bench import Bench
+from art_training.steps.searching.again import Again, Decision
+from art_training.steps.searching.budget import Budget
+from art_training.steps.searching.telling import candidates, gain, readings, write_table
+from art_training.steps.searching.trying import Tried, Trying, best
+from art_training.steps.step import Step
+from art_training.tuning.space import TRAINER, Dimension, Space
+from art_training.tuning.study import Pruning, Sampler, Search
+from art_training.tuning.trial import Trial
+
+FINISHED = "finished_trials"
+SELECTED = "selected_value"
+GAIN = "gain"
+
+
+@dataclass(frozen=True)
+class Tune(Step):
+    """Search a space for the setup that does best on the validation split, and train the best again on fresh seeds.
+
+    Every trial is a whole training under the step's seed, scored on the validation split with the weights that it ends
+    with. A trial that raises, diverges or runs out of memory is a failed trial with its sentence. Pruning compares
+    trials epoch by epoch: by what the search goes by where the module logs it while it validates (`val_accuracy`), else
+    by the validation loss.
+
+    The `top` trials and the incoming setup are then trained under `seeds_for_winner` seeds that chose nothing. The best
+    under these wins. It is handed on only where it is not worse than the incoming setup; what is handed on is the
+    winner's point of the space, laid over the setup that later steps would have begun with.
+
+    What is proposed follows from the seed and the trials before it alone, and every trial is remembered as it ends: a
+    search that is killed goes on with the trials that it would have had. Fields that say how much is searched (`trials`,
+    `seconds`, `epochs`, `top`, `seeds_for_winner`) change what comes out, and the step is stale when they change; they do
+    not change the trials themselves, so that a larger budget begins with all trials that there are, and trains none of
+    them again. Anything else that changes, the space among it, begins a new search; so does `art run --force`.
+
+    Scores, beside those of what is handed on (means over the fresh seeds): `selected_value`, what the winner had reached
+    in the search; `gain`, how much better it is than the incoming setup, positive is better, paired on fresh seeds;
+    `finished_trials`.
+
+    Attributes:
+        space: what is searched, by name of the hyper-parameter: see `art.space`.
+        by: what decides: `validation/loss`, or a metric whose direction is known, `validation/accuracy`.
+        sampler: `tpe` learns from the trials before; `random` does not.
+        pruning: `median` ends a trial that is worse than the median of those before it at the same epoch; `hyperband`
+            gives more epochs to ever fewer; None lets every trial end.
+        trials: how many are made.
+        seconds: none begins after so many seconds in trials.
+        epochs: none begins after so many epochs in trials. One of the three must be given; the first that is reached
+            ends the search. Trainings under fresh seeds come on top.
+        seeds_for_winner: fresh seeds for each of the top trials and for the incoming setup.
+        top: so many of the best trials are trained again; their weights are kept as `trial <n>.ckpt`.
+    """
+
+    space: Mapping[str, Dimension] | Space
+    by: str = "validation/loss"
+    sampler: Sampler = "tpe"
+    pruning: Pruning | None = "median"
+    trials: int | None = None
+    seconds: float | None = None
+    epochs: int | None = None
+    seeds_for_winner: int = 3
+    top: int = 3
+
+    amounts: ClassVar[frozenset[str]] = frozenset({"trials", "seconds", "epochs", "seeds_for_winner", "top"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.space, Space):
+            object.__setattr__(self, "space", Space(self.space))
+        object.__setattr__(self, "by", str(_validation(self.by, self.name)))
+        for field, allowed in (("sampler", get_args(Sampler)), ("pruning", (*get_args(Pruning), None))):
+            if getattr(self, field) not in allowed:
+                raise ProjectError(
+                    f"{field}={getattr(self, field)!r} of step {self.name!r} is none of: {', '.join(map(repr, allowed))}"
+                )
+        self._budget.check(self.name)
+        for field in ("seeds_for_winner", "top"):
+            value: Any = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ProjectError(f"{field}={value!r} of step {self.name!r} must be a whole number of at least 1")
+
+    def run(self, bench: Bench) -> Outcome:
+        metric = Metric.parse(self.by)
+        direction = self._direction(bench, metric)
+        _check_setup(self._space, bench.setup)
+        search = Search(self._space, direction, self.sampler, self.pruning, bench.seed)
+        tried = Trying(bench, search, metric, direction, self._budget, self.top).run()
+        leaders = best(tried.trials, direction)[: self.top]
+        decision = None
+        if leaders:
+            named = [(trial.label, self._space.apply(bench.setup, trial.point)) for trial in leaders]
+            decision = Again(bench, metric, direction, self.seeds_for_winner).decide(named)
+        return self._told(bench, metric, tried, leaders, decision)
+
+    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+        """The setup with the winner's point laid over it; as it was where the winner was not handed on."""
+        if not outcome.parameters.get("carried"):
+            return setup
+        return self._space.apply(self.setup or setup, outcome.parameters["point"])
+
+    def configured(self, setup: Setup, outcome: Outcome, trial: str) -> Setup:
+        """The setup of one trial, by its name (`trial 7`).
+
+        Raises:
+            ProjectError: the outcome has no such trial.
+        """
+        points = outcome.parameters.get("points", {})
+        if trial not in points:
+            raise ProjectError(f"there is no {trial!r} in this search; its best are: {', '.join(points) or 'none'}")
+        return self._space.apply(self.setup or setup, points[trial])
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        return (Above(FINISHED, 0),)
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (*metrics, LOSS, FINISHED, SELECTED, GAIN)
+
+    def configuration(self) -> dict[str, Any]:
+        """The fields, the space dimension by dimension, so that a stale step says which one changed."""
+        own = super().configuration()
+        own.pop("space")
+        return {**{f"space.{name}": one for name, one in self._space.dimensions.items()}, **own}
+
+    @property
+    def _space(self) -> Space:
+        return cast("Space", self.space)
+
+    @property
+    def _budget(self) -> Budget:
+        return Budget(self.trials, self.seconds, self.epochs)
+
+    def _direction(self, bench: Bench, metric: Metric) -> Direction:
+        if Split.VALIDATION not in bench.splits:
+            raise SetupError(
+                f"{self.name} chooses by {metric}, and the data has: {', '.join(bench.splits)}; "
+                "give a val_dataloader, or art.data(validation=...)"
+            )
+        direction = bench.metrics.direction(metric.name)
+        if direction is None:
+            raise SetupError(
+                f"it is not known which way metric {metric.name!r} is better, so {self.name} cannot choose by it; "
+                "set its attribute higher_is_better to True or False"
+            )
+        return direction
+
+    def _told(
+        self, bench: Bench, metric: Metric, tried: Tried, leaders: Sequence[Trial], decision: Decision | None
+    ) -> Outcome:
+        trials = tried.trials
+        finished = sum(1 for trial in trials if trial.state == "finished")
+        scores = {FINISHED: Score(float(finished), direction="maximize", note=tried.ended)}
+        told = list(readings(self._space, tried, metric, pruning=self.pruning, seed=bench.seed))
+        parameters: dict[str, Any] = {"by": str(metric), "points": {one.label: dict(one.point) for one in leaders}}
+        winner = None if decision is None or decision.winner is None else decision.winner.name
+        if decision is not None:
+            scores = {**decision.chosen.scores, **gain(decision), **scores}
+        if decision is not None and winner is not None:
+            trial = next(one for one in leaders if one.label == winner)
+            scores[SELECTED] = Score(
+                trial.value or 0.0, rows=None, note=f"of {winner} in the search, under the seed that chose it"
+            )
+            parameters |= {"winner": winner, "point": dict(trial.point), "carried": decision.carried}
+            told.append(Reading("winner", self._space.shown(trial.point), note=_verdict(decision, metric)))
+        artifacts = _kept(bench, leaders, decision)
+        table = write_table(bench.folder / "trials.csv", self._space, trials, metric)
+        artifacts.append(bench.keep(table, name="trials.csv", kind="table", note="all trials, a row each"))
+        return Outcome(
+            scores=scores,
+            readings=tuple(told),
+            candidates=candidates(self._space, trials, decision, self.seeds_for_winner),
+            parameters=parameters,
+            artifacts=tuple(artifacts),
+            seconds={"trials": sum(trial.seconds for trial in trials)},
+            summary=_summary(tried, decision, metric, leaders, self.seeds_for_winner),
+        )
+
+
+def _validation(by: Any, step: str) -> Metric:
+    """What a search goes by, as an address.
+
+    Raises:
+        ProjectError: it is none, or not one of the whole validation split.
+    """
+    try:
+        metric = Metric.parse(by)
+    except (CheckError, TypeError, AttributeError) as error:
+        raise ProjectError(f"by={by!r} of step {step!r} is no metric; give 'validation/loss' or the like") from error
+    if metric.split is None:
+        metric = Metric(metric.name, Split.VALIDATION)
+    if metric.split is Split.TEST:
+        raise ProjectError(
+            f"by={by!r} of step {step!r} is of the test split, and what is chosen by it cannot be judged by it; "
+            f"give 'validation/{metric.name}'"
+        )
+    if metric.split is not Split.VALIDATION or metric.loader is not None:
+        raise ProjectError(
+            f"by={by!r} of step {step!r} is not of the whole validation split, which alone a search chooses by; "
+            f"give 'validation/{metric.name}'"
+        )
+    return metric
+
+
+def _check_setup(space: Space, setup: Setup) -> None:
+    """Raise what would make every trial fail.
+
+    Raises:
+        SetupError: the model takes no hyper-parameter of a name, or settings cannot be laid over the Trainer.
+    """
+    space.apply(setup, space.first())
+    model: Any = setup.model
+    known = parameters_of(model.model) if isinstance(model, TorchModel) else parameters_of(model)
+    if known is None:
+        return
+    accepted = [*known, *(model.optimizer_arguments if isinstance(model, TorchModel) else ())]
+    for name in space.hparams:
+        if name not in accepted:
+            raise SetupError(
+                f"space has {name!r}, which the model does not take; it takes: {', '.join(accepted) or 'nothing'}; "
+                f"a setting of the Trainer is called '{TRAINER}{name}'"
+            )
+
+
+def _kept(bench: Bench, leaders: Sequence[Trial], decision: Decision | None) -> list[Artifact]:
+    """The weights of the best trials, of this run or of one that was asked for less; and those of what is handed on."""
+    kept = [artifact for trial in leaders if (artifact := _weights(bench, trial)) is not None]
+    if decision is not None and decision.last is not None:
+        note = f"{decision.chosen.name}, trained under the first fresh seed"
+        kept.append(bench.keep(decision.last, name="last.ckpt", kind="checkpoint", note=note))
+    return kept
+
+
+def _weights(bench: Bench, trial: Trial) -> Artifact | None:
+    key = f"weights of {trial.label}"
+    if trial.weights and Path(trial.weights).is_file():
+        artifact = bench.keep(
+            Path(trial.weights), name=f"{trial.label}.ckpt", kind="checkpoint", note="under the seed of the search"
+        )
+        bench.remember(key, plain(artifact))
+        return artifact
+    stored = bench.recall(key)
+    if not isinstance(stored, dict):
+        return None
+    artifact = Artifact(**cast("dict[str, Any]", stored))
+    try:
+        bench.fetch(artifact)
+    except StoreError:  # freed since; nothing here needs them
+        return None
+    return artifact
+
+
+def _verdict(decision: Decision, metric: Metric) -> str:
+    """Whether the winner is handed on, and why."""
+    winner, compared = decision.winner, decision.comparison
+    assert winner is not None
+    if compared is None:
+        return f"handed on; the incoming setup could not be trained: {decision.incoming.note}"
+    between = compared.interval
+    size = f"{abs(compared.value):.4g}"
+    if between is not None:
+        size += f" (difference {compared.value:+.4g}, {between.level:.0%} interval {between.low:+.4g} to {between.high:+.4g})"
+    if not decision.carried:
+        return f"not handed on: on the same fresh seeds its {metric} is worse than that of the incoming setup by {size}"
+    told = f"handed on: on the same fresh seeds its {metric} is better than that of the incoming setup by {size}"
+    return told if compared.better else f"{told}; that it is better is not certain"
+
+
+def _summary(tried: Tried, decision: Decision | None, metric: Metric, leaders: Sequence[Trial], seeds: int) -> str:
+    states = [trial.state for trial in tried.trials]
+    counts = ", ".join(
+        f"{states.count(state)} {state}" for state in ("finished", "pruned", "failed") if state in states
+    )
+    told = f"{len(states)} trials ({counts})"
+    if decision is None or decision.winner is None:
+        return f"{told}; none could be chosen"
+    winner = decision.winner
+    trial = next(one for one in leaders if one.label == winner.name)
+    fresh = "a fresh seed" if seeds == 1 else f"{seeds} fresh seeds"
+    told += f"; {winner.name} reached {metric} {trial.value:.4g}, and {winner.value(metric):.4g} on {fresh}"
+    if decision.comparison is not None:
+        told += f", where the incoming setup has {decision.incoming.value(metric):.4g}"
+    return f"{told}: {'handed on' if decision.carried else 'not handed on'}"

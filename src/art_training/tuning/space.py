@@ -1,0 +1,385 @@
+"""What a search may choose from, in plain Python next to the hyper-parameters.
+
+    space = {
+        "lr": art.space.log_uniform(1e-5, 1e-1),
+        "width": art.space.integer(16, 256, log=True),
+        "optimizer": art.space.choice("adam", "sgd"),
+        "momentum": art.space.uniform(0.0, 0.99).when("optimizer", "sgd"),
+        "trainer.gradient_clip_val": art.space.choice(None, 1.0),
+        "augmentation": art.space.choice(none=art.Variant(), flips=art.Variant(data=with_flips)),
+    }
+
+A name is that of a hyper-parameter; `trainer.<name>` is a setting of the Trainer; a chosen `Variant` is applied to the
+setup whatever its name is. What a condition leaves out keeps the value that the setup has.
+"""
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self, TypeAlias
+
+from art_training.errors import ProjectError
+from art_training.records.plain import is_marked, plain, show
+from art_training.setup.setup import Setup
+from art_training.setup.variant import Variant
+
+Value: TypeAlias = float | str
+Point: TypeAlias = Mapping[str, Value]
+"""One point of a space: a number for each dimension that is one, and for each choice the label of what was chosen."""
+
+TRAINER = "trainer."
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A dimension counts only where another one has one of some values.
+
+    Attributes:
+        name: of the other dimension.
+        values: the values, as they were given.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Dimension(ABC):
+    """One thing that is searched.
+
+    Attributes:
+        conditions: under which it counts; all must hold.
+    """
+
+    conditions: tuple[Condition, ...] = field(default=(), kw_only=True)
+
+    def when(self, name: str, *values: Any) -> Self:
+        """The same dimension, which counts only where the one called `name` has one of `values`.
+
+        Raises:
+            ProjectError: no value is given.
+        """
+        if not values:
+            raise ProjectError(f"when({name!r}) names no value; say which: .when({name!r}, 'sgd')")
+        return replace(self, conditions=(*self.conditions, Condition(name, values)))
+
+    @abstractmethod
+    def values(self) -> Iterator[Value] | None:
+        """All values in order; None where they cannot be counted."""
+
+    @property
+    @abstractmethod
+    def lowest(self) -> Value:
+        """The first value."""
+
+    def given(self, value: Value) -> Any:
+        """What a setup is given for a value of a point."""
+        return value
+
+    def of(self, given: Any) -> Value | None:
+        """The value of a point that stands for what a condition names; None where the dimension cannot have it."""
+        found = self.values()
+        return None if found is None else next((one for one in found if one == given), None)
+
+
+@dataclass(frozen=True)
+class Uniform(Dimension):
+    """A real number between two bounds; `log` draws its logarithm evenly."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        name = "log_uniform" if self.log else "uniform"
+        said = f"{name}({self.low!r}, {self.high!r})"
+        if not (_is_number(self.low) and _is_number(self.high)):
+            raise ProjectError(f"{said} has a bound that is no finite number; give two numbers")
+        _require_ordered(said, self.low, self.high)
+        if self.log and self.low <= 0:
+            raise ProjectError(f"{said} begins at {self.low!r}, which has no logarithm; its low must be above 0")
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
+
+    def values(self) -> None:
+        return None
+
+    @property
+    def lowest(self) -> float:
+        return self.low
+
+
+@dataclass(frozen=True)
+class Integer(Dimension):
+    """A whole number between two bounds, both included."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        said = f"integer({self.low!r}, {self.high!r})"
+        if not (_is_whole(self.low) and _is_whole(self.high)):
+            raise ProjectError(f"{said} has a bound that is no whole number; give two, or uniform(...)")
+        _require_ordered(said, self.low, self.high)
+        if not _is_whole(self.step) or self.step < 1:
+            raise ProjectError(f"step={self.step!r} of {said} must be a whole number of at least 1")
+        if self.log and self.low < 1:
+            raise ProjectError(f"{said} with log=True begins at {self.low}; its low must be at least 1")
+        if self.log and self.step != 1:
+            raise ProjectError(f"{said} has log=True and step={self.step}; steps are even or the scale is, not both")
+        if (self.high - self.low) % self.step:
+            reached = self.high - (self.high - self.low) % self.step
+            raise ProjectError(
+                f"{said} with step={self.step} never reaches {self.high}; write integer({self.low}, {reached})"
+            )
+
+    def values(self) -> Iterator[int]:
+        return iter(range(self.low, self.high + 1, self.step))
+
+    @property
+    def lowest(self) -> int:
+        return self.low
+
+
+@dataclass(frozen=True)
+class Choice(Dimension):
+    """One of several options, which may be anything.
+
+    Attributes:
+        options: by label.
+    """
+
+    options: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def values(self) -> Iterator[str]:
+        return iter(self.options)
+
+    @property
+    def lowest(self) -> str:
+        return next(iter(self.options))
+
+    def given(self, value: Value) -> Any:
+        return self.options[str(value)]
+
+    def of(self, given: Any) -> str | None:
+        for label, option in self.options.items():
+            if option is given or (type(option) is type(given) and option == given):
+                return label
+        return given if isinstance(given, str) and given in self.options else None
+
+
+def uniform(low: float, high: float) -> Uniform:
+    """A real number, every one between the bounds as likely as another."""
+    return Uniform(low, high)
+
+
+def log_uniform(low: float, high: float) -> Uniform:
+    """A real number whose logarithm is drawn evenly: for what varies over orders of magnitude, such as a learning rate."""
+    return Uniform(low, high, log=True)
+
+
+def integer(low: int, high: int, *, log: bool = False, step: int = 1) -> Integer:
+    """A whole number from `low` to `high`, both included, in steps; or drawn evenly on a logarithmic scale."""
+    return Integer(low, high, log, step)
+
+
+def choice(*options: Any, **named: Any) -> Choice:
+    """One of several options. Those given by keyword are called so; others by what they are.
+
+    Raises:
+        ProjectError: there is nothing to choose between, or two options have one name.
+    """
+    labelled = [(_label(option), option) for option in options] + list(named.items())
+    if len(labelled) < 2:
+        said = f"choice({labelled[0][0]})" if labelled else "choice()"
+        raise ProjectError(f"{said} leaves nothing to choose; give two options or more")
+    labels = [label for label, _ in labelled]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ProjectError(f"two options of a choice read {label!r}; name them: choice(first=..., second=...)")
+    return Choice(dict(labelled))
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space: dimensions by name.
+
+    Raises:
+        ProjectError: there is no dimension, a name is none, or a condition can never hold.
+    """
+
+    dimensions: Mapping[str, Dimension]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dimensions, Mapping):
+            raise ProjectError(f"space={self.dimensions!r} is not a mapping; give {_EXAMPLE}")
+        if not self.dimensions:
+            raise ProjectError(f"space={{}} has no dimension, so there is nothing to search; give {_EXAMPLE}")
+        for name, dimension in self.dimensions.items():
+            if not isinstance(name, str) or not name or name == TRAINER:
+                raise ProjectError(f"space has the name {name!r}; give that of a hyper-parameter, or trainer.<setting>")
+            if not isinstance(dimension, Dimension):
+                raise ProjectError(
+                    f"space[{name!r}]={dimension!r} is no dimension; give art.space.uniform(...), log_uniform, integer "
+                    "or choice, and put what is fixed into hparams"
+                )
+        object.__setattr__(self, "dimensions", MappingProxyType(_ordered(dict(self.dimensions))))
+
+    def is_active(self, name: str, point: Point) -> bool:
+        """Whether a dimension counts at a point that holds those before it."""
+        for condition in self.dimensions[name].conditions:
+            other = self.dimensions[condition.name]
+            allowed = {other.of(value) for value in condition.values}
+            if condition.name not in point or point[condition.name] not in allowed:
+                return False
+        return True
+
+    @property
+    def hparams(self) -> tuple[str, ...]:
+        """Names of dimensions that are hyper-parameters."""
+        return tuple(
+            name
+            for name, one in self.dimensions.items()
+            if not name.startswith(TRAINER)
+            and not (isinstance(one, Choice) and all(isinstance(option, Variant) for option in one.options.values()))
+        )
+
+    def first(self) -> Point:
+        """Some point: the lowest of everything."""
+        point: dict[str, Value] = {}
+        for name, dimension in self.dimensions.items():
+            if self.is_active(name, point):
+                point[name] = dimension.lowest
+        return point
+
+    def points(self) -> Iterator[Point] | None:
+        """All points, each once; None where they cannot be counted."""
+        if any(dimension.values() is None for dimension in self.dimensions.values()):
+            return None
+        return self._points({}, list(self.dimensions))
+
+    def apply(self, setup: Setup, point: Point) -> Setup:
+        """The setup that a point stands for.
+
+        Raises:
+            ProjectError: the point is none of this space.
+            SetupError: settings of a Trainer meet a setup that makes its Trainer by a function.
+        """
+        given = self.given(point)
+        for value in given.values():
+            if isinstance(value, Variant):
+                setup = value.apply(setup)
+        plain_ones = {name: value for name, value in given.items() if not isinstance(value, Variant)}
+        trainer = {name.removeprefix(TRAINER): value for name, value in plain_ones.items() if name.startswith(TRAINER)}
+        hparams = {name: value for name, value in plain_ones.items() if not name.startswith(TRAINER)}
+        return Variant(hparams=hparams, trainer=trainer).apply(setup)
+
+    def given(self, point: Point) -> dict[str, Any]:
+        """What a setup is given at a point, by name.
+
+        Raises:
+            ProjectError: the point is none of this space.
+        """
+        given: dict[str, Any] = {}
+        for name, value in point.items():
+            dimension = self.dimensions.get(name)
+            if dimension is None or (isinstance(dimension, Choice) and value not in dimension.options):
+                raise ProjectError(f"{name}={value!r} is no part of this space any more; run the search again")
+            given[name] = dimension.given(value)
+        return given
+
+    def shown(self, point: Point) -> dict[str, Any]:
+        """A point as a person reads it: values where they are plain data, else their labels."""
+        simple = (bool, int, float, str, type(None))
+        return {name: value if isinstance(value, simple) else point[name] for name, value in self.given(point).items()}
+
+    def _points(self, so_far: dict[str, Value], names: list[str]) -> Iterator[Point]:
+        if not names:
+            yield dict(so_far)
+            return
+        name, *others = names
+        if not self.is_active(name, so_far):
+            yield from self._points(so_far, others)
+            return
+        for value in self.dimensions[name].values() or ():
+            yield from self._points({**so_far, name: value}, others)
+
+
+_EXAMPLE = "space={'lr': art.space.log_uniform(1e-5, 1e-1)}"
+
+
+def _ordered(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
+    """The same with every dimension after those that its conditions name.
+
+    Raises:
+        ProjectError: a condition names no other dimension, or a value that it cannot have, or they go in a circle.
+    """
+    for name, dimension in dimensions.items():
+        for condition in dimension.conditions:
+            _check_condition(name, condition, dimensions)
+    done: dict[str, Dimension] = {}
+    waiting = dict(dimensions)
+    while waiting:
+        ready = [name for name, one in waiting.items() if all(other.name in done for other in one.conditions)]
+        if not ready:
+            raise ProjectError(
+                f"the conditions of {' and '.join(map(repr, waiting))} wait for each other; leave one out"
+            )
+        # One at a time, so that the order of declaration is kept wherever conditions allow it.
+        done[ready[0]] = waiting.pop(ready[0])
+    return done
+
+
+def _check_condition(name: str, condition: Condition, dimensions: Mapping[str, Dimension]) -> None:
+    other = dimensions.get(condition.name)
+    if other is None or condition.name == name:
+        others = [one for one in dimensions if one != name]
+        raise ProjectError(
+            f"space[{name!r}] counts when {condition.name!r} has a value, which is no other dimension; "
+            f"there are: {', '.join(others) or 'none'}"
+        )
+    if other.values() is None:
+        raise ProjectError(
+            f"space[{name!r}] counts when {condition.name!r} is {condition.values[0]!r}, and that is a real number; "
+            "a condition needs a choice or an integer"
+        )
+    for value in condition.values:
+        if other.of(value) is None:
+            can = list(itertools.islice(other.values() or (), 10))
+            raise ProjectError(
+                f"space[{name!r}] counts when {condition.name!r} is {value!r}, which it never is; "
+                f"it can be: {', '.join(map(str, can))}"
+            )
+
+
+def _label(option: Any) -> str:
+    """What an option is called in tables and records; the same in every process."""
+    if isinstance(option, str):
+        return option
+    if isinstance(option, Variant):
+        return option.note or ", ".join(option.varies) or "as it is"
+    if isinstance(option, type) or hasattr(option, "__qualname__"):
+        return str(option.__qualname__).rpartition(".")[2]
+    read = plain(option)
+    return show(read) if not is_marked(read) else type(option).__name__
+
+
+def _require_ordered(said: str, low: float, high: float) -> None:
+    if not low < high:
+        raise ProjectError(f"{said} holds nothing to search: its low must be below its high")
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int)
