@@ -72,6 +72,8 @@ class ArtProject:
             raise ProjectError(f"a project's name must be a word or a phrase, not {name!r}")
         if not isinstance(setup, Setup):
             raise ProjectError(f"setup={setup!r} is not a Setup; write art.Setup(model=..., data=...)")
+        if not isinstance(seed, int) or isinstance(seed, bool):
+            raise ProjectError(f"seed={seed!r} is no whole number; give seed=0")
         if isinstance(steps, Step):
             raise ProjectError(
                 f"steps={steps.name} is one step; write a list of steps: steps=[{type(steps).__name__}()]"

@@ -1,13 +1,16 @@
 """The flow of a project, with steps that need no engine: what runs, what is recalled, what is kept."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import lightning as L
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset, random_split
 
 import art_training as art
 from art_training.checks import Below, Check, Exists, check, failed
@@ -21,6 +24,7 @@ from art_training.records import (
     ProjectStarted,
     RunStatus,
     Score,
+    Split,
     StepEnded,
     StepStarted,
     StepState,
@@ -490,3 +494,63 @@ def test_a_step_sees_the_outcomes_of_the_steps_before_it(make) -> None:
     last = Remembers(name="b")
     make(Constant(name="a"), last).run()
     assert last.seen == ["a"]
+
+
+def test_what_the_data_draws_is_the_same_in_every_step(store: MemoryStore) -> None:
+    """A split that is drawn without a seed of its own must not let one step train on what another one validates on."""
+    rows: dict[str, dict[Split, list[float]]] = {}
+
+    @dataclass(frozen=True)
+    class Reads(Step):
+        def run(self, bench: Bench) -> Outcome:
+            found = rows[self.name] = {split: [] for split in bench.splits}
+            bench.read(*bench.splits, see=lambda split, _, batch: found[split].extend(batch[0][:, 0].tolist()))
+            return Outcome(scores={"train/loss": Score(0.1)})
+
+    class Splits(L.LightningDataModule):
+        def setup(self, stage: str) -> None:
+            whole = TensorDataset(torch.arange(40.0)[:, None], torch.arange(40) % 2)
+            self.parts = random_split(whole, [30, 10])
+
+        def train_dataloader(self) -> DataLoader:
+            return DataLoader(self.parts[0], batch_size=8)
+
+        def val_dataloader(self) -> DataLoader:
+            return DataLoader(self.parts[1], batch_size=8)
+
+    steps = [Reads(name=name, checks=[Exists("train/loss")]) for name in ("first", "second")]
+    model = art.from_torch(lambda: nn.Linear(1, 2), loss=nn.CrossEntropyLoss, lr=0.1)
+    for seed in (0, 1):
+        ArtProject("p", Setup(model, Splits), steps=steps, store=store, seed=seed).run(force=True)
+        assert rows["first"] == rows["second"]
+        rows[f"seed {seed}"] = dict(rows["first"])
+    assert rows["seed 0"] != rows["seed 1"], "the project's seed decides"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"checks": Below("train/loss", 1)}, "is no list; write checks=["),
+        ({"skip_metrics": "mse"}, "skip_metrics='mse' of step 'Constant' is no list"),
+        ({"hparams": None}, "is no mapping; write hparams="),
+        ({"trainer": [1]}, "is no mapping; write trainer="),
+        ({"setup": 3}, "is no Setup"),
+        ({"name": 3}, "is no text"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused_when_the_step_is_made(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ProjectError, match=re.escape(told)):
+        Constant(**wrong)
+
+
+def test_a_seed_that_is_no_number_is_refused_before_a_record_holds_it(store: MemoryStore) -> None:
+    with pytest.raises(ProjectError, match="seed='1' is no whole number"):
+        ArtProject("p", Setup(MODEL, DATA), store=store, seed="1")  # type: ignore[arg-type]
+
+
+def test_a_stale_step_that_was_kept_is_not_said_to_be_unchanged(make: Callable[..., ArtProject]) -> None:
+    check = Below("train/loss", 0.1)
+    make(Constant(checks=[check])).run()
+    kept = make(Constant(loss=0.4, checks=[check])).run(stale="keep")
+    assert "nothing that it depends on has changed" not in kept.next
+    assert "stale" in kept.next

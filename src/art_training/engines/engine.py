@@ -67,6 +67,8 @@ class FitJob:
         parts: which parameters train, and how fast.
         averaging: the average of weights that training ends with; None: the weights of its last step.
         teaching: a model that teaches this one.
+        data_seed: what the data draws while it prepares, such as a random split, follows from it; None: from `seed`.
+            Jobs that shall see the same rows in the same splits have it in common.
     """
 
     setup: Setup
@@ -85,6 +87,7 @@ class FitJob:
     parts: Parts | None = None
     averaging: Averaging | None = None
     teaching: Teaching | None = None
+    data_seed: int | None = None
 
 
 Stopped = Literal["", "interrupted", "loss is not finite", "out of memory"]
@@ -139,6 +142,7 @@ class EvaluateJob:
         mode: `train` leaves dropout on and batch norm on batch statistics; buffers are restored afterwards. A loader's
             `drop_last` applies, because a last batch of one row has no statistics of its own.
         change: what each batch becomes before it enters the model; what is observed is what enters.
+        data_seed: as in `FitJob`.
     """
 
     setup: Setup
@@ -150,6 +154,7 @@ class EvaluateJob:
     limit: int | None = None
     mode: Literal["evaluate", "train"] = "evaluate"
     change: Change | None = None
+    data_seed: int | None = None
 
 
 @dataclass(frozen=True)

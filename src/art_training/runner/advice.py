@@ -24,6 +24,8 @@ def _sentence(step: StepResult) -> str:
     name, verdicts = step.name, step.judgement.verdicts if step.judgement else ()
     if step.state is StepState.FAILED:
         failed = next(verdict for verdict in verdicts if verdict.state is VerdictState.FAILED)
+        if step.stale:
+            return f"Next: {name}, kept though it is stale, failed: {failed.reason}; type `art run` to run it as it is now."
         again = (
             "nothing that it depends on has changed since, so change the setup or the check"
             if step.recalled and not step.judged_again

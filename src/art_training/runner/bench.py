@@ -69,6 +69,7 @@ class RunnerBench(Bench):
         resumed: str = "",
         may_test: bool = False,
         uses: Callable[[str], int] = lambda _: 0,
+        data_seed: int | None = None,
         tested: Callable[[], tuple[Outcome, ...]] = tuple,
         earlier: tuple[Earlier, ...] = (),
         memory: Path | None = None,
@@ -88,6 +89,7 @@ class RunnerBench(Bench):
         self._resumed = resumed
         self._may_test = may_test
         self._uses = uses
+        self._data_seed = seed if data_seed is None else data_seed
         self._tested = tested
         self.earlier = earlier
         self._memory = memory or folder / "remembered"
@@ -104,7 +106,7 @@ class RunnerBench(Bench):
 
     @cached_property
     def splits(self) -> tuple[Split, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]  likewise
-        return tuple(self._engine.splits(self.setup, seed=self.seed))
+        return tuple(self._engine.splits(self.setup, seed=self._data_seed))
 
     def fit(
         self,
@@ -147,6 +149,7 @@ class RunnerBench(Bench):
             stop_below=stop_below,
             start=start,
             resume=resume,
+            data_seed=self._data_seed,
             **shaping,
         )
 
@@ -190,6 +193,7 @@ class RunnerBench(Bench):
             one_batch=one_batch,
             mode=mode,
             change=change,
+            data_seed=self._data_seed,
         )
         began = time.monotonic()
         result = self._engine.evaluate(job, scorer.see, self._watch)
@@ -223,11 +227,13 @@ class RunnerBench(Bench):
             one_batch=one_batch,
             limit=limit,
             change=change,
+            data_seed=self._data_seed,
         )
         self._engine.evaluate(job, see, self._watch)
 
     def read(self, *splits: Split, see: Callable[[Split, str | None, Any], None], plain: bool = True) -> None:
-        self._engine.read(EvaluateJob(self.setup, self.seed, splits, plain=plain), see, self._watch)
+        job = EvaluateJob(self.setup, self.seed, splits, plain=plain, data_seed=self._data_seed)
+        self._engine.read(job, see, self._watch)
 
     def keep(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
         artifact = self._store.artifacts.put(path, name=name, kind=kind, note=note)

@@ -39,13 +39,21 @@ class CurveWriter:
 
     def inherit(self, run: str, *, label: str, until: int) -> None:
         """Take over the points of one training of an earlier execution, up to the step from which this one goes on."""
-        for name, curve in self._store.curves(run).items():
-            if not name.startswith(f"{label}/" if label else ""):
-                continue
+        for name, curve in self._left_by(run, f"{label}/" if label else "").items():
             epochs = curve.epochs or (0,) * len(curve.steps)
             rows = zip(curve.steps, epochs, curve.values, strict=True)
             self.add((name, step, epoch, value) for step, epoch, value in rows if step <= until)
         self.flush()
+
+    def _left_by(self, run: str, prefix: str) -> dict[str, Curve]:
+        """The curves of a run; of the one that it went on from, where it died before its training began."""
+        while run:
+            found = {name: curve for name, curve in self._store.curves(run).items() if name.startswith(prefix)}
+            if found:
+                return found
+            record = self._store.run(run)
+            run = record.resumed if record is not None else ""
+        return {}
 
 
 def thinned(curves: Mapping[str, Curve]) -> dict[str, Curve]:

@@ -156,6 +156,7 @@ class Execution:
             resumed=self.record.resumed,
             may_test=self.step.may_test,
             uses=self._uses,
+            data_seed=self.project.seed,
             tested=self._tested,
             earlier=self.earlier,
             memory=self._memory,

@@ -15,6 +15,8 @@ from art_training.setup.task import Task
 from art_training.steps.step import Step
 from art_training.stores import Store
 
+# What a task tells about how it was inferred.
+_TOLD = frozenset({"source", "declared", "notes"})
 _OPTIONAL = frozenset({"model", "hparams", "trainer", "metrics", "outputs"})
 
 
@@ -100,8 +102,9 @@ class Identity:
 
     def _task_component(self, setup: Setup) -> dict[str, Plain]:
         """What the task is, in place of the model that it was inferred from."""
-        task = self.task(setup)
-        return {f"task.{name}": plain(getattr(task, name)) for name in ("kind", "inputs", "target", "loss", "classes")}
+        task = plain(self.task(setup))
+        assert isinstance(task, dict)
+        return {f"task.{name}": value for name, value in task.items() if name not in _TOLD}
 
 
 def _part(component: str) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -76,6 +76,7 @@ class Step(ABC):
     def __post_init__(self) -> None:
         # `Sequence` arguments are frozen, so that a list that its owner goes on appending to does not reach in here.
         object.__setattr__(self, "name", self.name or type(self).__name__)
+        self._require_kinds()
         wrong = [check for check in self.checks if not isinstance(check, Check)]
         if wrong:
             raise ProjectError(
@@ -87,6 +88,22 @@ class Step(ABC):
         object.__setattr__(self, "hparams", dict(self.hparams))
         object.__setattr__(self, "trainer", dict(self.trainer))
         object.__setattr__(self, "skip_metrics", tuple(self.skip_metrics))
+
+    def _require_kinds(self) -> None:
+        """Refuse what is of the wrong kind before it costs anything; annotations alone keep nobody from it."""
+        given: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(Step)}
+        if not isinstance(given["name"], str):
+            raise ProjectError(f"name={given['name']!r} of a {type(self).__name__} is no text; give name='...'")
+        for name, example in (("checks", "[Below('train/loss', 0.1)]"), ("skip_metrics", "['accuracy']")):
+            if isinstance(given[name], str | Check) or not isinstance(given[name], Iterable):
+                raise ProjectError(f"{name}={given[name]!r} of step {self.name!r} is no list; write {name}={example}")
+        for name, example in (("hparams", "{'lr': 0.01}"), ("trainer", "{'max_epochs': 5}")):
+            if not isinstance(given[name], Mapping):
+                raise ProjectError(
+                    f"{name}={given[name]!r} of step {self.name!r} is no mapping; write {name}={example}"
+                )
+        if given["setup"] is not None and not isinstance(given["setup"], Setup):
+            raise ProjectError(f"setup={given['setup']!r} of step {self.name!r} is no Setup; give art.Setup(...)")
 
     @abstractmethod
     def run(self, bench: Bench) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, Table, func, insert, or_, select
 
+from art_training.errors import StoreError
 from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState
 from art_training.stores import schema
 from art_training.stores.codec import (
@@ -35,8 +36,18 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 
 
 def put_run(connection: Connection, run: RunRecord, *, state: StepState, heartbeat: str | None) -> None:
-    """A run's record, its parts each once."""
+    """A run's record, its parts each once.
+
+    Raises:
+        StoreError: a field holds something of the wrong type, so that the record could be written but never read.
+    """
     small, texts = split_run(run)
+    try:
+        join_run(dict(small), texts)
+    except Unreadable as error:
+        raise StoreError(
+            f"the record of run {run.id!r} cannot be kept: {error}; give that field a value of its type"
+        ) from None
     digests = {name: digest(text) for name, text in texts.items()}
     known = select(schema.parts.c.digest).where(schema.parts.c.digest.in_(digests.values()))
     present = set(connection.execute(known).scalars())

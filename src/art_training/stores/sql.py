@@ -209,7 +209,9 @@ class SqlStore(Store):
             return None
 
     def remember(self, key: str, value: Plain) -> None:
-        """Remember a small value; the oldest of very many are forgotten."""
+        """Remember a small value; the oldest of very many are forgotten. Whoever only reads forgets it at once."""
+        if self._database.read_only:
+            return
         with self._write("NORMAL") as connection:
             written = time_text(datetime.now(UTC))
             rows.put(connection, schema.memos, [{"name": key, "value": dumps(value), "written": written}])

@@ -272,3 +272,29 @@ def test_status_does_not_pass_off_old_answers_as_those_of_changed_checks(art, tm
     assert "recall" in art("plan").out
     assert art("run", "--quiet").code == 1
     assert "failed" in art("status").out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [("lr=0.1", "lr=0.2", "lr: 0.1 -> 0.2"), ("features[:]", "features[:] + 1", "data")],
+    ids=["the model", "the data"],
+)
+def test_a_change_of_what_is_trained_is_told_by_plan_and_status_before_anything_runs(
+    art, tmp_path, before, after, told
+):
+    declared = DECLARED.replace("(train=(features,", "(train=(features[:],")
+    for name, text in (("before", declared), ("after", declared.replace(before, after))):
+        (tmp_path / name).write_text(
+            f"{text}project = art.ArtProject('toy', setup, steps=[Measure(checks=[NoNaN()])])\n"
+        )
+    file = tmp_path / "art_project.py"
+    file.write_text((tmp_path / "before").read_text())
+    assert art("run").code == 0
+    file.write_text((tmp_path / "after").read_text())
+    planned = art("plan")
+    assert (planned.code, planned.err.count("Error")) == (0, 0)
+    assert told in planned.out
+    assert art("status").code in {0, 1, 3}
+    assert "stale" in art("status").out
+    assert art("run").code == 0
+    assert "nothing changed" in art("plan").out

@@ -304,3 +304,42 @@ def test_a_penalty_that_differs_from_batch_to_batch_has_no_interval_and_is_told(
     loss = scored(watch(Net(step), loader()), {})[0]["validation/loss"]
     assert loss.interval is None
     assert "the step adds to cross_entropy" in loss.note
+
+
+@pytest.mark.parametrize(
+    ("divide", "factor", "shared"),
+    [
+        (lambda loss, x: loss, 1.0, True),
+        (lambda loss, x: loss / len(x), 1.0, False),
+        (lambda loss, x: loss / x.numel(), 1 / 4, False),
+    ],
+    ids=["sum", "sum over examples", "sum over numbers"],
+)
+def test_a_sum_that_the_step_divides_itself_is_not_divided_again(
+    watch: Any, divide: Any, factor: float, *, shared: bool
+) -> None:
+    def step(module: Any, batch: Any) -> Any:
+        return divide(F.cross_entropy(module.net(batch[0]), batch[1], reduction="sum"), batch[0])
+
+    module = Net(step)
+    scores, _ = scored(watch(module, loader()), {})
+    loss = scores["validation/loss"]
+    with torch.no_grad():
+        expected = float(F.cross_entropy(module.net(X), Y)) * factor
+    assert loss.value == pytest.approx(expected, rel=1e-5)
+    assert loss.interval is not None
+    assert loss.interval.low < expected < loss.interval.high
+    assert ("an example's share" in loss.note) is shared
+
+
+def test_a_sum_over_what_a_mask_leaves_is_the_steps_own_number(watch: Any) -> None:
+    def step(module: Any, batch: Any) -> Any:
+        kept = batch[1] > 0
+        return F.cross_entropy(module.net(batch[0])[kept], batch[1][kept], reduction="sum") / kept.sum()
+
+    module = Net(step)
+    scores, _ = scored(watch(module, loader()), {})
+    with torch.no_grad():
+        by_batch = [(float(module.validation_step((x, y), 0)), len(x)) for x, y in loader()]
+    expected = sum(value * count for value, count in by_batch) / 103
+    assert scores["validation/loss"].value == pytest.approx(expected, rel=1e-5)

@@ -5,6 +5,7 @@ from functools import wraps
 from itertools import count
 from typing import Any
 
+from art_training.engines.engine import EvaluateJob, FitJob
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import evaluation_form, named, uncombined
@@ -37,6 +38,11 @@ def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
         raise SetupError(f"{name_of(type(datamodule))} defines no train_dataloader; define it")
     _steady(datamodule, derived_seed(seed, "data"))
     return datamodule
+
+
+def data_seed(job: FitJob | EvaluateJob) -> int:
+    """What the data of a job draws from."""
+    return job.seed if job.data_seed is None else job.data_seed
 
 
 def check_data(setup: Setup) -> None:

@@ -12,7 +12,7 @@ from art_training.engines.engine import EvaluateJob, EvaluateResult, Position, W
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.change import changed, replaced
 from art_training.engines.lightning.checkpoint import load_weights
-from art_training.engines.lightning.data import open_data, require_split
+from art_training.engines.lightning.data import data_seed, open_data, require_split
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import batches
@@ -43,7 +43,7 @@ def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
     """
     set_seed(job.seed)
     module, hierarchy = build_model(job.setup)
-    datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
+    datamodule = open_data(job.setup, seed=data_seed(job), plain=job.plain)
     loaded: list[bool] = []
 
     def ready(model: Any) -> None:
@@ -75,7 +75,7 @@ def read(job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch:
         SetupError: a split does not exist.
     """
     set_seed(job.seed)
-    datamodule = open_data(job.setup, seed=job.seed, plain=job.plain)
+    datamodule = open_data(job.setup, seed=data_seed(job), plain=job.plain)
     hierarchy = cast("Hierarchy", hierarchy_of(datamodule, "LightningDataModule"))
     reader = hierarchy.derive(_Reader, "LightningModule")()
 

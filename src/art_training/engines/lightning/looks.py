@@ -8,7 +8,7 @@ from typing import Any
 from art_training.engines.engine import EvaluateJob, FitJob
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import take_weights
-from art_training.engines.lightning.data import open_data
+from art_training.engines.lightning.data import data_seed, open_data
 from art_training.engines.lightning.evaluation import Passing, pass_once, require_step, showing_to
 from art_training.engines.lightning.hierarchy import Hierarchy, is_overridden
 from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
@@ -106,7 +106,7 @@ class _Glass:
         """
         set_seed(job.seed)
         module, hierarchy = build_model(job.setup)
-        datamodule = open_data(job.setup, seed=job.seed, plain=True)
+        datamodule = open_data(job.setup, seed=data_seed(job), plain=True)
         for look in job.looks:
             require_step(module, look.split)
         ignore_warnings(".*does not have many workers", ".*sampler has shuffling enabled")
@@ -116,7 +116,8 @@ class _Glass:
     def look(self, index: int, trainer: Any, live: Any) -> None:
         """Pass the batches of one look through the weights of `live`."""
         look, epochs = self.job.looks[index], trainer.current_epoch
-        asked = EvaluateJob(self.job.setup, self.job.seed, (look.split,), plain=True, change=self.job.change)
+        job = self.job
+        asked = EvaluateJob(job.setup, job.seed, (look.split,), plain=True, change=job.change, data_seed=job.data_seed)
 
         def ready(model: Any) -> None:
             take_weights(model, _weights(trainer, live), "the model that trains")

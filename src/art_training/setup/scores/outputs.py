@@ -35,6 +35,7 @@ class BatchOutputs:
         loss_weight: what the loss counts in a mean over batches: examples, positions that are not masked, or weights.
         per_example_loss: (examples,) the sum of the loss over each example, from the call of the loss.
         per_example_weight: (examples,) what each adds to the denominator.
+        loss_summed: whether the loss is an example's share of a sum over the batch.
         call_loss: the part of the loss that the call of the loss accounts for; None where there was no such call.
         example: (rows,) the example that each row belongs to; None where a row is an example.
         source: where predictions and targets were found, or a sentence why they were not.
@@ -48,6 +49,7 @@ class BatchOutputs:
     per_example_loss: Tensor | None
     source: str
     per_example_weight: Tensor | None = None
+    loss_summed: bool = False
     call_loss: float | None = None
     example: Tensor | None = None
     call: LossCall | None = None
@@ -101,6 +103,7 @@ def _with_loss(loss: StepLoss) -> BatchOutputs:
         per_example_loss=None if parts is None else parts.total,
         source="",
         per_example_weight=None if parts is None else parts.weight,
+        loss_summed=loss.summed,
         call_loss=loss.call_value,
         call=loss.call,
     )

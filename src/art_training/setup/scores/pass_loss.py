@@ -41,7 +41,7 @@ class PassLoss:
         call = outputs.call
         if call is not None:
             self._name = call.name
-            self._summed = call.options.get("reduction") == "sum"
+            self._summed = self._summed or outputs.loss_summed
         if outputs.per_example_loss is not None and outputs.per_example_weight is not None:
             self._totals.append(outputs.per_example_loss.cpu())
             self._weights.append(outputs.per_example_weight.cpu())

@@ -22,12 +22,13 @@ class StepLoss:
     """The loss of one batch.
 
     Attributes:
-        value: as the step returned or logged it, else as the call gave it; None where there is neither. A sum is
-            reported as an example's share of it.
+        value: as the step returned or logged it, else as the call gave it; None where there is neither. A sum over the
+            batch is reported as an example's share of it.
         weight: what it counts in a mean over batches: examples, positions that are not masked, or weights.
         call: the call of the main loss, if one was seen.
         call_value: the part of the value that the call accounts for.
         parts: (examples,) the call example by example; None where it cannot be told apart.
+        summed: whether the value is an example's share of a sum.
     """
 
     value: float | None
@@ -35,6 +36,7 @@ class StepLoss:
     call: LossCall | None = None
     call_value: float | None = None
     parts: Terms | None = None
+    summed: bool = False
 
 
 def step_loss(observation: BatchObservation, call: LossCall | None) -> StepLoss:
@@ -48,14 +50,15 @@ def step_loss(observation: BatchObservation, call: LossCall | None) -> StepLoss:
     if total is not None and call.value.numel() == 1 and total == float(call.value):
         value = total if call.options.get("reduction") != "sum" else value  # in the precision of the call itself
     reduction = call.options.get("reduction")
-    if total is not None and reduction == "sum" and examples:
+    summed = reduction == "sum" and (total is None or _is_a_sum(total, call, examples))
+    if total is not None and summed and examples:
         total /= examples
     if parts is not None and total is not None and reduction == "none" and not close(total, value):
         # The step makes its own mean of the values, e.g. over a mask.
         parts = _masked(observation, call, total) or parts
         value = float(parts.total.sum() / parts.weight.sum())
     weight = float(examples) if parts is None else float(parts.weight.sum())
-    return StepLoss(value if total is None else total, weight, call, value, parts)
+    return StepLoss(value if total is None else total, weight, call, value, parts, summed)
 
 
 def tensors_of(batch: Any) -> dict[str, Tensor]:
@@ -130,6 +133,19 @@ def _reduced(call: LossCall, parts: Terms | None) -> float:
     if parts is not None:
         return float(parts.total.sum() / parts.weight.sum())
     return float(call.value.double().mean())
+
+
+def _is_a_sum(total: float, call: LossCall, examples: int) -> bool:
+    """Whether a step's loss is still the sum that its call gave, perhaps with other sums added to it.
+
+    A step may divide the sum itself, by examples, elements or what a mask leaves. Which it did is told by which of the
+    two its loss is nearer to, by their ratio: the sum, or the mean over the rows that were summed. Of one row out of
+    several examples they are the same, and only who divides leaves so few.
+    """
+    rows = len(call.target) if call.target.ndim else 1
+    if rows == 1 and examples > 1:
+        return False
+    return abs(total) * rows**0.5 >= abs(float(call.value.sum()))
 
 
 def _masked(observation: BatchObservation, call: LossCall, total: float) -> Terms | None:
