@@ -554,3 +554,21 @@ def test_a_stale_step_that_was_kept_is_not_said_to_be_unchanged(make: Callable[.
     kept = make(Constant(loss=0.4, checks=[check])).run(stale="keep")
     assert "nothing that it depends on has changed" not in kept.next
     assert "stale" in kept.next
+
+
+@dataclass(frozen=True)
+class Data(Constant):
+    """Uses the data and what the task is, and no model."""
+
+    uses: ClassVar[frozenset[str]] = frozenset({"metrics"})
+
+
+@pytest.mark.parametrize("change", [{"label_smoothing": 0.4}, {"weight": torch.tensor([1.0, 5.0])}])
+def test_a_step_without_a_model_is_stale_when_the_loss_is_another(store: MemoryStore, change: dict[str, Any]) -> None:
+    def project(**options: Any) -> ArtProject:
+        model = art.from_torch(lambda: nn.Linear(2, 2), loss=nn.CrossEntropyLoss(**options), lr=0.1)
+        return ArtProject("p", Setup(model, DATA), steps=[Data()], store=store)
+
+    project().run()
+    assert project().plan().steps[0].action is Action.RECALL
+    assert project(**change).plan().steps[0].action is Action.RUN
