@@ -2,6 +2,7 @@
 
 from art_training.checks.baseline import BeatsBaseline
 from art_training.checks.bounds import Above, Below, Between, CloseTo, Equals, Exists, ScoreCheck
+from art_training.checks.capacity import CapacityHelps
 from art_training.checks.check import Answer, Check, failed, judge, judge_all, not_judged, passed
 from art_training.checks.evidence import Evidence
 from art_training.checks.export import ExportAgrees
@@ -17,6 +18,7 @@ __all__ = [
     "BeatsBaseline",
     "Below",
     "Between",
+    "CapacityHelps",
     "Check",
     "CloseTo",
     "Equals",

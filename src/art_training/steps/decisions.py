@@ -103,10 +103,49 @@ class Decisions:
             shown["wrong decisions"] = int(self.wrong_decisions[example])
         return shown
 
-    def probabilities(self, example: int) -> list[float]:
-        """The numbers that the model gave for the first row of an example: one a class or label, or values."""
-        row = self._pool.predictions[self._rows(example)[:1]].double().reshape(-1)
-        return [_rounded(value) for value in cast("list[float]", row[:_SHOWN].tolist())]
+    def toward_label(self, example: int) -> list[float]:
+        """The numbers that training should move for an example.
+
+        Of a single row with classes or labels, the probability of each; of several rows, the probability of what is right
+        in each; of values, the values. A model that gives decisions alone gives 1 for what it decided, 0 for the rest.
+        """
+        pool, rows = self._pool, self._rows(example)
+        if self.form == "values":
+            return _numbers(pool.predictions[rows])
+        given = self._given[rows]
+        if len(rows) == 1:
+            return _numbers(given)
+        targets = pool.targets[rows].long()
+        if self.form == "classes":
+            return _numbers(given.gather(1, targets.reshape(-1, 1)))
+        return _numbers(given.where(targets.reshape(given.shape) > 0, 1 - given))
+
+    def wanted(self, example: int) -> list[float]:
+        """What `toward_label` should become."""
+        import torch
+
+        pool, rows = self._pool, self._rows(example)
+        targets = pool.targets[rows]
+        if self.form == "values":
+            return _numbers(targets)
+        if len(rows) > 1:
+            return [1.0] * len(self.toward_label(example))
+        if self.form == "labels":
+            return _numbers(targets)
+        return _numbers(torch.nn.functional.one_hot(targets.long(), self._given.shape[1]))
+
+    @cached_property
+    def _given(self) -> "Tensor":
+        """(rows, classes or labels) probabilities; those of a model that gives decisions alone are 0 and 1."""
+        import torch
+
+        predictions = self._pool.predictions
+        if predictions.is_floating_point():
+            return predictions.reshape(len(predictions), -1)
+        if self.form == "labels":
+            return predictions.reshape(len(predictions), -1).double()
+        classes = int(torch.maximum(predictions.max(), self._pool.targets.max())) + 1
+        return torch.nn.functional.one_hot(predictions.long(), classes).double()
 
     @cached_property
     def _decision(self) -> "Tensor":
@@ -154,6 +193,10 @@ def _only_bits(targets: "Tensor") -> bool:
 def _listed(values: "Tensor") -> Plain:
     numbers = [_rounded(value) for value in values.reshape(-1)[:_SHOWN].tolist()]
     return numbers[0] if values.numel() == 1 else cast("list[Plain]", numbers)
+
+
+def _numbers(values: "Tensor") -> list[float]:
+    return [_rounded(value) for value in cast("list[float]", values.double().reshape(-1)[:_SHOWN].tolist())]
 
 
 def _rounded(value: Any) -> Any:

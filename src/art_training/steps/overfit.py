@@ -1,54 +1,201 @@
 """Overfit: a model that cannot fit its training data will not do well on any other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from art_training.checks import Check
+from art_training.checks.bounds import Equals
+from art_training.checks.capacity import CapacityHelps
 from art_training.checks.finite import NoNaN
 from art_training.checks.losses import LossDecreases
-from art_training.records import Outcome, Reading, Split
+from art_training.engines import FitResult, Look
+from art_training.errors import ProjectError
+from art_training.records import Artifact, Outcome, Reading, Split
+from art_training.setup.observation import BatchObservation
+from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench
+from art_training.steps.bench import Bench, Scored
+from art_training.steps.examples import Budget, LookBack, worst_examples
+from art_training.steps.forgetting import Forgetting
+from art_training.steps.overfitting import learning_rate
+from art_training.steps.overfitting.capacity import require_capacity, sizes, sweep
+from art_training.steps.overfitting.dynamics import Dynamics
+from art_training.steps.overfitting.learning_rate import RangeTest
+from art_training.steps.overfitting.repeats import DIFFERING, LossTrace, Repetition, readings_of, repeat, scores_of
 from art_training.steps.step import Step
+
+_LOOKED_AT = 4  # batches, of which the first is followed closely and all are watched for being forgotten
+# Of a training that takes more than a few seconds, so few batches are a few percent. A toy's looks may take as long as
+# its training, because a course with gaps, other ones in every run, is worth little.
+_SHARE = 1.0
 
 
 @dataclass(frozen=True)
 class Overfit(Step):
     """Train on the whole training split, without augmentation where the data offers its `plain()` form.
 
-    The scores are those of the weights at the end of training, not of the best checkpoint.
+    The scores are those of the weights at the end of training, not of the best checkpoint. While it trains, predictions of
+    the first batches are looked at between epochs, which does not disturb the training: how those of a few examples move is
+    kept as a table and a picture, and which examples are forgotten is counted. Afterwards the worst and the most
+    confidently wrong examples of each split are named.
+
+    Attributes:
+        capacity: hyper-parameters of growing capacity, such as `[{"width": 16}, {"width": 64}]`; each is trained like the
+            setup, and the training loss must not rise from one to a larger one.
+        find_learning_rate: do a learning-rate range test on a fresh model first (Smith 2017), and suggest a rate. The
+            training itself is not changed by it.
+        use_found: train with the suggested rate, and hand it on to later steps.
+        repeats: trainings with the same seed; from 2 on, their weights must be bit-identical.
+        dynamics: examples whose predictions are followed; 0: none.
+        examples: worst examples of each kind that are named; 0: no look back at the data.
+        examples_seconds: the time to read their inputs again for pictures.
     """
 
+    capacity: Sequence[Mapping[str, Any]] = ()
+    find_learning_rate: bool = False
+    use_found: bool = False
+    repeats: int = 1
+    dynamics: int = 16
+    examples: int = 16
+    examples_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "capacity", require_capacity(self.capacity, self.name))
+        require_repeats(self.repeats, self.name)
+        if self.use_found and not self.find_learning_rate:
+            raise ProjectError(f"use_found=True of step {self.name!r} has no rate to use; add find_learning_rate=True")
+        for name in ("dynamics", "examples", "examples_seconds"):
+            if getattr(self, name) < 0:
+                raise ProjectError(
+                    f"{name}={getattr(self, name)!r} of step {self.name!r} must not be negative; 0 is none"
+                )
+
     def run(self, bench: Bench) -> Outcome:
-        result = bench.fit(plain=True)
-        artifacts = (
-            [bench.keep(result.last, name="last.ckpt", kind="checkpoint", note="weights at the end")]
-            if (result.last)
-            else []
-        )
-        if result.best is not None:
-            artifacts.append(bench.keep(result.best, name="best.ckpt", kind="checkpoint", note="by the user's monitor"))
+        sizes(bench, bench.setup, self.capacity)  # what is wrong with them is said before anything costs
+        setup, found = self._with_rate(bench)
+        looking = _Looking(bench, self.dynamics, forgetting=self.examples > 0)
+        trace = LossTrace()
+        result = bench.fit(setup, plain=True, looks=looking.looks, stop=trace.see)
+        kept = _checkpoints(bench, result)
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
-        scored = bench.evaluate(*splits, weights=result.last, plain=True)
+        scored = bench.evaluate(*splits, setup=setup, weights=result.last, plain=True)
+        looked = self._look_back(bench, scored, setup, result, looking.forgetting)
+        dynamics, pictures = looking.dynamics.results() if looking.dynamics else ([], [])
+        repetitions = self._repeat(bench, setup, result, trace)
+        candidates = sweep(bench, sizes(bench, setup, self.capacity), setup, result)
         shown = ", ".join(f"{name} {score.value:.4g}" for name, score in scored.scores.items())
         return Outcome(
-            scores=scored.scores,
+            scores={**scored.scores, **scores_of(repetitions)},
             readings=(
                 Reading("epochs", result.epochs, "epochs"),
                 Reading("steps", result.steps, "optimiser steps"),
                 Reading("logged", dict(result.logged), note="the last values that the module itself logged"),
                 Reading("callbacks", dict(result.callbacks), note="the state that callbacks ended with"),
+                *(learning_rate.told(found, bench.setup, used=self.use_found) if found else ()),
+                *readings_of(repetitions),
+                *dynamics,
+                *looked.readings,
             ),
             findings=(*result.findings, *scored.findings),
-            parameters=result.parameters,
-            artifacts=tuple(artifacts),
-            seconds={"fit": result.seconds, "evaluate": scored.seconds},
+            candidates=candidates,
+            parameters={**result.parameters, **self._used(found)},
+            artifacts=(
+                *kept,
+                *(learning_rate.artifacts_of(bench, found) if found else ()),
+                *pictures,
+                *looked.artifacts,
+            ),
+            seconds={"fit": result.seconds, "evaluate": scored.seconds, "look back": looked.seconds},
             summary=f"after {result.epochs} epochs: {shown}",
             stopped=result.stopped,
         )
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        return (LossDecreases("train/loss"), NoNaN())
+        checks: list[Check] = [LossDecreases("train/loss"), NoNaN()]
+        if self.capacity:
+            checks.append(CapacityHelps())
+        if self.repeats > 1:
+            checks.append(Equals(DIFFERING, 0))
+        return checks
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss")
+        return (*metrics, "loss", DIFFERING)
+
+    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+        """With the learning rate that was found, if it was used."""
+        rate, name = outcome.parameters.get(learning_rate.USED), learning_rate.rate_name(setup)
+        return setup if rate is None or name is None else setup.but(hparams={name: rate})
+
+    def _with_rate(self, bench: Bench) -> tuple[Setup, RangeTest | None]:
+        """The setup to train, and what the range test saw, if one was asked for."""
+        if not self.find_learning_rate:
+            return bench.setup, None
+        name = learning_rate.require_rate(bench.setup, self.name) if self.use_found else ""
+        bench.say("look for a learning rate")
+        found = learning_rate.range_test(bench, bench.setup)
+        if not self.use_found or found.suggestion is None:
+            return bench.setup, found
+        return bench.setup.but(hparams={name: found.suggestion}), found
+
+    def _used(self, found: RangeTest | None) -> dict[str, float]:
+        if found is None or not self.use_found or found.suggestion is None:
+            return {}
+        return {learning_rate.USED: found.suggestion}
+
+    def _look_back(
+        self, bench: Bench, scored: Scored, setup: Setup, result: FitResult, forgetting: Forgetting | None
+    ) -> LookBack:
+        return worst_examples(
+            bench,
+            scored,
+            setup=setup,
+            weights=result.last,
+            plain=True,
+            budget=Budget(self.examples, self.examples_seconds),
+            forgotten=None if forgetting is None else forgetting.result(),
+        )
+
+    def _repeat(self, bench: Bench, setup: Setup, result: FitResult, trace: LossTrace) -> tuple[Repetition, ...]:
+        def train(label: str, seen: LossTrace) -> FitResult:
+            return bench.fit(setup, plain=True, label=label, stop=seen.see)
+
+        return repeat(bench.engine, result, trace, self.repeats, train)
+
+
+def require_repeats(repeats: int, step: str) -> None:
+    """Raises ProjectError where it is not a number of trainings."""
+    if not isinstance(repeats, int) or repeats < 1:
+        raise ProjectError(
+            f"repeats={repeats!r} of step {step!r} must be a whole number of trainings; 1 trains once, 2 compares two"
+        )
+
+
+class _Looking:
+    """What is looked at between epochs; one look serves all, so that the bound on its time is one."""
+
+    def __init__(self, bench: Bench, followed: int, *, forgetting: bool) -> None:
+        self.dynamics = Dynamics(bench, followed) if followed else None
+        self.forgetting = Forgetting(bench) if forgetting else None
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """For the training."""
+        if self.forgetting is not None:
+            return (Look(self._see, batches=_LOOKED_AT, share=_SHARE),)
+        return (Look(self._see, batches=1, share=_SHARE),) if self.dynamics is not None else ()
+
+    def _see(self, epochs: int, observation: BatchObservation) -> None:
+        for one in (self.dynamics, self.forgetting):
+            if one is not None:
+                one.see(epochs, observation)
+
+
+def _checkpoints(bench: Bench, result: FitResult) -> list[Artifact]:
+    kept = (
+        [bench.keep(result.last, name="last.ckpt", kind="checkpoint", note="weights at the end")] if result.last else []
+    )
+    if result.best is not None:
+        kept.append(bench.keep(result.best, name="best.ckpt", kind="checkpoint", note="by the user's monitor"))
+    return kept

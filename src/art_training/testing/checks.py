@@ -9,12 +9,12 @@ A check brings its examples with it (`PASSES`, `FAILS`, `NOT_JUDGED`); the suite
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from art_training.checks.check import Check, judge
 from art_training.checks.evidence import Evidence
-from art_training.records import Curve, Outcome, Verdict, VerdictState
+from art_training.records import Curve, Outcome, Score, Verdict, VerdictState
 
 Examples = Sequence[tuple[Check, Evidence]]
 
@@ -98,9 +98,13 @@ def _said(verdict: Verdict) -> str:
 
 
 def _without_numbers(outcome: Outcome) -> Outcome:
-    scores = {name: dataclasses.replace(score, value=math.nan) for name, score in outcome.scores.items()}
     curves = {
         name: Curve(curve.steps, tuple(math.nan for _ in curve.values), curve.epochs)
         for name, curve in outcome.curves.items()
     }
-    return dataclasses.replace(outcome, scores=scores, curves=curves)
+    candidates = tuple(dataclasses.replace(one, scores=_spoiled(one.scores)) for one in outcome.candidates)
+    return dataclasses.replace(outcome, scores=_spoiled(outcome.scores), curves=curves, candidates=candidates)
+
+
+def _spoiled(scores: Mapping[str, Score]) -> dict[str, Score]:
+    return {name: dataclasses.replace(score, value=math.nan) for name, score in scores.items()}

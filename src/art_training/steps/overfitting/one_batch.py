@@ -1,23 +1,23 @@
 """One batch looked at closely: what its loss can come down to, and what was predicted for each of its examples."""
 
-import csv
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from art_training.records import Artifact, Plain, Reading, Score, Split
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.measures import Pool
-from art_training.setup.scores.outputs import BatchOutputs, read_outputs
 from art_training.steps.bench import Bench
 from art_training.steps.decisions import Decisions
 from art_training.steps.loss_targets import LossTargets
 from art_training.steps.overfitting.floor import Floor, floor_of, input_numbers
+from art_training.steps.overfitting.tables import keep_table
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from art_training.setup.scores.outputs import BatchOutputs
 
 FLOOR = "floor_loss"
 ABOVE = "loss_above_floor"
@@ -128,6 +128,8 @@ class OneBatch:
         return keep_table(self._bench, rows, TABLE, "labels beside predictions of the batch, the worst first")
 
     def _see(self, observation: BatchObservation) -> None:
+        from art_training.setup.scores.outputs import read_outputs
+
         task, adapter = self._bench.task, self._bench.setup.outputs
         self.targets.see(observation)
         if self._outputs is not None:
@@ -179,22 +181,7 @@ def above(loss: Score, floor: Score) -> Score:
     return replace(loss, value=loss.value - floor.value, interval=between, note=f"the loss less {FLOOR}")
 
 
-def keep_table(bench: Bench, rows: list[dict[str, Plain]], name: str, note: str) -> Artifact:
-    """Keep rows as a CSV file; values that are lists are written as JSON."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    path = bench.folder / name
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows({column: _cell(value) for column, value in row.items()} for row in rows)
-    return bench.keep(path, name=name, kind="table", note=note)
-
-
-def _cell(value: Plain) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict) else value
-
-
-def _is_masked(outputs: BatchOutputs) -> bool:
+def _is_masked(outputs: "BatchOutputs") -> bool:
     """Whether the step's mean leaves positions out that the call of the loss knows nothing of."""
     from art_training.setup.scores.step_loss import per_example
 

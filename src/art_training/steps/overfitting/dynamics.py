@@ -1,0 +1,190 @@
+"""How predictions of a fixed batch move over training: numbers as a table, and as small multiples.
+
+The way they move says much about the training: jitter means a learning rate that is too high, and labels that are
+predicted last are the hard ones (Karpathy, A Recipe for Training Neural Networks, 2019, "visualize prediction dynamics").
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from art_training.records import Artifact, Plain, Reading
+from art_training.setup.observation import BatchObservation
+from art_training.setup.scores.measures import Pool
+from art_training.steps.bench import Bench
+from art_training.steps.decisions import Decisions
+from art_training.steps.overfitting.tables import keep_table
+from art_training.steps.pictures import NO_PICTURE, can_draw, figure, keep_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+READING = "prediction dynamics"
+_KEY = "dynamics"
+_NUMBERS = 32  # of one example that are followed
+_LOOKS = 64  # that are kept; of more, those of every second epoch, then of every fourth
+_COLUMNS = 4
+
+
+@dataclass
+class _Followed:
+    """One example.
+
+    Attributes:
+        label: what it should be, in words.
+        wanted: of classes and labels, which numbers should go to 1, the others to 0; of values, what each should become.
+        course: its numbers, look by look.
+        said: what was predicted, look by look.
+    """
+
+    label: Plain
+    wanted: list[float]
+    course: list[list[float]] = field(default_factory=list[list[float]])
+    said: list[Plain] = field(default_factory=list[Plain])
+
+
+class Dynamics:
+    """Follows the first examples of a fixed batch; `see` belongs into a `Look`.
+
+    What was seen before a kill is remembered by the bench.
+    """
+
+    def __init__(self, bench: Bench, examples: int) -> None:
+        self._bench = bench
+        self._examples = examples
+        self._epochs: list[int] = []
+        self._followed: list[_Followed] = []
+        self._form = ""
+        self._stride = 1
+        self._read(bench.recall(_KEY))
+
+    def see(self, epochs: int, observation: BatchObservation) -> None:
+        """Take in a batch as it is after so many epochs; all but the first of a look are passed over."""
+        from art_training.setup.scores.outputs import read_outputs
+
+        if observation.index or epochs in self._epochs:
+            return
+        if epochs == 0:  # from the beginning again
+            self._epochs, self._followed, self._stride = [], [], 1
+        elif self._epochs and epochs < self._epochs[-1]:  # a training that goes on repeats what was not saved
+            return
+        outputs = read_outputs(observation, self._bench.task, self._bench.setup.outputs)
+        if outputs.predictions is None or outputs.targets is None:
+            return
+        example = None if outputs.example is None else outputs.example.cpu()
+        pool = Pool(outputs.predictions.cpu(), outputs.targets.cpu(), example)
+        self._add(epochs, Decisions(pool, self._bench.task, observation.weight))
+
+    def results(self) -> tuple[list[Reading], list[Artifact]]:
+        """What was seen: a reading, a table, and a picture where one can be drawn."""
+        if not self._followed or len(self._epochs) < 2:
+            return [], []
+        artifacts = [
+            keep_table(self._bench, self._rows(), "dynamics.csv", "predictions of a fixed batch over training")
+        ]
+        note = f"{len(self._followed)} examples at {len(self._epochs)} looks, in dynamics.csv"
+        if can_draw():
+            artifacts.append(self._draw())
+        else:
+            note += f"; {NO_PICTURE}"
+        changes = [_changes(one.said) for one in self._followed] if self._form != "values" else []
+        value: Plain = {"epochs": list(self._epochs)}
+        if changes:
+            value["changed decisions"] = list(changes)
+        return [Reading(READING, value, note=note)], artifacts
+
+    def _add(self, epochs: int, decisions: Decisions) -> None:
+        count = min(self._examples, len(decisions))
+        if not self._followed:
+            self._form = decisions.form
+            self._followed = [_followed(decisions, one) for one in range(count)]
+        if count != len(self._followed):
+            return
+        if self._epochs and self._epochs[-1] % self._stride:
+            self._keep(range(len(self._epochs) - 1))  # only the newest may stand between strides
+        self._epochs.append(epochs)
+        for at, one in enumerate(self._followed):
+            one.course.append(decisions.toward_label(at)[:_NUMBERS])
+            one.said.append(decisions.shown(at)["predicted"])
+        if len(self._epochs) > _LOOKS:
+            self._stride *= 2
+            last = len(self._epochs) - 1
+            self._keep([at for at, epoch in enumerate(self._epochs) if epoch % self._stride == 0 or at == last])
+        self._remember()
+
+    def _keep(self, looks: Sequence[int]) -> None:
+        self._epochs = [self._epochs[at] for at in looks]
+        for one in self._followed:
+            one.course, one.said = [one.course[at] for at in looks], [one.said[at] for at in looks]
+
+    def _rows(self) -> list[dict[str, Plain]]:
+        return [
+            {
+                "epochs": epoch,
+                "example": number,
+                "label": one.label,
+                "predicted": one.said[at],
+                "numbers": list(one.course[at]),
+            }
+            for at, epoch in enumerate(self._epochs)
+            for number, one in enumerate(self._followed)
+        ]
+
+    def _draw(self) -> Artifact:
+        lines = -(-len(self._followed) // _COLUMNS)
+        columns = min(_COLUMNS, len(self._followed))
+        drawn = figure(columns * 2.4, lines * 1.7 + 0.3)
+        grid: Any = drawn.subplots(lines, columns, squeeze=False, sharex=True)
+        for axis in grid.reshape(-1)[len(self._followed) :]:
+            axis.set_axis_off()
+        for number, (axis, one) in enumerate(zip(grid.reshape(-1), self._followed, strict=False)):
+            self._draw_one(axis, one)
+            axis.set_title(f"#{number}: {_brief(one.label)}", fontsize=7)
+            axis.tick_params(labelsize=6)
+        drawn.subplots_adjust(left=0.04, right=0.99, bottom=0.35 / (lines * 1.7 + 0.3), top=0.95, hspace=0.35)
+        drawn.supxlabel("epochs", fontsize=8, y=0.0, va="bottom")
+        note = "small multiples: each example's predictions over training, what its label asks for in green"
+        return keep_figure(self._bench, drawn, "dynamics.png", note)
+
+    def _draw_one(self, axis: "Axes", one: _Followed) -> None:
+        for at, wanted in enumerate(one.wanted):
+            course = [numbers[at] for numbers in one.course if at < len(numbers)]
+            if self._form == "values":
+                axis.plot(self._epochs[: len(course)], course, color="tab:green", linewidth=1.2)
+                axis.axhline(wanted, color="0.6", linewidth=0.7, linestyle="--")
+            else:
+                colour, width = ("tab:green", 1.4) if wanted > 0.5 else ("0.7", 0.6)
+                axis.plot(self._epochs[: len(course)], course, color=colour, linewidth=width)
+        if self._form != "values":
+            axis.set_ylim(-0.03, 1.03)
+
+    def _remember(self) -> None:
+        followed: list[Plain] = [cast("Plain", vars(one)) for one in self._followed]
+        kept: Plain = {
+            "epochs": list(self._epochs),
+            "stride": self._stride,
+            "form": self._form,
+            "followed": followed,
+        }
+        self._bench.remember(_KEY, kept)
+
+    def _read(self, remembered: Plain) -> None:
+        if not isinstance(remembered, dict):
+            return
+        kept: Any = remembered
+        self._epochs, self._stride, self._form = kept["epochs"], kept["stride"], kept["form"]
+        self._followed = [_Followed(**one) for one in kept["followed"]]
+
+
+def _followed(decisions: Decisions, example: int) -> _Followed:
+    return _Followed(decisions.shown(example)["label"], decisions.wanted(example)[:_NUMBERS])
+
+
+def _changes(said: Sequence[Plain]) -> int:
+    return sum(a != b for a, b in itertools.pairwise(said))
+
+
+def _brief(value: Plain) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 24 else f"{text[:23]}…"
