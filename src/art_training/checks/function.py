@@ -153,7 +153,7 @@ def _digest(function: Judge) -> str:
     written = inspect.unwrap(function)
     code = getattr(written, "__code__", None)
     source = source_of(code, written.__globals__).digest if isinstance(code, CodeType) else ""
-    return digest_hex({"source": source, "components": components})
+    return digest_hex({"source": source, "components": dict(sorted(components.items()))})
 
 
 def _rows_at_least(evidence: Evidence, limit: int = 10) -> tuple[bool, str]:

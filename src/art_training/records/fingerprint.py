@@ -45,8 +45,8 @@ class Fingerprint:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the components in canonical order, in hexadecimal."""
-        return hashlib.sha256(_text(dict(self.components)).encode()).hexdigest()
+        """SHA-256 over the components, sorted by name, in hexadecimal. Inside a component the order of keys counts."""
+        return hashlib.sha256(_text(dict(sorted(self.components.items()))).encode()).hexdigest()
 
     def changes(self, earlier: "Fingerprint") -> tuple[Change, ...]:
         """What differs from `earlier`, sorted by component."""
@@ -79,7 +79,8 @@ def _side(components: Mapping[str, Plain], name: str) -> Plain:
 
 
 def _text(value: Plain) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    # The order of a user's mapping counts: layers built from {"a": 3, "b": 20} and {"b": 20, "a": 3} are two networks.
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _is_digest(value: Plain) -> bool:

@@ -139,6 +139,39 @@ def test_where_a_checkpoint_is_written_does_not_count(setup: Setup) -> None:
     assert of(one) != of(setup.but(trainer={"callbacks": ModelCheckpoint(monitor="loss", dirpath="/a")}))
 
 
+def test_names_that_a_library_gives_to_where_it_writes_mean_something_else_in_a_class_of_ones_own(setup: Setup) -> None:
+    @dataclass
+    class Config:
+        filename: str
+        verbose: bool = False
+
+    class Noise(L.Callback):
+        def __init__(self, dirpath: str) -> None:
+            self.dirpath = dirpath
+
+    def configured(config: Any) -> Fingerprint:
+        return of(setup.but(hparams={"config": config}))
+
+    assert configured(Config("a.json")) == configured(Config("a.json"))
+    assert configured(Config("a.json")) != configured(Config("b.json"))
+    assert configured(Config("a.json")) != configured(Config("a.json", verbose=True))
+    one, other = (of(setup.but(trainer={"callbacks": Noise(place)})) for place in ("/a", "/b"))
+    assert told(one, other) == ["trainer.Noise.dirpath: '/a' -> '/b'"]
+
+
+def test_the_order_of_a_mapping_counts_and_that_of_hyper_parameters_and_settings_does_not(setup: Setup) -> None:
+    def made(**hparams: Any) -> Fingerprint:
+        return of(setup.but(hparams=hparams))
+
+    one, other = made(layers={"a": 3, "b": 20}), made(layers={"b": 20, "a": 3})
+    assert one.digest != other.digest
+    assert told(one, other) == ["hparams.layers: {'a': 3, 'b': 20} -> {'b': 20, 'a': 3}"]
+    assert made(lr=0.1, width=3).digest == made(width=3, lr=0.1).digest
+    settings = {"max_epochs": 3, "gradient_clip_val": 1.0}
+    reverse = dict(reversed(settings.items()))
+    assert of(setup.but(trainer=settings)).digest == of(setup.but(trainer=reverse)).digest
+
+
 def test_a_callback_of_ones_own_counts_with_its_code(setup: Setup) -> None:
     class Mine(TQDMProgressBar):
         def on_train_epoch_end(self, *_: Any) -> None:

@@ -73,8 +73,22 @@ def test_plain_data_is_read_alike_each_time_and_survives_a_store(value: Any) -> 
 
 @given(plain_data, plain_data)
 def test_different_plain_data_has_different_components(one: Any, other: Any) -> None:
-    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    same = json.dumps(one) == json.dumps(other)
     assert (Fingerprint({"v": read(one)}).digest == Fingerprint({"v": read(other)}).digest) == same
+
+
+@given(st.permutations(["a", "b", "c", "d"]))
+def test_the_order_of_a_mapping_is_part_of_it_and_the_order_of_attributes_is_not(names: list[str]) -> None:
+    class Settings:
+        pass
+
+    one, other = Settings(), Settings()
+    vars(one).update({name: {"z": 1, "a": 2} for name in "abcd"})
+    vars(other).update({name: {"z": 1, "a": 2} for name in names})
+    assert read(one) == read(other)
+    for item in (1, "x" * 500):  # shown, and as a digest
+        digests = [Fingerprint({"v": read(dict.fromkeys(order, item))}).digest for order in ("abcd", names)]
+        assert (digests[0] == digests[1]) == (names == list("abcd"))
 
 
 def test_plain_data_stays_as_it_is() -> None:

@@ -205,7 +205,7 @@ class CodeWalk:
         named: dict[str, str] = {}
         for chain in dict.fromkeys((*found.names, *source.decorators)):
             named |= self._reach(chain, function.__globals__, name)
-        digest = digest_of([source.digest, dict(named)]) if named else digest_component(source.digest)
+        digest = digest_of([source.digest, dict(sorted(named.items()))]) if named else digest_component(source.digest)
         self._part(module, name, digest)
         for statement in found.imports:
             self._imported(statement, function.__globals__)

@@ -25,7 +25,7 @@ from art_training.setup.identity.undisturbed import undisturbed
 from art_training.setup.identity.written import digest_hex, is_digest, shown_or_digest
 from art_training.setup.modified import Modified
 
-_FORMAT = 1  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
+_FORMAT = 2  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
 
 # Modules that open files without Python seeing it. pandas imports pyarrow wherever it is installed, so that alone says
 # nothing: what counts is whether the project's code asks for one of its formats.
@@ -147,8 +147,8 @@ class _Reading:
         parts: dict[str, Plain] = {
             "format": _FORMAT,
             "seed": self._seed,
-            "versions": dict(installed_versions()),  # a library may make the data
-            "code": self.walk.components(),
+            "versions": dict(sorted(installed_versions().items())),  # a library may make the data
+            "code": dict(sorted(self.walk.components().items())),
             "state": state,
         }
         self._known_files = set(self.walk.files)
@@ -180,7 +180,8 @@ class _Reading:
     def digest(self) -> DataDigest:
         """What was read."""
         readable = {f"data.{name}": value for name, value in self._settings.items() if _is_readable(value)}
-        large: dict[str, Plain] = {name: value for name, value in self._settings.items() if not _is_readable(value)}
+        settings = sorted(self._settings.items())  # attributes are told by their names, in whatever order they were set
+        large: dict[str, Plain] = {name: value for name, value in settings if not _is_readable(value)}
         value = digest_hex({"format": _FORMAT, "settings": large, "content": self._content})
         components: dict[str, Plain] = {**self.walk.components(), **readable, "data digest": digest_component(value)}
         unknown = (*(f"data: {text}" for text in self._storage.unknown), *self.walk.unknown)
@@ -218,7 +219,7 @@ def _modified(base: DataDigest, modifiers: Sequence[Any]) -> DataDigest:
     for modifier in modifiers:
         walk.begin(modifier)
         names.append(walk.values.read(modifier, "data modifier"))
-    code: dict[str, Plain] = {**walk.components(), "data modifiers": shown_or_digest(names)}
+    code: dict[str, Plain] = {**dict(sorted(walk.components().items())), "data modifiers": shown_or_digest(names)}
     unknown = (*base.unknown, *walk.unknown)
     components: dict[str, Plain] = {**base.components, **code}
     if base.value == UNKNOWN:

@@ -9,9 +9,9 @@ from art_training.setup.identity.code import CodeWalk
 from art_training.setup.identity.data_digest import DataDigest
 from art_training.setup.identity.origin import is_local_class, qualified_name
 from art_training.setup.identity.secrets import mask_mapping
-from art_training.setup.identity.values import ValueReader
 from art_training.setup.identity.written import digest_of, is_digest, shown_or_digest
 from art_training.setup.setup import Setup
+from art_training.setup.variant import Variant
 
 # Settings of a Trainer that say how a training is shown, watched or kept, and cannot change what comes out of it.
 CANNOT_CHANGE_A_RESULT = frozenset({
@@ -24,6 +24,9 @@ ONLY_WATCHES = frozenset({
     "DeviceStatsMonitor", "LearningRateMonitor", "ModelSummary", "ProgressBar", "RichModelSummary", "RichProgressBar",
     "ThroughputMonitor", "TQDMProgressBar",
 })  # fmt: skip
+
+# Attributes of Lightning's own callbacks that say where they write and how much they say.
+_WRITES = frozenset({"dirpath", "filename", "save_dir", "verbose"})
 
 # Members of a step that judge its outcome. Checks stand outside a fingerprint: a changed threshold needs no training.
 # What a step hands on counts where it arrives.
@@ -93,6 +96,17 @@ def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
     reading.values("task", dict(setup.declared.items()))
     reading.components["engine"] = setup.engine
     return _without_secrets(reading.finished()), reading.unknown
+
+
+def variant_components(variant: Variant) -> dict[str, Plain]:
+    """What a variant adds to a fingerprint: its settings, and the code of its modifiers. Its note counts for nothing."""
+    reading = _SetupReading()
+    reading.values("hparams", variant.hparams)
+    reading.trainer(variant.trainer)
+    for part in ("model", "data"):
+        if (modifier := getattr(variant, part)) is not None:
+            reading.code(part, modifier)
+    return _without_secrets(reading.finished())
 
 
 class _SetupReading:
@@ -175,7 +189,9 @@ def _constructed(callback: Any) -> dict[str, Any]:
     given = _parameters(cast("type[Any]", type(callback)))
     named = {name: state[kept] for name in given for kept in (name, f"_{name}") if kept in state}
     chosen = named if given and set(named) == set(given) else state
-    return {name: value for name, value in chosen.items() if name not in ValueReader.unnamed}
+    # The same names on a class of the project's own may mean anything.
+    unnamed = frozenset[str]() if is_local_class(cast("type[Any]", type(callback))) else _WRITES
+    return {name: value for name, value in chosen.items() if name not in unnamed}
 
 
 def _parameters(kind: type[Any]) -> list[str]:

@@ -35,7 +35,7 @@ class StorageReader(ValueReader):
         settings: what a person sets of loaders, by name.
     """
 
-    unnamed: ClassVar[frozenset[str]] = ValueReader.unnamed - {"filename", "dirpath"} | _LOADING
+    unnamed: ClassVar[frozenset[str]] = _LOADING
 
     def __init__(
         self,

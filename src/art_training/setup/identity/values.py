@@ -34,10 +34,10 @@ class ValueReader:
         unknown: what could not be read, in words.
         notes: what was read in part, in words.
         homes: folders of the project; paths below them are read relative to them, so that the project can be moved.
-        unnamed: attributes that say where something is written and how much is said; they change no result.
+        unnamed: attributes of objects that change no result; none, unless a kind of reader knows better.
     """
 
-    unnamed: ClassVar[frozenset[str]] = frozenset({"verbose", "dirpath", "filename", "save_dir"})
+    unnamed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, meet: Callable[[Any], None], homes: set[str] | None = None) -> None:
         """Begin to read; `meet` is told of each class and function met, `homes` is shared with the caller."""
@@ -95,8 +95,9 @@ class ValueReader:
         except Exception as error:  # noqa: BLE001  The state of a user's object may raise anything.
             return self.miss(where, f"({qualified_name(kind)}) cannot be read: {type(error).__name__}: {error}")
         kept = {str(name): item for name, item in state.items() if self.keeps(value, str(name))}
-        read = {name: self.read(item, f"{where}.{name}") for name, item in kept.items()}
-        arguments = ", ".join(f"{name}={words(read[name])}" for name in sorted(read))
+        # Attributes are told by their names, in whatever order they were set; only a mapping's keys are in the user's order.
+        read = {name: self.read(item, f"{where}.{name}") for name, item in sorted(kept.items())}
+        arguments = ", ".join(f"{name}={words(item)}" for name, item in read.items())
         text = f"{kind.__qualname__.rpartition('.')[2]}({arguments})"
         if len(text) > SHOWN_CHARACTERS or holds_digest(cast("Plain", read)):
             return digest_of({"class": qualified_name(kind), "state": read})

@@ -28,8 +28,8 @@ def digest_hex(value: Plain) -> str:
 
 
 def canonical(value: Plain) -> str:
-    """Plain data as one text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """Plain data as one text, in which the order of keys counts."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def marked(text: str, kind: type[Any]) -> Plain:
@@ -42,7 +42,7 @@ def words(value: Plain) -> str:
     if isinstance(value, dict):
         if "__repr__" in value:
             return str(value["__repr__"])
-        return "{" + ", ".join(f"{name!r}: {words(item)}" for name, item in sorted(value.items())) + "}"
+        return "{" + ", ".join(f"{name!r}: {words(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(words, value))}]"
     return repr(value)

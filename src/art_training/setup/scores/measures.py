@@ -299,7 +299,7 @@ def _code(root: Any) -> dict[str, Plain]:
     from art_training.setup.identity.code import code_components
 
     components, _ = code_components(root, label="code")
-    return components
+    return dict(sorted(components.items()))
 
 
 def _direction(metric: Any) -> Direction | None:
