@@ -18,6 +18,8 @@ def setup_for(*, epochs=4, loaders=(None,), fault=""):
 
 
 class TestFakeEngine(EngineContract):
+    cannot = frozenset({"parts"})
+
     def engine(self, fault=""):
         return FakeEngine(fault=fault)
 

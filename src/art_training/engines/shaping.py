@@ -1,5 +1,6 @@
 """What a job may add to a training: looks at it, parts that train otherwise, a schedule, an average, a teacher."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -61,6 +62,16 @@ class Parts:
     thaw: Mapping[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
+    def __post_init__(self) -> None:
+        early = [epoch for epoch in self.thaw if epoch < 0]
+        if early:
+            raise SetupError(f"thaw has epoch {early[0]} of parts; epochs count from 0")
+        for pattern, factor in self.rates.items():
+            if not (math.isfinite(factor) and factor > 0):
+                raise SetupError(
+                    f"rates has the factor {factor} for {pattern!r}; it must be above 0 (what shall not train is frozen)"
+                )
+
 
 @dataclass(frozen=True)
 class Averaging:
@@ -75,6 +86,14 @@ class Averaging:
     kind: Literal["ema", "swa"]
     decay: float = 0.999
     first_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in {"ema", "swa"}:
+            raise SetupError(f"kind={self.kind!r} of averaging is unknown; it is 'ema' or 'swa'")
+        if not 0 < self.decay < 1:
+            raise SetupError(f"decay={self.decay} of averaging must lie between 0 and 1")
+        if self.first_epoch < 0:
+            raise SetupError(f"first_epoch={self.first_epoch} of averaging must not be negative; epochs count from 0")
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,12 @@ class Teaching:
     teacher: Teacher
     share: float = 0.5
     temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise SetupError(f"share={self.share} of teaching must be above 0 and at most 1")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise SetupError(f"temperature={self.temperature} of teaching must be above 0")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from art_training.engines import EvaluateJob, Look, Position
+from art_training.engines import EvaluateJob, FitResult, Look, Parts, Position
+from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation
 from art_training.testing.engine_runs import SEED, EngineRuns, fit, unwatched
 
-Feature: TypeAlias = Literal["change", "looks", "rate"]
+Feature: TypeAlias = Literal["change", "looks", "rate", "parts"]
 
 
 class ShapingContract(EngineRuns):
@@ -65,6 +66,25 @@ class ShapingContract(EngineRuns):
         still = self.trained(setup, tmp_path / "still", rate=_none)
         assert still == self.losses(engine, setup, None)
 
+    def test_parts_that_are_frozen_do_not_move(self, tmp_path: Path) -> None:
+        """Not at all, while the others do."""
+        self._require("parts")
+        engine, setup = self.engine(), self.setup_for()
+        frozen, *others = [one.name for one in engine.parameters(setup)]
+        begin = engine.weights(_last(fit(engine, setup, tmp_path / "begin", rate=_none, max_steps=1)))
+        end = engine.weights(_last(fit(engine, setup, tmp_path / "end", parts=Parts(frozen=(frozen,)))))
+        assert begin[frozen].tolist() == end[frozen].tolist()
+        assert any(begin[name].tolist() != end[name].tolist() for name in others)
+        with pytest.raises(SetupError, match="no such parameter"):
+            fit(engine, setup, tmp_path / "none", parts=Parts(frozen=("no such parameter",)))
+
+    def test_what_an_engine_cannot_do_is_told(self, tmp_path: Path) -> None:
+        """With a SetupError, before training."""
+        asked: dict[Feature, Any] = {"parts": Parts(frozen=("*",))}
+        for feature in self.cannot:
+            with pytest.raises(SetupError, match=feature):
+                fit(self.engine(), self.setup_for(), tmp_path, **{feature: asked[feature]})
+
     def _require(self, feature: Feature) -> None:
         """Skip what the engine says it cannot do."""
         if feature in self.cannot:
@@ -81,3 +101,8 @@ def _falling(step: int) -> float:
 
 def _none(step: int) -> float:
     return 0.0 * step
+
+
+def _last(result: FitResult) -> Path:
+    assert result.last is not None
+    return result.last

@@ -15,6 +15,7 @@ from art_training.engines.lightning.failures import as_setup_error, is_out_of_me
 from art_training.engines.lightning.hierarchy import Hierarchy
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.looks import Looks
+from art_training.engines.lightning.parts import Freezing
 from art_training.engines.lightning.random_states import set_seed
 from art_training.engines.lightning.rate import Rates, after_optimizers
 from art_training.engines.lightning.recorder import Recorder
@@ -91,6 +92,8 @@ def _asked_for(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
     found: list[Any] = []
     if job.rate is not None:
         found.append(hierarchy.derive(Rates, "Callback")(job, recorder))
+    if job.parts is not None:  # after the rates, whose proportions are those of the groups that the module makes
+        found.append(hierarchy.derive(Freezing, "Callback")(job, recorder))
     if job.looks:
         found.append(hierarchy.derive(Looks, "Callback")(job, recorder))
     return found
