@@ -1,0 +1,1 @@
+"""Transfer: which parameters are frozen, where weights come from, and what became of them."""

@@ -1,0 +1,213 @@
+"""Weights of another training: read, put where names and shapes agree, and what is left fresh is told."""
+
+import copy
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from art_training.engines import Engine
+from art_training.errors import SetupError
+from art_training.stores.artifacts import file_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_PREFIXES = ("model.", "module.", "_orig_mod.", "net.", "backbone.", "encoder.")  # that libraries wrap models in
+_HOLDERS = ("state_dict", "model_state_dict", "model", "weights")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Pretrained weights in the places of a model.
+
+    Attributes:
+        weights: of the whole model, by its names: pretrained where they fit, fresh elsewhere.
+        loaded: names that are pretrained.
+        fresh: why each other one is not, by name.
+        unused: names of the file that the model has no place for.
+    """
+
+    weights: "Mapping[str, Tensor]"
+    loaded: tuple[str, ...]
+    fresh: Mapping[str, str]
+    unused: tuple[str, ...]
+
+
+def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
+    """The tensors of a file by name: a checkpoint, a state dict that was saved by torch, or a safetensors file.
+
+    Whoever names the file vouches for it: a checkpoint that holds more than tensors is unpickled.
+
+    Raises:
+        SetupError: it does not exist, or holds no tensors by name.
+    """
+    import pickle
+
+    import torch
+
+    if not path.is_file():
+        raise SetupError(
+            f"pretrained={str(path)!r} is neither a file nor the name of an earlier step; give one of these"
+        )
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        held: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError):
+        try:
+            held = engine.weights(path)
+        except Exception as error:  # whatever a foreign file makes of it
+            raise SetupError(
+                f"pretrained={str(path)!r} cannot be read ({type(error).__name__}: {error}); save it with "
+                "torch.save(model.state_dict(), path)"
+            ) from error
+    found = _tensors(held)
+    if not found:
+        raise SetupError(
+            f"pretrained={str(path)!r} holds no tensors by name; save it with torch.save(model.state_dict(), path)"
+        )
+    return found
+
+
+def fit(
+    given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]", what: str, *, leave: Collection[str] = ()
+) -> Fitted:
+    """Put weights where name and shape agree; a file's names may have a prefix more or less than the model's.
+
+    Args:
+        given: what was read.
+        fresh: of a model just made.
+        what: what it was read from, for the message.
+        leave: names that stay fresh though they would fit.
+
+    Raises:
+        SetupError: nothing fits.
+    """
+    names = _aligned(given, fresh)
+    weights, loaded, why = dict(fresh), list[str](), dict[str, str]()
+    for name, own in fresh.items():
+        theirs = given.get(names.get(name, ""))
+        if name in leave:
+            why[name] = "it shall be"
+        elif theirs is None:
+            why[name] = "there is none of this name"
+        elif theirs.shape != own.shape:
+            why[name] = f"it is {tuple(theirs.shape)} there and {tuple(own.shape)} here"
+        else:
+            weights[name] = theirs.detach().to(own.dtype)
+            loaded.append(name)
+    if not loaded:
+        raise SetupError(
+            f"nothing of {what} fits the model: it has {_some(given)}, and the model has {_some(fresh)}; "
+            "give weights of a model whose parameters have these names and shapes"
+        )
+    used = {names[name] for name in loaded}
+    return Fitted(weights, tuple(loaded), why, tuple(name for name in given if name not in used))
+
+
+class Begin:
+    """Gives fresh models pretrained weights: what a step that transfers hands on to later ones.
+
+    It is told from others by the digest of its file; where the file lies is no part of that.
+    """
+
+    # What makes an exported model needs it no more: it changes nothing but weights.
+    changes_weights_only = True
+
+    def __init__(self, path: Path, digest: str, names: Mapping[str, str]) -> None:
+        """Begin with the weights of a file.
+
+        Args:
+            path: the file.
+            digest: SHA-256 of its bytes.
+            names: what is taken: names of the engine's model, each with the name in the file.
+        """
+        self.digest = digest
+        self.names = dict(names)
+        self._path = path
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"digest": self.digest, "names": self.names}
+
+    def __deepcopy__(self, memo: Any) -> "Begin":
+        return copy.copy(self) if memo is None else self
+
+    def __repr__(self) -> str:
+        return f"Begin({self.digest[:8]})"
+
+    def __call__(self, module: Any) -> Any:
+        """The module with the weights in place.
+
+        Raises:
+            SetupError: the file is gone or was changed, or the module has other parameters than it had.
+        """
+        if not self._path.is_file() or file_digest(self._path)[0] != self.digest:
+            raise SetupError(
+                f"the pretrained weights {self._path} are gone or were changed since TransferLearning used them; "
+                "put them back, or run it again: `art run --force-step TransferLearning`"
+            )
+        given = _tensors(_load(self._path))
+        own = cast("dict[str, Tensor]", module.state_dict())
+        taken = {place: given[name] for engine_name, name in self.names.items() if (place := _place(engine_name, own))}
+        if len(taken) != len(self.names):
+            raise SetupError(
+                f"{type(module).__name__} has not all of the {len(self.names)} weights that TransferLearning began with; "
+                "run it again after its model has changed"
+            )
+        module.load_state_dict({**own, **taken})
+        return module
+
+
+def _load(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=False)
+
+
+def names_in_file(fitted: Fitted, given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]") -> dict[str, str]:
+    """The name in the file of each name that was loaded."""
+    names = _aligned(given, fresh)
+    return {name: names[name] for name in fitted.loaded}
+
+
+def _place(name: str, own: "Mapping[str, Tensor]") -> str:
+    """Where a weight of the engine's model is in the user's module, which the engine may wrap."""
+    return next((one for one in (name, name.partition(".")[2]) if one in own), "")
+
+
+def _tensors(held: Any) -> "dict[str, Tensor]":
+    import torch
+
+    if not isinstance(held, Mapping):
+        return {}
+    values = cast("Mapping[Any, Any]", held)
+    for holder in _HOLDERS:
+        if isinstance(values.get(holder), Mapping):
+            values = cast("Mapping[Any, Any]", values[holder])
+            break
+    return {str(name): value for name, value in values.items() if isinstance(value, torch.Tensor)}
+
+
+def _aligned(given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]") -> dict[str, str]:
+    """The name in the file of each of the model's names, with the prefix under which most agree in name and shape."""
+
+    def renamed(add: str, take: str) -> dict[str, str]:
+        return {name: f"{add}{name.removeprefix(take)}" for name in fresh if name.startswith(take)}
+
+    def agreeing(names: Mapping[str, str]) -> int:
+        return sum(file in given and given[file].shape == fresh[name].shape for name, file in names.items())
+
+    tried = [renamed("", ""), *(renamed(one, "") for one in _PREFIXES), *(renamed("", one) for one in _PREFIXES)]
+    return max(tried, key=agreeing)  # of equals the first: names as they are
+
+
+def _some(weights: "Mapping[str, Tensor]") -> str:
+    first = [f"{name} {tuple(one.shape)}" for name, one in list(weights.items())[:3]]
+    return ", ".join(first) + (", ..." if len(weights) > 3 else "")
