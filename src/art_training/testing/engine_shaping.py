@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from art_training.engines import EvaluateJob, FitResult, Look, Parts, Position
+from art_training.engines import Averaging, EvaluateJob, FitResult, Look, Parts, Position
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation
 from art_training.testing.engine_runs import SEED, EngineRuns, fit, unwatched
 
-Feature: TypeAlias = Literal["change", "looks", "rate", "parts"]
+Feature: TypeAlias = Literal["change", "looks", "rate", "parts", "averaging"]
 
 
 class ShapingContract(EngineRuns):
@@ -77,6 +77,16 @@ class ShapingContract(EngineRuns):
         assert any(begin[name].tolist() != end[name].tolist() for name in others)
         with pytest.raises(SetupError, match="no such parameter"):
             fit(engine, setup, tmp_path / "none", parts=Parts(frozen=("no such parameter",)))
+
+    def test_a_training_ends_with_the_average_that_is_asked_for(self, tmp_path: Path) -> None:
+        """A mean over one end of an epoch is what is there then; over several it is something else."""
+        self._require("averaging")
+        setup = self.setup_for()
+        plain = self.trained(setup, tmp_path / "plain")
+        assert self.trained(setup, tmp_path / "one", averaging=Averaging("swa", first_epoch=3)) == plain
+        averages = [Averaging("swa"), Averaging("ema", decay=0.5), Averaging("ema", decay=0.9, first_epoch=2)]
+        found = [self.trained(setup, tmp_path / str(index), averaging=one) for index, one in enumerate(averages)]
+        assert len({tuple(losses) for losses in [plain, *found]}) == 4
 
     def test_what_an_engine_cannot_do_is_told(self, tmp_path: Path) -> None:
         """With a SetupError, before training."""

@@ -122,7 +122,7 @@ class FakeEngine(Engine):
 
     def fit(self, job: FitJob, watch: Watch) -> FitResult:
         self.fits.append(job)
-        asked = [name for name in ("parts", "averaging", "teaching") if getattr(job, name) is not None]
+        asked = [name for name in ("parts", "teaching") if getattr(job, name) is not None]
         if asked:
             raise SetupError(f"the fake engine fits a line as a whole and knows no {asked[0]}; leave it out")
         training = _Training(self, job, watch)
@@ -214,6 +214,8 @@ class _Training:
         self._job = job
         self._watch = watch
         self._began = time.monotonic()
+        self._averaged: list[float] = []
+        self._count = 0  # of what is averaged
         self._looked: dict[int, int] = {}  # optimiser steps at the last look
         self._spent: dict[int, float] = {}  # seconds in looks
         self._random = random.Random(job.seed)  # noqa: S311  likewise
@@ -230,6 +232,8 @@ class _Training:
         epochs = _epochs(self._job.setup)
         self._look(always=True)
         stopped = self._epochs(epochs)
+        if self._averaged and not stopped:
+            self.model.weight, self.model.bias = self._averaged
         self._look(always=True)
         return stopped
 
@@ -250,11 +254,13 @@ class _Training:
                 values = (("train/loss", self.loss), ("lr/0", self.model.lr))
                 points = tuple((name, self.steps, self.epoch, value) for name, value in values)
                 self.steps += 1
+                self._average("ema")
                 losses.append(self.loss)
                 position = Position("fit", self.steps, self.epoch, epochs, self.batch + 1, len(batches), points)
                 self._tell(position)
                 if not math.isfinite(self.loss):
                     return "loss is not finite"
+            self._average("swa")
             self.epoch += 1
             time.sleep(max(0.0, self._engine.epoch_seconds - (time.monotonic() - began)))
             path = self.save(f"epoch-{self.epoch}.json")
@@ -263,6 +269,17 @@ class _Training:
                 return ""
             self._look()
         return ""
+
+    def _average(self, moment: Literal["ema", "swa"]) -> None:
+        """Let the weights of this moment take part in the average, if it is one of such moments."""
+        asked = self._job.averaging
+        if asked is None or asked.kind != moment or self.epoch < asked.first_epoch:
+            return
+        now = [self.model.weight, self.model.bias]
+        self._count += 1
+        share = 1 / self._count if moment == "swa" or self._count == 1 else 1 - asked.decay
+        before = self._averaged or now
+        self._averaged = [a + share * (b - a) for a, b in zip(before, now, strict=True)]
 
     def _look(self, *, always: bool = False) -> None:
         """Look, unless it has been done since the last step, or takes too much time."""
@@ -283,6 +300,7 @@ class _Training:
             "epoch": self.epoch,
             "steps": self.steps,
             "random": [version, list(numbers), gauss],
+            "averaged": [self._averaged, self._count],
         }
         path = self._job.folder / name
         beside = path.with_suffix(".part")
@@ -293,6 +311,7 @@ class _Training:
         state = json.loads(path.read_text())
         self.model.weight, self.model.bias = state["weights"]
         self.epoch, self.steps = state["epoch"], state["steps"]
+        self._averaged, self._count = state["averaged"]
         version, numbers, gauss = state["random"]
         self._random.setstate((version, tuple(numbers), gauss))
 

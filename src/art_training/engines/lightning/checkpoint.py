@@ -9,6 +9,7 @@ import torch
 
 from art_training.engines.engine import FitJob
 from art_training.engines.lightning.failures import name_of
+from art_training.engines.lightning.hierarchy import is_overridden
 from art_training.engines.lightning.random_states import (
     generator_states,
     global_states,
@@ -153,6 +154,13 @@ def take_weights(module: Any, checkpoint: dict[str, Any], source: str) -> None:
             f"the weights of {source} do not fit {name_of(type(module))} as it is made now: {error}; "
             "make it with the hyper-parameters that it was trained with"
         ) from error
+
+
+def weights_of(trainer: Any, module: Any) -> dict[str, Any]:
+    """The weights of a model as a checkpoint of it has them, in memory; the tensors are the model's own."""
+    if is_overridden("on_save_checkpoint", module, "LightningModule"):  # it keeps more than weights
+        return trainer._checkpoint_connector.dump_checkpoint(weights_only=True)  # noqa: SLF001  Lightning has no public way.
+    return {"state_dict": module.state_dict()}
 
 
 class _PlainFile:

@@ -100,6 +100,7 @@ class Passing:
         ready: told when the model stands and a pass begins; loads its weights.
         on_cpu: whatever the trainer's settings say.
         epoch: what the model takes for the current one.
+        restores: whether buffers are afterwards as they were before.
     """
 
     job: EvaluateJob
@@ -108,6 +109,7 @@ class Passing:
     ready: Callable[[Any], None]
     on_cpu: bool = False
     epoch: int = 0
+    restores: bool = True
 
 
 def _pass_all(passing: Passing, datamodule: Any, make_step: MakeStep, watch: Watch) -> EvaluateResult:
@@ -175,7 +177,8 @@ def pass_once(
                 raise
             raise translated from error
         finally:
-            ready.restore_buffers(module)
+            if passing.restores:
+                ready.restore_buffers(module)
     return _logged(trainer, wanted)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
+from art_training.engines.lightning.averaging import Averages
 from art_training.engines.lightning.build import build_model, require_trainable
 from art_training.engines.lightning.change import changed, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
@@ -94,6 +95,8 @@ def _asked_for(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
         found.append(hierarchy.derive(Rates, "Callback")(job, recorder))
     if job.parts is not None:  # after the rates, whose proportions are those of the groups that the module makes
         found.append(hierarchy.derive(Freezing, "Callback")(job, recorder))
+    if job.averaging is not None:
+        found.append(hierarchy.derive(Averages, "Callback")(job, recorder))
     if job.looks:
         found.append(hierarchy.derive(Looks, "Callback")(job, recorder))
     return found
@@ -141,6 +144,7 @@ def _result(training: _Training, stopped: Stopped, message: str) -> FitResult:
         logged=numbers(trainer.callback_metrics),
         callbacks=states(callbacks),
         parameters=recorder.parameters,
+        findings=tuple(recorder.findings),
         began=recorder.began_with,
     )
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from art_training.engines.engine import EvaluateJob, FitJob
 from art_training.engines.lightning.build import build_model
-from art_training.engines.lightning.checkpoint import take_weights
+from art_training.engines.lightning.checkpoint import take_weights, weights_of
 from art_training.engines.lightning.data import data_seed, open_data
 from art_training.engines.lightning.evaluation import Passing, pass_once, require_step, showing_to
-from art_training.engines.lightning.hierarchy import Hierarchy, is_overridden
+from art_training.engines.lightning.hierarchy import Hierarchy
 from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.surroundings import ignore_warnings
@@ -120,7 +120,7 @@ class _Glass:
         asked = EvaluateJob(job.setup, job.seed, (look.split,), plain=True, change=job.change, data_seed=job.data_seed)
 
         def ready(model: Any) -> None:
-            take_weights(model, _weights(trainer, live), "the model that trains")
+            take_weights(model, weights_of(trainer, live), "the model that trains")
 
         passing = Passing(asked, self.hierarchy, self.module, ready, epoch=epochs)
         showing = showing_to(lambda seen: look.see(epochs, seen))
@@ -129,9 +129,3 @@ class _Glass:
 
 def _wanted(look: Look, *, one_batch: bool) -> Pass:
     return Pass(look.split, one_batch=one_batch, first=look.batches)
-
-
-def _weights(trainer: Any, module: Any) -> dict[str, Any]:
-    if is_overridden("on_save_checkpoint", module, "LightningModule"):  # it keeps more than weights
-        return trainer._checkpoint_connector.dump_checkpoint(weights_only=True)  # noqa: SLF001  Lightning has no public way.
-    return {"state_dict": module.state_dict()}

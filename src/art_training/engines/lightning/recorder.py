@@ -22,6 +22,7 @@ from art_training.engines.lightning.values import (
     values_of,
 )
 from art_training.engines.weights import digest_of
+from art_training.records import Finding
 from art_training.setup.data.batch import size
 
 _PROGRESS_SECONDS = 0.2
@@ -46,6 +47,7 @@ class Recorder:
         message: one sentence about it.
         seconds: time in training and its validations.
         parameters: what was really used (plain data).
+        findings: what was seen to be wrong.
         began: whether training has begun.
         began_with: digest of the weights that training began with, where it was given some.
         collects: whether logged values are taken from the trainer, because no logger hands them over.
@@ -60,6 +62,7 @@ class Recorder:
         self.message = ""
         self.seconds = 0.0
         self.parameters: dict[str, Any] = {}
+        self.findings: list[Finding] = []
         self.began = False
         self.collects = False
         self.began_with = ""

@@ -6,7 +6,15 @@ from typing import Any
 
 from art_training.engines.lightning.data import METHODS, split_loaders, split_names
 from art_training.engines.lightning.hierarchy import Hierarchy, hierarchy_of, is_overridden
-from art_training.engines.lightning.loaders import first_batch, first_batches, keeping, repeating, rows
+from art_training.engines.lightning.loaders import (
+    first_batch,
+    first_batches,
+    keeping,
+    named,
+    repeating,
+    rows,
+    uncombined,
+)
 from art_training.engines.lightning.random_states import derived_seed, seeded
 from art_training.records import Split
 
@@ -24,6 +32,7 @@ class Pass:
         one_batch: only the one batch that `FitJob.one_batch` trains on.
         whole: also a short last batch that the loader's `drop_last` leaves out.
         first: only so many batches of each loader, which are read once and kept; None: the loaders as they are.
+        as_trained: in the order and batches of training, whatever else is said.
         loaders: by name, in the order of Lightning's dataloader index.
     """
 
@@ -31,6 +40,7 @@ class Pass:
     one_batch: bool = False
     whole: bool = True
     first: int | None = None
+    as_trained: bool = False
     loaders: dict[str | None, Any] = field(default_factory=dict[str | None, Any])
 
     @property
@@ -78,6 +88,8 @@ class Passes:
         def loaders(view: Any) -> list[Any]:  # noqa: ARG001
             if wanted.one_batch:
                 wanted.loaders = {None: repeating(_one_batch(inner, self._seed), 1)}
+            elif wanted.as_trained:
+                wanted.loaders = named(uncombined(inner.train_dataloader()))
             elif wanted.first is None:
                 wanted.loaders = split_loaders(inner, wanted.split, whole=wanted.whole)
             elif not wanted.loaders:
