@@ -92,14 +92,15 @@ def weights_for(module: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tens
         SetupError: some are missing; the message names one.
     """
     names = list(module.state_dict())
-    prefixes = {""} | {name[: -len(names[0])] for name in kept if names and name.endswith(names[0])}
-    for prefix in sorted(prefixes, key=len):
-        if all(prefix + name in kept for name in names):
+    wrappers = {name.partition(".")[0] + "." for name in kept}
+    for prefix in ("", *sorted(wrappers)):
+        if {name for name in kept if name.startswith(prefix)} == {prefix + name for name in names}:
             return {name: kept[prefix + name] for name in names}
-    missing = next((name for name in names if name not in kept), "")
+    missing = [name for name in names if name not in kept]
+    which = f"has {missing[0]!r}, which the weights have not" if missing else "lacks some that the weights have"
     raise SetupError(
-        f"{type(module).__name__} as it is made here has {missing!r}, and the weights have: "
-        f"{', '.join(list(kept)[:5])}, ...; the model's code or its hyper-parameters have changed"
+        f"{type(module).__name__} as it is made here {which}; they have: {', '.join(list(kept)[:5])}, ...; "
+        "the model's code or its hyper-parameters have changed"
     )
 
 
@@ -214,7 +215,7 @@ def calls_of(setup: Setup, module: nn.Module, batch: Any, task: Task) -> list[Ca
         positional.append((task.inputs, {}))
         positional.append((task.inputs[:1], {}))
     calls = [Call(args, named, activation) for args, named in positional for activation in _activations(task)]
-    return [replace(call, classes=at) for call in calls for at in ((1, -1) if call.activation == "softmax" else (1,))]
+    return [replace(call, classes=at) for call in calls for at in (1, -1)]
 
 
 def _activations(task: Task) -> tuple[Activation, ...]:

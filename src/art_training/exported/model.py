@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -114,17 +114,12 @@ class ExportedModel(nn.Module):
     def _tempered(self, predictions: Tensor) -> Tensor:
         if self.temperature == 1.0:
             return predictions
-        at = 1 if self.call is None else self.call.classes
-        last = (
-            predictions.movedim(at, -1) if predictions.ndim > 1 and self.task.activation != "sigmoid" else predictions
-        )
-        rows = (
-            last.reshape(-1, last.shape[-1])
-            if last.ndim > 1 and self.task.activation != "sigmoid"
-            else last.reshape(-1)
-        )
-        cooled = torch.from_numpy(tempered(rows.cpu().numpy(), self.temperature)).to(predictions).reshape(last.shape)
-        return cooled if last is predictions else cooled.movedim(-1, at)
+        at = -1 if self.call is None or predictions.ndim == 1 else self.call.classes
+        yes_or_no = predictions.ndim == 1 or predictions.shape[at] == 1  # one probability, and no classes beside it
+        rows = predictions if yes_or_no else predictions.movedim(at, -1)
+        flat = rows.reshape(-1) if yes_or_no else rows.reshape(-1, rows.shape[-1])
+        cooled = torch.from_numpy(tempered(flat.cpu().numpy(), self.temperature)).to(predictions).reshape(rows.shape)
+        return cooled if yes_or_no else cooled.movedim(-1, at)
 
 
 def export(
@@ -284,6 +279,3 @@ def _hparams(
 def _code(factory: Any) -> str:
     components, _ = code_components(factory, label="model")
     return digest_hex(cast("Plain", components))
-
-
-__all__ = ["Call", "ExportedModel", "Part", "export", "load_model", "of_parts", "replace", "schema"]

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 from uuid import uuid4
@@ -184,7 +185,8 @@ class _Run:
                 key += [one.name, outcome.digest]
                 carried = one.carry(carried, outcome)
             chose = carried is not given and bool(carried - given)
-            earlier.append(Earlier(one.name, self.kinds[one.name], outcome, chose))
+            configured = partial(one.configured, given, outcome)
+            earlier.append(Earlier(one.name, self.kinds[one.name], outcome, chose, configured))
         return carried, key, tuple(earlier)
 
     def continued(self, step: Step) -> str:

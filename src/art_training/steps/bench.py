@@ -41,12 +41,14 @@ class Earlier:
         kind: its class.
         outcome: what came of it.
         chose: whether it handed on another setup than it was given.
+        configured: the setup of one of its candidates, by the candidate's name; see `Step.configured`.
     """
 
     name: str
     kind: str
     outcome: Outcome
     chose: bool = False
+    configured: Callable[[str], Setup] | None = field(default=None, compare=False, repr=False)
 
 
 class Shaping(TypedDict, total=False):

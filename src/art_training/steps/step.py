@@ -147,6 +147,17 @@ class Step(ABC):
         del outcome
         return setup
 
+    def configured(self, setup: Setup, outcome: Outcome, candidate: str) -> Setup:
+        """The setup of one candidate, given the one that this step was given and what came of it.
+
+        Raises:
+            ProjectError: there is no such candidate, or the step compares none that have setups of their own.
+        """
+        del setup, outcome
+        raise ProjectError(
+            f"step {self.name!r} has no setup for {candidate!r}; name a step that compares setups, such as Tune"
+        )
+
     def consumes(self, kinds: Mapping[str, str]) -> Collection[str]:
         """Names of the earlier steps whose outcomes the work itself uses; by default those of the kinds in `needs`.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from art_training.records import Candidate, Finding, Score, Split
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
-from art_training.steps.squeezing.predictions import Predictions
+from art_training.steps.squeezing.predictions import Collector, Predictions
 
 if TYPE_CHECKING:
     from art_training.exported.model import ExportedModel, Part
@@ -100,19 +100,29 @@ def train(bench: Bench, name: str, setup: Setup, seed: int, **shaping: Any) -> T
     weights = result.best if chosen else result.last
     if weights is None:
         return f"{name} left no weights"
-    scored = bench.evaluate(Split.VALIDATION, setup=setup, weights=weights, seed=seed, keep=False)
     return Trained(
         name=name,
         setup=setup,
         seed=seed,
         weights=weights,
-        predictions=Predictions.of(scored.passes.get(Split.VALIDATION), bench.task, name),
+        predictions=predicted(bench, name, setup, seed, weights),
         seconds=result.seconds,
         epochs=result.epochs,
         steps=result.steps,
         chosen=chosen,
-        findings=(*result.findings, *scored.findings),
+        findings=result.findings,
     )
+
+
+def predicted(bench: Bench, name: str, setup: Setup, seed: int, weights: Path) -> Predictions:
+    """What weights predict for the validation split.
+
+    Raises:
+        SetupError: the predictions cannot be found or kept.
+    """
+    collector = Collector(bench.task, setup.outputs, name)
+    bench.observe(Split.VALIDATION, see=collector.see, setup=setup, weights=weights, seed=seed)
+    return collector.predictions()
 
 
 def parts(bench: Bench, contender: Contender) -> "list[Part]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.errors import SetupError
 from art_training.records import Metric, Score, Split
-from art_training.setup.observation import LossCall
+from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
@@ -17,6 +17,9 @@ from art_training.setup.task import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from art_training.setup.scores.outputs import Adapter
+
+MOST_KEPT = 50_000_000  # predicted numbers of one model
 LOGARITHMIC = frozenset({"cross_entropy", "nll_loss"})
 BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 OF_VALUES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
@@ -39,25 +42,6 @@ class Predictions:
     pool: Pool
     task: Task
     count: int
-
-    @classmethod
-    def of(cls, examples: Examples | None, task: Task, who: str) -> "Predictions":
-        """The predictions behind a pass.
-
-        Raises:
-            SetupError: they were not found, or are too many to be kept, or are decisions rather than probabilities.
-        """
-        if examples is None or examples.pool is None:
-            raise SetupError(
-                f"{who} has no predictions that can be averaged: they were not found, or are too many numbers to keep; "
-                "give Setup(outputs=...) that returns predictions and targets, or a smaller validation split"
-            )
-        if not examples.pool.predictions.is_floating_point():
-            raise SetupError(
-                f"{who} predicts decisions ({examples.pool.predictions.dtype}), which have no average; give "
-                "Setup(outputs=...) that returns probabilities or scores"
-            )
-        return cls(examples.pool, task, examples.count)
 
     def saying(self, predictions: "Tensor") -> "Predictions":
         """The same targets, predicted otherwise."""
@@ -108,6 +92,65 @@ class Predictions:
         return float((losses * weights).sum() / weights.sum())
 
 
+class Collector:
+    """Shown every batch of a pass, it keeps what was predicted."""
+
+    def __init__(self, task: Task, adapter: "Adapter | None", who: str) -> None:
+        self._task = task
+        self._adapter = adapter
+        self._who = who
+        self._predictions: list[Tensor] = []
+        self._targets: list[Tensor] = []
+        self._examples: list[Tensor] = []
+        self._owned = False
+        self._count = self._numbers = 0
+
+    def see(self, observation: BatchObservation) -> None:
+        """Take in a batch.
+
+        Raises:
+            SetupError: its predictions were not found, are decisions, or become too many to keep.
+        """
+        import torch
+
+        from art_training.setup.scores.outputs import read_outputs
+
+        found = read_outputs(observation, self._task, self._adapter)
+        if found.predictions is None or found.targets is None:
+            raise SetupError(f"{self._who} has no predictions that can be averaged: {found.source}")
+        if not found.predictions.is_floating_point():
+            raise SetupError(
+                f"{self._who} predicts decisions ({found.predictions.dtype}), which have no average; give "
+                "Setup(outputs=...) that returns probabilities or scores"
+            )
+        self._numbers += found.predictions.numel()
+        if self._numbers > MOST_KEPT:
+            raise SetupError(
+                f"{self._who} predicts more than {MOST_KEPT:,} numbers for the validation split, which are too many to keep "
+                "for each member; give a smaller validation split"
+            )
+        self._owned = self._owned or found.example is not None
+        number = torch.arange(len(found.targets)) if found.example is None else found.example.cpu()
+        self._examples.append(number + self._count)
+        self._count += observation.weight if found.example is not None else len(found.targets)
+        self._predictions.append(found.predictions.cpu())
+        self._targets.append(found.targets.cpu())
+
+    def predictions(self) -> Predictions:
+        """All of them.
+
+        Raises:
+            SetupError: there were none.
+        """
+        import torch
+
+        if not self._count:
+            raise SetupError(f"{self._who} predicted nothing: the validation split is empty")
+        example = torch.cat(self._examples) if self._owned else None
+        pool = Pool(torch.cat(self._predictions), torch.cat(self._targets), example)
+        return Predictions(pool, self._task, self._count)
+
+
 def averaged(members: Sequence["Tensor"], weights: Sequence[float]) -> "Tensor":
     """The weighted mean of predictions; one more tensor of their size is made."""
     import torch
@@ -153,5 +196,7 @@ def _native(predictions: "Tensor", task: Task) -> "Tensor | None":
     if task.loss == "binary_cross_entropy":
         return wide.clamp(_EPSILON, 1 - _EPSILON)
     if task.loss == "binary_cross_entropy_with_logits":
+        return wide.clamp(_EPSILON, 1 - _EPSILON).logit()
+    if task.loss == "multilabel_soft_margin_loss":
         return wide.clamp(_EPSILON, 1 - _EPSILON).logit()
     return wide if task.loss in OF_VALUES else None

@@ -23,11 +23,12 @@ from art_training.steps.squeezing.contenders import (
     Trained,
     candidate,
     cost,
+    predicted,
     train,
 )
 from art_training.steps.squeezing.ensemble import equal, greedy
 from art_training.steps.squeezing.exporting import Asked, Exported, export_result, find_call, usable
-from art_training.steps.squeezing.members import configurations
+from art_training.steps.squeezing.members import Planned, planned
 from art_training.steps.squeezing.predictions import Predictions
 from art_training.steps.squeezing.teacher import Teacher
 from art_training.steps.weights import LAST
@@ -48,7 +49,7 @@ class Squeezing:
         self._bench = bench
         self._name = name_by(step.by, bench.metrics, step.name)
         self._contenders: list[Contender] = []
-        self._failed: list[Candidate] = []
+        self._others: list[Candidate] = []
         self._scores: dict[str, Score] = {}
         self._readings: list[Reading] = []
         self._findings: list[Finding] = []
@@ -95,21 +96,33 @@ class Squeezing:
         """Train each; the first must come to its end, and of the others those that do are the members."""
         bench, step = self._bench, self._step
         found: list[Trained] = []
-        for label, setup, seed in configurations(bench, step.ensemble, step.of, step.name):
-            one = train(bench, label, setup, seed)
+        for member in planned(bench, step.ensemble, step.of, step.name):
+            one = self._member(member)
             if isinstance(one, Trained):
                 found.append(one)
                 self._noted(one)
                 continue
             if not found:
                 raise SetupError(f"{one}; {step.name} needs a setup that can be trained, as Overfit shows it")
-            self._failed.append(Candidate(label, note=one))
+            self._others.append(Candidate(member.label, note=one))
         if step.ensemble and len(found) < 2:
-            self._failed.append(Candidate(ENSEMBLE, note="one member is no ensemble, and the others came to nothing"))
+            self._others.append(Candidate(ENSEMBLE, note="one member is no ensemble, and the others came to nothing"))
         return found
+
+    def _member(self, member: Planned) -> Trained | str:
+        """Train it, unless the step that it comes from has left its weights."""
+        if member.left is None:
+            return train(self._bench, member.label, member.setup, member.seed)
+        path = self._bench.fetch(member.left)
+        told = predicted(self._bench, member.candidate, member.setup, member.seed, path)
+        return Trained(member.candidate, member.setup, member.seed, path, told, seconds=0.0)
 
     def _longer(self, first: Trained) -> None:
         """Train on from the first member's weights, with an average of them."""
+        if not first.steps:
+            note = f"{first.name} was trained by {self._step.of}, so that it is not known how long it took"
+            self._others.append(Candidate(LONGER, note=note))
+            return
         epochs = max(1, round((self._step.longer - 1) * max(first.epochs, 1)))
         steps = max(1, round(epochs * first.steps / max(first.epochs, 1)))
         averaging = Averaging(self._step.averaging, decay=_decay(steps))
@@ -141,7 +154,7 @@ class Squeezing:
         try:
             teacher.prepare()
         except SetupError as error:
-            self._failed.append(Candidate(STUDENT, note=str(error)))
+            self._others.append(Candidate(STUDENT, note=str(error)))
             return
         one = self._attempt(STUDENT, first, seed=first.seed, teaching=Teaching(teacher))
         if one is None:
@@ -168,7 +181,7 @@ class Squeezing:
         if isinstance(found, Trained):
             self._noted(found)
             return found
-        self._failed.append(Candidate(name, note=found))
+        self._others.append(Candidate(name, note=found))
         return None
 
     def _noted(self, one: Trained) -> None:
@@ -219,7 +232,7 @@ class Squeezing:
         scores = self._scored(found.predictions, CALIBRATED)
         parameters = {"temperature": found.temperature, "applied": lower, "folds": list(found.folds)}
         calibrated = Candidate(CALIBRATED, {**scores, GAIN: as_score(compared, taken.name)}, parameters, note)
-        self._failed.append(calibrated)
+        self._others.append(calibrated)
         self._scores[f"{CALIBRATED}_{GAIN}"] = calibrated.scores[GAIN]
         self._readings.append(Reading("temperature", found.temperature, note=calibrating.told(found)))
         return temperature, found.predictions if lower else taken.predictions
@@ -264,7 +277,7 @@ class Squeezing:
             scores={**result, **self._scores, **exported.scores},
             readings=tuple(self._readings),
             findings=(*self._findings, *self._lost(taken), *exported.findings),
-            candidates=(*candidates, *self._failed),
+            candidates=(*candidates, *self._others),
             parameters={"result": taken.name, "by": f"validation/{self._name}", "prefer": self._step.prefer},
             artifacts=(*self._artifacts, *exported.artifacts),
             seconds=self._seconds,
