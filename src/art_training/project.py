@@ -159,13 +159,22 @@ class ArtProject:
         stale: Literal["rerun", "keep"] = "rerun",
         only: Iterable[str] = (),
         until: str | None = None,
+        lenient: bool = False,
     ) -> Plan:
         """Say what `run` would do with the same arguments: what runs, what is recalled, what is stale and why.
 
+        Args:
+            force: as of `run`.
+            stale: as of `run`.
+            only: as of `run`.
+            until: as of `run`.
+            lenient: plan steps though they cannot run as they are declared, to know where the project stands.
+
         Raises:
             ProjectError: an argument names a step that the project does not have.
+            SetupError: a step that would run cannot, as far as can be told without reading data.
         """
-        return make_plan(self._declared(), self._wish(force, stale, only, until))
+        return make_plan(self._declared(), self._wish(force, stale, only, until), lenient=lenient)
 
     def run(
         self,

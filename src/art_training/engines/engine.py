@@ -186,6 +186,11 @@ class Engine(ABC):
             SetupError: the model is none that this engine trains, the data has no training loader, and the like.
         """
 
+    def declared_splits(self, setup: Setup) -> tuple[Split, ...] | None:
+        """The splits that the data has, as far as its declaration tells without preparing it; None where it does not."""
+        del setup
+        return None
+
     @abstractmethod
     def splits(self, setup: Setup, *, seed: int) -> Mapping[Split, tuple[str | None, ...]]:
         """The splits that the data has, each with the names of its loaders (`(None,)` where there is one)."""

@@ -40,6 +40,7 @@ from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, consumed, plan_step, skipped
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
+from art_training.runner.validating import Validation
 from art_training.setup.identity.provenance import collect
 from art_training.setup.identity.secrets import mask_mapping
 from art_training.setup.setup import Setup
@@ -48,9 +49,18 @@ from art_training.stores import RunQuery
 from art_training.stores.codec import dumps
 
 
-def make_plan(project: Declared, wish: Wish) -> Plan:
-    """Say what a run would do, without doing it."""
-    return _Run(project, wish, ()).plan()
+def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
+    """Say what a run would do, without doing it.
+
+    Args:
+        project: what was declared.
+        wish: what is wanted.
+        lenient: for who only wants to know where a project stands: a setup that cannot be trained is not refused.
+
+    Raises:
+        SetupError: a step that is going to run cannot, as far as can be told without reading data.
+    """
+    return _Run(project, wish, (), lenient=lenient).plan()
 
 
 def run_project(project: Declared, wish: Wish, listen: Sequence[Listener] = ()) -> ProjectResult:
@@ -99,6 +109,7 @@ class _Run:
     project: Declared
     wish: Wish
     listen: Sequence[Listener]
+    lenient: bool = False
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     runs: dict[str, str] = field(default_factory=dict[str, str])  # that the outcomes are of, by step
@@ -109,6 +120,7 @@ class _Run:
         self.store = self.project.store
         self.announce = Announcer(self.listen, self.project.trackers)
         self.identity = Identity(self.project.store, self.project.seed)
+        self.valid = Validation()
         self.kinds = {step.name: type(step).__name__ for step in self.project.steps}
         self._provenance: Provenance | None = None
 
@@ -140,6 +152,8 @@ class _Run:
                 view = self.views[step.name] = self.view(step)
                 if view.found is not None:
                     self.outcomes[step.name] = view.found[1]
+                elif not self.lenient:
+                    self.valid.require(step, self.setup(step), self.identity.engine(self.setup(step)))
                 steps.append(view.planned)
             else:
                 steps.append(skipped(step, self.reason_to_skip(step)))

@@ -298,3 +298,14 @@ def test_a_change_of_what_is_trained_is_told_by_plan_and_status_before_anything_
     assert "stale" in art("status").out
     assert art("run").code == 0
     assert "nothing changed" in art("plan").out
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_setting_that_does_not_exist_is_told_before_anything_runs(art, tmp_path, command):
+    write(tmp_path, f"{PASSES}, Measure(name='later', trainer={{'max_epoch': 3}})")
+    told = art(command)
+    assert told.code == 2
+    assert told.err.splitlines()[-1].startswith("Error: step 'later': trainer has 'max_epoch'")
+    assert "max_epochs" in told.err
+    assert "Measure: run" not in told.err
+    assert art("status").code == 0

@@ -58,7 +58,7 @@ def _found(project: str | None, store: str | None, *, named: bool) -> "ProjectSt
         declared = load_project(place, store) if place else None
         if declared is not None and name in {"", declared.name}:
             continuing = [step.name for step in declared.steps if step.continue_on_failure]
-            return status_of(declared.store, declared.name, declared.plan(), continuing)
+            return status_of(declared.store, declared.name, declared.plan(lenient=True), continuing)
     with history(project, store) as (opened, found):
         return status_of(opened, found)
 

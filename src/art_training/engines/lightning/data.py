@@ -61,6 +61,19 @@ def check_data(setup: Setup) -> None:
     _fresh(data)
 
 
+def declared_splits(setup: Setup) -> tuple[Split, ...]:
+    """The splits of a setup's data, as far as can be told without preparing it; a factory is called once.
+
+    Raises:
+        SetupError: the data is none that this engine knows.
+    """
+    data = setup.data
+    if isinstance(data, type) and hierarchy_of(data, "LightningDataModule") is not None:
+        return split_names(data)
+    made = data if hierarchy_of(data, "LightningDataModule") is not None else _fresh(data)
+    return made.splits if isinstance(made, Data) else split_names(made)
+
+
 def split_names(datamodule: Any) -> tuple[Split, ...]:
     """The splits that a datamodule has loaders for, as far as can be told without calling it."""
     return tuple(split for split, method in METHODS.items() if is_overridden(method, datamodule, "LightningDataModule"))

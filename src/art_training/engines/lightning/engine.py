@@ -38,6 +38,13 @@ class LightningEngine(Engine):
             check_data(setup)
             check_trainer(setup)
 
+    def declared_splits(self, setup: Setup) -> tuple[Split, ...] | None:
+        from art_training.engines.lightning.data import declared_splits
+        from art_training.engines.lightning.surroundings import undisturbed
+
+        with undisturbed():
+            return declared_splits(setup)
+
     def splits(self, setup: Setup, *, seed: int) -> Mapping[Split, tuple[str | None, ...]]:
         from art_training.engines.lightning.data import loader_names, open_data
         from art_training.engines.lightning.surroundings import undisturbed

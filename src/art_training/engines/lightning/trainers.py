@@ -12,6 +12,7 @@ from art_training.engines.engine import FitJob
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of
+from art_training.engines.lightning.kinds import require_kinds
 from art_training.engines.lightning.logger import SilentLogger
 from art_training.engines.lightning.redirect import (
     chooses,
@@ -200,6 +201,7 @@ def _made(hierarchy: Hierarchy, settings: Mapping[str, Any]) -> Any:
         close = difflib.get_close_matches(unknown[0], known, 1)
         remedy = f"did you mean {close[0]!r}?" if close else "leave it out"
         raise SetupError(f"trainer has {unknown[0]!r}, which is no setting of the installed Trainer; {remedy}")
+    require_kinds(kind, settings)
     try:
         return kind(**{name: _own(value) if name in _LIVE else value for name, value in settings.items()})
     except (ValueError, TypeError, RuntimeError) as error:
