@@ -187,7 +187,7 @@ class _Reader:
     Attributes:
         shown: label and prediction, by example.
         images: inputs that are images, by example.
-        late: whether the time was up before all were found.
+        late: whether the time was up before all images were found.
     """
 
     def __init__(self, bench: Bench, split: Split, wanted: set[int], pool: Pool | None) -> None:
@@ -247,7 +247,7 @@ class _Reader:
         if self._seen > max(self._wanted):
             raise _Enough
         if time.monotonic() > self._until:
-            self.late = True
+            self.late = inputs is not None
             raise _Enough
 
     def _mine(self, size: int) -> list[int]:
@@ -278,7 +278,7 @@ def _pictures(bench: Bench, reader: _Reader, kinds: Mapping[str, _Chosen], place
         ]
     late = "the time was up before all of them were read" if reader.late else ""
     if not any(sections.values()):
-        return [], late if reader.images else ""
+        return [], late
     name = f"{place} examples".replace(" ", "-") + ".png"
     note = "number: label > prediction"
     return [keep_figure(bench, sheet(sections), name, note)], late

@@ -22,7 +22,15 @@ from art_training.steps.overfitting import learning_rate
 from art_training.steps.overfitting.capacity import require_capacity, sizes, sweep
 from art_training.steps.overfitting.dynamics import Dynamics
 from art_training.steps.overfitting.learning_rate import RangeTest
-from art_training.steps.overfitting.repeats import DIFFERING, LossTrace, Repetition, readings_of, repeat, scores_of
+from art_training.steps.overfitting.repeats import (
+    DIFFERING,
+    LossTrace,
+    Repetition,
+    readings_of,
+    repeat,
+    require_repeats,
+    scores_of,
+)
 from art_training.steps.step import Step
 
 _LOOKED_AT = 4  # batches, of which the first is followed closely and all are watched for being forgotten
@@ -162,14 +170,6 @@ class Overfit(Step):
             return bench.fit(setup, plain=True, label=label, stop=seen.see)
 
         return repeat(bench.engine, result, trace, self.repeats, train)
-
-
-def require_repeats(repeats: int, step: str) -> None:
-    """Raises ProjectError where it is not a number of trainings."""
-    if not isinstance(repeats, int) or repeats < 1:
-        raise ProjectError(
-            f"repeats={repeats!r} of step {step!r} must be a whole number of trainings; 1 trains once, 2 compares two"
-        )
 
 
 class _Looking:

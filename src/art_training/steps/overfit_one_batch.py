@@ -5,15 +5,24 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from art_training.checks import Check
-from art_training.checks.bounds import Below
+from art_training.checks.bounds import Below, Equals
 from art_training.checks.finite import NoNaN
 from art_training.checks.losses import LossDecreases
+from art_training.engines import FitResult
 from art_training.errors import ProjectError
 from art_training.records import Outcome, Reading, Score, Split
 from art_training.setup.scores.expected_loss import OF_ERRORS
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.overfitting.one_batch import ABOVE, FLOOR, OneBatch, above
+from art_training.steps.overfitting.repeats import (
+    DIFFERING,
+    LossTrace,
+    readings_of,
+    repeat,
+    require_repeats,
+    scores_of,
+)
 from art_training.steps.step import TRAINING_LENGTH, Step
 
 CONSTANT = "constant_loss"
@@ -48,22 +57,26 @@ class OverfitOneBatch(Step):
         max_steps: optimiser steps at most.
         target: the training loss above the floor at which it may stop early; of a loss of errors, as a share of
             `constant_loss`.
+        repeats: trainings with the same seed; from 2 on, their weights must be bit-identical.
     """
 
     max_steps: int = 500
     target: float = 0.01
+    repeats: int = 1
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.max_steps < 1:
             raise ProjectError(f"max_steps={self.max_steps} of step {self.name!r} must be at least 1")
+        require_repeats(self.repeats, self.name)
 
     def run(self, bench: Bench) -> Outcome:
         fresh = OneBatch(bench)
         before = _scale(bench, fresh)
         stop = before.of_share(self.target) if before.known else fresh.floor.value + self.target
-        result = bench.fit(plain=True, one_batch=_EPOCH, max_steps=self.max_steps, stop_below=stop)
+        trace = LossTrace()
+        result = self._train(bench, stop, "", trace)
         artifacts = [bench.keep(result.last, name="last.ckpt", kind="checkpoint")] if result.last else []
         scored = bench.evaluate(Split.TRAIN, weights=result.last, plain=True, one_batch=True)
         # What the step adds to its loss may depend on the weights.
@@ -72,10 +85,17 @@ class OverfitOneBatch(Step):
         loss = scored.scores.get("train/loss")
         scores = {**scored.scores, **_beside_floor(loss, batch.floor), **_shares(loss, scale)}
         artifacts += [table] if (table := batch.table()) else []
+
+        def train(label: str, seen: LossTrace) -> FitResult:
+            return self._train(bench, stop, label, seen)
+
+        repetitions = repeat(bench.engine, result, trace, self.repeats, train)
+        scores |= scores_of(repetitions)
         readings = [
             Reading("steps", result.steps, "optimiser steps"),
             *_readings(scores, scale, self.max_steps, bench.task),
             *batch.readings(_resisting_from(bench.task, scale)),
+            *readings_of(repetitions),
         ]
         return Outcome(
             scores=scores,
@@ -89,14 +109,19 @@ class OverfitOneBatch(Step):
         )
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        again = (Equals(DIFFERING, 0),) if self.repeats > 1 else ()
         if task.kind in _DECIDING:
-            return (Below(ABOVE, _ABOVE), NoNaN())
+            return (Below(ABOVE, _ABOVE), NoNaN(), *again)
         if _has_scale(task):
-            return (Below(SHARE, _SHARE), NoNaN())
-        return (LossDecreases("train/loss", factor=0.5), NoNaN())
+            return (Below(SHARE, _SHARE), NoNaN(), *again)
+        return (LossDecreases("train/loss", factor=0.5), NoNaN(), *again)
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss", FLOOR, ABOVE, CONSTANT, SHARE)
+        return (*metrics, "loss", FLOOR, ABOVE, CONSTANT, SHARE, DIFFERING)
+
+    def _train(self, bench: Bench, stop: float, label: str, seen: LossTrace) -> FitResult:
+        steps = self.max_steps
+        return bench.fit(plain=True, one_batch=_EPOCH, max_steps=steps, stop_below=stop, label=label, stop=seen.see)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from art_training.engines import Engine, FitResult, Position
+from art_training.errors import ProjectError
 from art_training.records import Reading, Score
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ class Repetition:
         return (
             f"training {self.number} ended with other weights: {len(self.differing)} of {self.tensors} tensors differ, "
             f"first {self.differing[0]}{by}{where}"
+        )
+
+
+def require_repeats(repeats: int, step: str) -> None:
+    """Raises ProjectError where it is not a number of trainings."""
+    if not isinstance(repeats, int) or repeats < 1:
+        raise ProjectError(
+            f"repeats={repeats!r} of step {step!r} must be a whole number of trainings; 1 trains once, 2 compares two"
         )
 
 
