@@ -108,21 +108,28 @@ class Tune(Step):
         return self._told(bench, metric, tried, leaders, decision)
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
-        """The setup with the winner's point laid over it; as it was where the winner was not handed on."""
+        """The setup with the winner's point laid over it; as it was where the winner was not handed on.
+
+        What the step itself laid over the setup, such as fewer epochs, was for the search and is not handed on. A setup
+        of the step's own is.
+        """
         if not outcome.parameters.get("carried"):
             return setup
-        return self._space.apply(self.setup or setup, outcome.parameters["point"])
+        base = setup if self.setup is None else self.resolve(setup)
+        return self._space.apply(base, outcome.parameters["point"])
 
-    def configured(self, setup: Setup, outcome: Outcome, trial: str) -> Setup:
-        """The setup of one trial, by its name (`trial 7`).
+    def configured(self, setup: Setup, outcome: Outcome, candidate: str) -> Setup:
+        """The setup that one of the best trials trained, by its name: `trial 7`.
 
         Raises:
-            ProjectError: the outcome has no such trial.
+            ProjectError: it is none of them.
         """
         points = outcome.parameters.get("points", {})
-        if trial not in points:
-            raise ProjectError(f"there is no {trial!r} in this search; its best are: {', '.join(points) or 'none'}")
-        return self._space.apply(self.setup or setup, points[trial])
+        if candidate not in points:
+            raise ProjectError(
+                f"{candidate!r} is none of the best trials of step {self.name!r}; these are: {', '.join(points) or 'none'}"
+            )
+        return self._space.apply(self.resolve(setup), points[candidate])
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (Above(FINISHED, 0),)

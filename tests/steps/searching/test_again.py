@@ -1,0 +1,111 @@
+"""Setups that are trained again under seeds that chose nothing."""
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from art_training.records import Interval, Metric, Score
+from art_training.setup.scores.comparison import Comparison
+from art_training.setup.setup import Setup
+from art_training.steps.searching.again import Contestant, Decision, fresh_seed, mean_score
+from art_training.steps.searching.telling import gain
+
+BY = Metric.parse("validation/accuracy")
+SETUP = Setup(model=dict, data=dict)
+
+
+def score(value: float, half: float = 0.1) -> Score:
+    return Score(value, Interval(value - half, value + half, 0.95, "wilson"), 100, "maximize")
+
+
+def contestant(name: str, *values: float, note: str = "") -> Contestant:
+    return Contestant(name, SETUP, tuple({str(BY): score(value)} for value in values), note)
+
+
+def compared(value: float) -> Comparison:
+    return Comparison("accuracy", value, None, None, 0.5 + value, 0.5, (value,), 100, "no interval: why")
+
+
+def test_the_mean_of_several_seeds_is_less_certain_than_its_examples_alone() -> None:
+    mean = mean_score([score(0.5), score(0.6), score(0.7)], (0.0, 1.0))
+    assert mean.value == pytest.approx(0.6)
+    assert mean.interval is not None
+    by_seeds = 4.302653 * statistics.stdev([0.5, 0.6, 0.7]) / math.sqrt(3)
+    assert mean.value - mean.interval.low == pytest.approx(math.hypot(0.1, by_seeds), rel=1e-6)
+    assert mean.interval.method == "wilson, and t over 3 seeds"
+    assert mean.note == "mean of 3 trainings"
+
+
+def test_an_interval_stays_where_the_metric_does() -> None:
+    mean = mean_score([score(0.9), score(0.5)], (0.0, 1.0))
+    assert mean.interval is not None
+    assert (mean.interval.low, mean.interval.high) == (0.0, 1.0)
+
+
+def test_one_training_says_that_it_is_one() -> None:
+    mean = mean_score([score(0.5)])
+    assert mean.interval == Interval(0.4, 0.6, 0.95, "wilson")
+    assert "another seed may give another value" in mean.note
+
+
+def test_without_intervals_there_is_none() -> None:
+    mean = mean_score([score(0.5), Score(0.7, None, note="no interval: 5 examples")])
+    assert mean.interval is None
+    assert mean.note == "no interval: 5 examples"
+
+
+def test_the_interval_of_a_mean_covers_it_as_often_as_it_says() -> None:
+    """Seeds and examples both vary: true value 0.8, the split's own offset, each seed's own offset."""
+    generator = np.random.default_rng(0)
+    covered, rounds = 0, 2_000
+    for _ in range(rounds):
+        shift = generator.normal(0, 0.02)
+        runs = [score(float(0.8 + shift + generator.normal(0, 0.03)), 1.96 * 0.02) for _ in range(3)]
+        interval = mean_score(runs).interval
+        assert interval is not None
+        covered += interval.low <= 0.8 <= interval.high
+    # Adding in squares is a little too wide: never below what is promised, and not far above.
+    assert 0.945 <= covered / rounds <= 0.99
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_fresh_seeds_differ_from_each_other_and_from_that_of_the_search(seed: int) -> None:
+    fresh = [fresh_seed(seed, number) for number in range(5)]
+    assert len({seed, *fresh}) == 6
+    assert all(0 <= one < 2**31 for one in fresh)
+    assert fresh_seed(seed, 0) != fresh_seed(seed + 1, 0)
+
+
+def test_a_contestant_that_could_not_be_trained_has_no_value() -> None:
+    failed = contestant("trial 1", 0.5, note="trial 1, seed 2: it raised")
+    assert math.isnan(failed.value(BY))
+    assert failed.scores == {}
+    assert contestant("trial 2", 0.5, 0.7).value(BY) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("value", "carried"), [(0.1, True), (0.0, True), (-0.001, False)])
+def test_the_winner_is_handed_on_where_it_is_not_worse(value: float, carried: bool) -> None:
+    incoming, winner = contestant("incoming setup", 0.5), contestant("trial 1", 0.5 + value)
+    decision = Decision(incoming, (winner,), winner, compared(value))
+    assert decision.carried is carried
+    assert decision.chosen is (winner if carried else incoming)
+    assert gain(decision)["gain"].value == value
+    assert gain(decision)["gain"].note == "no interval: why"
+
+
+def test_the_winner_is_handed_on_where_what_there_was_cannot_be_trained() -> None:
+    winner = contestant("trial 1", 0.5)
+    decision = Decision(contestant("incoming setup", note="it raised"), (winner,), winner)
+    assert decision.carried
+    assert gain(decision) == {}
+
+
+def test_without_a_winner_there_is_what_there_was() -> None:
+    incoming = contestant("incoming setup", 0.5)
+    decision = Decision(incoming, (contestant("trial 1", note="it raised"),))
+    assert not decision.carried
+    assert decision.chosen is incoming
