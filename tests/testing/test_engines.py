@@ -18,7 +18,7 @@ def setup_for(*, epochs=4, loaders=(None,), fault=""):
 
 
 class TestFakeEngine(EngineContract):
-    cannot = frozenset({"parts"})
+    cannot = frozenset({"parts", "teaching"})
 
     def engine(self, fault=""):
         return FakeEngine(fault=fault)

@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from art_training.engines import Averaging, EvaluateJob, FitResult, Look, Parts, Position
+from art_training.engines import Averaging, EvaluateJob, FitResult, Look, Parts, Position, Teaching
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation
 from art_training.testing.engine_runs import SEED, EngineRuns, fit, unwatched
 
-Feature: TypeAlias = Literal["change", "looks", "rate", "parts", "averaging"]
+Feature: TypeAlias = Literal["change", "looks", "rate", "parts", "averaging", "teaching"]
 
 
 class ShapingContract(EngineRuns):
@@ -88,9 +88,28 @@ class ShapingContract(EngineRuns):
         found = [self.trained(setup, tmp_path / str(index), averaging=one) for index, one in enumerate(averages)]
         assert len({tuple(losses) for losses in [plain, *found]}) == 4
 
+    def test_a_teacher_has_a_part_in_the_loss(self, tmp_path: Path) -> None:
+        """All of it: the student comes near to what the teacher gives, whatever the targets are."""
+        self._require("teaching")
+        engine, setup = self.engine(), self.setup_for()
+
+        def teacher(batch: Any) -> Any:
+            return batch[1] * 0 + 3.0
+
+        def to_three(batch: Any) -> Any:
+            return batch[0], teacher(batch)
+
+        taught = fit(engine, setup, tmp_path / "taught", teaching=Teaching(teacher, share=1.0)).last
+        plain = fit(engine, setup, tmp_path / "plain").last
+        near, far = (sum(self.losses(engine, setup, weights, change=to_three)) for weights in (taught, plain))
+        assert near < far
+        # To be told the targets is to be told nothing new.
+        same = self.trained(setup, tmp_path / "same", teaching=Teaching(_target))
+        assert same == pytest.approx(self.trained(setup, tmp_path / "own"), rel=1e-4)
+
     def test_what_an_engine_cannot_do_is_told(self, tmp_path: Path) -> None:
         """With a SetupError, before training."""
-        asked: dict[Feature, Any] = {"parts": Parts(frozen=("*",))}
+        asked: dict[Feature, Any] = {"parts": Parts(frozen=("*",)), "teaching": Teaching(_target)}
         for feature in self.cannot:
             with pytest.raises(SetupError, match=feature):
                 fit(self.engine(), self.setup_for(), tmp_path, **{feature: asked[feature]})
@@ -116,3 +135,7 @@ def _none(step: int) -> float:
 def _last(result: FitResult) -> Path:
     assert result.last is not None
     return result.last
+
+
+def _target(batch: Any) -> Any:
+    return batch[1]

@@ -1,6 +1,7 @@
 """One training."""
 
 import inspect
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
 from art_training.engines.lightning.averaging import Averages
 from art_training.engines.lightning.build import build_model, require_trainable
-from art_training.engines.lightning.change import changed, require_batches
+from art_training.engines.lightning.change import changed, replaced, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
 from art_training.engines.lightning.data import data_seed, open_data, require_split
 from art_training.engines.lightning.describe import is_own
-from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of
+from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.looks import Looks
@@ -22,6 +23,7 @@ from art_training.engines.lightning.rate import Rates, after_optimizers
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
 from art_training.engines.lightning.surroundings import ignore_warnings
+from art_training.engines.lightning.teaching import require_steps_to_teach, taught_step
 from art_training.engines.lightning.trainers import Additions, configured_callbacks, fit_trainer, users_of
 from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import fit_view
@@ -70,6 +72,8 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     module, hierarchy = build_model(job.setup)
     require_trainable(module)
     require_batches(module, job.change)
+    if job.teaching is not None:
+        require_steps_to_teach(module)
     datamodule = open_data(job.setup, seed=data_seed(job), plain=job.plain)
     for look in job.looks:
         require_split(datamodule, look.split)
@@ -102,6 +106,19 @@ def _asked_for(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
     return found
 
 
+def _taught(module: Any, job: FitJob) -> AbstractContextManager[None]:
+    members = {} if job.teaching is None else {"training_step": taught_step(module, job.teaching)}
+    return replaced(module, members)
+
+
+def _teaching(job: FitJob) -> dict[str, Any]:
+    teaching = job.teaching
+    if teaching is None:
+        return {}
+    said = {"teacher": name_of(teaching.teacher), "share": teaching.share, "temperature": teaching.temperature}
+    return {"teaching": said}
+
+
 def _run(training: _Training) -> tuple[Stopped, str]:
     job, trainer, recorder = training.job, training.trainer, training.recorder
     arguments: dict[str, Any] = {"datamodule": training.datamodule}
@@ -110,7 +127,7 @@ def _run(training: _Training) -> tuple[Stopped, str]:
         if "weights_only" in inspect.signature(trainer.fit).parameters:  # the runner vouches for the file
             arguments["weights_only"] = False
     try:
-        with changed(training.module, training.datamodule, job.change):
+        with changed(training.module, training.datamodule, job.change), _taught(training.module, job):
             trainer.fit(training.module, **arguments)
     except KeyboardInterrupt:
         return "interrupted", f"interrupted by Ctrl-C {recorder.where()}"
@@ -143,7 +160,7 @@ def _result(training: _Training, stopped: Stopped, message: str) -> FitResult:
         best=_best(trainer),
         logged=numbers(trainer.callback_metrics),
         callbacks=states(callbacks),
-        parameters=recorder.parameters,
+        parameters=recorder.parameters | _teaching(training.job),
         findings=tuple(recorder.findings),
         began=recorder.began_with,
     )
