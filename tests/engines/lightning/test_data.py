@@ -173,3 +173,38 @@ def test_a_plain_form_that_is_no_data_gives_one_sentence(run, net):
 
     with pytest.raises(SetupError, match=r"Plain.plain\(\) returned None; it must return a datamodule"):
         run(Setup(net, Plain), plain=True)
+
+
+# Without augmentation
+
+
+def augmented(base, **members):
+    def shift(self, batch, dataloader_idx):
+        return batch[0] + 1, batch[1]
+
+    return type("Augmented", (base,), {"on_after_batch_transfer": shift, **members})
+
+
+def findings(engine, tmp_path, model, data, *, plain=True):
+    setup = Setup(model, data, trainer={"max_epochs": 1})
+    return engine.fit(FitJob(setup, 0, tmp_path, plain=plain, max_steps=1), lambda position: None).findings
+
+
+def test_hooks_that_go_on_in_plain_training_are_told(engine, net, points, tmp_path):
+    (found,) = findings(engine, tmp_path, net, augmented(points))
+    assert (found.code, found.severity) == ("ART301", "info")
+    assert "Augmented.on_after_batch_transfer went on changing" in found.message
+    assert "define Augmented.plain()" in found.remedy
+
+
+@pytest.mark.filterwarnings("ignore:You have overridden `on_after_batch_transfer` in `LightningModule`")
+def test_hooks_of_the_model_are_told_whatever_the_data_can(engine, net, points, tmp_path):
+    (found,) = findings(engine, tmp_path, augmented(net), points)
+    assert found.evidence == {"hooks": ["Augmented.on_after_batch_transfer"]}
+
+
+def test_nothing_is_told_of_data_that_have_a_plain_form_or_no_hooks(engine, net, points, tmp_path):
+    plain = lambda self: augmented(points)()
+    assert findings(engine, tmp_path, net, augmented(points, plain=plain)) == ()
+    assert findings(engine, tmp_path, net, points) == ()
+    assert findings(engine, tmp_path, net, augmented(points), plain=False) == ()

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn
 from art_training.engines.engine import EvaluateJob, FitJob
 from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import take_weights, weights_of
-from art_training.engines.lightning.data import open_data
+from art_training.engines.lightning.data import data_seed, open_data
 from art_training.engines.lightning.evaluation import Passing, pass_once, require_step, showing_to
 from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
 from art_training.engines.lightning.recorder import Recorder
@@ -135,7 +135,7 @@ def _renew_statistics(job: FitJob, trainer: Any, module: Any) -> None:
         return
     with seeded(derived_seed(job.seed, "averaging")), generators_kept(job.setup.data):
         passing, wanted = _second(job, trainer, module, norms)
-        passes = Passes(open_data(job.setup, seed=job.seed, plain=job.plain), passing.hierarchy, seed=job.seed)
+        passes = Passes(open_data(job.setup, seed=data_seed(job), plain=job.plain), passing.hierarchy, seed=job.seed)
         ignore_warnings(".*does not have many workers", ".*sampler has shuffling enabled")
         pass_once(passing, passes, wanted, showing_to(lambda seen: None), lambda position: None)  # noqa: ARG005
         passes.close()

@@ -7,15 +7,17 @@ from typing import Any
 
 from art_training.engines.engine import EvaluateJob, FitJob
 from art_training.engines.lightning.failures import name_of
-from art_training.engines.lightning.hierarchy import LIGHTNING, hierarchy_of, is_overridden
+from art_training.engines.lightning.hierarchy import LIGHTNING, Kind, hierarchy_of, is_overridden
 from art_training.engines.lightning.loaders import evaluation_form, named, uncombined
 from art_training.engines.lightning.random_states import derived_seed, seeded
 from art_training.errors import SetupError
-from art_training.records import Split
+from art_training.records import Finding, Severity, Split
 from art_training.setup.data.data import Data
 from art_training.setup.setup import Setup
 
 METHODS = {Split.TRAIN: "train_dataloader", Split.VALIDATION: "val_dataloader", Split.TEST: "test_dataloader"}
+
+_PLAIN = "_is_without_augmentation"
 
 
 def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
@@ -31,6 +33,7 @@ def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
         datamodule = _fresh(setup.data)
         if plain and callable(getattr(datamodule, "plain", None)) and not isinstance(datamodule, Data):
             datamodule = _plain(datamodule)
+            vars(datamodule)[_PLAIN] = True
     if isinstance(datamodule, Data):
         declared = datamodule.plain() if plain else datamodule
         datamodule = LIGHTNING.derive(_DECLARED[declared.splits], "LightningDataModule")(declared)
@@ -43,6 +46,36 @@ def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
 def data_seed(job: FitJob | EvaluateJob) -> int:
     """What the data of a job draws from."""
     return job.seed if job.data_seed is None else job.data_seed
+
+
+def unreached(datamodule: Any, module: Any) -> Finding | None:
+    """What goes on changing batches though data were asked for without augmentation; None where nothing does.
+
+    A hook may be there for anything; whether it augments, its writer knows.
+    """
+    of_data = not (isinstance(datamodule, _Declared) or _PLAIN in vars(datamodule))
+    owners: tuple[tuple[Any, Kind, bool], ...] = (
+        (datamodule, "LightningDataModule", of_data),
+        (module, "LightningModule", True),
+    )
+    hooks = [
+        f"{name_of(type(owner))}.{hook}"
+        for owner, kind, asked in owners
+        for hook in ("on_before_batch_transfer", "on_after_batch_transfer")
+        if asked and is_overridden(hook, owner, kind)
+    ]
+    if not hooks:
+        return None
+    where = name_of(type(datamodule))
+    return Finding(
+        code="ART301",
+        category="preprocessing",
+        severity=Severity.INFO,
+        message=f"this training asked for data without augmentation, and {' and '.join(hooks)} went on changing its batches",
+        evidence={"hooks": hooks},
+        remedy=f"where it augments, do so in the datamodule, and define {where}.plain() that returns the same data without it",
+        where=hooks[0],
+    )
 
 
 def check_data(setup: Setup) -> None:

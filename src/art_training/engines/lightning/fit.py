@@ -11,7 +11,7 @@ from art_training.engines.lightning.averaging import Averages
 from art_training.engines.lightning.build import build_model, require_trainable
 from art_training.engines.lightning.change import changed, replaced, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
-from art_training.engines.lightning.data import data_seed, open_data, require_split
+from art_training.engines.lightning.data import data_seed, open_data, require_split, unreached
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy
@@ -83,6 +83,9 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load)
     checkpoints = hierarchy.derive(Checkpoints, "Callback")(job, recorder, datamodule)
     logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
+    goes_on = unreached(datamodule, module) if job.plain else None
+    if goes_on is not None:
+        recorder.findings.append(goes_on)
     asked_for = _asked_for(job, hierarchy, recorder)
     trainer = fit_trainer(job, hierarchy, Additions((recorder, *asked_for, checkpoints), logger))
     after_optimizers(trainer, [one.prepare for one in asked_for if hasattr(one, "prepare")])
