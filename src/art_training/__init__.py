@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from art_training.setup.task import Task, TaskKind
     from art_training.setup.torch_model import from_torch
     from art_training.setup.variant import Variant
+    from art_training.steps.transfer.freezing import all_but_last
     from art_training.tuning import space
 
 __version__ = "2.0.0"
@@ -33,6 +34,7 @@ _WHERE = {
     "TaskKind": "setup.task",
     "Variant": "setup.variant",
     "Verdict": "records",
+    "all_but_last": "steps.transfer.freezing",
     "data": "setup.data.data",
     "from_torch": "setup.torch_model",
     "load_model": "exported.model",
@@ -52,6 +54,7 @@ __all__ = [
     "Variant",
     "Verdict",
     "__version__",
+    "all_but_last",
     "data",
     "from_torch",
     "load_model",

@@ -11,6 +11,7 @@ from art_training.checks.function import FunctionCheck, check
 from art_training.checks.gap import GeneralizationGap
 from art_training.checks.losses import LossDecreases, LossIsTheoretical
 from art_training.checks.reference import MetricLike, MetricReference
+from art_training.checks.unchanged import Changed, Unchanged
 
 __all__ = [
     "Above",
@@ -19,6 +20,7 @@ __all__ = [
     "Below",
     "Between",
     "CapacityHelps",
+    "Changed",
     "Check",
     "CloseTo",
     "Equals",
@@ -33,6 +35,7 @@ __all__ = [
     "MetricReference",
     "NoNaN",
     "ScoreCheck",
+    "Unchanged",
     "check",
     "failed",
     "judge",

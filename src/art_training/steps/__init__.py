@@ -9,6 +9,7 @@ from art_training.steps.overfit import Overfit
 from art_training.steps.overfit_one_batch import OverfitOneBatch
 from art_training.steps.squeeze import Squeeze
 from art_training.steps.step import Step, only
+from art_training.steps.transfer_learning import TransferLearning
 from art_training.steps.tune import Tune
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "OverfitOneBatch",
     "Squeeze",
     "Step",
+    "TransferLearning",
     "Tune",
     "only",
 ]
