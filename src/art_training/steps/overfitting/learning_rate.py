@@ -90,13 +90,15 @@ def judged(losses: Mapping[int, float]) -> RangeTest:
     values = tuple(losses[step] for step in later[:kept])
     if kept < _FEWEST or not math.isfinite(first):
         return RangeTest(rates, values, first, note="the loss is not finite, or explodes, from the smallest rates on")
-    smoothed = _smoothed(values)
-    lowest = min(range(kept), key=smoothed.__getitem__)
+    reach = max(1, kept // 25)
+    smoothed = _smoothed(values, reach)
+    # The outermost have fewer neighbours, and by chance are lowest more often.
+    lowest = min(range(reach, kept - reach), key=smoothed.__getitem__)
     # How far a loss is from its neighbours tells how far two batches differ, whatever the rate does.
     noise = math.sqrt(sum((a - b) ** 2 for a, b in zip(values, smoothed, strict=True)) / kept)
-    start = sum((first, *values[:4])) / 5
-    fall = start - smoothed[lowest]
-    if not fall > max(_NOTICEABLE * abs(start), noise):
+    start = (first + sum(values[: _FEWEST - 1])) / _FEWEST
+    # The lowest of some dozen means of several losses lies below the others by chance, though never by so much.
+    if not start - smoothed[lowest] > max(_NOTICEABLE * abs(start), 2 * noise):
         note = f"the loss fell at no rate from {rates[0]:.2g} to {rates[-1]:.2g}: it began at {start:.4g}"
         return RangeTest(rates, values, first, smoothed, None, note)
     reached = f"the test went from {rates[0]:.2g} to {rates[-1]:.2g}"
@@ -202,9 +204,8 @@ def _until_lost(losses: Sequence[float], first: float) -> int:
     return len(losses)
 
 
-def _smoothed(values: Sequence[float]) -> tuple[float, ...]:
+def _smoothed(values: Sequence[float], reach: int) -> tuple[float, ...]:
     """Each with as many neighbours on both sides, which moves nothing along the axis, unlike a running mean."""
-    reach = max(1, len(values) // 25)
     found: list[float] = []
     for at in range(len(values)):
         near = min(reach, at, len(values) - 1 - at)

@@ -25,6 +25,7 @@ RESISTING = "resisting examples"
 CONFLICTING = "conflicting examples"
 TABLE = "batch.csv"
 
+_OTHERS = 8  # batches that tell what the step makes of its loss
 _SHOWN = 16  # examples in a reading; the table has them all
 _NOTHING = 1e-9  # a share of a loss that is rounding
 
@@ -44,6 +45,13 @@ class OneBatch:
         self._outputs: BatchOutputs | None = None
         self._floor = Floor(None, note="no floor follows from a loss that is not a function of torch")
         bench.observe(Split.TRAIN, see=self._see, weights=weights, plain=True, one_batch=True)
+        if self.targets.beside != (1.0, 0.0):
+            bench.observe(Split.TRAIN, see=self.targets.see_beside, weights=weights, plain=True, limit=_OTHERS)
+
+    @property
+    def factor(self) -> float:
+        """By what the step multiplies the call's loss."""
+        return self.targets.beside[0]
 
     @property
     def added(self) -> float:
@@ -67,7 +75,9 @@ class OneBatch:
             notes.append(f"{self.added:.4g} of it is what the step adds to its loss")
         source = "from the loss function and the targets of the batch"
         text = "; ".join(one for one in notes if one)
-        return Score(lowest + self.added, rows=self.examples, direction="minimize", source=source, note=text)
+        return Score(
+            lowest * self.factor + self.added, rows=self.examples, direction="minimize", source=source, note=text
+        )
 
     def losses(self) -> "Tensor | None":
         """(examples,) the loss of each example; None where it is not known."""

@@ -1,0 +1,96 @@
+"""The course of predictions is kept whole while it is short, and thinned evenly when it is long."""
+
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from art_training.records import Split
+from art_training.setup.observation import BatchObservation
+from art_training.setup.task import Task, TaskKind
+from art_training.steps.overfitting.dynamics import Dynamics
+
+
+class Memory:
+    """What `Dynamics` asks of a bench."""
+
+    def __init__(self, kind: TaskKind = TaskKind.CLASSIFICATION) -> None:
+        self.task = Task(kind, loss="cross_entropy", activation="none", declared=("activation",))
+        self.setup = SimpleNamespace(outputs=lambda batch, returned: returned)
+        self.kept: dict[str, Any] = {}
+
+    def remember(self, key: str, value: Any) -> None:
+        import copy
+
+        self.kept[key] = copy.deepcopy(value)
+
+    def recall(self, key: str) -> Any:
+        return self.kept.get(key)
+
+
+def seen(probability: float, index: int = 0) -> BatchObservation:
+    predictions = torch.tensor([[1 - probability, probability]] * 3)
+    targets = torch.tensor([1, 0, 1])
+    return BatchObservation(Split.TRAIN, None, index, targets, (predictions, targets), weight=3)
+
+
+def rows(dynamics: Dynamics) -> list[dict[str, Any]]:
+    return dynamics._rows()
+
+
+def test_each_look_leaves_a_row_an_example() -> None:
+    dynamics = Dynamics(Memory(), 2)  # type: ignore[arg-type]
+    for epochs, probability in enumerate([0.3, 0.6, 0.9]):
+        dynamics.see(epochs, seen(probability))
+        dynamics.see(epochs, seen(0.0, index=1))  # a later batch of the same look
+    found = rows(dynamics)
+    assert [(row["epochs"], row["example"], row["label"], row["predicted"]) for row in found] == [
+        (0, 0, 1, 0), (0, 1, 0, 0), (1, 0, 1, 1), (1, 1, 0, 1), (2, 0, 1, 1), (2, 1, 0, 1),
+    ]  # fmt: skip
+    assert found[-1]["numbers"] == pytest.approx([0.1, 0.9])
+
+
+@pytest.mark.parametrize("epochs", [64, 65, 130, 500])
+def test_a_long_course_is_thinned_evenly_with_its_first_and_last_look(epochs: int) -> None:
+    dynamics = Dynamics(Memory(), 1)  # type: ignore[arg-type]
+    for at in range(epochs + 1):
+        dynamics.see(at, seen(at / epochs))
+    kept = [row["epochs"] for row in rows(dynamics)]
+    assert kept[0] == 0
+    assert kept[-1] == epochs
+    assert 32 <= len(kept) <= 65
+    assert len({b - a for a, b in itertools.pairwise(kept[:-1])}) == 1
+    assert [row["numbers"][1] for row in rows(dynamics)] == pytest.approx([at / epochs for at in kept], abs=1e-5)
+
+
+@pytest.mark.parametrize(("killed", "resumed"), [(1, 0), (4, 2), (5, 5), (70, 66)])
+def test_a_training_that_goes_on_after_a_kill_has_the_course_of_one_without(killed: int, resumed: int) -> None:
+    memory = Memory()
+    before = Dynamics(memory, 1)  # type: ignore[arg-type]
+    for at in range(killed):
+        before.see(at, seen(at / 80))
+    after = Dynamics(memory, 1)  # type: ignore[arg-type]
+    for at in range(resumed, 80):
+        after.see(at, seen(at / 80))
+    whole = Dynamics(Memory(), 1)  # type: ignore[arg-type]
+    for at in range(80):
+        whole.see(at, seen(at / 80))
+    assert rows(after) == rows(whole)
+
+
+def test_values_are_followed_toward_their_targets() -> None:
+    dynamics = Dynamics(Memory(TaskKind.REGRESSION), 2)  # type: ignore[arg-type]
+    targets = torch.tensor([1.0, -2.0])
+    for epochs in range(2):
+        given = targets * epochs
+        dynamics.see(epochs, BatchObservation(Split.TRAIN, None, 0, targets, (given, targets), weight=2))
+    assert [row["numbers"] for row in rows(dynamics)] == [[0.0], [0.0], [1.0], [-2.0]]
+    assert [row["label"] for row in rows(dynamics)] == [1.0, -2.0, 1.0, -2.0]
+
+
+def test_a_single_look_is_no_course() -> None:
+    dynamics = Dynamics(Memory(), 2)  # type: ignore[arg-type]
+    dynamics.see(0, seen(0.5))
+    assert dynamics.results() == ([], [])
