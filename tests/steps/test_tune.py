@@ -283,6 +283,19 @@ def test_modifiers_may_be_chosen(store: SqlStore) -> None:
     assert outcome.parameters["point"] == {"start": "plain"}
 
 
+def test_options_that_change_what_is_validated_on_are_compared_by_their_means(store: SqlStore) -> None:
+    def fewer(data: Any) -> Any:
+        return data.but(validation=(X[300:400], Y[300:400]))
+
+    space = {
+        "lr": art.space.uniform(0.01, 0.02),
+        "rows": art.space.choice(few=art.Variant(data=fewer), same=art.Variant(data=fewer, note="x")),
+    }
+    _, outcome = tuned(store, Tune(space, trials=1, **SMALL), setup_of(1))
+    assert outcome.scores["gain"].interval is None
+    assert "can be compared on the same ones only" in outcome.scores["gain"].note
+
+
 class Logs(lightning.LightningModule):
     """Logs an accuracy while it validates, the better the higher `lr` is; its loss says the contrary."""
 

@@ -101,7 +101,9 @@ class Zygote:
             text=True,
             env={**os.environ, "ART_TEST_DIARY": str(self.diary)},
         )
-        assert self._line() == "ready", (folder / "stderr.txt").read_text()
+        if self._line() != "ready":
+            self.close()
+            pytest.fail((folder / "stderr.txt").read_text())
 
     def run(self, store: Path, kill_after: float | None = None) -> int:
         """Run the project, and kill it some seconds after its first training began, if it has not ended by then."""

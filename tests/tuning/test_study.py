@@ -177,6 +177,14 @@ def test_what_a_condition_leaves_out_can_decide_too() -> None:
     assert found["momentum"] + found["optimizer"] > 0.8
 
 
+def test_what_is_left_out_does_not_take_the_credit_of_what_left_it_out() -> None:
+    trials = searched(Search(SPACE, "minimize", "random"), 40)
+    noise = random.Random(0)
+    trials = [replace(trial, value=(trial.point["optimizer"] == "sgd") + noise.gauss(0, 0.1)) for trial in trials]
+    found = importances(SPACE, trials, seed=0)
+    assert found["optimizer"] > 0.8
+
+
 @pytest.mark.parametrize(
     ("value", "count", "why"), [(None, 14, "14 finished trials are too few"), (1.0, 20, "the same value")]
 )

@@ -22,7 +22,8 @@ def importances(space: Space, trials: Sequence[Trial], *, seed: int) -> dict[str
 
     A dimension's importance is by how much the forest's squared error grows when its column is shuffled: Breiman, Random
     forests, Machine Learning 45 (2001). Ranks, because one diverged trial would outweigh all others. Real numbers on a
-    logarithmic scale enter as logarithms; where a condition leaves a dimension out, it has a value of its own.
+    logarithmic scale enter as logarithms. Where a condition leaves a dimension out, it has the median of the others: that it
+    is left out is what another dimension decided.
 
     Raises:
         ValueError: there are too few finished trials, or they do not differ.
@@ -39,8 +40,11 @@ def importances(space: Space, trials: Sequence[Trial], *, seed: int) -> dict[str
     if np.ptp(ranks) == 0:
         raise ValueError("all finished trials reached the same value")
     table = np.array(
-        [[_number(space.dimensions[name], trial.point.get(name)) for name in space.dimensions] for trial in finished]
+        [[_number(one, trial.point.get(name)) for name, one in space.dimensions.items()] for trial in finished]
     )
+    for column in table.T:
+        known = column[~np.isnan(column)]
+        column[np.isnan(column)] = np.median(known) if len(known) else 0.0
     generator = np.random.default_rng(seed)
     with threadpool_limits(1):
         forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed % 2**32, n_jobs=1).fit(
@@ -60,12 +64,11 @@ def importances(space: Space, trials: Sequence[Trial], *, seed: int) -> dict[str
 
 
 def _number(dimension: Dimension, value: Any) -> float:
+    if value is None:
+        return math.nan
     if isinstance(dimension, Uniform | Integer):
-        low = math.log(dimension.low) if dimension.log else dimension.low
-        if value is None:
-            return low - 1.0
         return math.log(value) if dimension.log else float(value)
-    return -1.0 if value is None else float(list(dimension.values() or ()).index(value))
+    return float(list(dimension.values() or ()).index(value))
 
 
 def _shuffled(table: "NDArray[Any]", column: int, generator: Any) -> "NDArray[Any]":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from art_training.errors import Interrupted, ProjectError, StoreError
+from art_training.errors import Interrupted, ProjectError, StoreError, UsageError
 from art_training.records import Direction, Interval, Metric, Score, Split, plain
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import MetricCalculator
@@ -191,10 +191,15 @@ class Again:
         for one in (winner, incoming):
             fitted = [self._fit(_label(one.name, seed), one.setup, seed) for seed in range(self.seeds)]
             sides.append([examples for *_, examples in fitted if examples is not None])
-        comparison = compare(self.bench.metrics, self.metric.name, *sides, seed=self.bench.seed)
-        if not math.isnan(comparison.value):
-            return comparison
-        # Without values of single examples there is still the difference of the means.
+        try:
+            comparison = compare(self.bench.metrics, self.metric.name, *sides, seed=self.bench.seed)
+        except UsageError as error:  # a modifier of the data that changes what is validated on
+            note, examples = f"no interval: {error}", 0
+        else:
+            if not math.isnan(comparison.value):
+                return comparison
+            note, examples = comparison.note, comparison.examples
+        # Without pairs of single examples there is still the difference of the means.
         sign = 1 if self.direction == "maximize" else -1
         pairs = [
             sign * (mine[str(self.metric)].value - theirs[str(self.metric)].value)
@@ -208,8 +213,8 @@ class Again:
             ours=winner.value(self.metric),
             theirs=incoming.value(self.metric),
             by_seed=tuple(pairs),
-            examples=comparison.examples,
-            note=comparison.note,
+            examples=examples,
+            note=note,
         )
 
     def _discard(self, name: str) -> None:

@@ -108,5 +108,7 @@ def gain(decision: Decision) -> dict[str, Score]:
         compared.note or f"of {decision.winner.name if decision.winner else ''} over the {INCOMING}; positive is better"
     )
     return {
-        "gain": Score(compared.value, compared.interval, compared.examples, "maximize", "paired on fresh seeds", note)
+        "gain": Score(
+            compared.value, compared.interval, compared.examples or None, "maximize", "paired on fresh seeds", note
+        )
     }
