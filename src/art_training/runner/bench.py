@@ -25,6 +25,7 @@ from art_training.stores import Store
 from art_training.stores.artifacts import file_digest
 
 _PROGRESS_SECONDS = 0.2
+_LABELS = "labels of trainings"
 
 
 @dataclass
@@ -128,6 +129,7 @@ class RunnerBench(Bench):
             )
         self._guard(tuple(look.split for look in shaping.get("looks", ())))
         self._labels.add(label)
+        self._note_label(label)
         folder = self._fit_folder(label)
         key = f"fit:{folder}"
         finished = self._finished(key, label)
@@ -138,7 +140,7 @@ class RunnerBench(Bench):
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         if self._resumed and resume is not None:
-            self._curves.inherit(self._resumed, label=label, until=until)
+            self._curves.inherit(self._resumed, label=label, until=until, others=self._known_labels())
         job = FitJob(
             setup=setup or self.setup,
             seed=self.seed if seed is None else seed,
@@ -281,6 +283,16 @@ class RunnerBench(Bench):
         """Write the points that wait."""
         self._curves.flush()
 
+    def _known_labels(self) -> list[str]:
+        """Labels of this step's trainings, of those too that an execution began which was broken off."""
+        known = self.recall(_LABELS)
+        return [str(label) for label in known] if isinstance(known, list) else []
+
+    def _note_label(self, label: str) -> None:
+        known = self._known_labels()
+        if label and label not in known:
+            self.remember(_LABELS, [*known, label])
+
     def _remembered(self, key: str) -> Path:
         return self._memory / f"{_file_name(key)}.json"
 
@@ -365,7 +377,7 @@ class RunnerBench(Bench):
         values |= {name: Path(path) for name, (path, _) in files.items()}
         result = FitResult(**values)
         if self._resumed:
-            self._curves.inherit(self._resumed, label=label, until=result.steps)
+            self._curves.inherit(self._resumed, label=label, until=result.steps, others=self._known_labels())
         self._note(result, label)
         return result
 

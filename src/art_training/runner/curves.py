@@ -37,18 +37,28 @@ class CurveWriter:
             self._waiting = []
         self._flushed = time.monotonic()
 
-    def inherit(self, run: str, *, label: str, until: int) -> None:
-        """Take over the points of one training of an earlier execution, up to the step from which this one goes on."""
-        for name, curve in self._left_by(run, f"{label}/" if label else "").items():
+    def inherit(self, run: str, *, label: str, until: int, others: Iterable[str] = ()) -> None:
+        """Take over the points of one training of an earlier execution, up to the step from which this one goes on.
+
+        Args:
+            run: the execution.
+            label: of the training; its curves begin with it.
+            until: the step.
+            others: labels of other trainings of that execution, which may begin with this one.
+        """
+        begins = f"{label}/" if label else ""
+        apart = tuple(f"{other}/" for other in others if other != label and f"{other}/".startswith(begins))
+        for name, curve in self._left_by(run, begins, apart).items():
             epochs = curve.epochs or (0,) * len(curve.steps)
             rows = zip(curve.steps, epochs, curve.values, strict=True)
             self.add((name, step, epoch, value) for step, epoch, value in rows if step <= until)
         self.flush()
 
-    def _left_by(self, run: str, prefix: str) -> dict[str, Curve]:
+    def _left_by(self, run: str, begins: str, apart: tuple[str, ...]) -> dict[str, Curve]:
         """The curves of a run; of the one that it went on from, where it died before its training began."""
         while run:
-            found = {name: curve for name, curve in self._store.curves(run).items() if name.startswith(prefix)}
+            curves = self._store.curves(run).items()
+            found = {name: curve for name, curve in curves if name.startswith(begins) and not name.startswith(apart)}
             if found:
                 return found
             record = self._store.run(run)

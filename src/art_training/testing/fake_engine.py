@@ -252,8 +252,8 @@ class _Training:
                 changed = _changed(batch, self._job.change)
                 self.loss = math.nan if self._fails("nan") else self.model.learn(changed)
                 values = (("train/loss", self.loss), ("lr/0", self.model.lr))
-                points = tuple((name, self.steps, self.epoch, value) for name, value in values)
                 self.steps += 1
+                points = tuple((name, self.steps, self.epoch, value) for name, value in values)
                 self._average("ema")
                 losses.append(self.loss)
                 position = Position("fit", self.steps, self.epoch, epochs, self.batch + 1, len(batches), points)
