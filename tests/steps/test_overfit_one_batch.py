@@ -285,3 +285,28 @@ def test_a_regression_says_which_equal_inputs_hold_it_up() -> None:
     assert outcome.scores["train/loss"].value > halves - 1e-6
     assert judgement.state is StepState.FAILED
     assert "mend the targets of equal inputs" in "".join(verdict.reason for verdict in judgement.verdicts)
+
+
+class TenTimes(nn.MSELoss):
+    def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return 10 * super().forward(prediction, target)
+
+
+def test_a_factor_on_the_loss_is_no_summand() -> None:
+    plain, _, _ = outcome_of(Y)
+    tenfold, state, reasons = outcome_of(Y, TenTimes)
+    assert state is StepState.PASSED, reasons
+    assert tenfold.scores["constant_loss"].value == pytest.approx(10 * plain.scores["constant_loss"].value, rel=1e-4)
+    assert "is added" not in str(tenfold.scores["constant_loss"].note)
+    assert tenfold.scores["floor_loss"].value == 0
+
+
+def test_a_loss_that_is_no_number_is_said_to_be_none() -> None:
+    class Lost(nn.MSELoss):
+        def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return super().forward(prediction, target) * math.nan
+
+    outcome, state, reasons = outcome_of(Y, Lost)
+    assert state is StepState.FAILED, reasons
+    assert "every target" not in reasons
+    assert "every target" not in str(outcome.readings)

@@ -11,6 +11,8 @@ from art_training.steps.bench import Bench
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from art_training.setup.scores.outputs import BatchOutputs
+
 _MOST_TARGETS = 20_000_000  # numbers that are kept for the label prior
 
 
@@ -34,14 +36,25 @@ class LossTargets:
         call = outputs.call
         if call is None or call.name != self._task.loss:
             return
-        if outputs.loss is not None and outputs.call_loss is not None and outputs.loss_weight > 0:
-            self._parts.append((outputs.loss, outputs.call_loss, outputs.loss_weight))
+        self._see_parts(outputs)
         if self._numbers > _MOST_TARGETS:
             self._sampled = True
             return
         self._numbers += call.target.numel()
         self._examples += observation.weight
         self._targets.append(call.target.cpu())
+
+    def see_beside(self, observation: BatchObservation) -> None:
+        """Take in what the step makes of its call's loss, and nothing else: one batch cannot tell a factor from a summand."""
+        from art_training.setup.scores.outputs import read_loss
+
+        outputs = read_loss(observation, self._task)
+        if outputs.call is not None and outputs.call.name == self._task.loss:
+            self._see_parts(outputs)
+
+    def _see_parts(self, outputs: "BatchOutputs") -> None:
+        if outputs.loss is not None and outputs.call_loss is not None and outputs.loss_weight > 0:
+            self._parts.append((outputs.loss, outputs.call_loss, outputs.loss_weight))
 
     def expected(self) -> Expected:
         """The theory's values, with what the step's loss holds besides the call of the loss function."""

@@ -1,5 +1,6 @@
 """Overfit one batch: a model that cannot learn a handful of examples by heart has a fault."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -167,6 +168,8 @@ def _scale(bench: Bench, batch: OneBatch) -> _Scale:
     expected, (_, added) = seen.expected(), seen.beside
     if expected.prior is None or expected.uniform is None:
         return _Scale(note=expected.reason_if_none)
+    if not math.isfinite(expected.prior - added):
+        return _Scale(note="the loss of this batch is not finite")
     stats = seen.mean_and_deviation()
     if expected.prior - added > _ROUNDING * (expected.uniform - added):
         return _Scale(expected.prior, added, "of the best constant prediction on this batch", stats)
