@@ -58,7 +58,7 @@ class Identity:
 
     def task(self, setup: Setup) -> Task:
         """The setup's task, remembered for as long as nothing changes that it was inferred from."""
-        components, _ = setup_components(setup)
+        components, _ = setup_components(setup, memo=self._store.memo, remember=self._store.remember)
         key = "task:" + Fingerprint({**components, "data digest": self.data(setup).value}).digest
         if key not in self._tasks:
             stored = self._store.memo(key)
@@ -88,6 +88,8 @@ class Identity:
             seed=self.seed(step),
             consumes=consumes,
             data=self.data(setup),
+            memo=self._store.memo,
+            remember=self._store.remember,
         )
         unused = _OPTIONAL - step.uses
         settings = {f"trainer.{name}" for name in step.unused_settings}

@@ -499,3 +499,80 @@ def test_two_datasets_of_one_folder_are_both_known(digest: Callable[..., DataDig
 
     (tmp_path / "images").mkdir()
     assert digest(art.data(Named(), Named())).unknown == ()
+
+
+LAZY = """
+    import os
+    from pathlib import Path
+
+    IMAGES = Path({images!r})
+
+    def made():
+        return Path.home()
+
+    class Pictures:
+        def __init__(self, index):
+            self.index = Path(index)
+            self.names = Path(index).read_text().split()
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, number):
+            return self.picture({place})
+
+        def picture(self, path):
+            return path.read_text()
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "known"),
+    [
+        ("IMAGES / self.names[number]", True),
+        ("IMAGES.joinpath(self.names[number])", True),
+        ("self.index", True),
+        ("made() / self.names[number]", False),
+        ("self.index.parent / self.names[number]", False),
+    ],
+)
+def test_what_is_opened_for_an_item_counts_or_is_unknown_whatever_other_path_is_held(
+    digest: Callable[..., DataDigest], load: Callable[..., Any], tmp_path: Path, place: str, known: bool
+) -> None:
+    images, index = tmp_path / "images", tmp_path / "index.csv"
+    images.mkdir()
+    for name in "ab":
+        (images / name).write_text("1")
+    index.write_text("a b")
+    made = load(LAZY.format(images=str(images), place=place)).Pictures
+    before = digest(art.data(made(str(index))))
+    assert (before.unknown == ()) == known
+    if not known:
+        assert before.unknown[0].startswith("data: train (Pictures) calls ")
+    assert digest(art.data(made(str(index)))) == before
+    for name in "ab":
+        (images / name).write_text("22")
+    if "IMAGES" in place:
+        assert told(before, digest(art.data(made(str(index))))) == ["data digest changed"]
+
+
+def test_folders_that_a_module_names_and_that_are_opened_late_are_looked_at_again(
+    digest: Callable[..., DataDigest], load: Callable[..., Any], tmp_path: Path
+) -> None:
+    images, index = tmp_path / "images", tmp_path / "index.csv"
+    images.mkdir()
+    (images / "a").write_text("1")
+    index.write_text("a")
+    pictures = load(LAZY.format(images=str(images), place="IMAGES / self.names[number]")).Pictures
+
+    class Module(L.LightningDataModule):
+        def setup(self, stage: str) -> None:
+            self.train = pictures(str(index))
+
+        def train_dataloader(self) -> Any:
+            return DataLoader(self.train)
+
+    before = digest(Module)
+    assert digest(Module) == before
+    (images / "a").write_text("22")
+    assert told(before, digest(Module)) == ["data digest changed"]

@@ -6,14 +6,19 @@ named: their versions belong to the provenance of a run.
 """
 
 import functools
+import os
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 from art_training.records import Plain, digest_component
+from art_training.setup.identity.calls import Calls, Chain
+from art_training.setup.identity.files import tree_of
 from art_training.setup.identity.imported import imported_sources
+from art_training.setup.identity.late import late
 from art_training.setup.identity.members import bases_of, fields_of, members_of
 from art_training.setup.identity.origin import (
     home_of,
@@ -21,12 +26,14 @@ from art_training.setup.identity.origin import (
     is_local_file,
     is_local_module,
     module_name,
+    portable,
     qualified_name,
     short_name,
 )
+from art_training.setup.identity.reads import Reads, name_of
 from art_training.setup.identity.references import references
 from art_training.setup.identity.resolve import Missing, resolve
-from art_training.setup.identity.source import Chain, source_of
+from art_training.setup.identity.source import source_of
 from art_training.setup.identity.state import state_of
 from art_training.setup.identity.values import ValueReader
 from art_training.setup.identity.written import digest_of, shown_or_digest
@@ -77,10 +84,37 @@ class CodeWalk:
         values: reads the constants on the way.
         files: where the code that was walked is written, `<stdin>` and cells of notebooks included.
         mentioned: every name that occurs in it.
+        held: names of arguments whose paths are compared elsewhere.
     """
 
-    def __init__(self, label: str, *, leave_out: Collection[str] = (), homes: set[str] | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        *,
+        leave_out: Collection[str] = (),
+        homes: set[str] | None = None,
+        given: Mapping[str, Any] | None = None,
+        watched: bool = False,
+        digest: Callable[[Path], str] = lambda path: tree_of(path).digest,
+    ) -> None:
+        """Begin a walk.
+
+        Args:
+            label: begins each component's name.
+            leave_out: names of members of classes that are not walked.
+            homes: folders of the project, shared with the caller.
+            given: arguments that the root is called with.
+            watched: whether what the code opens is seen as it runs, and so need not be told before.
+            digest: of the content of a file or a folder.
+        """
         self.values = ValueReader(self.meet, homes)
+        self.held: frozenset[str] = frozenset()
+        self._given = dict(given or {})
+        self._watched = watched
+        self._digest = digest
+        self._functions: list[FunctionType] = []
+        self._judged = 0
+        self._untold: dict[str, None] = {}
         self.files: set[str] = set()
         self.mentioned: set[str] = set()
         self._label = label
@@ -113,7 +147,7 @@ class CodeWalk:
 
     def components(self) -> dict[str, Plain]:
         """Everything found, by name."""
-        self._finish()
+        self._judge()
         owners: dict[str, set[str]] = {}
         for part in self._parts:
             owners.setdefault(part.name, set()).add(part.module)
@@ -131,12 +165,33 @@ class CodeWalk:
     @property
     def unknown(self) -> tuple[str, ...]:
         """What could not be resolved, in words."""
-        self._finish()
-        return tuple(f"{self._label}: {text}" for text in (*self._missing, *self.values.unknown))
+        self._judge()
+        return tuple(f"{self._label}: {text}" for text in (*self._missing, *self._untold, *self.values.unknown))
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Walk whatever is waiting."""
         while self._waiting:
             self._visit(self._waiting.popleft())
+
+    def _judge(self) -> None:
+        self.finish()
+        if not self._watched and self._judged != len(self._functions):
+            self._judged = len(self._functions)
+            self._opened()
+
+    def _opened(self) -> None:
+        """The files that the functions open count by their content."""
+        reads = Reads(self._given, self.held, self.values.homes)
+        self._untold = {
+            f"{name_of(function)} calls {call}, and what it reads cannot be told; name the file in hparams": None
+            for function, call in reads.untold(self._functions)
+        }
+        for path in reads.paths:
+            name = portable(path, self.values.homes).removeprefix("<project>/")
+            try:
+                self._part("", f"content of {name}", digest_component(self._digest(Path(path))))
+            except (OSError, ValueError) as error:
+                self._untold[f"the files {path!r} cannot be read: {error}"] = None
 
     def _visit(self, thing: Any) -> None:
         if isinstance(thing, type):
@@ -209,6 +264,8 @@ class CodeWalk:
         self._part(module, name, digest)
         for statement in found.imports:
             self._imported(statement, function.__globals__)
+        self._functions.append(function)
+        self._made_when_run(function, name, source.calls)
         self._closure(module, name, function)
         self._defaults(module, name, function, source.literals)
 
@@ -226,6 +283,19 @@ class CodeWalk:
             return {}
         self._constant(module_name(found.module), ".".join(found.path), found.value)
         return {}
+
+    def _made_when_run(self, function: FunctionType, name: str, calls: Calls | None) -> None:
+        """Modules imported by name, code in texts, and variables of the environment."""
+        found = late(function, calls, self._given)
+        for statement in found.imports:
+            self._imported(statement, function.__globals__)
+        self._missing |= dict.fromkeys(f"{name} {what}" for what in found.unknown)
+        if self._watched:
+            return
+        for variable in found.variables:
+            self._part("", f"environment {variable}", shown_or_digest(os.environ.get(variable)))
+        if found.asks:
+            self._missing[f"{name} asks for the environment, and for what cannot be told before it runs"] = None
 
     def _imported(self, statement: Any, namespace: Mapping[str, Any]) -> None:
         for module, digest in imported_sources(statement, namespace):
@@ -272,6 +342,7 @@ class CodeWalk:
         for position, value in enumerate(partial.args):
             self._value(module, f"{name}({position})", value)
         for argument, value in partial.keywords.items():
+            self._given.setdefault(argument, value)
             self._value(module, f"{name}({argument}=)", value)
 
     def _module(self, module: ModuleType) -> None:
@@ -288,6 +359,7 @@ class CodeWalk:
     def _state(self, name: str, value: Any) -> None:
         if isinstance(value, Mapping):
             for key, item in cast("Mapping[Any, Any]", value).items():
+                self._given.setdefault(str(key), item)
                 self._value("", f"{name}.{key}", item)
         else:
             self._value("", name, value)

@@ -113,7 +113,7 @@ class _Reading:
     def __init__(
         self, data: Any, seed: int, memo: Callable[[str], Plain], remember: Callable[[str, Plain], None]
     ) -> None:
-        self.walk = CodeWalk("data")
+        self.walk = CodeWalk("data", watched=True)
         self._storage = StorageReader(self.walk.meet, self.walk.values.homes, memo=memo, remember=remember)
         self._data = data
         self._seed = seed

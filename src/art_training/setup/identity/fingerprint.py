@@ -1,7 +1,8 @@
 """The fingerprint of a step: everything that its result depends on, by component."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from art_training.records import Fingerprint, Plain
@@ -9,6 +10,7 @@ from art_training.setup.identity.code import CodeWalk
 from art_training.setup.identity.data_digest import DataDigest
 from art_training.setup.identity.origin import is_local_class, qualified_name
 from art_training.setup.identity.secrets import mask_mapping
+from art_training.setup.identity.storage import GivenReader
 from art_training.setup.identity.written import digest_of, is_digest, shown_or_digest
 from art_training.setup.setup import Setup
 from art_training.setup.variant import Variant
@@ -55,6 +57,8 @@ def fingerprint(
     consumes: Mapping[str, str],
     data: DataDigest,
     code: Mapping[str, Any] | None = None,
+    memo: Callable[[str], Plain] = lambda _key: None,
+    remember: Callable[[str, Plain], None] = lambda _key, _value: None,
 ) -> Fingerprint:
     """The fingerprint of a step on a setup.
 
@@ -66,8 +70,10 @@ def fingerprint(
         consumes: digests of the outcomes that the step uses, by step.
         data: the digest of the setup's data.
         code: further code that the result depends on, by what it is, e.g. `{"metrics": MyMetric}`.
+        memo: gives what was remembered under a key, or None: digests of files, by their states.
+        remember: remembers a plain value under a key.
     """
-    components, unknown = setup_components(setup)
+    components, unknown = setup_components(setup, memo=memo, remember=remember)
     described, missed = _step_components(step)
     components |= described
     for label, root in (code or {}).items():
@@ -81,11 +87,16 @@ def fingerprint(
     return Fingerprint(_without_secrets(components), tuple(dict.fromkeys((*unknown, *missed, *data.unknown))))
 
 
-def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
+def setup_components(
+    setup: Setup,
+    *,
+    memo: Callable[[str], Plain] = lambda _key: None,
+    remember: Callable[[str, Plain], None] = lambda _key, _value: None,
+) -> tuple[dict[str, Plain], tuple[str, ...]]:
     """What a setup adds to a fingerprint, its data apart: components by name, and what could not be resolved."""
-    reading = _SetupReading()
+    reading = _SetupReading(setup.hparams, memo, remember)
     reading.code("model", setup.model)
-    reading.values("hparams", setup.hparams)
+    reading.given("hparams", setup.hparams)
     if callable(setup.trainer):
         reading.code("trainer", setup.trainer)
     else:
@@ -100,8 +111,8 @@ def setup_components(setup: Setup) -> tuple[dict[str, Plain], tuple[str, ...]]:
 
 def variant_components(variant: Variant) -> dict[str, Plain]:
     """What a variant adds to a fingerprint: its settings, and the code of its modifiers. Its note counts for nothing."""
-    reading = _SetupReading()
-    reading.values("hparams", variant.hparams)
+    reading = _SetupReading(variant.hparams)
+    reading.given("hparams", variant.hparams)
     reading.trainer(variant.trainer)
     for part in ("model", "data"):
         if (modifier := getattr(variant, part)) is not None:
@@ -112,15 +123,27 @@ def variant_components(variant: Variant) -> dict[str, Plain]:
 class _SetupReading:
     """Reads the parts of a setup; code that is met in a part is called by it, e.g. `hparams: my_init`."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        hparams: Mapping[str, Any],
+        memo: Callable[[str], Plain] = lambda _key: None,
+        remember: Callable[[str, Plain], None] = lambda _key, _value: None,
+    ) -> None:
         self.components: dict[str, Plain] = {}
+        self._hparams = hparams
         self._homes: set[str] = set()
         self._walks: dict[str, CodeWalk] = {}
+        self._files = GivenReader(self._met, self._homes, memo=memo, remember=remember)
 
     def code(self, label: str, root: Any) -> None:
         """The code of a callable."""
         self._walk(label).begin(root)
-        self._walk(label).components()  # walked now, so that the project's folders are known to what is read next
+        self._walk(label).finish()  # walked now, so that the project's folders are known to what is read next
+
+    def given(self, label: str, values: Mapping[str, Any]) -> None:
+        """A mapping whose values a constructor acts on: the files that they name count."""
+        for name, value in values.items():
+            self.components[f"{label}.{name}"] = shown_or_digest(self._files.read(value, f"{label}.{name}"))
 
     def values(self, label: str, values: Mapping[str, Any]) -> None:
         """A mapping, one component a key."""
@@ -140,14 +163,20 @@ class _SetupReading:
 
     def finished(self) -> dict[str, Plain]:
         """All components."""
+        held = frozenset(self._files.held)
         for walk in self._walks.values():
+            walk.held = held
             self.components |= walk.components()
         return self.components
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """What could not be resolved, in words."""
-        return tuple(text for walk in self._walks.values() for text in walk.unknown)
+        found = (f"hparams: {text}" for text in self._files.unknown)
+        return (*found, *(text for walk in self._walks.values() for text in walk.unknown))
+
+    def _met(self, thing: Any) -> None:
+        self._walk("hparams").meet(thing)
 
     def _callback(self, callback: Any) -> None:
         name = f"trainer.{type(callback).__qualname__.rpartition('.')[2]}"
@@ -164,7 +193,12 @@ class _SetupReading:
         self.components[name] = shown_or_digest(self._walk(label).values.read(value, name))
 
     def _walk(self, label: str) -> CodeWalk:
-        return self._walks.setdefault(label, CodeWalk(label, homes=self._homes))
+        if label not in self._walks:
+            self._walks[label] = CodeWalk(label, homes=self._homes, given=self._hparams, digest=self._digest)
+        return self._walks[label]
+
+    def _digest(self, path: Path) -> str:
+        return self._files.tree(path).digest
 
 
 def _step_components(step: Work) -> tuple[dict[str, Plain], tuple[str, ...]]:

@@ -27,7 +27,8 @@ def imported_sources(statement: Import, namespace: Mapping[str, Any]) -> Iterato
         seen.add(name)
         if file is None:
             continue
-        digest, statements = _read(file, file.stat().st_mtime_ns)
+        status = file.stat()
+        digest, statements = _read(file, status.st_mtime_ns, status.st_size)
         yield name, digest
         inner = name if file.name == "__init__.py" else name.rpartition(".")[0]
         waiting.extend(found for each in statements for found in _named(each, inner))
@@ -60,7 +61,7 @@ def _file_of(name: str) -> Path | None:
 
 
 @cache
-def _read(file: Path, changed: int) -> tuple[str, tuple[Import, ...]]:  # noqa: ARG001  Read again when it changed.
+def _read(file: Path, _changed: int, _size: int) -> tuple[str, tuple[Import, ...]]:  # Read again when it changed.
     text = file.read_text(encoding="utf-8")
     try:
         tree = ast.parse(text)

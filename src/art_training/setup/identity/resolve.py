@@ -1,14 +1,15 @@
 """What a global name means: the project's own code or value, or something of a library."""
 
 import builtins
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
+from art_training.setup.identity.calls import Chain
 from art_training.setup.identity.origin import is_local_class, is_local_file, is_local_module, qualified_name
-from art_training.setup.identity.source import Chain
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def _attribute(module: ModuleType, name: str) -> Any:
 
 
 def _is_library_code(value: Any) -> bool:
+    if value is os.environ:  # most of it says nothing of the project; the variables that are read count one by one
+        return True
     if isinstance(value, type):
         return not is_local_class(value)
     if isinstance(value, FunctionType) and not hasattr(value, "__wrapped__") and not value.__closure__:

@@ -15,10 +15,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any
 
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-Chain: TypeAlias = tuple[str, ...]
+from art_training.setup.identity.calls import Calls, Chain, Function, calls_of
 
 _IGNORED = frozenset({"type_comment", "kind", "ctx", "annotation", "returns", "type_params"})
 _DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING of Python 3.13 and later
@@ -32,11 +31,13 @@ class Source:
         digest: SHA-256 of the syntax tree, or of the bytecode.
         decorators: names in the decorators' expressions, e.g. `("torch", "no_grad")`.
         literals: arguments whose default is a literal, and so is part of the digest.
+        calls: what it calls; None where the syntax tree is not known.
     """
 
     digest: str
     decorators: tuple[Chain, ...] = ()
     literals: frozenset[str] = frozenset()
+    calls: Calls | None = None
 
 
 def source_of(code: CodeType, namespace: Mapping[str, Any]) -> Source:
@@ -79,7 +80,8 @@ def _read(code: CodeType, namespace: Mapping[str, Any]) -> Source:
     node = None if file is None else _find(file, code)
     if file is None or node is None or bytecode_digest(code) not in file.compiled.get(_place(code), ()):
         return Source(bytecode_digest(code))
-    return Source(_sha(_canonical(node)), tuple(_chains(getattr(node, "decorator_list", ()))), _literal_defaults(node))
+    decorators = tuple(_chains(getattr(node, "decorator_list", ())))
+    return Source(_sha(_canonical(node)), decorators, _literal_defaults(node), calls_of(node))
 
 
 def _place(code: CodeType) -> tuple[str, int]:
