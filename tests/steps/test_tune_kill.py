@@ -18,8 +18,6 @@ from art_training.records import Outcome, RunStatus
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
 
-TRIALS = 12
-
 # Each training leaves a line when it begins and one when it ends, in a file that nobody but the operating system keeps.
 PROJECT = """
 import os, time
@@ -75,8 +73,9 @@ print("ready", flush=True)
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
-        os.environ["ART_STORE"] = line.strip()
-        spec = importlib.util.spec_from_file_location("art_project", sys.argv[1])
+        folder, os.environ["ART_STORE"] = line.strip().split("|")
+        os.environ["ART_TEST_DIARY"] = os.path.join(folder, "diary.txt")
+        spec = importlib.util.spec_from_file_location("art_project", os.path.join(folder, "art_project.py"))
         module = importlib.util.module_from_spec(spec)
         sys.modules["art_project"] = module
         spec.loader.exec_module(module)
@@ -87,45 +86,38 @@ for line in sys.stdin:
 
 
 class Zygote:
-    """Starts runs of the project, each in a process of its own."""
+    """Starts runs of projects, each in a process of its own."""
 
-    def __init__(self, folder: Path, pruning: str) -> None:
-        self.diary = folder / "diary.txt"
-        self.errors = (folder / "stderr.txt").open("w")
-        (folder / "art_project.py").write_text(PROJECT.replace("PRUNING", pruning).replace("TRIALS", str(TRIALS)))
+    def __init__(self, folder: Path) -> None:
+        self.stderr = folder / "stderr.txt"
+        self.errors = self.stderr.open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", ZYGOTE, str(folder / "art_project.py")],
+            [sys.executable, "-c", ZYGOTE],
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, "ART_TEST_DIARY": str(self.diary)},
         )
         if self._line() != "ready":
             self.close()
-            pytest.fail((folder / "stderr.txt").read_text())
+            pytest.fail(self.stderr.read_text())
 
-    def run(self, store: Path, kill_after: float | None = None) -> int:
-        """Run the project, and kill it some seconds after its first training began, if it has not ended by then."""
-        self.process.stdin.write(f"{store}\n")
+    def run(self, folder: Path, store: Path, kill_after: float | None = None) -> int:
+        """Run a folder's project, and kill it some seconds after its first training began, if it has not ended by then."""
+        diary = folder / "diary.txt"
+        written = _size(diary)
+        self.process.stdin.write(f"{folder}|{store}\n")
         self.process.stdin.flush()
         child = int(self._line())
         if kill_after is not None:
-            written, patience = self._written(), time.monotonic() + 30
-            while self._written() == written and time.monotonic() < patience and Path(f"/proc/{child}/stat").exists():
-                if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
-                    break
+            patience = time.monotonic() + 30
+            while _size(diary) == written and _is_alive(child) and time.monotonic() < patience:
                 time.sleep(0.01)
             time.sleep(kill_after)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         return int(self._line())
-
-    def _written(self) -> int:
-        return self.diary.stat().st_size if self.diary.exists() else 0
-
-    def _line(self) -> str:
-        return self.process.stdout.readline().strip()
 
     def close(self) -> None:
         self.process.kill()
@@ -134,10 +126,24 @@ class Zygote:
         self.process.stdout.close()
         self.errors.close()
 
+    def _line(self) -> str:
+        return self.process.stdout.readline().strip()
 
-@pytest.fixture
-def zygote(tmp_path: Path, pruning: str) -> Iterator[Zygote]:
-    zygote = Zygote(tmp_path, pruning)
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    zygote = Zygote(tmp_path_factory.mktemp("zygote"))
     yield zygote
     zygote.close()
 
@@ -166,25 +172,27 @@ def remembered(where: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("pruning", "kills"), [("median", 10), ("hyperband", 4)])
+@pytest.mark.parametrize(("pruning", "trials", "kills"), [("median", 12, 10), ("hyperband", 7, 3)])
 def test_a_search_that_is_killed_again_and_again_makes_the_trials_of_one_that_was_not(
-    zygote: Zygote, tmp_path: Path, kills: int
+    zygote: Zygote, tmp_path: Path, *, pruning: str, trials: int, kills: int
 ) -> None:
-    whole = tmp_path / "whole" / "art.db"
-    assert zygote.run(whole) == 0
-    lines = Counter(zygote.diary.read_text().split("\n"))
-    zygote.diary.unlink()
+    text = PROJECT.replace("PRUNING", pruning).replace("TRIALS", str(trials))
+    (tmp_path / "art_project.py").write_text(text)
+    diary, whole = tmp_path / "diary.txt", tmp_path / "whole" / "art.db"
+    assert zygote.run(tmp_path, whole) == 0, zygote.stderr.read_text()
+    lines = Counter(diary.read_text().split("\n"))
+    diary.unlink()
 
     moments, done, killed = random.Random(0), 0, tmp_path / "killed" / "art.db"
     before: dict[str, bytes] = {}
     while True:
-        status = zygote.run(killed, moments.uniform(0.0, 0.9) if done < kills else None)
+        status = zygote.run(tmp_path, killed, moments.uniform(0.0, 0.9) if done < kills else None)
         after = remembered(killed)
         assert {name: after.get(name) for name in before} == before, "a trial that had ended is there, as it was"
         before = after
         if status == 0:
             break
-        assert status == -signal.SIGKILL, (tmp_path / "stderr.txt").read_text()
+        assert status == -signal.SIGKILL, zygote.stderr.read_text()
         done += 1
     assert done == kills, "the search went on for as long as it was to be killed"
 
@@ -197,8 +205,8 @@ def test_a_search_that_is_killed_again_and_again_makes_the_trials_of_one_that_wa
     assert states.value["pruned"] > 0
 
     # A training that came to its end was never begun again; one that was killed was, at most once for each kill.
-    diary = Counter(zygote.diary.read_text().split("\n"))
-    begun = sum(count for line, count in diary.items() if line.startswith("began"))
+    again = Counter(diary.read_text().split("\n"))
+    begun = sum(count for line, count in again.items() if line.startswith("began"))
     once = sum(count for line, count in lines.items() if line.startswith("began"))
     assert once <= begun <= once + kills
-    assert lines["ended"] <= diary["ended"] <= lines["ended"] + kills
+    assert lines["ended"] <= again["ended"] <= lines["ended"] + kills
