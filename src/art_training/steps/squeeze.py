@@ -14,6 +14,7 @@ from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
 from art_training.steps.squeezing.calibrating import ECE, ECE_BEFORE
+from art_training.steps.squeezing.choosing import require_validation
 from art_training.steps.squeezing.exporting import DIFFERENCE
 from art_training.steps.squeezing.work import GAINS, Squeezing
 from art_training.steps.step import Step
@@ -75,7 +76,7 @@ class Squeeze(Step):
             raise ProjectError(
                 f"ensemble=1 of step {self.name!r} is the single model; give 2 members or more, or 0 for no ensemble"
             )
-        if isinstance(self.longer, bool) or not math.isfinite(self.longer) or 0 != self.longer <= 1:
+        if not _is_factor(self.longer):
             raise ProjectError(
                 f"longer={self.longer!r} of step {self.name!r} is a factor of the epochs in all; give more than 1, such as "
                 "2.0, or 0 for no longer training"
@@ -89,6 +90,7 @@ class Squeeze(Step):
                 raise ProjectError(
                     f"{name}={getattr(self, name)!r} of step {self.name!r} is none of: {', '.join(known)}"
                 )
+        require_validation(self.by, self.name)
         if self.of and not self.ensemble:
             raise ProjectError(
                 f"of={self.of!r} of step {self.name!r} names members, and ensemble=0 wants none; give ensemble=5"
@@ -114,6 +116,11 @@ class Squeeze(Step):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, ECE, ECE_BEFORE, DIFFERENCE, *GAINS)
+
+
+def _is_factor(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return number and (value == 0 or value > 1)
 
 
 def _whole(step: Squeeze, name: str) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from art_training.errors import ProjectError
+from art_training.errors import CheckError, ProjectError
 from art_training.records import Metric, Score, Split
 from art_training.setup.scores.comparison import Comparison, compare, holm
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
@@ -13,26 +14,38 @@ from art_training.steps.squeezing.predictions import Predictions
 LEVEL = 0.05
 
 
-def name_by(by: str, metrics: MetricCalculator, step: str) -> str:
-    """The name of the metric that decides, of the validation split.
+def require_validation(by: Any, step: str) -> Metric:
+    """The address of the score that decides.
 
     Raises:
-        ProjectError: it is none of the project's, of another split, or it is not known which way it is better.
+        ProjectError: it is none, or not one of the whole validation split.
     """
-    address = Metric.parse(by)
+    try:
+        address = Metric.parse(by)
+    except (CheckError, TypeError, AttributeError) as error:
+        raise ProjectError(f"by={by!r} of step {step!r} is no score; give 'validation/loss' or the like") from error
     if address.split not in {None, Split.VALIDATION} or address.loader is not None:
         raise ProjectError(
-            f"by={by!r} of step {step!r} must be a score of the validation split, such as validation/loss"
+            f"by={by!r} of step {step!r} must be a score of the whole validation split, such as 'validation/loss'"
         )
-    if address.name != LOSS and address.name not in metrics.names:
-        raise ProjectError(
-            f"by={by!r} of step {step!r} is no metric of this project; it has: {LOSS}, {', '.join(metrics.names)}"
-        )
-    if metrics.direction(address.name) is None:
+    return address
+
+
+def name_by(by: str, metrics: MetricCalculator, step: str) -> str:
+    """The name of the metric that decides.
+
+    Raises:
+        ProjectError: it is none of the project's, or it is not known which way it is better.
+    """
+    name = require_validation(by, step).name
+    if name != LOSS and name not in metrics.names:
+        known = ", ".join((LOSS, *metrics.names))
+        raise ProjectError(f"by={by!r} of step {step!r} is no metric of this project; it has: {known}")
+    if metrics.direction(name) is None:
         raise ProjectError(
             f"it is not known which way by={by!r} of step {step!r} is better; set higher_is_better on the metric"
         )
-    return address.name
+    return name
 
 
 def value_of(predictions: Predictions, name: str, metrics: MetricCalculator) -> float:

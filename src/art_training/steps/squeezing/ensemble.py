@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROUNDS = 40
+_PATIENCE = 10  # rounds without a better mean, after which none is tried
 
 Objective = Callable[[Predictions], float]
 """Predictions -> how bad they are; less is better."""
@@ -74,14 +75,16 @@ def greedy(members: Sequence[Predictions], objective: Objective, *, seed: int, f
 def _selected(members: Sequence[Predictions], objective: Objective) -> tuple[float, ...]:
     counts = [0] * len(members)
     total = members[0].pool.predictions.double() * 0
-    best, chosen = float("inf"), counts
+    best, chosen, better = float("inf"), counts, 0
     for size in range(1, ROUNDS + 1):
         tried = [objective(one.saying((total + one.pool.predictions.double()) / size)) for one in members]
         at = min(range(len(members)), key=tried.__getitem__)
         counts[at] += 1
         total = total + members[at].pool.predictions.double()
         if tried[at] < best:
-            best, chosen = tried[at], list(counts)
+            best, chosen, better = tried[at], list(counts), size
+        elif size - better >= _PATIENCE:
+            break
     drawn = sum(chosen)
     if not drawn:  # no mean has a finite loss
         return (1 / len(members),) * len(members)

@@ -175,16 +175,16 @@ def row_losses(predictions: "Tensor", targets: "Tensor", task: Task) -> "tuple[T
     if native is None:
         return None
     options: dict[str, Any] = {
-        name: torch.tensor(value) if isinstance(value, list) else value for name, value in task.loss_options.items()
+        name: torch.tensor(value, dtype=torch.double) if isinstance(value, list) else value
+        for name, value in task.loss_options.items()
     }
     options["reduction"] = "mean"  # told as a mean, whatever the step makes of it
     target = targets if task.loss in LOGARITHMIC and not targets.is_floating_point() else targets.to(native.dtype)
-    name = "nll_loss" if task.loss == "nll_loss" else task.loss
     try:
-        value = getattr(torch.nn.functional, name)(native, target, **options)
+        value = getattr(torch.nn.functional, task.loss)(native, target, **options)
     except (RuntimeError, TypeError, ValueError):  # options or shapes that only the user's own model fits
         return None
-    found = terms(LossCall(name, native, target, options, value))
+    found = terms(LossCall(task.loss, native, target, options, value))
     return None if found is None else (found.total, found.weight)
 
 
