@@ -4,13 +4,12 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from art_training.engines import (
-    Change,
     Engine,
     EvaluateJob,
     EvaluateResult,
@@ -26,45 +25,16 @@ from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.setup import Setup
-from art_training.testing.data import Point, Points
+from art_training.testing.fake_line import Batch, Line, batches_of, changed, epochs_of, model_of, points_of
+
+__all__ = ["FakeEngine", "Fault", "Line"]
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Fault: TypeAlias = Literal["", "raise", "interrupt", "out of memory", "nan", "hang"]
-Batch: TypeAlias = tuple[list[float], list[float]]
 
 _STOPPED: Mapping[type[BaseException], Stopped] = {KeyboardInterrupt: "interrupted", MemoryError: "out of memory"}
-
-
-class Line:
-    """`y = weight x + bias`, trained by gradient descent on the mean squared error."""
-
-    def __init__(self, lr: float = 0.1) -> None:
-        self.lr = lr
-        self.weight = self.bias = 0.0
-
-    def begin(self, generator: random.Random) -> None:
-        """Draw the first weights."""
-        self.weight, self.bias = generator.gauss(0, 1), generator.gauss(0, 1)
-
-    def predict(self, xs: list[float]) -> list[float]:
-        """The line at `xs`."""
-        return [self.weight * x + self.bias for x in xs]
-
-    def loss(self, batch: Batch) -> float:
-        """Mean squared error."""
-        xs, ys = batch
-        return sum((p - y) ** 2 for p, y in zip(self.predict(xs), ys, strict=True)) / len(xs)
-
-    def learn(self, batch: Batch) -> float:
-        """One step; returns the loss before it."""
-        xs, ys = batch
-        before = self.loss(batch)
-        errors = [p - y for p, y in zip(self.predict(xs), ys, strict=True)]
-        self.weight -= self.lr * 2 * sum(e * x for e, x in zip(errors, xs, strict=True)) / len(xs)
-        self.bias -= self.lr * 2 * sum(errors) / len(xs)
-        return before
 
 
 @dataclass
@@ -93,21 +63,21 @@ class FakeEngine(Engine):
         self.fits: list[FitJob] = []
 
     def validate(self, setup: Setup) -> None:
-        _points(setup)
-        _epochs(setup)
-        _model(setup, random.Random(0))  # noqa: S311  nothing secret depends on it
+        points_of(setup)
+        epochs_of(setup)
+        model_of(setup, random.Random(0))  # noqa: S311  nothing secret depends on it
 
     def splits(self, setup: Setup, *, seed: int) -> Mapping[Split, tuple[str | None, ...]]:
-        return {split: tuple(loaders) for split, loaders in _points(setup).splits.items()}
+        return {split: tuple(loaders) for split, loaders in points_of(setup).splits.items()}
 
     def parameters(self, setup: Setup) -> tuple[Parameter, ...]:
-        _model(setup, random.Random(0))  # noqa: S311  likewise
+        model_of(setup, random.Random(0))  # noqa: S311  likewise
         return Parameter("weight", ()), Parameter("bias", ())
 
     def fresh_weights(self, setup: Setup, *, seed: int) -> "Mapping[str, Tensor]":
         import torch
 
-        line = _model(setup, random.Random(seed))  # noqa: S311  likewise
+        line = model_of(setup, random.Random(seed))  # noqa: S311  likewise
         return {name: torch.tensor(getattr(line, name), dtype=torch.float64) for name in ("weight", "bias")}
 
     def weights(self, path: Path) -> "Mapping[str, Tensor]":
@@ -145,7 +115,7 @@ class FakeEngine(Engine):
         )
 
     def evaluate(self, job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
-        model = _model(job.setup, random.Random(job.seed))  # noqa: S311  likewise
+        model = model_of(job.setup, random.Random(job.seed))  # noqa: S311  likewise
         if job.weights is not None:
             model.weight, model.bias = json.loads(job.weights.read_text())["weights"]
         logged: dict[str, dict[str, float]] = {}
@@ -186,7 +156,7 @@ class FakeEngine(Engine):
     def _pass(
         self, job: EvaluateJob, see: Callable[[Split, str | None, int, Batch], None], watch: Watch
     ) -> tuple[dict[str, int | None], dict[str, float]]:
-        points = _points(job.setup)
+        points = points_of(job.setup)
         rows: dict[str, int | None] = {}
         seconds: dict[str, float] = {}
         for split in job.splits:
@@ -194,9 +164,9 @@ class FakeEngine(Engine):
                 raise SetupError(f"the data has no {split.value} split; it has: {', '.join(points.splits)}")
             began = time.monotonic()
             for loader, those in points.splits[split].items():
-                batches = list(_batches(those, points.batch_size))[: 1 if job.one_batch else job.limit]
+                batches = list(batches_of(those, points.batch_size))[: 1 if job.one_batch else job.limit]
                 for index, batch in enumerate(batches):
-                    see(split, loader, index, _changed(batch, job.change))
+                    see(split, loader, index, changed(batch, job.change))
                     watch(Position(f"evaluate {split.value}", batch=index + 1, batches=len(batches)))
                 rows[split.value if loader is None else f"{split.value}:{loader}"] = len(those)
             seconds[split.value] = time.monotonic() - began
@@ -219,8 +189,8 @@ class _Training:
         self._looked: dict[int, int] = {}  # optimiser steps at the last look
         self._spent: dict[int, float] = {}  # seconds in looks
         self._random = random.Random(job.seed)  # noqa: S311  likewise
-        self.model = _model(job.setup, self._random)
-        self._data = _points(job.setup)
+        self.model = model_of(job.setup, self._random)
+        self._data = points_of(job.setup)
         self._until = None if job.deadline is None else time.monotonic() + job.deadline
         if job.start is not None:
             self.model.weight, self.model.bias = json.loads(job.start.read_text())["weights"]
@@ -229,7 +199,7 @@ class _Training:
 
     def run(self) -> Stopped:
         """Train to the end; returns why it ended before."""
-        epochs = _epochs(self._job.setup)
+        epochs = epochs_of(self._job.setup)
         self._look(always=True)
         stopped = self._epochs(epochs)
         if self._averaged and not stopped:
@@ -249,8 +219,8 @@ class _Training:
                     self._maybe_fail()
                 if self._job.rate is not None:
                     self.model.lr = self._job.rate(self.steps)
-                changed = _changed(batch, self._job.change)
-                self.loss = math.nan if self._fails("nan") else self.model.learn(changed)
+                entering = changed(batch, self._job.change)
+                self.loss = math.nan if self._fails("nan") else self.model.learn(entering)
                 values = (("train/loss", self.loss), ("lr/0", self.model.lr))
                 self.steps += 1
                 points = tuple((name, self.steps, self.epoch, value) for name, value in values)
@@ -318,10 +288,10 @@ class _Training:
     def _batches(self) -> list[Batch]:
         (those, *_) = self._data.splits[Split.TRAIN].values()
         if self._job.one_batch:
-            return [next(_batches(those, self._data.batch_size))] * self._job.one_batch
+            return [next(batches_of(those, self._data.batch_size))] * self._job.one_batch
         order = list(those)
         self._random.shuffle(order)
-        return list(_batches(tuple(order), self._data.batch_size))
+        return list(batches_of(tuple(order), self._data.batch_size))
 
     def _tell(self, position: Position) -> None:
         self.answer = self._watch(position) or self.answer
@@ -344,40 +314,3 @@ class _Training:
             raise MemoryError
         while self._fails("hang"):
             time.sleep(0.05)
-
-
-def _points(setup: Setup) -> Points:
-    if not isinstance(setup.data, Points):
-        raise SetupError(
-            f"data={setup.data!r} cannot be read by the fake engine; give art_training.testing.data.points()"
-        )
-    if Split.TRAIN not in setup.data.splits:
-        raise SetupError("the data has no training loader; give points(train=...) at least one")
-    return setup.data
-
-
-def _epochs(setup: Setup) -> int:
-    if callable(setup.trainer):
-        raise SetupError("the fake engine makes no Trainer; give trainer={'max_epochs': ...}")
-    return int(setup.trainer.get("max_epochs", 3))
-
-
-def _model(setup: Setup, generator: random.Random) -> Line:
-    model = setup.model(**setup.hparams)
-    if not all(hasattr(model, name) for name in ("begin", "learn", "predict", "loss")):
-        raise SetupError(
-            f"model returned {model!r}, which the fake engine cannot train; give art_training.testing.Line"
-        )
-    line = cast("Line", model)
-    line.begin(generator)
-    return line
-
-
-def _batches(those: tuple[Point, ...], batch_size: int) -> Iterator[Batch]:
-    for start in range(0, len(those), batch_size):
-        some = those[start : start + batch_size]
-        yield [x for x, _ in some], [y for _, y in some]
-
-
-def _changed(batch: Batch, change: Change | None) -> Batch:
-    return batch if change is None else change(batch)

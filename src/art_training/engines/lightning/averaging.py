@@ -1,6 +1,5 @@
 """Averages of weights over a training, which the training ends with."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import take_weights, weights_of
 from art_training.engines.lightning.data import data_seed, open_data
 from art_training.engines.lightning.evaluation import Passing, pass_once, require_step, showing_to
+from art_training.engines.lightning.lengths import batches_of
 from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.surroundings import ignore_warnings
@@ -161,9 +161,7 @@ def _second(job: FitJob, trainer: Any, module: Any, norms: list[str]) -> tuple[P
             norm.reset_running_stats()
             norm.momentum = None
 
-    batches = trainer.num_training_batches
-    limit = int(batches) if math.isfinite(batches) else None
-    asked = EvaluateJob(job.setup, job.seed, (Split.TRAIN,), limit=limit, mode="train", change=job.change)
+    asked = EvaluateJob(job.setup, job.seed, (Split.TRAIN,), limit=batches_of(trainer), mode="train", change=job.change)
     wanted = Pass(Split.TRAIN, one_batch=bool(job.one_batch), as_trained=True)
     return Passing(asked, hierarchy, second, ready, restores=False), wanted
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from art_training.engines.engine import FitJob, Position, Stopped, Watch
 from art_training.engines.lightning.describe import described_training
+from art_training.engines.lightning.lengths import batches_of, epochs_of
 from art_training.engines.lightning.loaders import named
 from art_training.engines.lightning.random_states import derived_seed, set_seed
 from art_training.engines.lightning.values import (
@@ -207,7 +208,7 @@ class Recorder:
 
     def tell_checkpoint(self, trainer: Any, path: Path) -> None:
         """An epoch checkpoint is complete."""
-        self._hand_over(trainer, phase="fit", batch=0, batches=_batches(trainer), checkpoint=path)
+        self._hand_over(trainer, phase="fit", batch=0, batches=batches_of(trainer), checkpoint=path)
 
     def leave_out(self, seconds: float) -> None:
         """Time was spent on what is no training."""
@@ -323,7 +324,7 @@ class Recorder:
         return found
 
     def _tell(self, trainer: Any, *, batch: int | None) -> None:
-        self._hand_over(trainer, phase="fit", batch=batch, batches=_batches(trainer))
+        self._hand_over(trainer, phase="fit", batch=batch, batches=batches_of(trainer))
 
     def _hand_over(
         self, trainer: Any, *, phase: str, batch: int | None, batches: int | None, checkpoint: Path | None = None
@@ -334,7 +335,7 @@ class Recorder:
                 phase=phase,
                 step=trainer.global_step,
                 epoch=trainer.current_epoch,
-                epochs=_epochs(trainer),
+                epochs=epochs_of(trainer),
                 batch=batch,
                 batches=batches,
                 points=points,
@@ -343,21 +344,6 @@ class Recorder:
         )
         if answer:
             self._end(trainer, message=answer)
-
-
-def _batches(trainer: Any) -> int | None:
-    count = trainer.num_training_batches
-    return int(count) if math.isfinite(count) else None
-
-
-def _epochs(trainer: Any) -> int | None:
-    limits: list[int] = []
-    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-        limits.append(trainer.max_epochs)
-    batches = _batches(trainer)
-    if trainer.max_steps >= 0 and batches:
-        limits.append(math.ceil(trainer.max_steps / math.ceil(batches / trainer.accumulate_grad_batches)))
-    return min(limits) if limits else None
 
 
 def _is_broken_device(error: BaseException) -> bool:

@@ -1,0 +1,21 @@
+"""How long a training is."""
+
+import math
+from typing import Any
+
+
+def batches_of(trainer: Any) -> int | None:
+    """Batches in an epoch of training; None where nobody knows."""
+    count = trainer.num_training_batches
+    return int(count) if math.isfinite(count) else None
+
+
+def epochs_of(trainer: Any) -> int | None:
+    """Epochs that a training will have, as far as its settings tell; None where they do not."""
+    limits: list[int] = []
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        limits.append(trainer.max_epochs)
+    batches = batches_of(trainer)
+    if trainer.max_steps >= 0 and batches:
+        limits.append(math.ceil(trainer.max_steps / math.ceil(batches / trainer.accumulate_grad_batches)))
+    return min(limits) if limits else None
