@@ -15,7 +15,10 @@ REFERENCE = ROOT / "docs" / "reference"
 SOURCE = ROOT / "src" / "art_training"
 
 # What steps cannot be made without.
-NEEDS = {"Tune": {"space": {"lr": art_training.space.log_uniform(1e-5, 1e-1)}, "trials": 1}}
+NEEDS = {
+    "Regularize": {"candidates": {"dropout": art_training.Variant(hparams={"dropout": 0.5})}},
+    "Tune": {"space": {"lr": art_training.space.log_uniform(1e-5, 1e-1)}, "trials": 1},
+}
 
 
 def page(name: str) -> str:

@@ -9,6 +9,7 @@ from art_training.checks.export import ExportAgrees
 from art_training.checks.finite import NoNaN
 from art_training.checks.function import FunctionCheck, check
 from art_training.checks.gap import GeneralizationGap
+from art_training.checks.improves import Improves
 from art_training.checks.losses import LossDecreases, LossIsTheoretical
 from art_training.checks.reference import MetricLike, MetricReference
 from art_training.checks.unchanged import Changed, Unchanged
@@ -29,6 +30,7 @@ __all__ = [
     "ExportAgrees",
     "FunctionCheck",
     "GeneralizationGap",
+    "Improves",
     "LossDecreases",
     "LossIsTheoretical",
     "MetricLike",

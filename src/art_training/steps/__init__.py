@@ -7,6 +7,7 @@ from art_training.steps.explore_data import ExploreData
 from art_training.steps.final_test import FinalTest
 from art_training.steps.overfit import Overfit
 from art_training.steps.overfit_one_batch import OverfitOneBatch
+from art_training.steps.regularize import Regularize
 from art_training.steps.squeeze import Squeeze
 from art_training.steps.step import Step, only
 from art_training.steps.transfer_learning import TransferLearning
@@ -20,6 +21,7 @@ __all__ = [
     "FinalTest",
     "Overfit",
     "OverfitOneBatch",
+    "Regularize",
     "Squeeze",
     "Step",
     "TransferLearning",

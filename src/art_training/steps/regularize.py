@@ -1,0 +1,332 @@
+"""Regularize: give up some of the fit on the training data for what counts, the fit on the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, cast, get_args
+
+from art_training.checks import Check
+from art_training.checks.bounds import Above
+from art_training.checks.improves import ADJUSTED, GAIN
+from art_training.errors import CheckError, ProjectError, SetupError, UsageError
+from art_training.records import Artifact, Metric, Outcome, Reading, Score, Split
+from art_training.setup.modified import Modified
+from art_training.setup.scores.comparison import holm
+from art_training.setup.scores.metrics import LOSS
+from art_training.setup.setup import Setup
+from art_training.setup.task import Task
+from art_training.setup.variant import Variant
+from art_training.steps.bench import Bench
+from art_training.steps.regularization.telling import (
+    GAP,
+    Compared,
+    as_candidate,
+    compared,
+    configuration_of,
+    findings_of,
+    gain_of,
+    gap_of,
+    of_reference,
+    shown,
+    write_table,
+)
+from art_training.steps.regularization.trying import REFERENCE, Tried, Trying, Weights
+from art_training.steps.step import Step
+from art_training.steps.weights import LAST
+from art_training.steps.weights_picture import first_layer_picture
+
+COMPARED = "compared_candidates"
+LEVEL = 0.05
+_MANY = 10  # seeds from which on more of them would not make up for what the examples leave open
+
+
+@dataclass(frozen=True)
+class Regularize(Step):
+    """Try named differences from the setup, one by one, and hand on the one that is better beyond doubt.
+
+    The reference, the setup as earlier steps hand it on, is trained anew under the same seeds as every candidate, on the
+    whole of the data with augmentation and by the setup's own Trainer. A candidate is compared with it on the validation
+    split without augmentation, example by example and seed by seed; its interval covers both (see `Scores`). P-values
+    are adjusted by Holm's method for there being several candidates. The candidate that gains most among those with an
+    adjusted p-value below 0.05 wins; where there is none, the reference is handed on, and the summary says so.
+
+    What is handed on is the winner's difference, laid over the setup that later steps would have begun with. Its weights
+    under the first seed are kept, and the step's scores are theirs.
+
+    A candidate that raises, diverges or runs out of memory is told with its sentence, and the next is tried. What cannot
+    work at all, such as a modifier that returns nothing, is refused before anything is trained. A training that this step
+    has made before, of the same setup, data and seed, is not made again: more candidates or more seeds cost only
+    themselves. `art run --force` begins with nothing.
+
+    Scores beside those of what is handed on: `gain`, how much better the winner is than the reference, or the best
+    candidate where none won, positive is better; `gap`, how much worse the metric is on validation than on training;
+    `compared_candidates`.
+
+    Attributes:
+        candidates: differences by name: `{"dropout 0.3": Variant(hparams={"dropout": 0.3})}`.
+        seeds: trainings of each candidate and of the reference. With one, nothing is known of how much another training
+            would differ.
+        by: what decides: `validation/loss`, or a metric whose direction is known, `validation/accuracy`.
+        keep_reference: hand the reference on unless a candidate is better beyond doubt. False: hand the best candidate
+            on that is better at all.
+        weights: which weights of a training are scored: `last`, or the `best` of the user's ModelCheckpoint where there
+            is one, for candidates that stop early.
+    """
+
+    candidates: Mapping[str, Variant] = field(default_factory=dict[str, Variant])
+    seeds: int = 3
+    by: str = "validation/loss"
+    keep_reference: bool = True
+    weights: Weights = "last"
+
+    amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_candidates(self.candidates, self.name)
+        object.__setattr__(self, "candidates", dict(self.candidates))
+        object.__setattr__(self, "by", str(_validation(self.by, self.name)))
+        if isinstance(cast("Any", self.seeds), bool) or not isinstance(cast("Any", self.seeds), int) or self.seeds < 1:
+            raise ProjectError(f"seeds={self.seeds!r} of step {self.name!r} must be a whole number of at least 1")
+        if self.weights not in get_args(Weights):
+            raise ProjectError(f"weights={self.weights!r} of step {self.name!r} is neither 'last' nor 'best'")
+
+    def run(self, bench: Bench) -> Outcome:
+        metric = Metric.parse(self.by)
+        _require_direction(bench, metric, self.name)
+        trying = Trying(bench, metric, self.seeds, self.weights)
+        setups = self._setups(bench, trying)
+        reference = trying.tried(REFERENCE, bench.setup)
+        if reference.failure:
+            raise SetupError(
+                f"the reference, which all candidates of step {self.name!r} differ from, could not be trained "
+                f"{reference.failure}"
+            )
+        found: list[Compared] = []
+        for name, setup in setups.items():
+            one = compared(
+                trying.tried(name, setup),
+                reference,
+                variant=self.candidates[name],
+                changes=setup - bench.setup,
+                metrics=bench.metrics,
+                metric=metric,
+                seed=bench.seed,
+            )
+            # What was compared is not needed any more; with many candidates it would fill the memory.
+            found.append(replace(one, tried=_without_examples(one.tried)))
+        found = _adjusted(found)
+        return self._told(bench, metric, reference, found)
+
+    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+        """The setup with the winner's difference laid over it; as it was where the reference won.
+
+        Raises:
+            ProjectError: the winner of a stored outcome is none of the candidates any more.
+        """
+        winner = outcome.parameters.get("winner", REFERENCE)
+        if winner == REFERENCE:
+            return setup
+        if winner not in self.candidates:
+            raise ProjectError(
+                f"step {self.name!r} chose {winner!r} when it last ran, which is none of its candidates now: "
+                f"{', '.join(self.candidates)}; run it again, or give it that candidate back"
+            )
+        return self.candidates[winner].apply(self.setup or setup)
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        return (Above(COMPARED, 0),)  # a candidate that diverges is told, and fails nobody else
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (*metrics, LOSS, COMPARED, GAIN, GAP)
+
+    def configuration(self) -> dict[str, Any]:
+        """The fields; a candidate is what it varies and the code that does."""
+        described = {name: configuration_of(variant) for name, variant in self.candidates.items()}
+        return {**super().configuration(), "candidates": described}
+
+    def _setups(self, bench: Bench, trying: Trying) -> dict[str, Setup]:
+        """The candidates' setups; each can be built, and no two are the same.
+
+        Raises:
+            SetupError: one of them cannot be trained as declared, or is no other than another one.
+        """
+        bench.say("look at the candidates")
+        setups: dict[str, Setup] = {}
+        seen = {trying.identity(bench.setup).digest: REFERENCE}
+        for name, variant in self.candidates.items():
+            try:
+                setups[name] = setup = variant.apply(bench.setup)
+                _build(bench, setup)
+            except UsageError as error:
+                raise SetupError(f"candidate {name!r} of step {self.name!r}: {error}") from error
+            digest = trying.identity(setup).digest
+            if digest in seen:
+                raise SetupError(
+                    f"candidate {name!r} of step {self.name!r} is the same setup as {_called(seen[digest])}: "
+                    f"{_settings(variant, setup)} there too; leave it out, or let it vary something"
+                )
+            seen[digest] = name
+        return setups
+
+    def _told(self, bench: Bench, metric: Metric, reference: Tried, found: Sequence[Compared]) -> Outcome:
+        winner, why = self._winner(found)
+        chosen = winner.tried if winner is not None else reference
+        best = winner or max((one for one in found if one.value == one.value), key=lambda one: one.value, default=None)
+        gain, gap = (None if best is None else gain_of(best)), gap_of(chosen, metric)
+        counted = sum(1 for one in found if one.comparison is not None)
+        scores = {**chosen.trainings[0].scores, COMPARED: Score(float(counted), direction="maximize")}
+        scores |= {name: score for name, score in ((GAIN, gain), (GAP, gap)) if score is not None}
+        readings = [Reading("winner", chosen.name, note=why)]
+        if best is not None:
+            readings.append(Reading(ADJUSTED, best.adjusted, note=f"of {best.name}, by Holm's method"))
+        pictures: tuple[Artifact, ...] = ()
+        if (weights := chosen.trainings[0].weights) is not None:
+            looked, pictures = first_layer_picture(bench, bench.fetch(weights), setup=chosen.setup)
+            readings.append(looked)
+        everyone = (reference, *(one.tried for one in found))
+        return Outcome(
+            scores=scores,
+            readings=tuple(readings),
+            findings=findings_of(found),
+            candidates=(of_reference(reference, metric), *(as_candidate(one, metric) for one in found)),
+            parameters={"by": str(metric), "seeds": self.seeds, "winner": chosen.name},
+            artifacts=(*self._kept(bench, metric, reference, found, chosen), *pictures),
+            seconds={one.name: one.seconds for one in everyone},
+            summary=_summary(winner, best, metric, why, sum(one.recalled for one in everyone)),
+        )
+
+    def _winner(self, found: Sequence[Compared]) -> tuple[Compared | None, str]:
+        """Who won, and why it did or nobody did."""
+        if not any(one.comparison is not None for one in found):
+            return None, "no candidate could be compared"
+        certain = [one for one in found if one.beats(LEVEL)]
+        if certain:
+            return max(certain, key=lambda one: one.value), "better than the reference beyond doubt"
+        better = [one for one in found if one.value > 0]
+        if better and not self.keep_reference:
+            return max(
+                better, key=lambda one: one.value
+            ), "the best; that it is better than the reference is not certain"
+        if not better:
+            return None, "no candidate is better than the reference"
+        told = "no candidate is better than the reference beyond doubt"
+        agreed = [one.name for one in better if one.comparison is not None and min(one.comparison.by_seed) > 0]
+        if agreed and self.seeds < _MANY:
+            told += f", though under every seed {', '.join(agreed)} is; Regularize(seeds={self.seeds + 2}) trains two more of each"
+        return None, told
+
+    def _kept(
+        self, bench: Bench, metric: Metric, reference: Tried, found: Sequence[Compared], chosen: Tried
+    ) -> list[Artifact]:
+        path = write_table(bench.folder / "candidates.csv", reference, found, metric)
+        kept = [bench.keep(path, name="candidates.csv", kind="table", note="every training of every candidate")]
+        weights = chosen.trainings[0].weights
+        if weights is not None:
+            kept.append(replace(weights, name=LAST, note=f"{chosen.name}, under seed 1"))
+        everyone = (reference, *(one.tried for one in found))
+        return [*kept, *(training.kept for tried in everyone for training in tried.trainings)]
+
+
+def _require_candidates(candidates: Any, step: str) -> None:
+    if not isinstance(candidates, Mapping) or not candidates:
+        raise ProjectError(
+            f"candidates={candidates!r} of step {step!r} gives nothing to try; "
+            "give differences by name: candidates={'dropout 0.3': art.Variant(hparams={'dropout': 0.3})}"
+        )
+    for name, variant in cast("Mapping[Any, Any]", candidates).items():
+        if not isinstance(name, str) or not name.strip() or name == REFERENCE:
+            raise ProjectError(f"a candidate of step {step!r} is called {name!r}; give it a name of its own")
+        if not isinstance(variant, Variant):
+            raise ProjectError(
+                f"candidate {name!r} of step {step!r} is {variant!r}, which is no Variant; "
+                "give art.Variant(hparams={...}), or a modifier: art.Variant(model=add_dropout)"
+            )
+        if not variant.varies:
+            raise ProjectError(
+                f"candidate {name!r} of step {step!r} varies nothing; give it hparams, trainer, model or data"
+            )
+
+
+def _validation(by: Any, step: str) -> Metric:
+    """What decides, as an address.
+
+    Raises:
+        ProjectError: it is none, or not one of the whole validation split.
+    """
+    try:
+        metric = Metric.parse(by)
+    except (CheckError, TypeError, AttributeError) as error:
+        raise ProjectError(f"by={by!r} of step {step!r} is no metric; give 'validation/loss' or the like") from error
+    if metric.split not in {None, Split.VALIDATION} or metric.loader is not None:
+        raise ProjectError(
+            f"by={by!r} of step {step!r} is not of the whole validation split, which alone candidates are chosen by; "
+            f"give 'validation/{metric.name}'"
+        )
+    return Metric(metric.name, Split.VALIDATION)
+
+
+def _require_direction(bench: Bench, metric: Metric, step: str) -> None:
+    if Split.VALIDATION not in bench.splits:
+        raise SetupError(
+            f"{step} chooses by {metric}, and the data has: {', '.join(bench.splits)}; "
+            "give a val_dataloader, or art.data(validation=...)"
+        )
+    if bench.metrics.direction(metric.name) is None:
+        raise SetupError(
+            f"it is not known which way metric {metric.name!r} is better, so {step} cannot choose by it; "
+            "set its attribute higher_is_better to True or False"
+        )
+
+
+def _build(bench: Bench, setup: Setup) -> None:
+    """Build what a candidate's code makes, so that a wrong one is told of before anything is trained.
+
+    Raises:
+        SetupError: it cannot be trained as declared.
+    """
+    try:
+        bench.engine.validate(setup)
+        bench.engine.parameters(setup)
+        if isinstance(setup.data, Modified):
+            bench.engine.splits(setup, seed=bench.seed)
+    except UsageError:
+        raise
+    except Exception:  # noqa: BLE001  What its code raises is told when it is tried, as the candidate's own failure.
+        return
+
+
+def _called(name: str) -> str:
+    return "the reference" if name == REFERENCE else f"{name!r}"
+
+
+def _settings(variant: Variant, setup: Setup) -> str:
+    parts = [
+        f"{part}.{name} is {getattr(setup, part)[name]!r}"
+        for part in ("hparams", "trainer")
+        for name in getattr(variant, part)
+    ]
+    return " and ".join(parts) or "it makes the same of it"
+
+
+def _without_examples(tried: Tried) -> Tried:
+    from art_training.setup.scores.examples import Examples
+
+    empty = Examples(0)
+    return replace(tried, trainings=tuple(replace(one, examples=empty) for one in tried.trainings))
+
+
+def _adjusted(found: Sequence[Compared]) -> list[Compared]:
+    """The same with p-values adjusted for their number; what could not be compared was no test."""
+    p_values = {one.name: one.comparison.p_value for one in found if one.comparison is not None}
+    tested = {name: p for name, p in p_values.items() if p is not None}
+    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return [replace(one, adjusted=adjusted.get(one.name)) for one in found]
+
+
+def _summary(winner: Compared | None, best: Compared | None, metric: Metric, why: str, recalled: int) -> str:
+    if winner is not None:
+        told = f"{winner.name} is handed on: {shown(winner, metric)}; {why}"
+    else:
+        told = f"the reference is handed on: {why}"
+        told += f"; the best is {best.name}: {shown(best, metric)}" if best is not None else ""
+    return f"{told}; {recalled} of the setups had been trained before" if recalled else told

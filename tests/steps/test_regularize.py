@@ -1,0 +1,551 @@
+"""Candidates are compared with the reference as they would be trained, and only one that is surely better is believed."""
+
+import csv
+import importlib
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import nn
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.regression import R2Score
+
+import art_training as art
+from art_training.checks import Improves
+from art_training.errors import ProjectError, SetupError, UnknownMetric, UsageError
+from art_training.records import Outcome, StepState
+from art_training.steps import Regularize, Step, only
+from art_training.steps.bench import Bench
+from art_training.stores.memory import MemoryStore
+from art_training.testing.data import diabetes, digits
+
+TRAIN, VALIDATION = digits()
+X, Y = TRAIN[0][:100].astype(np.float32), TRAIN[1][:100]
+# Every fourth label is wrong, so that learning them by heart does harm.
+NOISY = np.where(np.arange(100) % 4 == 0, (Y + 1) % 10, Y)
+
+DECAY = art.Variant(hparams={"weight_decay": 1.5})
+DROPOUT = art.Variant(hparams={"dropout": 0.5})
+SHORT = art.Variant(trainer={"max_epochs": 2})
+
+
+class Net(nn.Module):
+    def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, 10))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x)
+
+
+def setup_of(labels: Any = NOISY, *, epochs: int = 20, model: Any = Net, data: Any = None, **trainer: Any) -> art.Setup:
+    return art.Setup(
+        art.from_torch(model, loss=nn.CrossEntropyLoss, optimizer=torch.optim.AdamW, lr=1e-2, weight_decay=0.0),
+        data or art.data((X, labels), VALIDATION, batch_size=50),
+        trainer={"max_epochs": epochs, "accelerator": "cpu", "check_val_every_n_epoch": 1000, **trainer},
+    )
+
+
+@dataclass(frozen=True)
+class Next(Step):
+    """Leaves what it was handed."""
+
+    def run(self, bench: Bench) -> Outcome:
+        return Outcome(parameters={"setup": bench.setup.described()})
+
+
+def project_of(
+    candidates: Mapping[str, art.Variant], *, setup: art.Setup | None = None, store: Any = None, **settings: Any
+) -> art.ArtProject:
+    metrics = {"accuracy": MulticlassAccuracy(10, average="micro")}
+    steps: Iterable[Step] = [Regularize(candidates, **settings), Next(checks=only())]
+    return art.ArtProject("p", setup or setup_of(), metrics=metrics, steps=steps, store=store or MemoryStore())
+
+
+def run(candidates: Mapping[str, art.Variant], *, force: bool = False, **settings: Any) -> Outcome:
+    project = project_of(candidates, **settings)
+    outcome = project.run(force=force)["Regularize"].outcome
+    assert outcome is not None
+    return outcome
+
+
+def trained(outcome: Outcome) -> set[str]:
+    """The trainings that a run made itself: only these leave curves with it."""
+    return {name.partition("/")[0] for name in outcome.curves}
+
+
+def winner(outcome: Outcome) -> str:
+    return outcome.parameters["winner"]
+
+
+@pytest.fixture(scope="module")
+def noisy() -> tuple[art.ArtProject, Outcome, Outcome]:
+    project = project_of(
+        {"decay": DECAY, "narrow": art.Variant(hparams={"width": 2})}, setup=setup_of(epochs=120), checks=[Improves()]
+    )
+    result = project.run()
+    first, then = result["Regularize"].outcome, result["Next"].outcome
+    assert first is not None
+    assert then is not None
+    return project, first, then
+
+
+@pytest.mark.slow
+def test_a_candidate_that_helps_wins_and_is_handed_on_by_its_configuration(noisy: Any) -> None:
+    project, outcome, then = noisy
+    assert winner(outcome) == "decay"
+    assert then.parameters["setup"]["hparams.weight_decay"] == 1.5
+    assert dict(project.setup.hparams) == {}
+    gain = outcome.scores["gain"]
+    assert gain.interval is not None
+    assert 0 < gain.interval.low < gain.value
+    better, worse = (outcome.candidate(name) for name in ("decay", "narrow"))
+    assert better is not None
+    assert worse is not None
+    assert better.scores["gain"].value == gain.value
+    assert worse.scores["gain"].value < gain.value
+    assert "decay is handed on: validation/loss better by" in outcome.summary
+
+
+@pytest.mark.slow
+def test_the_reference_is_trained_under_the_same_seeds_and_each_gap_is_told(noisy: Any) -> None:
+    _, outcome, _ = noisy
+    assert trained(outcome) == {
+        f"{name}, seed {seed}" for name in ("reference", "decay", "narrow") for seed in (1, 2, 3)
+    }
+    reference, decay = outcome.candidate("reference"), outcome.candidate("decay")
+    assert reference is not None
+    assert decay is not None
+    for one in (reference, decay):
+        scores = {name: score.value for name, score in one.scores.items()}
+        assert scores["gap"] == pytest.approx(scores["validation/loss"] - scores["train/loss"])
+    assert reference.scores["gap"].value > decay.scores["gap"].value
+    difference = reference.scores["validation/loss"].value - decay.scores["validation/loss"].value
+    assert decay.scores["gain"].value == pytest.approx(difference, rel=1e-4)
+    assert len(decay.parameters["by_seed"]) == 3
+
+
+@pytest.mark.slow
+def test_the_table_holds_every_training(noisy: Any) -> None:
+    project, outcome, _ = noisy
+    table = outcome.artifact("candidates.csv")
+    rows = list(csv.DictReader(io.StringIO(project.store.artifacts.fetch(table.digest).read_text())))
+    assert [(row["candidate"], row["seed"]) for row in rows][:4] == [("reference", str(n)) for n in (1, 2, 3)] + [
+        ("decay", "1")
+    ]
+    differences = [float(row["difference"]) for row in rows if row["candidate"] == "decay"]
+    assert np.mean(differences) == pytest.approx(outcome.scores["gain"].value)
+    assert all(row["epochs"] == "120" for row in rows)
+
+
+@pytest.mark.slow
+def test_the_scores_are_those_of_the_winners_weights_which_are_kept_with_a_picture_of_the_first_layer(
+    noisy: Any,
+) -> None:
+    project, outcome, _ = noisy
+    rows = list(
+        csv.DictReader(
+            io.StringIO(project.store.artifacts.fetch(outcome.artifact("candidates.csv").digest).read_text())
+        )
+    )
+    first = next(row for row in rows if row["candidate"] == "decay")
+    assert outcome.scores["validation/loss"].value == pytest.approx(float(first["validation/loss"]))
+    assert outcome.scores["validation/accuracy"].interval is not None
+    assert outcome.artifact("last.ckpt").kind == "checkpoint"
+    looked = outcome.reading("first-layer weights")
+    assert looked.value["shape"] == [64, 64]
+    assert any(artifact.kind == "figure" for artifact in outcome.artifacts)
+
+
+def test_where_nothing_helps_the_reference_is_handed_on_and_it_is_said() -> None:
+    harm = {"narrow": art.Variant(hparams={"width": 2}), "short": SHORT}
+    result = project_of(harm, setup=setup_of(Y, epochs=8), seeds=2, checks=[Improves()], continue_on_failure=True).run()
+    outcome, then = result["Regularize"].outcome, result["Next"].outcome
+    assert winner(outcome) == "reference"
+    assert "the reference is handed on: no candidate is better" in outcome.summary
+    assert "hparams.width" not in then.parameters["setup"]
+    assert outcome.scores["gain"].value < 0
+    verdicts = {verdict.check: verdict.state.value for verdict in result["Regularize"].judgement.verdicts}
+    assert verdicts == {"compared_candidates > 0": "passed", "better than before, beyond doubt": "failed"}
+
+
+@pytest.mark.slow
+def test_a_small_gain_that_chance_explains_is_handed_on_only_if_asked_for() -> None:
+    alike = {f"lr {factor}": art.Variant(hparams={"lr": 0.01 * factor}) for factor in (0.99, 1.01)}
+    store = MemoryStore()
+    careful = run(alike, setup=setup_of(Y, epochs=3), store=store)
+    bold = run(alike, setup=setup_of(Y, epochs=3), store=store, keep_reference=False)
+    assert winner(careful) == "reference"
+    assert any(one.scores["gain"].value > 0 for one in bold.candidates[1:])
+    assert winner(bold).startswith("lr")
+    assert bold.reading("winner").note == "the best; that it is better than the reference is not certain"
+    assert trained(bold) == set()
+
+
+def test_training_is_on_the_augmented_form_and_scores_are_on_the_plain_one() -> None:
+    """What is called augmented here is nonsense, so that nobody could learn the real thing from it."""
+    nonsense = np.random.default_rng(0).normal(size=X.shape).astype(np.float32)
+    data = art.data((nonsense, Y), VALIDATION, plain_train=(X, Y), batch_size=50)
+    outcome = run({"dropout": DROPOUT}, setup=setup_of(data=data, epochs=40), seeds=1)
+    reference = outcome.candidate("reference")
+    assert outcome.curves["reference, seed 1/train/loss"].values[-1] < 0.3
+    assert reference.scores["train/accuracy"].value < 0.4
+
+
+@pytest.mark.slow
+def test_what_was_tried_before_is_not_trained_again_and_more_costs_only_itself() -> None:
+    store = MemoryStore()
+    quick = setup_of(epochs=2)
+    first = run({"decay": DECAY}, setup=quick, store=store, seeds=2)
+    more = run({"decay": DECAY, "dropout": DROPOUT}, setup=quick, store=store, seeds=3)
+    assert trained(first) == {f"{name}, seed {seed}" for name in ("reference", "decay") for seed in (1, 2)}
+    assert trained(more) == {"reference, seed 3", "decay, seed 3", *(f"dropout, seed {seed}" for seed in (1, 2, 3))}
+    renamed = run(
+        {"wd": art.Variant(hparams={"weight_decay": 1.5}, note="by another name")}, setup=quick, store=store, seeds=2
+    )
+    assert trained(renamed) == set()
+    assert "2 of the setups had been trained before" in renamed.summary
+    assert renamed.scores["gain"] == first.scores["gain"]
+    again = run({"wd": DECAY}, setup=quick, store=store, seeds=2, force=True)
+    assert len(trained(again)) == 4
+    assert again.scores["gain"].value == first.scores["gain"].value
+
+
+def test_one_failed_epoch_does_not_stand_in_for_fifty() -> None:
+    store = MemoryStore()
+    quick = setup_of(epochs=2)
+    one = run({"longer": art.Variant(trainer={"max_epochs": 1})}, setup=quick, store=store, seeds=1)
+    fifty = run({"longer": art.Variant(trainer={"max_epochs": 50})}, setup=quick, store=store, seeds=1)
+    assert trained(fifty) == {"longer, seed 1"}
+    assert len(fifty.curves["longer, seed 1/train/loss_epoch"].values) == 50
+    assert fifty.candidate("longer").scores["train/loss"].value < one.candidate("longer").scores["train/loss"].value
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Write a project's file and import it; each call stands for an edit."""
+
+    def loaded(source: str) -> ModuleType:
+        folder = tmp_path / f"edit{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        (folder / "edited.py").write_text(dedent(source))
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, "edited", raising=False)
+        return importlib.import_module("edited")
+
+    return loaded
+
+
+def test_a_modifier_that_is_edited_is_tried_again_alone(load: Callable[[str], ModuleType]) -> None:
+    source = """
+        from torch import nn
+        def adds(module):
+            module.net[2] = nn.Dropout({share})  # {remark}
+            return module
+    """
+    store = MemoryStore()
+
+    def tried(**values: Any) -> set[str]:
+        project = load(source.format(**({"share": 0.5, "remark": ""} | values)))
+        candidates = {"adds": art.Variant(model=project.adds), "decay": DECAY}
+        return trained(run(candidates, setup=setup_of(epochs=1), store=store, seeds=1))
+
+    assert len(tried()) == 3
+    assert tried(share=0.6) == {"adds, seed 1"}
+    # A remark changes nothing at all: the whole step is recalled, with the curves that it has.
+    assert tried(share=0.6, remark="as before") == {"adds, seed 1"}
+
+
+def nan(module: Any) -> Any:
+    with torch.no_grad():
+        module.net[0].weight.fill_(float("nan"))
+    return module
+
+
+class Hungry(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise MemoryError("no room")
+
+
+def hungry(module: Any) -> Any:
+    module.net[1] = Hungry()
+    return module
+
+
+def broken(module: Any) -> Any:
+    module.net[1] = nn.Linear(3, 3)
+    return module
+
+
+def fewer(data: Any) -> Any:
+    x, y = data.parts()["validation"]
+    return data.but(validation=(x[:50], y[:50]))
+
+
+def test_a_candidate_that_fails_keeps_its_sentence_and_stops_no_other() -> None:
+    candidates = {
+        "nan": art.Variant(model=nan),
+        "broken": art.Variant(model=broken),
+        "hungry": art.Variant(model=hungry),
+        "fewer": art.Variant(data=fewer),
+        "decay": DECAY,
+    }
+    outcome = run(candidates, seeds=1, setup=setup_of(epochs=2))
+    notes = {one.name: one.note for one in outcome.candidates}
+    assert notes["nan"].startswith("could not be trained under seed 1: the training loss is not finite")
+    assert "layer net.1" in notes["broken"]
+    assert "could not be trained under seed 1" in notes["hungry"]
+    assert "memory" in notes["hungry"] or "no room" in notes["hungry"]
+    assert "they were evaluated on 50 and on 360 examples" in notes["fewer"]
+    assert notes["decay"] == ""
+    assert outcome.scores["compared_candidates"].value == 1
+    told = [finding for finding in outcome.findings if finding.code == "ART742"]
+    assert [finding.evidence["candidate"] for finding in told] == ["nan", "broken", "hungry", "fewer"]
+
+
+def test_where_no_candidate_can_be_compared_the_step_fails_and_the_reference_is_handed_on() -> None:
+    result = project_of({"broken": art.Variant(model=broken)}, seeds=1, setup=setup_of(epochs=1)).run()
+    assert result["Regularize"].state is StepState.FAILED
+    assert winner(result["Regularize"].outcome) == "reference"
+
+
+def test_a_reference_that_cannot_be_trained_ends_the_step() -> None:
+    with pytest.raises(
+        SetupError, match=r"the reference, which all candidates .* could not be trained under seed 1: the"
+    ):
+        run({"decay": DECAY}, setup=setup_of(data=art.data((X * np.nan, Y), VALIDATION)), seeds=1)
+
+
+class Impatient(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training and Path("stop").exists():
+            Path("stop").unlink()
+            raise KeyboardInterrupt
+        return x
+
+
+def impatient(module: Any) -> Any:
+    module.net[1] = Impatient()
+    return module
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_everything_and_the_next_run_goes_on_where_it_was() -> None:
+    quick = setup_of(epochs=2)
+    candidates = {"dropout": DROPOUT, "impatient": art.Variant(model=impatient), "decay": DECAY}
+    project = project_of(candidates, setup=quick, seeds=2)
+    Path("stop").touch()
+    with pytest.raises(KeyboardInterrupt):
+        project.run()
+    went_on = project.run()["Regularize"].outcome
+    undisturbed = run(candidates, setup=quick, seeds=2)
+    assert {name: score.value for name, score in went_on.scores.items()} == {
+        name: score.value for name, score in undisturbed.scores.items()
+    }
+    assert trained(went_on) == trained(undisturbed)
+    length = {name: len(curve.values) for name, curve in undisturbed.curves.items()}
+    assert {name: len(curve.values) for name, curve in went_on.curves.items()} == length
+    candidate = went_on.candidate("dropout")
+    assert candidate.scores["gain"] == undisturbed.candidate("dropout").scores["gain"]
+
+
+def zeros(data: Any) -> Any:
+    data.parts()["train"][0][:] = 0
+    return data
+
+
+def test_a_data_modifier_changes_neither_the_users_arrays_nor_the_next_candidate() -> None:
+    before = X.copy()
+    quick = setup_of(epochs=2)
+    alone = run({"decay": DECAY}, setup=quick, seeds=1)
+    after = run({"zeros": art.Variant(data=zeros), "decay": DECAY}, setup=quick, seeds=1)
+    assert np.array_equal(X, before)
+    assert after.candidate("zeros").scores["train/loss"].value > 2
+    assert after.candidate("decay").scores["validation/loss"] == alone.candidate("decay").scores["validation/loss"]
+
+
+def test_callbacks_begin_anew_with_every_candidate_and_seed(tmp_path: Any) -> None:
+    """Stopped once, a shared one would stop all that come after it at once."""
+    stopping = EarlyStopping("val_loss", patience=2, min_delta=10.0)
+    setup = setup_of(epochs=10, callbacks=[stopping], check_val_every_n_epoch=1)
+    outcome = run({"dropout": DROPOUT, "patient": art.Variant(hparams={"width": 32})}, setup=setup, seeds=2)
+    epochs = {name: len(curve.values) for name, curve in outcome.curves.items() if name.endswith("train/loss_epoch")}
+    assert len(epochs) == 6
+    assert set(epochs.values()) == {3}
+    assert stopping.wait_count == 0
+    assert setup.trainer["callbacks"] == [stopping]
+
+
+@pytest.mark.slow
+def test_the_best_weights_are_scored_where_they_are_asked_for() -> None:
+    best = art.Variant(trainer={"callbacks": [ModelCheckpoint(monitor="val_loss", save_top_k=1)]})
+    settings: dict[str, Any] = {"setup": setup_of(epochs=60, check_val_every_n_epoch=5), "seeds": 1}
+    last = run({"stops": best}, **settings)
+    chosen = run({"stops": best}, weights="best", **settings)
+    assert last.candidate("stops").scores["validation/loss"].value == pytest.approx(
+        last.candidate("reference").scores["validation/loss"].value
+    )
+    assert chosen.scores["gain"].value > 0.1
+
+
+def test_a_candidate_that_varies_several_things_is_told() -> None:
+    several = art.Variant(hparams={"dropout": 0.5, "width": 32})
+    outcome = run({"several": several, "one": DROPOUT}, setup=setup_of(epochs=1), seeds=1)
+    told = [finding.message for finding in outcome.findings if finding.code == "ART741"]
+    assert len(told) == 1
+    assert told[0].startswith("'several' varies 2 things: hparams.dropout is new; hparams.width is new; which of them")
+
+
+@pytest.mark.slow
+def test_a_regression_is_compared_by_its_loss_and_by_a_metric() -> None:
+    train, validation = diabetes()
+    scale = train[1].mean(), train[1].std()
+    (x, y), (xv, yv) = ((part[0] * 20, (part[1] - scale[0]) / scale[1]) for part in (train, validation))
+    setup = art.Setup(
+        art.from_torch(
+            lambda width=128: nn.Sequential(nn.Linear(10, width), nn.ReLU(), nn.Linear(width, 1), nn.Flatten(0)),
+            loss=nn.MSELoss,
+            optimizer=torch.optim.AdamW,
+            lr=1e-2,
+            weight_decay=0.0,
+        ),
+        art.data((x[:120], y[:120]), (xv, yv)),
+        trainer={"max_epochs": 40, "accelerator": "cpu", "check_val_every_n_epoch": 1000},
+    )
+    store = MemoryStore()
+    found: dict[str, Outcome] = {}
+    for by in ("validation/loss", "r2"):
+        step = Regularize({"decay": art.Variant(hparams={"weight_decay": 3.0})}, by=by)
+        project = art.ArtProject("p", setup, metrics={"r2": R2Score()}, steps=[step], store=store)
+        found[by] = project.run()["Regularize"].outcome
+    by_loss, by_r2 = found.values()
+    assert winner(by_loss) == winner(by_r2) == "decay"
+    assert by_r2.parameters["by"] == "validation/r2"
+    assert by_r2.scores["gain"].value == pytest.approx(by_loss.scores["gain"].value / yv.var(), rel=0.01)
+    assert trained(by_r2) == set()
+
+
+@pytest.mark.slow
+def test_a_winner_that_is_no_candidate_any_more_is_not_handed_on(noisy: Any) -> None:
+    _, outcome, _ = noisy
+    step = Regularize({"dropout": DROPOUT})
+    with pytest.raises(
+        ProjectError, match="chose 'decay' when it last ran, which is none of its candidates now: dropout"
+    ):
+        step.carry(setup_of(), outcome)
+
+
+def forgets(module: Any) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"candidates": {}}, "gives nothing to try"),
+        ({"candidates": [DECAY]}, "gives nothing to try; give differences by name"),
+        ({"candidates": {"a": {"weight_decay": 1}}}, "candidate 'a' .* is no Variant"),
+        ({"candidates": {"a": art.Variant(note="later")}}, "candidate 'a' .* varies nothing"),
+        ({"candidates": {"reference": DECAY}}, "is called 'reference'; give it a name of its own"),
+        ({"candidates": {"a": DECAY}, "seeds": 0}, "seeds=0 .* whole number of at least 1"),
+        ({"candidates": {"a": DECAY}, "seeds": True}, "seeds=True"),
+        ({"candidates": {"a": DECAY}, "by": "train/loss"}, "give 'validation/loss'"),
+        ({"candidates": {"a": DECAY}, "by": "test/accuracy"}, "give 'validation/accuracy'"),
+        ({"candidates": {"a": DECAY}, "by": 3}, "by=3 .* is no metric"),
+        ({"candidates": {"a": DECAY}, "weights": "first"}, "neither 'last' nor 'best'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(arguments: Any, said: str) -> None:
+    with pytest.raises(ProjectError, match=said):
+        Regularize(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        (
+            {"candidates": {"a": art.Variant(model=forgets)}},
+            SetupError,
+            "candidate 'a' .*forgets returned nothing; return",
+        ),
+        (
+            {"candidates": {"a": art.Variant(data=forgets)}},
+            SetupError,
+            "candidate 'a' .*forgets returned nothing; return",
+        ),
+        (
+            {"candidates": {"a": art.Variant(hparams={"wdith": 3})}},
+            SetupError,
+            "hparams has 'wdith', which Net does not",
+        ),
+        (
+            {"candidates": {"a": art.Variant(trainer={"max_epochs": 2})}},
+            SetupError,
+            "candidate 'a' .* is the same setup as the reference: trainer.max_epochs is 2 there too",
+        ),
+        ({"candidates": {"a": DECAY, "b": DECAY}}, SetupError, "candidate 'b' .* is the same setup as 'a'"),
+        ({"candidates": {"a": DECAY}, "by": "acuracy"}, UnknownMetric, "no metric 'acuracy' in this project"),
+        (
+            {"candidates": {"a": DECAY}, "setup": setup_of(data=art.data((X, Y)))},
+            SetupError,
+            r"chooses by validation/loss, and the data has: train; give a val_dataloader",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_trained(
+    settings: dict[str, Any], error: type[UsageError], said: str
+) -> None:
+    phases: list[str] = []
+    settings = {"setup": setup_of(epochs=2)} | settings
+    with pytest.raises(error, match=said):
+        project_of(**settings).run(listen=lambda event: phases.append(str(getattr(event, "phase", ""))))
+    assert not any(phase.startswith("fit") for phase in phases)
+
+
+def test_a_metric_without_a_direction_cannot_decide() -> None:
+    def odd(predictions: Any, targets: Any) -> float:
+        return 0.0
+
+    step = Regularize({"a": DECAY}, by="odd")
+    with pytest.raises(SetupError, match="it is not known which way metric 'odd' is better"):
+        art.ArtProject("p", setup_of(epochs=1), metrics={"odd": odd}, steps=[step], store=MemoryStore()).run()
+
+
+class Own(L.LightningModule):
+    """A LightningModule in its own right, with data of its own."""
+
+    def __init__(self, width: int = 8, decay: float = 0.0) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.log("val_loss", self.training_step(batch, batch_idx))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.AdamW(self.parameters(), lr=1e-2, weight_decay=self.hparams["decay"])
+
+
+def frozen(module: Any) -> Any:
+    module.net[0].requires_grad_(False)
+    return module
+
+
+def test_a_lightning_module_takes_part_with_modifiers_of_its_own() -> None:
+    setup = art.Setup(Own, art.data((X, Y), VALIDATION), trainer={"max_epochs": 2, "accelerator": "cpu"})
+    outcome = run({"frozen": art.Variant(model=frozen)}, setup=setup, seeds=1)
+    assert outcome.candidate("frozen").scores["validation/loss"].value > outcome.scores["validation/loss"].value - 1
+    assert outcome.candidate("frozen").parameters["changes"] == ["model.modifier.frozen is new"]
