@@ -129,7 +129,7 @@ class Overfit(Step):
         return checks
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss", DIFFERING)
+        return (*metrics, "loss", *((DIFFERING,) if self.repeats > 1 else ()))
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
         """With the learning rate that was found, if it was used."""

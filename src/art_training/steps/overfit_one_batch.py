@@ -118,7 +118,7 @@ class OverfitOneBatch(Step):
         return (LossDecreases("train/loss", factor=0.5), NoNaN(), *again)
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss", FLOOR, ABOVE, CONSTANT, SHARE, DIFFERING)
+        return (*metrics, "loss", FLOOR, ABOVE, CONSTANT, SHARE, *((DIFFERING,) if self.repeats > 1 else ()))
 
     def _train(self, bench: Bench, stop: float, label: str, seen: LossTrace) -> FitResult:
         steps = self.max_steps
