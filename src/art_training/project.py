@@ -13,6 +13,7 @@ from typing import Any, Literal
 from art_training.errors import ProjectError, UnknownMetric
 from art_training.records import Metric, Plan
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
+from art_training.setup.frames import folding
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
@@ -152,6 +153,7 @@ class ArtProject:
         del self._steps[self._index(name)]
         return self
 
+    @folding
     def plan(
         self,
         *,
@@ -176,6 +178,7 @@ class ArtProject:
         """
         return make_plan(self._declared(), self._wish(force, stale, only, until), lenient=lenient)
 
+    @folding
     def run(
         self,
         *,

@@ -56,7 +56,7 @@ def test_an_error_of_the_users_code_shows_their_frames_and_not_those_of_art_and_
     assert "in training_step" in said
     assert "in inner" in said
     assert "checks/values.py" not in said
-    assert "1 frames of ART and of Lightning are left out" in said
+    assert "1 frames of ART, of Lightning and of torch are left out" in said
     assert said.splitlines()[-2] == "ValueError: shapes"
 
 

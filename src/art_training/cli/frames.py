@@ -1,30 +1,19 @@
 """Tracebacks as their reader needs them: the user's own frames, without those of ART and of its engine."""
 
-import sys
-import sysconfig
+import re
 import traceback
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
 
-_HERE = str(Path(__file__).parent.parent)
-_TEMPLATES = str(Path(_HERE, "templates"))
+from art_training.setup.frames import is_ours, is_users
+
 _FOLDED = ("lightning", "lightning_fabric", "pytorch_lightning", "typer")
-
-
-def is_users(filename: str) -> bool:
-    """Whether a frame is of code that the user wrote, as opposed to ART, installed packages and Python itself.
-
-    What is called `<string>` was written by Python: the `__init__` of a dataclass, such as a step or a check.
-    """
-    if filename.startswith(_TEMPLATES):
-        return True
-    if filename.startswith(("<frozen", "<string>", _HERE)) or not {"site-packages", "dist-packages"}.isdisjoint(
-        Path(filename).parts
-    ):
-        return False
-    return not any(filename.startswith(place) for place in _installed())
+# How torch calls a layer, a function and an optimiser.
+_OF_TORCH = {
+    "_call_impl", "_wrapped_call_impl", "__torch_function__", "handle_torch_function", "decorate_context",
+    "profile_hook_step", "_use_grad",
+}  # fmt: skip
 
 
 def folded(error: BaseException) -> str:
@@ -41,8 +30,29 @@ def folded(error: BaseException) -> str:
     for link in chain:
         link.stack = _cut(link.stack)
     left_out = before - sum(len(link.stack) for link in chain)
-    more = f"({left_out} frames of ART and of Lightning are left out)\n" if left_out else ""
-    return "".join([*told.format(), more])
+    return "".join([*told.format(), _left_out(left_out) if left_out else ""])
+
+
+def folded_text(text: str) -> str:
+    """A traceback that was recorded, whole, as text: without the frames that `folded` leaves out."""
+    frames = re.compile(r'  File "(?P<file>[^\n"]+)", line \d+, in (?P<name>[^\n]+)\n(?:    [^\n]*\n)*')
+    left_out = 0
+
+    def shown(found: re.Match[str]) -> str:
+        nonlocal left_out
+        if not _is_folded(FrameSummary(found["file"], 1, found["name"], lookup_line=False)):
+            return found[0]
+        left_out += 1
+        return ""
+
+    if not any(is_users(found["file"]) for found in frames.finditer(text)):
+        return text
+    cut = frames.sub(shown, text)
+    return f"{cut.rstrip()}\n{_left_out(left_out)}" if left_out else cut
+
+
+def _left_out(count: int) -> str:
+    return f"({count} frames of ART, of Lightning and of torch are left out)\n"
 
 
 def _cut(stack: StackSummary) -> StackSummary:
@@ -55,7 +65,9 @@ def _is_folded(frame: FrameSummary) -> bool:
     if is_users(frame.filename):
         return False
     parts = set(Path(frame.filename).parts)
-    return frame.filename.startswith(_HERE) or not parts.isdisjoint(_FOLDED)
+    if "torch" in parts and frame.name in _OF_TORCH:
+        return True
+    return is_ours(frame.filename) or not parts.isdisjoint(_FOLDED)
 
 
 def _chain(told: TracebackException) -> Iterator[TracebackException]:
@@ -64,11 +76,3 @@ def _chain(told: TracebackException) -> Iterator[TracebackException]:
     for earlier in (told.__cause__, told.__context__):
         if earlier is not None:
             yield from _chain(earlier)
-
-
-@cache
-def _installed() -> tuple[str, ...]:
-    """The folders of Python and of commands such as `art`."""
-    paths = sysconfig.get_paths()
-    names = ("stdlib", "platstdlib", "scripts")
-    return tuple({paths[name] for name in names} | {str(Path(sys.executable).parent)})

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from art_training.cli.frames import is_users
+
 from art_training.cli.locating import Place, only_one, or_a_step
+from art_training.setup.frames import is_users
 from art_training.errors import ARTError, ProjectError
 
 if TYPE_CHECKING:

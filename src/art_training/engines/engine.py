@@ -200,8 +200,9 @@ class Engine(ABC):
         """Train. Ctrl-C, lack of memory and a loss that is not finite end it cleanly and are told in the result.
 
         Raises:
-            SetupError: the setup cannot be trained as declared; one sentence with the remedy.
-            Exception: whatever the user's code raises.
+            SetupError: the setup cannot be trained as declared, or the model raises where it makes its optimiser or on its
+                first batch; one sentence with the remedy.
+            Exception: whatever the user's code raises later.
         """
 
     @abstractmethod
@@ -209,9 +210,9 @@ class Engine(ABC):
         """Pass whole splits through the model and show each batch to `see`.
 
         Raises:
-            SetupError: a split does not exist, or the model cannot be evaluated.
+            SetupError: a split does not exist, the model cannot be evaluated, or it raises on its first batch.
             OutOfMemory: the device or the machine had no memory left.
-            Exception: whatever the user's code raises.
+            Exception: whatever the user's code raises later.
         """
 
     @abstractmethod

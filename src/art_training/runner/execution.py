@@ -1,6 +1,7 @@
 """One execution of one step: whatever happens, what was measured is in the store before anything is judged."""
 
 import shutil
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,9 +14,10 @@ from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStat
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
-from art_training.runner.folding import described, fold
+
 from art_training.runner.heartbeat import heartbeat
 from art_training.runner.log import RunLog
+from art_training.setup.frames import users_lines
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Earlier, Step
@@ -93,7 +95,6 @@ class Execution:
             store.write(record, outcome)
         except BaseException as error:
             self._broken(bench, log, error)
-            fold(error)
             if isinstance(error, Interrupted):  # to whoever started the run it is what it was: Ctrl-C
                 raise KeyboardInterrupt(str(error)) from None
             raise
@@ -123,7 +124,7 @@ class Execution:
             status=RunStatus.INTERRUPTED if interrupted else RunStatus.ERRORED,
             ended=datetime.now(UTC),
             error="" if interrupted else f"{type(error).__name__}: {error}",
-            traceback="" if interrupted else described(error),
+            traceback="" if interrupted else "".join(traceback.format_exception(error)),
             state=StepState.INTERRUPTED if interrupted else StepState.ERRORED,
         )
         self.outcome = bench.measured.outcome(stopped)
@@ -134,7 +135,7 @@ class Execution:
         except StoreError as unkept:
             error.add_note(f"This could not be recorded: {unkept}")
         with suppress(StoreError):  # a line of the log, when all that counts was kept or could not be
-            log.say(f"ended: {type(error).__name__}: {error}")
+            log.say("\n".join([f"ended: {type(error).__name__}: {error}", *(f"  {one}" for one in users_lines(error))]))
 
     def _bench(self, log: RunLog) -> RunnerBench:
         def tell(progress: StepProgress) -> None:

@@ -35,6 +35,7 @@ def infer(setup: "Setup", engine: Observer) -> Task:
 
     Raises:
         SetupError: the setup cannot be built, a batch does not pass through the model, or there is no batch.
+        SetupError: the targets are none that the loss compares with.
     """
     observations = engine.observe(setup, seed=_SEED, split=Split.TRAIN, limit=1)
     if not observations:
@@ -50,6 +51,7 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
     declared = dict(setup.declared)
     wanted = _declared_only(declared)
     call = main_call(observation, wanted)
+    _require_targets_of_two(call)
     outputs = read_outputs(observation, wanted, setup.outputs)
     target = declared.get("target", _target_path(observation, call, outputs))
     inferred = Task(
@@ -65,6 +67,22 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
         notes=(*_notes(call, outputs, target, declared), *_several(observation, call, declared)),
     )
     return dataclasses.replace(inferred, **declared)
+
+
+def _require_targets_of_two(call: LossCall | None) -> None:
+    """Labels such as 1 and 2 have a loss with logits that falls without end; nothing raises.
+
+    Raises:
+        SetupError: a target of binary cross entropy is not between 0 and 1.
+    """
+    if call is None or call.name not in {"binary_cross_entropy", "binary_cross_entropy_with_logits"}:
+        return
+    low, high = (float(one) for one in call.target.aminmax()) if call.target.numel() else (0.0, 1.0)
+    if low < 0 or high > 1:
+        raise SetupError(
+            f"{call.name} compares with targets between 0 and 1, and those of the first batch go from {low:.4g} to "
+            f"{high:.4g}; number two classes 0 and 1, e.g. labels - labels.min()"
+        )
 
 
 def _declared_only(declared: Mapping[str, Any]) -> Task | None:

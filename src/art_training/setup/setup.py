@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import SetupError
 from art_training.records import Change, Plain, differences, plain
 from art_training.records.plain import is_marked
+from art_training.setup.frames import folding
 from art_training.setup.modified import Modified, name_of
 from art_training.setup.task import Task
 
@@ -139,17 +140,20 @@ class Setup:
         described |= {f"task.{name}": plain(value) for name, value in self.declared.items()}
         return described
 
-    @cached_property
+    @property
+    @folding
     def task(self) -> Task:
         """What the setup is for, inferred from its data and from one batch through its model; inferred once.
 
         Raises:
             SetupError: the setup cannot be built or a batch does not pass through the model.
         """
-        from art_training.plugins import load
-        from art_training.setup.inference import infer
+        if "_task" not in self.__dict__:  # by hand, because a cached property shows its own frame where this raises
+            from art_training.plugins import load
+            from art_training.setup.inference import infer
 
-        return infer(self, load("engines", self.engine)())
+            object.__setattr__(self, "_task", infer(self, load("engines", self.engine)()))
+        return self.__dict__["_task"]
 
 
 def merged(name: str, before: Any, after: Any) -> Any:

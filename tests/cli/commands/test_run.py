@@ -309,3 +309,27 @@ def test_a_setting_that_does_not_exist_is_told_before_anything_runs(art, tmp_pat
     assert "max_epochs" in told.err
     assert "Measure: run" not in told.err
     assert art("status").code == 0
+
+
+def test_an_optimiser_that_cannot_be_made_is_a_mistake_and_no_traceback(art, tmp_path):
+    write(tmp_path, "Overfit(trainer={'max_epochs': 1}, hparams={'lr': -1})")
+    text = (tmp_path / "art_project.py").read_text()
+    (tmp_path / "art_project.py").write_text(
+        text.replace("import Step\n", "import Step\nfrom art_training.steps import Overfit\n")
+    )
+    told = art("run")
+    assert told.code == 2
+    assert "Traceback" not in told.err
+    assert "lr=-1 is outside of what it takes; give a number above zero" in told.err.splitlines()[-1]
+    shown = art("show", "Overfit").out
+    assert "Traceback" not in shown
+    assert "lr=-1 is outside of what it takes" in " ".join(shown.split())
+
+
+def test_a_recorded_traceback_is_shown_without_frames_that_help_nobody(art, tmp_path):
+    write(tmp_path, "Measure(-1)")
+    assert art("run").code == 3
+    shown = art("show", "Measure").out
+    assert "in measured" in shown
+    assert "flow.py" not in shown
+    assert "frames of ART, of Lightning and of torch are left out" in shown

@@ -95,7 +95,7 @@ def jobs(engine, tmp_path, net, points):
 def test_everything_around_a_job_is_as_it_was(jobs, job):
     before = surroundings()
     if job == "a fit that fails":
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(SetupError, match="ZeroDivisionError"):
             jobs[job]()
     else:
         jobs[job]()

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from art_training.views import CurveRow, RunView
 
 
+_MISTAKES = {"UsageError", "SetupError", "ProjectError", "CheckError", "UnknownMetric"}
+
+
 def show(run: Run, *, project: WhichProject = None, store: StoreOption = None, json: Json = False) -> None:
     """Show a run with all of its evidence.
 
@@ -59,11 +62,14 @@ def _headline(view: "RunView") -> "RenderableType":
 def _sections(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
     from rich.text import Text
 
+    from art_training.cli.frames import folded_text
     from art_training.cli.output import console
     from art_training.cli.tables import scores_table, verdict_line
 
     if view.record.error:
-        yield "Error", Text(view.record.traceback.rstrip() or view.record.error, "red")
+        mistake = view.record.error.partition(":")[0] in _MISTAKES  # whose sentence says it all; the log has the lines
+        told = view.record.error if mistake else folded_text(view.record.traceback) or view.record.error
+        yield "Error", Text(told.rstrip(), "red")
     if view.checks:
         again = len(view.judgements) - 1
         title = "Checks" if not again else f"Checks (judged {again + 1} times; this is the last)"

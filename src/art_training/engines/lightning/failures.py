@@ -4,8 +4,12 @@ from typing import Any
 
 import torch
 
-from art_training.errors import SetupError
 
+from art_training.engines.mistakes import Scene, argument, batch_mistake, optimizer_mistake, step_of
+from art_training.errors import ARTError, SetupError
+from art_training.setup.torch_model import TorchParts
+
+_STEPS = ("training_step", "validation_step", "test_step")
 _MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate memory")
 
 
@@ -27,8 +31,35 @@ def line_of(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def as_setup_error(error: Exception, module: object) -> SetupError | None:
-    """The sentence for a fault of the setup that torch or Lightning tell in their own terms; None for any other."""
+def as_setup_error(error: Exception, module: Any) -> SetupError | None:
+    """The sentence for a fault of the setup that torch or Lightning tell in their own terms; None for any other.
+
+    So is what the model raises where it makes its optimiser, or on the first batch that it is given. What it raises later
+    is told as it is, but for what can only come from data that does not fit it.
+    """
+    if isinstance(error, ARTError):
+        return None
+    return _of_lightning(error, module) or _of_users(error, module)
+
+
+def _of_users(error: Exception, module: Any) -> SetupError | None:
+    plain = isinstance(getattr(module, "_parts", None), TorchParts)  # of art.from_torch, whose steps are not the user's
+    model = module.model if plain else module
+    if step_of(error, module, {"configure_optimizers"}):
+        return optimizer_mistake(error, name_of(type(model)))
+    frames = step_of(error, module, _STEPS)
+    if not frames:
+        return None
+    trainer, index = module.trainer, argument(frames[0], 2)
+    passing = str(getattr(trainer.state.fn, "value", "")) != "fit"
+    if not isinstance(index, int) or not (passing or trainer.current_epoch == 0):
+        return None
+    scene = Scene(error, frames, model, argument(frames[0], 1))
+    step = "" if plain else f".{frames[0].f_code.co_name}"
+    return batch_mistake(scene, f"{name_of(type(model))}{step}", index, known_only=index > 0)
+
+
+def _of_lightning(error: Exception, module: object) -> SetupError | None:
     text = str(error)
     name = name_of(type(module))
     if isinstance(error, RuntimeError) and "does not require grad" in text and "grad_fn" in text:
