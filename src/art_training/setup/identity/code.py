@@ -8,10 +8,9 @@ named: their versions belong to the provenance of a run.
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 from art_training.records import Plain, digest_component
@@ -30,6 +29,7 @@ from art_training.setup.identity.origin import (
     qualified_name,
     short_name,
 )
+from art_training.setup.identity.parts import Part, cells, is_code, is_local_code, named_parts
 from art_training.setup.identity.reads import Reads, name_of
 from art_training.setup.identity.references import references
 from art_training.setup.identity.resolve import Missing, resolve
@@ -37,26 +37,6 @@ from art_training.setup.identity.source import source_of
 from art_training.setup.identity.state import state_of
 from art_training.setup.identity.values import ValueReader
 from art_training.setup.identity.written import digest_of, shown_or_digest
-
-_CODE = (
-    type,
-    FunctionType,
-    MethodType,
-    functools.partial,
-    property,
-    staticmethod,
-    classmethod,
-    functools.cached_property,
-)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One component before it has its final name: two of one name are told apart by their modules."""
-
-    module: str
-    name: str
-    value: Plain
 
 
 def code_components(
@@ -121,7 +101,7 @@ class CodeWalk:
         self._leave_out = frozenset(leave_out)
         self._waiting: deque[Any] = deque()
         self._met: dict[int, Any] = {}
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._missing: dict[str, None] = {}
 
     def meet(self, thing: Any) -> None:
@@ -132,7 +112,7 @@ class CodeWalk:
 
     def begin(self, root: Any) -> None:
         """Walk a root. Of an object that is no code itself, class and state are walked."""
-        if _is_code(root) or isinstance(root, ModuleType):
+        if is_code(root) or isinstance(root, ModuleType):
             self.meet(root)
             return
         kind = cast("type[Any]", type(root))
@@ -148,19 +128,7 @@ class CodeWalk:
     def components(self) -> dict[str, Plain]:
         """Everything found, by name."""
         self._judge()
-        owners: dict[str, set[str]] = {}
-        for part in self._parts:
-            owners.setdefault(part.name, set()).add(part.module)
-        named: dict[str, Plain] = {}
-        for part in self._parts:
-            shared = len(owners[part.name]) > 1
-            name = f"{self._label}: {part.module}.{part.name}" if shared else f"{self._label}: {part.name}"
-            unique, count = name, 1
-            while unique in named and named[unique] != part.value:
-                count += 1
-                unique = f"{name} #{count}"
-            named[unique] = part.value
-        return named
+        return named_parts(self._label, self._parts)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -238,7 +206,7 @@ class CodeWalk:
         for member, value in members_of(kind):
             if member in self._leave_out:
                 continue
-            if _is_code(value):
+            if is_code(value):
                 self.meet(value)
             else:
                 self._value(module, f"{name}.{member}", value)
@@ -278,7 +246,7 @@ class CodeWalk:
             return {}
         if found.library:
             return {chain[0]: found.library}
-        if _is_code(found.value):
+        if is_code(found.value):
             self.meet(found.value)
             return {}
         self._constant(module_name(found.module), ".".join(found.path), found.value)
@@ -302,22 +270,22 @@ class CodeWalk:
             self._part("", f"module {module}", digest_component(digest))
 
     def _closure(self, module: str, name: str, function: FunctionType) -> None:
-        for variable, value in _cells(function):
-            if variable == "__class__" or _is_code(value):
+        for variable, value in cells(function):
+            if variable == "__class__" or is_code(value):
                 self.meet(value)
             else:
                 self._value(module, f"{name}.{variable}", value)
 
     def _closure_of_library(self, function: FunctionType) -> None:
         """A library's decorator keeps the project's function in its closure, itself or in a list or a registry."""
-        for _name, value in _cells(function):
+        for _name, value in cells(function):
             held = [value]
             if isinstance(value, dict):
                 held = list(cast("dict[Any, Any]", value).values())
             elif isinstance(value, list | tuple):
                 held = list(cast("list[Any]", value))
             for item in held:
-                if _is_local_code(item):
+                if is_local_code(item):
                     self.meet(item)
 
     def _defaults(self, module: str, name: str, function: FunctionType, literals: Collection[str]) -> None:
@@ -328,16 +296,16 @@ class CodeWalk:
         for argument, value in (*named, *(function.__kwdefaults__ or {}).items()):
             if argument in literals:
                 continue
-            if _is_code(value):
+            if is_code(value):
                 self.meet(value)
             self._value(module, f"{name}({argument}=)", value)
 
     def _partial(self, partial: "functools.partial[Any]") -> None:
-        if _is_code(partial.func):
+        if is_code(partial.func):
             self.meet(partial.func)
         name = short_name(getattr(partial.func, "__qualname__", type(partial.func).__qualname__))
         module = module_name(getattr(partial.func, "__module__", None))
-        if not _is_code(partial.func):
+        if not is_code(partial.func):
             self._value(module, name, partial.func)
         for position, value in enumerate(partial.args):
             self._value(module, f"{name}({position})", value)
@@ -351,7 +319,7 @@ class CodeWalk:
         for name, value in list(vars(module).items()):
             if name.startswith("__") or isinstance(value, ModuleType):
                 continue
-            if not _is_code(value):
+            if not is_code(value):
                 self._constant(module_name(module.__name__), name, value)
             elif getattr(value, "__module__", None) == module.__name__:
                 self.meet(value)
@@ -372,23 +340,4 @@ class CodeWalk:
         self._part(module, name, shown_or_digest(self.values.read(value, f"{module}.{name}" if module else name)))
 
     def _part(self, module: str, name: str, value: Plain) -> None:
-        self._parts.append(_Part(module, name, value))
-
-
-def _is_code(value: Any) -> bool:
-    return isinstance(value, _CODE) or isinstance(getattr(value, "__wrapped__", None), FunctionType)
-
-
-def _is_local_code(value: Any) -> bool:
-    if isinstance(value, type):
-        return is_local_class(value)
-    code = getattr(getattr(value, "__func__", value), "__code__", None)
-    return isinstance(code, CodeType) and is_local_file(code.co_filename)
-
-
-def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:  # the variable has no value yet
-            continue
+        self._parts.append(Part(module, name, value))
