@@ -10,10 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-
 from art_training.cli.locating import Place, only_one, or_a_step
-from art_training.setup.frames import is_users
 from art_training.errors import ARTError, ProjectError
+from art_training.setup.frames import is_users
 
 if TYPE_CHECKING:
     from art_training.project import ArtProject

@@ -14,7 +14,6 @@ from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStat
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
-
 from art_training.runner.heartbeat import heartbeat
 from art_training.runner.log import RunLog
 from art_training.setup.frames import users_lines

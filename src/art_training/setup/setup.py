@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from art_training.engines import EvaluateJob, FitJob
+from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.setup import Setup
 

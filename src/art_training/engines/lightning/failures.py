@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 
-
 from art_training.engines.mistakes import Scene, argument, batch_mistake, optimizer_mistake, step_of
 from art_training.errors import ARTError, SetupError
 from art_training.setup.torch_model import TorchParts
