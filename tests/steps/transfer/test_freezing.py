@@ -68,7 +68,7 @@ def test_what_matches_nothing_or_everything_is_refused(freeze, message: str) -> 
 
 @pytest.mark.parametrize("freeze", ["", [], (), [""], {}, {"modules": []}, {"layers": ["backbone"]}, None, 3])
 def test_what_names_nothing_is_refused_at_once(freeze) -> None:
-    with pytest.raises(ProjectError, match="names nothing|must name modules"):
+    with pytest.raises(ProjectError, match=r"names nothing|must name modules"):
         check_freeze(freeze, "TransferLearning")
 
 
@@ -129,7 +129,7 @@ def test_layers_thaw_from_the_last_to_the_first() -> None:
 
 @given(layers=st.integers(1, 12), epochs=st.integers(1, 12))
 def test_everything_is_thawed_by_the_last_epoch_and_each_layer_once(layers: int, epochs: int) -> None:
-    names = Names(tuple(f"{index}.weight" for index in range(layers)) + ("head.weight",))
+    names = Names((*(f"{index}.weight" for index in range(layers)), "head.weight"))
     frozen = names.of_engine[:-1]
     still, thaw = thawing(names, frozen, epochs)
     assert sorted(name for group in thaw.values() for name in group) == sorted(still)

@@ -20,7 +20,7 @@ def net(outputs: int, seed: int = 0) -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, outputs))
 
 
-@pytest.mark.parametrize("prefix", ["", "model.", "module."])
+@pytest.mark.parametrize("prefix", ["", "model.", "module.", "student.encoder."])
 def test_weights_go_where_name_and_shape_agree_and_the_rest_is_told(prefix: str) -> None:
     given = {f"{prefix}{name}": one for name, one in net(10, seed=1).state_dict().items()} | {
         "ema.decay": torch.ones(1)

@@ -13,7 +13,6 @@ from art_training.stores.artifacts import file_digest
 if TYPE_CHECKING:
     from torch import Tensor
 
-_PREFIXES = ("model.", "module.", "_orig_mod.", "net.", "backbone.", "encoder.")  # that libraries wrap models in
 _HOLDERS = ("state_dict", "model_state_dict", "model", "weights")
 
 
@@ -196,7 +195,10 @@ def _tensors(held: Any) -> "dict[str, Tensor]":
 
 
 def _aligned(given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]") -> dict[str, str]:
-    """The name in the file of each of the model's names, with the prefix under which most agree in name and shape."""
+    """The name in the file of each of the model's names, with the prefix under which most agree in name and shape.
+
+    Whoever saved the weights may have wrapped the model in another, and whoever made this one, too.
+    """
 
     def renamed(add: str, take: str) -> dict[str, str]:
         return {name: f"{add}{name.removeprefix(take)}" for name in fresh if name.startswith(take)}
@@ -204,8 +206,15 @@ def _aligned(given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]") -> di
     def agreeing(names: Mapping[str, str]) -> int:
         return sum(file in given and given[file].shape == fresh[name].shape for name, file in names.items())
 
-    tried = [renamed("", ""), *(renamed(one, "") for one in _PREFIXES), *(renamed("", one) for one in _PREFIXES)]
-    return max(tried, key=agreeing)  # of equals the first: names as they are
+    prefixes = {("", "")}
+    for name in fresh:
+        for file in given:
+            if file.endswith(f".{name}"):
+                prefixes.add((file[: -len(name)], ""))
+            elif name.endswith(f".{file}"):
+                prefixes.add(("", name[: -len(file)]))
+    tried = [renamed(*pair) for pair in sorted(prefixes, key=lambda pair: len(pair[0]) + len(pair[1]))]
+    return max(tried, key=agreeing)  # of equals the shortest: names as they are
 
 
 def _some(weights: "Mapping[str, Tensor]") -> str:

@@ -1,0 +1,285 @@
+"""A frozen phase, and fine-tuning that goes on exactly where it ended."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from sklearn.datasets import load_digits
+from torch import nn
+from torchmetrics.classification import MulticlassAccuracy
+
+import art_training as art
+from art_training.errors import ProjectError, SetupError
+from art_training.project import ArtProject
+from art_training.records import Outcome, StepState, VerdictState
+from art_training.setup.setup import Setup
+from art_training.steps import FinalTest, Overfit, Step, TransferLearning
+from art_training.stores.memory import MemoryStore
+
+X, Y = load_digits(return_X_y=True)
+X = (X / 16).astype(np.float32)
+ACCURACY = {"accuracy": MulticlassAccuracy(num_classes=5, average="micro")}
+
+
+class Net(nn.Module):
+    """Convolutions with batch norms and dropout, and a head."""
+
+    def __init__(self, classes: int = 5, width: int = 8) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential(
+            nn.Unflatten(1, (1, 8, 8)),
+            nn.Conv2d(1, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.2),
+        )
+        self.head = nn.Linear(width * 16, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.backbone(x))
+
+
+def digits(first: int, labels: int | None, seed: int = 0) -> Any:
+    """Digits `first` to `first + 4` as classes 0 to 4: `labels` a class to train on, the rest for validation and test."""
+    chosen = np.random.default_rng(seed).permutation(np.flatnonzero((first <= Y) & (first + 5 > Y)))
+    x, y = X[chosen], Y[chosen] - first
+    if labels is None:
+        return art.data((x[:600], y[:600]), (x[600:], y[600:]), batch_size=64)
+    mine = np.concatenate([np.flatnonzero(y == label)[:labels] for label in range(5)])
+    rest = np.setdiff1d(np.arange(len(y)), mine)
+    half = len(rest) // 2
+    return art.data(
+        (x[mine], y[mine]), (x[rest[:half]], y[rest[:half]]), (x[rest[half:]], y[rest[half:]]), batch_size=25
+    )
+
+
+def setup_of(data: Any, epochs: int = 4, optimizer: Any = torch.optim.AdamW, **trainer: Any) -> Setup:
+    model = art.from_torch(Net, loss=nn.CrossEntropyLoss, optimizer=optimizer, lr=1e-2, weight_decay=0.1)
+    return art.Setup(model=model, data=data, trainer={"max_epochs": epochs, "accelerator": "cpu", **trainer})
+
+
+def project(*steps: Step, setup: Setup, store: Any = None) -> ArtProject:
+    return ArtProject("transfer", setup, metrics=ACCURACY, steps=steps, store=store or MemoryStore())
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that was trained on the digits 0 to 4, as a state dict."""
+    torch.manual_seed(0)
+    net, chosen = Net(), Y < 5
+    x, y = torch.from_numpy(X[chosen]), torch.from_numpy(Y[chosen])
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+    for _ in range(3):
+        for batch in torch.randperm(len(y)).split(64):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x[batch]), y[batch]).backward()
+            optimizer.step()
+    path = tmp_path_factory.mktemp("pretrained") / "digits-0-4.pt"
+    torch.save(net.state_dict(), path)
+    return path
+
+
+def outcome_of(step: TransferLearning, setup: Setup, *after: Step) -> tuple[Outcome, Any]:
+    result = project(step, *after, setup=setup).run()[step.name]
+    assert result.outcome is not None
+    return result.outcome, result
+
+
+def reading(outcome: Outcome, name: str) -> Any:
+    found = outcome.reading(name)
+    assert found is not None, name
+    return found.value
+
+
+def test_the_frozen_part_stays_the_rest_trains_and_fine_tuning_goes_on_from_there(weights: Path) -> None:
+    step = TransferLearning(
+        freeze="backbone.*", pretrained=weights, fresh="head.*", frozen_epochs=6, epochs=3, layer_rates=0.5
+    )
+    outcome, result = outcome_of(step, setup_of(digits(5, 5)))
+    assert result.state is StepState.PASSED, result.judgement
+    frozen = reading(outcome, "frozen part")
+    # Four parameters and the three buffers of the batch norm, bit by bit those of the file, in spite of AdamW's decay.
+    assert (frozen["tensors"], frozen["changed"]) == (7, [])
+    assert reading(outcome, "trained part")["changed tensors"] == 2
+    between = reading(outcome, "weights between the phases")
+    assert between["before"] == between["after"] != ""
+    assert reading(outcome, "thawed part")["changed tensors"] == 4
+    assert reading(outcome, "freshly initialised") == {"head.weight": "it shall be", "head.bias": "it shall be"}
+    assert reading(outcome, "epochs") == {"frozen": 6, "fine-tuning": 3}
+    rates = {name: set(curve.values) for name, curve in outcome.curves.items() if "/lr/" in name}
+    assert {value for name, values in rates.items() if name.startswith("frozen/") for value in values} == {0.01}
+    found = sorted({value for name, values in rates.items() if name.startswith("fine-tuning/") for value in values})
+    assert found == pytest.approx([0.01 * 0.1 * 0.25, 0.01 * 0.1 * 0.5, 0.01 * 0.1])
+    assert [one.name for one in outcome.candidates] == ["frozen", "fine-tuning"]
+    assert {one.name for one in outcome.artifacts} == {"frozen.ckpt", "last.ckpt"}
+
+
+def test_early_stopping_of_the_frozen_phase_does_not_stop_fine_tuning(weights: Path) -> None:
+    impatient = EarlyStopping("val_loss", patience=1, min_delta=10.0)
+    step = TransferLearning(freeze="backbone.*", pretrained=weights, fresh="head.*", frozen_epochs=8, epochs=8)
+    outcome, _ = outcome_of(step, setup_of(digits(5, 3), callbacks=[impatient]))
+    # Each phase stops on its own patience: had it kept its state, the second would have ended with its first epoch.
+    assert reading(outcome, "epochs") == {"frozen": 2, "fine-tuning": 2}
+    assert impatient.stopped_epoch == 0  # the user's own was never used
+
+
+def test_batch_norms_that_are_not_frozen_do_change(weights: Path) -> None:
+    step = TransferLearning(freeze="backbone.1.*", pretrained=weights, fresh="head.*", frozen_epochs=2, epochs=1)
+    outcome, _ = outcome_of(step, setup_of(digits(5, 3)))
+    assert reading(outcome, "frozen part")["tensors"] == 2
+    assert "model.backbone.2.weight" in reading(outcome, "trained part")["changed"]
+
+
+def test_layers_thaw_one_an_epoch(weights: Path) -> None:
+    step = TransferLearning(
+        freeze="backbone.*", pretrained=weights, fresh="head.*", frozen_epochs=1, epochs=2, unfreeze="gradual"
+    )
+    outcome, result = outcome_of(step, setup_of(digits(5, 3)))
+    assert reading(outcome, "thawed part")["changed tensors"] == 4
+    assert result.outcome.parameters["fine-tuning"]
+
+
+def test_a_trainer_that_a_function_makes_trains_as_long_as_each_phase_says(weights: Path) -> None:
+    def trainer(**settings: Any) -> Any:
+        from lightning import Trainer
+
+        return Trainer(max_epochs=9, accelerator="cpu", num_sanity_val_steps=0, **settings)
+
+    setup = setup_of(digits(5, 3)).but(trainer=trainer)
+    step = TransferLearning(freeze="backbone.*", pretrained=weights, fresh="head.*", frozen_epochs=3, epochs=2)
+    outcome, _ = outcome_of(step, setup)
+    assert reading(outcome, "epochs") == {"frozen": 3, "fine-tuning": 2}
+
+
+def test_a_head_of_another_shape_is_initialised_anew_and_said(weights: Path) -> None:
+    setup = setup_of(digits(5, 3)).but(hparams={"classes": 6})
+    step = TransferLearning(freeze="backbone.*", pretrained=weights, frozen_epochs=1, epochs=1)
+    outcome, _ = outcome_of(step, setup)
+    assert reading(outcome, "freshly initialised")["head.weight"] == "it is (5, 128) there and (6, 128) here"
+
+
+def test_a_factory_that_loads_its_weights_itself_needs_none(weights: Path) -> None:
+    def loaded() -> Net:
+        net = Net()
+        kept = {name: one for name, one in torch.load(weights).items() if name.startswith("backbone.")}
+        net.load_state_dict(kept, strict=False)
+        return net
+
+    setup = setup_of(digits(5, 3)).but(model=art.from_torch(loaded, loss=nn.CrossEntropyLoss, lr=1e-2))
+    outcome, result = outcome_of(TransferLearning(frozen_epochs=6, epochs=1), setup)
+    assert result.state is StepState.PASSED
+    assert reading(outcome, "frozen part")["tensors"] == 7
+
+
+def test_random_weights_are_not_frozen() -> None:
+    with pytest.raises(SetupError, match=r"would freeze random weights: backbone\.1\.weight, .*give pretrained="):
+        project(TransferLearning(freeze="backbone.*"), setup=setup_of(digits(5, 3))).run()
+
+
+def test_what_was_not_loaded_is_not_frozen(weights: Path) -> None:
+    step = TransferLearning(freeze=["backbone.*", "head.bias"], pretrained=weights, fresh="head.*")
+    with pytest.raises(SetupError, match=r"would freeze random weights: head\.bias .*leave it out of freeze"):
+        project(step, setup=setup_of(digits(5, 3))).run()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"freeze": "bakbone.*"}, r"'bakbone\.\*' matches none of the model's 6 parameters"),
+        ({"freeze": "*"}, "matches all 6 parameters"),
+        ({"pretrained": "Nothing"}, "pretrained='Nothing' is neither a file nor the name of an earlier step"),
+        ({"layer_rates": {"stem.*": 0.5}}, "matches none of the model's parameters"),
+        ({"fresh": "tail.*"}, r"fresh='tail\.\*' matches none"),
+    ],
+)
+def test_what_does_not_belong_to_the_model_is_refused_before_it_is_trained(
+    weights: Path, settings: dict[str, Any], message: str
+) -> None:
+    step = TransferLearning(**{"freeze": "backbone.*", "pretrained": weights, **settings})
+    with pytest.raises(SetupError, match=message):
+        project(step, setup=setup_of(digits(5, 3))).run()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"freeze": []}, "names nothing"),
+        ({"frozen_epochs": 0}, "frozen_epochs=0 .* must be a whole number of at least 1"),
+        ({"epochs": 0}, "epochs=0 .* must be a whole number of at least 1"),
+        ({"fine_tuning_rate": 0}, "fine_tuning_rate=0 .* is no positive factor"),
+        ({"layer_rates": -0.5}, r"layer_rates=-0\.5 .* is no positive factor"),
+        ({"layer_rates": {"head.*": "fast"}}, r"layer_rates\['head\.\*'\]='fast'"),
+        ({"unfreeze": "slowly"}, "is neither 'all' nor 'gradual'"),
+        ({"pretrained": ""}, "is neither a file nor the name of an earlier step"),
+        ({"fresh": "head.*"}, "says what is not taken of pretrained weights, and there are none"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_at_once(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProjectError, match=message):
+        TransferLearning(**settings)
+
+
+@pytest.mark.slow
+def test_weights_of_an_earlier_step_are_taken_and_later_steps_begin_with_them() -> None:
+    store = MemoryStore()
+    steps = [
+        Overfit(name="Pretrain", setup=setup_of(digits(0, None), epochs=2)),
+        TransferLearning(freeze="backbone.*", pretrained="Pretrain", fresh="head.*", frozen_epochs=6, epochs=1),
+        Overfit(name="After", trainer={"max_epochs": 6}),
+        FinalTest(of="TransferLearning"),
+    ]
+    result = project(*steps, setup=setup_of(digits(5, 5)), store=store).run()
+    assert [step.state for step in result.steps][:2] == [StepState.PASSED] * 2, result.next
+    outcome = result["TransferLearning"].outcome
+    after, final = result["After"].run, result["FinalTest"].outcome
+    assert outcome is not None
+    assert after is not None
+    assert final is not None
+    assert after.parameters["declarations.pretrained"] == "step Pretrain"
+    assert "the weights that TransferLearning left (last.ckpt)" in final.summary
+    again = project(*steps, setup=setup_of(digits(5, 5)), store=store).run()
+    assert all(step.recalled for step in again.steps)
+
+
+def test_another_file_makes_the_step_stale_and_the_same_elsewhere_does_not(weights: Path, tmp_path: Path) -> None:
+    store, setup = MemoryStore(), setup_of(digits(5, 3))
+
+    def planned(path: Path) -> str:
+        step = TransferLearning(freeze="backbone.*", pretrained=path, fresh="head.*", frozen_epochs=6, epochs=1)
+        plan = project(step, setup=setup, store=store).plan().steps[0]
+        project(step, setup=setup, store=store).run()
+        return plan.action.value
+
+    assert planned(weights) == "run"
+    moved = tmp_path / "elsewhere.pt"
+    moved.write_bytes(weights.read_bytes())
+    assert planned(moved) == "recall"
+    torch.save({name: one + 1 for name, one in torch.load(weights).items()}, moved)
+    assert planned(moved) == "run"
+
+
+def test_a_frozen_part_that_moves_is_found(weights: Path) -> None:
+    class Meddles(nn.Module):
+        """Normalises its own weights in each pass, whatever anybody froze."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Net()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                self.net.backbone[1].weight.mul_(0.999)
+            return self.net(x)
+
+    setup = setup_of(digits(5, 3)).but(model=art.from_torch(Meddles, loss=nn.CrossEntropyLoss, lr=1e-2))
+    step = TransferLearning(freeze="net.backbone.*", pretrained=weights, fresh="net.head.*", frozen_epochs=1, epochs=1)
+    outcome, result = outcome_of(step, setup)
+    assert reading(outcome, "frozen part")["changed"] == ["model.net.backbone.1.weight"]
+    assert result.state is StepState.FAILED
+    failed = [one.check for one in result.judgement.verdicts if one.state is VerdictState.FAILED]
+    assert "frozen part unchanged" in failed
