@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
-from art_training.checks import Below, Between
+from art_training.checks import Above, Below, Between
 from art_training.errors import CheckError, ProjectError, SetupError, UnknownMetric, UsageError
-from art_training.steps import EvaluateBaseline, Overfit
+from art_training.steps import EvaluateBaseline, FinalTest, Overfit
 from art_training.stores.memory import MemoryStore
 
 
@@ -69,6 +69,21 @@ def project(*steps, model=Net, data=data, hparams=None, **arguments) -> art.ArtP
             lambda: project(Overfit(checks=[Below("train/acuracy", 1)])),
         ),
         (CheckError, "'trian'.*train, validation, test", lambda: Below("trian/loss", 0.1)),
+        (
+            UnknownMetric,
+            "'accuracy' of no split; name one: 'train/accuracy' or 'validation/accuracy'$",
+            lambda: project(Overfit(checks=[Above("accuracy", 0.7)])),
+        ),
+        (
+            UnknownMetric,
+            "'loss' of no split; name one: .*'validation/loss' or 'test/loss'$",
+            lambda: project(FinalTest(checks=[Below("loss", 0.7)])),
+        ),
+        (
+            UnknownMetric,
+            "'test/accuracy', but the test split is for the final test alone; name 'validation/accuracy', or ask it of Fin",
+            lambda: project(Overfit(checks=[Above("test/accuracy", 0.7)])),
+        ),
         (ProjectError, "two steps of project 'p' are named 'Overfit'", lambda: project(Overfit(), Overfit())),
         (SetupError, "instance of Net.*model=Net", lambda: project(Overfit(), model=Net())),
         (CheckError, "0.9.*0.1", lambda: Between("train/loss", 0.9, 0.1)),

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, replace
@@ -10,8 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from art_training.checks import Check
 from art_training.errors import ProjectError, UnknownMetric
-from art_training.records import Metric, Plan
+from art_training.records import Metric, Plan, Split
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
 from art_training.setup.frames import folding
 from art_training.setup.scores.metrics import MetricCalculator
@@ -258,11 +259,14 @@ class ArtProject:
         known = step.score_names(metrics.names)  # a metric that gives several numbers has them as `name.part`
         for check in checks if known is not None else ():
             for metric in (getattr(check, field.name) for field in fields(check)):
-                if isinstance(metric, Metric) and not {metric.name, metric.name.partition(".")[0]} & set(known or ()):
+                if not isinstance(metric, Metric):
+                    continue
+                if not {metric.name, metric.name.partition(".")[0]} & set(known or ()):
                     raise UnknownMetric(
                         f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
                         f"which it will not have; it will have: {', '.join(known or ())}"
                     )
+                _require_split(step, check, metric, {*metrics.names, "loss"})
         return replace(
             step, checks=type(step.checks)(*checks) if isinstance(step.checks, only_these) else tuple(checks)
         )
@@ -279,6 +283,24 @@ class ArtProject:
                 f"it has: {', '.join(self._names()) or 'none'}"
             )
         return self._names().index(name)
+
+
+def _require_split(step: Step, check: Check, metric: Metric, by_split: Collection[str]) -> None:
+    """Refuse a score that the step cannot leave: the loss and the project's metrics are those of a split.
+
+    Raises:
+        UnknownMetric: the split is missing, or is the one that the step may not evaluate a model on.
+    """
+    asks = f"the check `{check.title}` of step {step.name!r} asks for"
+    if metric.split is None and {metric.name, metric.name.partition(".")[0]} & set(by_split):
+        splits = [split for split in Split if split is not Split.TEST or step.may_test]
+        which = " or ".join(repr(f"{split}/{metric.name}") for split in splits)
+        raise UnknownMetric(f"{asks} {metric.name!r} of no split; name one: {which}")
+    if metric.split is Split.TEST and not step.may_test:
+        raise UnknownMetric(
+            f"{asks} '{metric}', but the test split is for the final test alone; "
+            f"name '{replace(metric, split=Split.VALIDATION)}', or ask it of FinalTest"
+        )
 
 
 def _names_in(value: Iterable[str]) -> frozenset[str]:
