@@ -60,10 +60,10 @@ class FitJob:
         start: weights to start from (a file of this engine); None: freshly made.
         resume: checkpoint of this engine to go on from, with all random states.
         deadline: seconds after which training ends at the next batch; None: no limit.
-        change: what each batch of training and of its validations becomes before it enters the model.
+        change: what each batch of training, of its validations and of looks becomes before it enters the model.
         looks: batches that are looked at while training goes on.
-        rate: the learning rate at each optimiser step (from 0), in place of the module's schedulers; a group whose rate
-            is another at the beginning keeps its proportion.
+        rate: the learning rate at each optimiser step (from 0; each optimiser counts its own), in place of the module's
+            schedulers; a group whose rate is another at the beginning keeps its proportion.
         parts: which parameters train, and how fast.
         averaging: the average of weights that training ends with; None: the weights of its last step.
         teaching: a model that teaches this one.

@@ -24,7 +24,8 @@ the task's loss is one of classes or labels, values elsewhere."""
 class Look:
     """Batches that pass through the weights in evaluation mode before training and at the end of its epochs.
 
-    Training is not disturbed: modes, buffers and random states are as they were, and what a look takes is bounded.
+    Training is not disturbed: modes, buffers and random states are as they were, and what a look takes is bounded. A
+    training that is resumed looks when it goes on; looks from before are not repeated.
 
     Attributes:
         see: called with the number of completed epochs (0: before training) and each batch.
@@ -78,7 +79,8 @@ class Averaging:
     """An average of the weights over training, which the training ends with.
 
     Attributes:
-        kind: `ema`, an exponential moving average; `swa`, the mean of the weights at the ends of epochs.
+        kind: `ema`, an exponential moving average; `swa`, the mean of the weights at the ends of epochs, with the
+            statistics of batch norms that belong to it.
         decay: of `ema`, a step.
         first_epoch: the epoch (from 0) from which on weights are averaged.
     """
