@@ -59,10 +59,12 @@ class Call:
 def parts_of(setup: Setup) -> tuple[Callable[..., Any], dict[str, Any]]:
     """What makes the module of a setup, and the hyper-parameters that it is made with; no optimiser among them."""
     model, hparams = setup.model, dict(setup.hparams)
-    modifiers = model.modifiers if isinstance(model, ModifiedModel) else ()
+    # What only gives a fresh module weights is of no account where the trained ones follow.
+    given = model.modifiers if isinstance(model, ModifiedModel) else ()
+    modifiers = tuple(one for one in given if not getattr(one, "changes_weights_only", False))
     base = model.base if isinstance(model, ModifiedModel) else model
     if not isinstance(base, TorchModel):
-        return setup.model, hparams
+        return (ModifiedModel(base, modifiers) if modifiers else base), hparams
     own = {name: value for name, value in hparams.items() if name not in base.optimizer_arguments}
     return (ModifiedModel(base.model, modifiers) if modifiers else base.model), own
 
