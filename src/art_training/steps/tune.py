@@ -172,6 +172,10 @@ class Tune(Step):
         finished = sum(1 for trial in trials if trial.state == "finished")
         scores = {FINISHED: Score(float(finished), direction="maximize", note=tried.ended)}
         told = list(readings(self._space, tried, metric, pruning=self.pruning, seed=bench.seed))
+        if not finished:
+            told.append(
+                Reading(f"remedy for {FINISHED}", f"no trial gave a value: {trials[0].label}: {trials[0].note}")
+            )
         parameters: dict[str, Any] = {"by": str(metric), "points": {one.label: dict(one.point) for one in leaders}}
         winner = None if decision is None or decision.winner is None else decision.winner.name
         if decision is not None:
@@ -192,7 +196,11 @@ class Tune(Step):
             candidates=candidates(self._space, trials, decision, self.seeds_for_winner),
             parameters=parameters,
             artifacts=tuple(artifacts),
-            seconds={"trials": sum(trial.seconds for trial in trials)},
+            findings=() if decision is None else decision.findings,
+            seconds={
+                "trials": sum(trial.seconds for trial in trials),
+                "fresh seeds": 0.0 if decision is None else decision.seconds,
+            },
             summary=_summary(tried, decision, metric, leaders, self.seeds_for_winner),
         )
 

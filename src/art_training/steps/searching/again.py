@@ -3,13 +3,14 @@
 import hashlib
 import math
 import statistics
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from art_training.errors import Interrupted, ProjectError, StoreError, UsageError
-from art_training.records import Direction, Interval, Metric, Score, Split, plain
+from art_training.records import Direction, Finding, Interval, Metric, Score, Split, plain
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
@@ -71,6 +72,8 @@ class Decision:
         winner: the best of them under fresh seeds; None where none could be trained.
         comparison: of the winner with the incoming setup, positive where the winner is better; None where there is none.
         last: the weights of what is handed on, under the first seed.
+        findings: what was found wrong with that training and its evaluation.
+        seconds: that all of this took.
     """
 
     incoming: Contestant
@@ -78,6 +81,8 @@ class Decision:
     winner: Contestant | None = None
     comparison: "Comparison | None" = None
     last: Path | None = None
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
 
     @property
     def carried(self) -> bool:
@@ -90,6 +95,16 @@ class Decision:
     def chosen(self) -> Contestant:
         """What is handed on."""
         return self.winner if self.winner is not None and self.carried else self.incoming
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """One training and its evaluation."""
+
+    last: Path | None
+    scores: Mapping[str, Score]
+    examples: Examples | None
+    findings: tuple[Finding, ...]
 
 
 @dataclass
@@ -110,12 +125,11 @@ class Again:
     metric: Metric
     direction: Direction
     seeds: int
-    _fitted: dict[str, tuple[Path | None, Mapping[str, Score], Examples | None]] = field(
-        default_factory=dict[str, tuple[Path | None, Mapping[str, Score], Examples | None]]
-    )
+    _fitted: dict[str, _Fitted] = field(default_factory=dict[str, _Fitted])
 
     def decide(self, trials: Sequence[tuple[str, Setup]]) -> Decision:
         """Train the incoming setup and the best trials, and compare the best of these with it."""
+        began = time.monotonic()
         incoming = self._trained(INCOMING, self.bench.setup)
         contestants: list[Contestant] = []
         winner: Contestant | None = None
@@ -127,12 +141,12 @@ class Again:
                 loser, winner = winner, one
             if loser is not None:
                 self._discard(loser.name)
-        if winner is None:
-            return Decision(incoming, tuple(contestants))
-        comparison = self._compared(winner, incoming)
+        comparison = None if winner is None else self._compared(winner, incoming)
         decided = Decision(incoming, tuple(contestants), winner, comparison)
-        last, *_ = self._fit(_label(decided.chosen.name, 0), decided.chosen.setup, 0)
-        return Decision(incoming, tuple(contestants), winner, comparison, last)
+        if winner is not None:
+            chosen = self._fit(_label(decided.chosen.name, 0), decided.chosen.setup, 0)
+            decided = replace(decided, last=chosen.last, findings=chosen.findings)
+        return replace(decided, seconds=time.monotonic() - began)
 
     def _beats(self, one: Contestant, other: Contestant | None) -> bool:
         value = one.value(self.metric)
@@ -159,7 +173,7 @@ class Again:
 
     def _outcome(self, label: str, setup: Setup, seed: int) -> dict[str, Any]:
         try:
-            _, scores, _ = self._fit(label, setup, seed)
+            scores = self._fit(label, setup, seed).scores
         except _NotTrained as why:
             return {"scores": {}, "note": str(why)}
         except (Interrupted, StoreError, ProjectError):
@@ -171,7 +185,7 @@ class Again:
             return {"scores": {}, "note": f"its {self.metric} is {'not known' if score is None else score.value}"}
         return {"scores": plain(scores), "note": ""}
 
-    def _fit(self, label: str, setup: Setup, seed: int) -> tuple[Path | None, Mapping[str, Score], Examples | None]:
+    def _fit(self, label: str, setup: Setup, seed: int) -> _Fitted:
         """Train and evaluate, once a process; a training that an earlier process finished is found by its label."""
         if label not in self._fitted:
             number = fresh_seed(self.bench.seed, seed)
@@ -179,7 +193,8 @@ class Again:
             if result.stopped:
                 raise _NotTrained(result.message)
             scored = self.bench.evaluate(Split.VALIDATION, setup=setup, weights=result.last, seed=number, keep=False)
-            self._fitted[label] = (result.last, scored.scores, scored.passes.get(Split.VALIDATION))
+            examples, findings = scored.passes.get(Split.VALIDATION), (*result.findings, *scored.findings)
+            self._fitted[label] = _Fitted(result.last, scored.scores, examples, findings)
         return self._fitted[label]
 
     def _compared(self, winner: Contestant, incoming: Contestant) -> "Comparison | None":
@@ -190,7 +205,7 @@ class Again:
         sides: list[list[Examples]] = []
         for one in (winner, incoming):
             fitted = [self._fit(_label(one.name, seed), one.setup, seed) for seed in range(self.seeds)]
-            sides.append([examples for *_, examples in fitted if examples is not None])
+            sides.append([one.examples for one in fitted if one.examples is not None])
         try:
             comparison = compare(self.bench.metrics, self.metric.name, *sides, seed=self.bench.seed)
         except UsageError as error:  # a modifier of the data that changes what is validated on

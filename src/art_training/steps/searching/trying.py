@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from art_training.errors import Interrupted, ProjectError, SetupError, StoreError
+from art_training.errors import ARTError, Interrupted, ProjectError, SetupError, StoreError
 from art_training.records import Direction, Metric, Score, Split
 from art_training.steps.bench import Bench
 from art_training.steps.searching.budget import Budget
@@ -145,8 +145,9 @@ def best(trials: Sequence[Trial], direction: Direction) -> list[Trial]:
 
 
 def sentence(error: BaseException) -> str:
-    """An error in one line."""
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'without a word'}"
+    """An error in one line; one of ART's own is a sentence as it is."""
+    lines = str(error).strip().splitlines() or ["it said nothing"]
+    return lines[0] if isinstance(error, ARTError) else f"{type(error).__name__}: {lines[0]}"
 
 
 def _first_watched(trials: Sequence[Trial]) -> Trial | None:
