@@ -310,3 +310,54 @@ def test_a_loss_that_is_no_number_is_said_to_be_none() -> None:
     assert state is StepState.FAILED, reasons
     assert "every target" not in reasons
     assert "every target" not in str(outcome.readings)
+
+
+def one_batch_of(model: Callable[[], nn.Module], loss: Any, x: torch.Tensor, y: torch.Tensor) -> tuple[Outcome, Any]:
+    setup = art.Setup(
+        model=art.from_torch(model, loss=loss, optimizer=torch.optim.Adam, lr=2e-2),
+        data=art.data((x, y), (x, y), batch_size=16),
+        trainer={"accelerator": "cpu"},
+    )
+    ended: list[StepEnded] = []
+    project = art.ArtProject("p", setup, steps=[OverfitOneBatch(max_steps=300)], store=MemoryStore())
+    project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
+    assert ended[0].outcome is not None
+    assert ended[0].judgement is not None
+    return ended[0].outcome, ended[0].judgement
+
+
+def test_a_multi_label_task_has_the_floor_of_the_labels_that_conflict() -> None:
+    x = DIGITS[:32].clone()
+    y = torch.stack([LABELS[:32] > 4, LABELS[:32] % 2 == 0, LABELS[:32] == 3], 1).float()
+    x[1], y[0], y[1] = x[0], torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 0, 0])  # they disagree about one of three
+    outcome, judgement = one_batch_of(
+        lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3)), nn.BCEWithLogitsLoss, x, y
+    )
+    assert outcome.scores["floor_loss"].value == pytest.approx(2 * math.log(2) / (16 * 3))
+    assert judgement.state is StepState.PASSED
+    conflicting = outcome.reading("conflicting examples")
+    assert conflicting is not None
+    assert conflicting.value == [[0, 1]]
+
+
+class Tagger(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20, 32)
+        self.mixer = nn.LSTM(32, 32, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(64, 4)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.head(self.mixer(self.embedding(tokens))[0]).transpose(1, 2)
+
+
+def test_sentences_have_the_floor_of_the_positions_that_conflict_and_padding_counts_for_nothing() -> None:
+    tokens = torch.randint(1, 20, (16, 6), generator=G)
+    tags = torch.randint(0, 4, (16, 6), generator=G)
+    tags[:, 4:] = -100
+    tokens[5], tags[5] = tokens[2], tags[2].clone()
+    tags[5, 1] = (tags[2, 1] + 1) % 4  # one word of a sentence that stands twice
+    outcome, judgement = one_batch_of(Tagger, nn.CrossEntropyLoss, tokens, tags)
+    assert outcome.scores["floor_loss"].value == pytest.approx(2 * math.log(2) / (16 * 4))
+    assert outcome.scores["train/loss"].value > outcome.scores["floor_loss"].value - 1e-6
+    assert judgement.state is StepState.PASSED, outcome.summary

@@ -7,6 +7,7 @@ mean of the targets for cross-entropies, squared errors and counts, and the medi
 Raftery, Strictly proper scoring rules, JASA 102, 2007).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -92,8 +93,9 @@ def input_numbers(batch: Any, task: Task, examples: int) -> "Tensor":
     return torch.tensor([seen.setdefault(key, len(seen)) for key in keys])
 
 
-def _bytes(row: Any) -> Any:
-    return row.tobytes() if getattr(row, "dtype", None) is not None and row.dtype.kind != "O" else str(row)
+def _bytes(row: Any) -> bytes:
+    kept = row.tobytes() if getattr(row, "dtype", None) is not None and row.dtype.kind != "O" else repr(row).encode()
+    return hashlib.blake2b(kept, digest_size=16).digest()  # of a batch of images, what is kept stays small
 
 
 def _layout(call: LossCall, targets: "Tensor", examples: int) -> "Tensor | None":
