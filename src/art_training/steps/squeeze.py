@@ -33,11 +33,14 @@ class Squeeze(Step):
       greedy forward selection (Caruana et al., 2004) on validation alone; each example is predicted by weights that the
       other four fifths chose, so that what is reported was not chosen on what it is reported of.
     - `student`: one model that the ensemble taught (Hinton et al., 2015).
-    - `calibrated`: the result with a temperature (Guo et al., 2017), which changes no decision. The calibration error and
-      the gain are likewise of examples that the temperature has not seen; the one that is exported was chosen on all.
+    - `calibrated`: the result with a temperature (Guo et al., 2017) against the result without. It changes no decision.
+
+    Where the task has classes, each of the first four is compared with the temperature that it would be delivered with:
+    a mean of probabilities says less than its members, and a temperature is what mends that. Scores and gains are of
+    examples that the temperature has not seen; the one that is exported was chosen on all.
 
     The result is the smallest of the first four whose score is not significantly worse than that of the best, counting
-    parameters and taking the better of two that are as small; or simply the best (`prefer`). The temperature is applied
+    parameters and taking the better of two that are as small; or simply the best (`prefer`). A temperature is applied
     where it lowers the loss. The scores are those of the result.
 
     What is not done: calibration of a regression, which has no probabilities, and of a multi-label task, which has no

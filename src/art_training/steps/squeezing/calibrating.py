@@ -15,12 +15,14 @@ from art_training.setup.scores.calibration import (
     cross_fitted,
     reliability,
     temperature_of,
+    tempered,
 )
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.squeezing.predictions import Predictions
 
 ECE, ECE_BEFORE = "ece", "ece_before"
+_ROUGHLY = 5_000  # rows
 _TABLE, _FIGURE = "reliability.csv", "reliability.png"
 _WITH_CLASSES = frozenset({TaskKind.CLASSIFICATION, TaskKind.SEQUENCE})
 
@@ -32,16 +34,27 @@ class Calibrated:
     Attributes:
         temperature: chosen on the whole split.
         predictions: each by a temperature that was chosen without it.
-        before: confidence and accuracy of the predictions as they were.
-        after: of the tempered ones.
+        raw: as they were.
         folds: the temperatures of the folds.
     """
 
     temperature: float
     predictions: Predictions
+    raw: Predictions
+    folds: tuple[float, ...]
+
+    @property
+    def helps(self) -> bool:
+        """Whether the loss of examples that the temperature has not seen is lower with it."""
+        return self.predictions.loss() < self.raw.loss()
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Confidence and accuracy, before and after."""
+
     before: Reliability
     after: Reliability
-    folds: tuple[float, ...]
 
 
 def why_not(task: Task, predictions: Predictions | None = None) -> str:
@@ -70,24 +83,35 @@ def calibrate(predictions: Predictions, *, seed: int) -> Calibrated:
 
     Args:
         predictions: probabilities of classes.
-        seed: of the folds and the intervals.
+        seed: of the folds.
     """
     import torch
 
-    pool = predictions.pool
-    values, targets = pool.predictions.numpy(), pool.targets.numpy()
-    example = None if pool.example is None else pool.example.numpy()
-    tempered, folds = cross_fitted(values, targets, example, seed=seed)
-    return Calibrated(
-        temperature=temperature_of(values, targets),
-        predictions=predictions.saying(torch.from_numpy(tempered)),
-        before=reliability(values, targets, example, seed=seed),
-        after=reliability(tempered, targets, example, seed=seed),
-        folds=folds,
-    )
+    values, targets, example = _arrays(predictions)
+    found, folds = cross_fitted(values, targets, example, seed=seed)
+    return Calibrated(temperature_of(values, targets), predictions.saying(torch.from_numpy(found)), predictions, folds)
 
 
-def scores(found: Calibrated, rows: int) -> dict[str, Score]:
+def rough_temperature(predictions: Predictions) -> float:
+    """A temperature of some of the rows, for use while weights are chosen."""
+    values, targets, _ = _arrays(predictions)
+    return temperature_of(values[:_ROUGHLY], targets[:_ROUGHLY])
+
+
+def at_temperature(predictions: Predictions, temperature: float) -> Predictions:
+    """Predictions whose scores are divided by a temperature."""
+    import torch
+
+    return predictions.saying(torch.from_numpy(tempered(predictions.pool.predictions.numpy(), temperature)))
+
+
+def diagram(found: Calibrated, *, seed: int) -> Diagram:
+    """The reliability before and after; `seed` is that of the intervals."""
+    before, after = (reliability(*_arrays(one), seed=seed) for one in (found.raw, found.predictions))
+    return Diagram(before, after)
+
+
+def scores(found: Diagram, rows: int) -> dict[str, Score]:
     """The expected calibration error before and after."""
     note = f"expected calibration error of the most probable class in {BINS} bins of equal width"
     after = f"{note}, each example by a temperature that was chosen without it"
@@ -101,7 +125,7 @@ def told(found: Calibrated) -> str:
     return "above 1 the model was too sure of itself, below 1 not sure enough"
 
 
-def artifacts(bench: Bench, found: Calibrated) -> list[Artifact]:
+def artifacts(bench: Bench, found: Diagram) -> list[Artifact]:
     """The reliability diagram: its numbers always, the figure where matplotlib is installed."""
     table = bench.folder / _TABLE
     _write(table, found)
@@ -112,12 +136,17 @@ def artifacts(bench: Bench, found: Calibrated) -> list[Artifact]:
     return kept
 
 
+def _arrays(predictions: Predictions) -> tuple[Any, Any, Any]:
+    pool = predictions.pool
+    return pool.predictions.numpy(), pool.targets.numpy(), None if pool.example is None else pool.example.numpy()
+
+
 def _error(found: Reliability, rows: int, note: str) -> Score:
     told = "; ".join(part for part in (note, found.estimated.note) if part)
     return Score(found.error, found.estimated.interval, rows, "minimize", "predicted probabilities", told)
 
 
-def _write(path: Path, found: Calibrated) -> None:
+def _write(path: Path, found: Diagram) -> None:
     with path.open("w", newline="") as file:
         out = csv.writer(file)
         out.writerow(["when", "from", "to", "rows", "confidence", "accuracy", "accuracy_low", "accuracy_high"])
@@ -128,7 +157,7 @@ def _write(path: Path, found: Calibrated) -> None:
                 out.writerow([when, *(f"{number:.6g}" for number in (*numbers, *ends))])
 
 
-def _draw(path: Path, found: Calibrated) -> bool:
+def _draw(path: Path, found: Diagram) -> bool:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

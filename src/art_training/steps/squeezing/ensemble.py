@@ -19,6 +19,22 @@ Objective = Callable[[Predictions], float]
 
 
 @dataclass(frozen=True)
+class Tempering:
+    """How means are made to say as much as they know before they are judged, where the result will be, too.
+
+    A mean of probabilities says less than its members. Judged as it is, it loses against a member wherever members say
+    too little already, though it knows more.
+
+    Attributes:
+        temperature: of predictions.
+        apply: predictions at a temperature.
+    """
+
+    temperature: Callable[[Predictions], float]
+    apply: Callable[[Predictions, float], Predictions]
+
+
+@dataclass(frozen=True)
 class Weighted:
     """An ensemble.
 
@@ -39,7 +55,14 @@ def equal(members: Sequence[Predictions]) -> Weighted:
     return Weighted(weights, _mean(members, weights), "members count the same")
 
 
-def greedy(members: Sequence[Predictions], objective: Objective, *, seed: int, folds: int = FOLDS) -> Weighted:
+def greedy(
+    members: Sequence[Predictions],
+    objective: Objective,
+    tempering: Tempering | None = None,
+    *,
+    seed: int,
+    folds: int = FOLDS,
+) -> Weighted:
     """Weights by forward selection with replacement, reported cross-fitted.
 
     Caruana, Niculescu-Mizil, Crew, Ksikes, Ensemble selection from libraries of models, ICML 2004: from an empty
@@ -51,6 +74,7 @@ def greedy(members: Sequence[Predictions], objective: Objective, *, seed: int, f
     Args:
         members: predictions of the same examples.
         objective: less is better.
+        tempering: applied to means before they are judged; its temperature follows as members are added.
         seed: of the folds.
         folds: how many.
     """
@@ -62,25 +86,30 @@ def greedy(members: Sequence[Predictions], objective: Objective, *, seed: int, f
     rows = _fold_of_rows(first, held_by)
     result = first.pool.predictions.clone()
     for fold in range(folds):
-        weights = _selected([_part(one, rows != fold) for one in members], objective)
+        weights = _selected([_part(one, rows != fold) for one in members], objective, tempering)
         held = rows == fold
         result[held] = averaged([one.pool.predictions[held] for one in members], weights)
     how = (
         f"weights by greedy forward selection on {folds} folds of the validation split; each example is predicted by "
         "weights that were chosen without it"
     )
-    return Weighted(_selected(members, objective), first.saying(result), how)
+    return Weighted(_selected(members, objective, tempering), first.saying(result), how)
 
 
-def _selected(members: Sequence[Predictions], objective: Objective) -> tuple[float, ...]:
+def _selected(members: Sequence[Predictions], objective: Objective, tempering: Tempering | None) -> tuple[float, ...]:
     counts = [0] * len(members)
     total = members[0].pool.predictions.double() * 0
-    best, chosen, better = float("inf"), counts, 0
+    best, chosen, better, temperature = float("inf"), counts, 0, 1.0
     for size in range(1, ROUNDS + 1):
-        tried = [objective(one.saying((total + one.pool.predictions.double()) / size)) for one in members]
+        means = [one.saying((total + one.pool.predictions.double()) / size) for one in members]
+        if tempering is not None:
+            means = [tempering.apply(one, temperature) for one in means]
+        tried = [objective(one) for one in means]
         at = min(range(len(members)), key=tried.__getitem__)
         counts[at] += 1
         total = total + members[at].pool.predictions.double()
+        if tempering is not None:
+            temperature = tempering.temperature(members[0].saying(total / size))
         if tried[at] < best:
             best, chosen, better = tried[at], list(counts), size
         elif size - better >= _PATIENCE:

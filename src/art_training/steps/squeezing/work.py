@@ -1,7 +1,7 @@
 """One squeeze: train, compare, choose, calibrate, export."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from art_training.engines import Averaging, Teaching
@@ -26,7 +26,7 @@ from art_training.steps.squeezing.contenders import (
     predicted,
     train,
 )
-from art_training.steps.squeezing.ensemble import equal, greedy
+from art_training.steps.squeezing.ensemble import Tempering, equal, greedy
 from art_training.steps.squeezing.exporting import Asked, Exported, export_result, find_call, usable
 from art_training.steps.squeezing.members import Planned, planned
 from art_training.steps.squeezing.predictions import Predictions
@@ -55,7 +55,7 @@ class Squeezing:
         self._findings: list[Finding] = []
         self._artifacts: list[Artifact] = []
         self._seconds: dict[str, float] = {}
-        self._against_teacher: Score | None = None
+        self._tempered: dict[str, calibrating.Calibrated] = {}
 
     def run(self) -> Outcome:
         """Do it.
@@ -78,6 +78,7 @@ class Squeezing:
                 self._student(members[0], ensemble)
         asked = find_call(self._bench, members[0], _BATCHES)
         costs = {one.name: self._cost(one, asked) for one in self._contenders}
+        self._temper(why)
         choice = choose(
             self._contenders,
             self._name,
@@ -86,9 +87,9 @@ class Squeezing:
             prefer=self._step.prefer,
             seed=self._bench.seed,
         )
-        temperature, predictions = self._calibrate(choice, why)
+        temperature = self._calibrated(choice.taken)
         exported = self._export(choice.taken, asked, temperature)
-        return self._outcome(choice, predictions, costs, exported)
+        return self._outcome(choice, temperature, costs, exported)
 
     # Training.
 
@@ -141,10 +142,13 @@ class Squeezing:
         if self._step.weighting == "equal":
             found = equal(predictions)
         else:
-            found = greedy(predictions, self._badness, seed=self._bench.seed)
+            tempering = Tempering(calibrating.rough_temperature, calibrating.at_temperature)
+            can = self._step.calibrate is not False and not calibrating.why_not(self._bench.task, predictions[0])
+            found = greedy(predictions, self._badness, tempering if can else None, seed=self._bench.seed)
         parts = tuple(zip(members, found.weights, strict=True))
         seconds = sum(one.seconds for one in members)
-        ensemble = Contender(ENSEMBLE, parts, found.predictions, seconds, f"{len(members)} members; {found.how}")
+        there = f", trained by {self._step.of}, whose time is not counted here" if self._step.of else ""
+        ensemble = Contender(ENSEMBLE, parts, found.predictions, seconds, f"{len(members)} members{there}; {found.how}")
         self._contenders.append(ensemble)
         return ensemble
 
@@ -160,8 +164,6 @@ class Squeezing:
         if one is None:
             return
         shares = f"{teacher.looked_up} batches looked up, the members asked for {teacher.asked}"
-        compared = gain(self._bench.metrics, self._name, one.predictions, ensemble.predictions, self._bench.seed)
-        self._against_teacher = as_score(compared, ENSEMBLE)
         self._contenders.append(
             Contender(
                 STUDENT,
@@ -205,37 +207,47 @@ class Squeezing:
     def _cost(self, contender: Contender, asked: Asked) -> Cost:
         return cost(self._bench, contender, usable(self._bench, contender, asked), asked.batches)
 
-    @cached_property
+    @property
     def _single(self) -> Contender:
         return self._contenders[0]
 
     # Finishing.
 
-    def _calibrate(self, choice: Choice, why: str) -> tuple[float, Predictions]:
-        """The temperature of the result and its predictions with it."""
-        taken = choice.taken
+    def _temper(self, why: str) -> None:
+        """Give every contender the temperature that it would be delivered with, so that they are compared as such."""
         if self._step.calibrate is False:
-            return 1.0, taken.predictions
-        why = why or calibrating.why_not(self._bench.task, taken.predictions)
+            return
+        why = why or calibrating.why_not(self._bench.task, self._contenders[0].predictions)
         if why:
             self._readings.append(Reading("calibration", None, note=f"not done: {why}"))
-            return 1.0, taken.predictions
-        found = calibrating.calibrate(taken.predictions, seed=self._bench.seed)
-        self._scores |= calibrating.scores(found, taken.predictions.count)
-        self._artifacts += calibrating.artifacts(self._bench, found)
-        lower = found.predictions.loss() < taken.predictions.loss()
-        temperature = found.temperature if lower else 1.0
-        compared = gain(self._bench.metrics, LOSS, found.predictions, taken.predictions, self._bench.seed)
+            return
+        for at, one in enumerate(self._contenders):
+            found = self._tempered[one.name] = calibrating.calibrate(one.predictions, seed=self._bench.seed)
+            told = {"temperature": found.temperature if found.helps else 1.0}
+            delivered = found.predictions if found.helps else one.predictions
+            self._contenders[at] = replace(one, predictions=delivered, parameters={**one.parameters, **told})
+
+    def _calibrated(self, taken: Contender) -> float:
+        """What the temperature does to the result; the temperature that is applied."""
+        found = self._tempered.get(taken.name)
+        if found is None:
+            return 1.0
+        seed = self._bench.seed
+        shown = calibrating.diagram(found, seed=seed)
+        self._scores |= calibrating.scores(shown, taken.predictions.count)
+        self._artifacts += calibrating.artifacts(self._bench, shown)
+        gained = as_score(
+            gain(self._bench.metrics, LOSS, found.predictions, found.raw, seed), f"{taken.name} without it"
+        )
         note = f"{taken.name} with the temperature {found.temperature:.4g}"
-        if not lower:
+        if not found.helps:
             note += ", which is not applied: it does not lower the loss of examples that it has not seen"
-        scores = self._scored(found.predictions, CALIBRATED)
-        parameters = {"temperature": found.temperature, "applied": lower, "folds": list(found.folds)}
-        calibrated = Candidate(CALIBRATED, {**scores, GAIN: as_score(compared, taken.name)}, parameters, note)
-        self._others.append(calibrated)
-        self._scores[f"{CALIBRATED}_{GAIN}"] = calibrated.scores[GAIN]
+        parameters = {"temperature": found.temperature, "applied": found.helps, "folds": list(found.folds)}
+        scores = {**self._scored(found.predictions, CALIBRATED), GAIN: gained}
+        self._others.append(Candidate(CALIBRATED, scores, parameters, note))
+        self._scores[f"{CALIBRATED}_{GAIN}"] = gained
         self._readings.append(Reading("temperature", found.temperature, note=calibrating.told(found)))
-        return temperature, found.predictions if lower else taken.predictions
+        return found.temperature if found.helps else 1.0
 
     def _export(self, taken: Contender, asked: Asked, temperature: float) -> Exported:
         models = [one for one, weight in taken.parts if weight > 0]
@@ -251,9 +263,7 @@ class Squeezing:
     def _scored(self, predictions: Predictions, source: str) -> dict[str, Score]:
         return predictions.scores(self._bench.metrics, split=Split.VALIDATION, seed=self._bench.seed, source=source)
 
-    def _outcome(
-        self, choice: Choice, predictions: Predictions, costs: Mapping[str, Cost], exported: Exported
-    ) -> Outcome:
+    def _outcome(self, choice: Choice, temperature: float, costs: Mapping[str, Cost], exported: Exported) -> Outcome:
         candidates: list[Candidate] = []
         for one in self._contenders:
             gained = None
@@ -263,8 +273,8 @@ class Squeezing:
                 )
                 gained = self._scores[f"{one.name}_{GAIN}"] = as_score(compared, SINGLE)
             scores = self._scored(one.predictions, one.name)
-            if one.name == STUDENT and self._against_teacher is not None:
-                scores[OVER_TEACHER] = self._against_teacher
+            if one.name == STUDENT:
+                scores[OVER_TEACHER] = self._over_teacher(one)
             candidates.append(candidate(one, scores, costs[one.name], costs[SINGLE], gained))
         taken = choice.taken
         if any(one.chosen for one, _ in taken.parts):
@@ -272,17 +282,28 @@ class Squeezing:
                 Reading("weights", "best", note="chosen by the user's ModelCheckpoint, on the validation split itself")
             )
         self._readings += [Reading("result", taken.name, note=choice.why), *exported.readings]
-        result = self._scored(predictions, taken.name)
+        result = self._scored(taken.predictions, taken.name)
         return Outcome(
             scores={**result, **self._scores, **exported.scores},
             readings=tuple(self._readings),
             findings=(*self._findings, *self._lost(taken), *exported.findings),
             candidates=(*candidates, *self._others),
-            parameters={"result": taken.name, "by": f"validation/{self._name}", "prefer": self._step.prefer},
+            parameters={
+                "result": taken.name,
+                "by": f"validation/{self._name}",
+                "prefer": self._step.prefer,
+                "members": {one.name: weight for one, weight in taken.parts if weight > 0},
+                "temperature": temperature,
+            },
             artifacts=(*self._artifacts, *exported.artifacts),
             seconds=self._seconds,
             summary=self._summary(choice, result),
         )
+
+    def _over_teacher(self, student: Contender) -> Score:
+        teacher = next(one for one in self._contenders if one.name == ENSEMBLE)
+        compared = gain(self._bench.metrics, self._name, student.predictions, teacher.predictions, self._bench.seed)
+        return as_score(compared, ENSEMBLE)
 
     def _lost(self, taken: Contender) -> list[Finding]:
         """A finding where the result is significantly worse than the single model, as `prefer` does not allow."""
