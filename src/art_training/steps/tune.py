@@ -20,7 +20,8 @@ from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.telling import candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best
 from art_training.steps.step import Step
-from art_training.tuning.space import TRAINER, Dimension, Space
+from art_training.tuning.dimension import Dimension
+from art_training.tuning.space import TRAINER, Space
 from art_training.tuning.study import Pruning, Sampler, Search
 from art_training.tuning.trial import Trial
 

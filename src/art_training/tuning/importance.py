@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from art_training.tuning.space import Dimension, Integer, Space, Uniform
+from art_training.tuning.dimension import Dimension, Integer, Uniform
+from art_training.tuning.space import Space
 from art_training.tuning.trial import Trial
 
 if TYPE_CHECKING:

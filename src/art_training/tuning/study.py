@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from art_training.records import Direction
-from art_training.tuning.space import Choice, Dimension, Integer, Point, Space, Uniform, Value
+from art_training.tuning.dimension import Choice, Dimension, Integer, Uniform, Value
+from art_training.tuning.space import Point, Space
 from art_training.tuning.trial import Trial
 
 if TYPE_CHECKING:
