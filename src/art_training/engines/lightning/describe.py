@@ -32,12 +32,15 @@ _SETTINGS = (
 
 
 def described_training(trainer: Any) -> dict[str, Any]:
-    """The trainer's settings, optimisers, schedulers, loaders, callbacks and loggers as they are now."""
+    """The trainer's settings, loaders, callbacks and loggers as they are now."""
+    return {"trainer": described_trainer(trainer), "loaders": _loaders(trainer)}
+
+
+def described_optimizers(trainer: Any) -> dict[str, Any]:
+    """Optimisers and schedulers as they are now."""
     return {
-        "trainer": described_trainer(trainer),
         "optimizers": [_optimizer(optimizer, trainer.lightning_module) for optimizer in trainer.optimizers],
         "schedulers": [_scheduler(config) for config in trainer.lr_scheduler_configs],
-        "loaders": _loaders(trainer),
     }
 
 

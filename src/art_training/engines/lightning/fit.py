@@ -88,7 +88,7 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
         recorder.findings.append(goes_on)
     asked_for = _asked_for(job, hierarchy, recorder)
     trainer = fit_trainer(job, hierarchy, Additions((recorder, *asked_for, checkpoints), logger))
-    after_optimizers(trainer, [one.prepare for one in asked_for if hasattr(one, "prepare")])
+    after_optimizers(trainer, [one.prepare for one in (recorder, *asked_for) if hasattr(one, "prepare")])
     recorder.collects = not any(is_own(one) for one in trainer.loggers)
     _ignore_own_choices(job, module, trainer)
     configured_callbacks(module, job)

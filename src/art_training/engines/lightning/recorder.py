@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from art_training.engines.engine import FitJob, Position, Stopped, Watch
-from art_training.engines.lightning.describe import described_training
+from art_training.engines.lightning.describe import described_optimizers, described_training
 from art_training.engines.lightning.lengths import batches_of, epochs_of
 from art_training.engines.lightning.loaders import named
 from art_training.engines.lightning.random_states import derived_seed, set_seed
@@ -21,6 +21,7 @@ from art_training.engines.lightning.values import (
     training_loss,
     validation_losses,
     values_of,
+    weighted_mean,
 )
 from art_training.engines.weights import digest_of
 from art_training.records import Finding
@@ -81,6 +82,10 @@ class Recorder:
         self._last_step = 0
         self._step: Callable[[], int] = lambda: 0
 
+    def prepare(self, trainer: Any) -> None:
+        """The optimisers have been made; what a training that is resumed has made of them since is no setting."""
+        self.parameters |= described_optimizers(trainer)
+
     # Hooks, in the order in which Lightning calls them.
 
     def on_fit_start(self, trainer: Any, module: Any) -> None:
@@ -92,7 +97,7 @@ class Recorder:
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Training begins."""
-        self.parameters = described_training(trainer)
+        self.parameters |= described_training(trainer)
         if self._load is not None:
             self.began_with = digest_of(trainer.strategy.lightning_module_state_dict())
         self._started = self._ticked = self._flushed = time.monotonic()
@@ -312,16 +317,8 @@ class Recorder:
         self._collected = current
 
     def _returned_losses(self, loaders: Sequence[str | None]) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for index, pairs in self._validation.items():
-            values = values_of([loss for loss, _ in pairs])
-            weights = [weight for _, weight in pairs]
-            total = sum(weights)
-            if total:
-                found[loss_curve(loaders[index])] = (
-                    sum(value * weight for value, weight in zip(values, weights, strict=True)) / total
-                )
-        return found
+        means = {index: weighted_mean(pairs) for index, pairs in self._validation.items()}
+        return {loss_curve(loaders[index]): mean for index, mean in means.items() if mean is not None}
 
     def _tell(self, trainer: Any, *, batch: int | None) -> None:
         self._hand_over(trainer, phase="fit", batch=batch, batches=batches_of(trainer))

@@ -46,6 +46,13 @@ def values_of(tensors: list[Tensor]) -> list[float]:
         return [float(tensor.detach()) for tensor in tensors]
 
 
+def weighted_mean(pairs: Sequence[tuple[Tensor, int]]) -> float | None:
+    """The mean of values, each of which counts so many times; None where none counts."""
+    values, weights = values_of([value for value, _ in pairs]), [weight for _, weight in pairs]
+    total = sum(weights)
+    return sum(value * weight for value, weight in zip(values, weights, strict=True)) / total if total else None
+
+
 def are_finite(parameters: Iterable[Tensor]) -> bool:
     """Whether no number among them is NaN or infinite."""
     return all(bool(torch.isfinite(parameter).all()) for parameter in parameters if parameter.is_floating_point())
