@@ -13,10 +13,7 @@ from art_training.records import Outcome, Split
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
-from art_training.steps.squeezing.calibrating import ECE, ECE_BEFORE
-from art_training.steps.squeezing.choosing import require_validation
-from art_training.steps.squeezing.exporting import DIFFERENCE
-from art_training.steps.squeezing.work import GAINS, Squeezing
+from art_training.steps.squeezing.names import DIFFERENCE, ECE, ECE_BEFORE, GAINS, require_validation
 from art_training.steps.step import Step
 
 
@@ -107,6 +104,8 @@ class Squeeze(Step):
         return (*super().consumes(kinds), *((self.of,) if self.of in kinds else ()))
 
     def run(self, bench: Bench) -> Outcome:
+        from art_training.steps.squeezing.work import Squeezing
+
         if Split.VALIDATION not in bench.splits:
             raise SetupError(
                 f"{self.name} compares and chooses on the validation split, and the data has: {', '.join(bench.splits)}; "

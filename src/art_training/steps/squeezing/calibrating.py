@@ -19,9 +19,9 @@ from art_training.setup.scores.calibration import (
 )
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
+from art_training.steps.squeezing.names import ECE, ECE_BEFORE
 from art_training.steps.squeezing.predictions import Predictions
 
-ECE, ECE_BEFORE = "ece", "ece_before"
 _ROUGHLY = 5_000  # rows
 _TABLE, _FIGURE = "reliability.csv", "reliability.png"
 _WITH_CLASSES = frozenset({TaskKind.CLASSIFICATION, TaskKind.SEQUENCE})

@@ -2,33 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from art_training.errors import CheckError, ProjectError
-from art_training.records import Metric, Score, Split
+from art_training.errors import ProjectError
+from art_training.records import Score
 from art_training.setup.scores.comparison import Comparison, compare, holm
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.steps.squeezing.contenders import Contender
+from art_training.steps.squeezing.names import require_validation
 from art_training.steps.squeezing.predictions import Predictions
 
 LEVEL = 0.05
-
-
-def require_validation(by: Any, step: str) -> Metric:
-    """The address of the score that decides.
-
-    Raises:
-        ProjectError: it is none, or not one of the whole validation split.
-    """
-    try:
-        address = Metric.parse(by)
-    except (CheckError, TypeError, AttributeError) as error:
-        raise ProjectError(f"by={by!r} of step {step!r} is no score; give 'validation/loss' or the like") from error
-    if address.split not in {None, Split.VALIDATION} or address.loader is not None:
-        raise ProjectError(
-            f"by={by!r} of step {step!r} must be a score of the whole validation split, such as 'validation/loss'"
-        )
-    return address
 
 
 def name_by(by: str, metrics: MetricCalculator, step: str) -> str:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from art_training.records import Candidate, Finding, Score, Split
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
+from art_training.steps.squeezing.names import GAIN
 from art_training.steps.squeezing.predictions import Collector, Predictions
 
 if TYPE_CHECKING:
     from art_training.exported.model import ExportedModel, Part
 
-SINGLE, LONGER, ENSEMBLE, STUDENT, CALIBRATED = "single", "longer", "ensemble", "student", "calibrated"
-GAIN = "gain"
 _ROUNDS = 5
 _BATCHES = 3
 

@@ -9,6 +9,7 @@ from art_training.records import Artifact, Finding, Reading, Score, Severity, Sp
 from art_training.setup.observation import BatchObservation
 from art_training.steps.bench import Bench
 from art_training.steps.squeezing.contenders import Contender, Trained, parts
+from art_training.steps.squeezing.names import DIFFERENCE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from art_training.exported.model import ExportedModel, Part
 
 ARCHIVE = "model.zip"
-DIFFERENCE = "export_difference"
 _TOLERANCE = 1e-4  # between what the engine and what a module by itself predicts, when it is found out how to ask it
 
 

@@ -11,24 +11,11 @@ from art_training.setup.scores.metrics import LOSS
 from art_training.steps.bench import Bench
 from art_training.steps.squeezing import calibrating
 from art_training.steps.squeezing.choosing import Choice, as_score, badness, choose, gain, name_by
-from art_training.steps.squeezing.contenders import (
-    CALIBRATED,
-    ENSEMBLE,
-    GAIN,
-    LONGER,
-    SINGLE,
-    STUDENT,
-    Contender,
-    Cost,
-    Trained,
-    candidate,
-    cost,
-    predicted,
-    train,
-)
+from art_training.steps.squeezing.contenders import Contender, Cost, Trained, candidate, cost, predicted, train
 from art_training.steps.squeezing.ensemble import Tempering, equal, greedy
 from art_training.steps.squeezing.exporting import Asked, Exported, export_result, find_call, usable
 from art_training.steps.squeezing.members import Planned, planned
+from art_training.steps.squeezing.names import CALIBRATED, ENSEMBLE, GAIN, LONGER, OVER_TEACHER, SINGLE, STUDENT
 from art_training.steps.squeezing.predictions import Predictions
 from art_training.steps.squeezing.teacher import Teacher
 from art_training.steps.weights import LAST
@@ -36,8 +23,6 @@ from art_training.steps.weights import LAST
 if TYPE_CHECKING:
     from art_training.steps.squeeze import Squeeze
 
-GAINS = tuple(f"{name}_{GAIN}" for name in (LONGER, ENSEMBLE, STUDENT, CALIBRATED))
-OVER_TEACHER = "gain_over_teacher"
 _BATCHES = 4
 
 
