@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from art_training.errors import UnknownMetric
 from art_training.records import Metric, Outcome, Score
+
+NOT_COMPUTED = "ART703"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Evidence:
         """The step's score at `metric`.
 
         Raises:
-            UnknownMetric: there is none; the message names those that exist.
+            UnknownMetric: there is none; the message says why it could not be computed, or names those that exist.
         """
+        if str(metric) not in self.outcome.scores:
+            for finding in self.outcome.findings:
+                if finding.code == NOT_COMPUTED and finding.evidence.get("metric") == str(metric):
+                    raise UnknownMetric(f"{finding.message}; {finding.remedy}")
         return self.outcome.score(metric)

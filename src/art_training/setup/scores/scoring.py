@@ -22,6 +22,7 @@ from art_training.setup.task import Task, TaskKind
 if TYPE_CHECKING:
     from art_training.setup.scores.metrics import MetricCalculator
 
+_OTHERS = "choose a metric that takes these, or give Setup(outputs=...) that returns others"
 MOST_KEPT = 2_000_000  # numbers of predictions kept for intervals; beyond, scores have none
 
 
@@ -240,7 +241,7 @@ def score_pooled(
             running.update(predictions, targets)
             values = running.values(pool)
         except Exception as error:  # noqa: BLE001  A metric that cannot use these predictions spoils no other.
-            why = _sentence(name, error, predictions, targets)
+            why = f"{_sentence(name, error, predictions, targets)}; {_OTHERS}"
             scores[name] = Score(math.nan, rows=examples, direction=measure.direction, source=source, note=why)
             continue
         for entry, value in values.items():
@@ -271,7 +272,7 @@ def _sentence(name: str, error: Exception, predictions: Tensor | None, targets: 
     reason = " ".join(str(error).split()) or "no reason given"
     return (
         f"metric {name!r} raised {type(error).__name__} on predictions {_form(predictions)} and targets "
-        f"{_form(targets)}: {reason}; choose a metric that takes these, or give Setup(outputs=...) that returns others"
+        f"{_form(targets)}: {reason}"
     )
 
 
@@ -288,5 +289,5 @@ def _not_computed(address: Metric, why: str) -> Finding:
         severity=Severity.ERROR,
         message=f"{address} could not be computed: {why}",
         evidence={"metric": str(address)},
-        remedy="give Setup(outputs=...), or a metric that takes the model's predictions",
+        remedy=_OTHERS,
     )
