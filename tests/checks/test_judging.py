@@ -117,15 +117,15 @@ def test_a_score_or_loss_that_fails_names_the_remedy_of_its_step():
     assert judge(Below("loss_share", 0.1), evidence).reason == "loss_share is 0.3, not < 0.1; more steps"
     assert judge(Below("train/loss", 0.1), evidence).reason == "train/loss is 9, not < 0.1"
     assert judge(Below("loss_share", 0.5), evidence).reason == "loss_share is 0.3, < 0.5"
-    assert judge(LossIsTheoretical(), evidence).reason.endswith("not 0.2 or less; smaller weights")
+    assert judge(LossIsTheoretical(), evidence).reason.endswith("at most 20% is allowed; smaller weights")
     low = replace(evidence, outcome=replace(evidence.outcome, scores=scores | {"train/loss": Score(0.1)}))
-    assert judge(LossIsTheoretical(), low).reason.endswith("not 0.2 or less")
+    assert judge(LossIsTheoretical(), low).reason.endswith("at most 20% is allowed")
 
 
 def test_a_loss_far_from_theory_says_how_far():
     scores = {"train/loss": Score(4.605, Interval(4.5, 4.7)), "expected_loss": Score(2.3025)}
     judged = judge(LossIsTheoretical(), Evidence("CheckLossOnInit", Outcome(scores=scores)))
-    assert judged.reason == "train/loss is 4.605 [4.5, 4.7] where 2.303 is expected: 1 of that away, not 0.2 or less"
+    assert judged.reason == "train/loss is 4.605 [4.5, 4.7] where 2.303 is expected: 100% off, and at most 20% is allowed"
 
 
 def test_a_curve_that_is_missing_is_errored_and_names_those_that_exist():

@@ -23,13 +23,17 @@ def step(name: str, *states: VerdictState, reason: str = "loss is <0.5>", recall
 NOT_RUN = StepResult("later", "Overfit", StepState.NOT_RUN)
 
 
+NOT_ASKED = StepResult("first", "ExploreData", StepState.NOT_RUN, note="not asked for", asked=False)
+
+
 def result(*steps: StepResult) -> ProjectResult:
     return ProjectResult("p", steps, next_sentence("p", steps))
 
 
 def test_every_check_is_in_the_table_with_its_numbers() -> None:
     text = str(result(step("a", VerdictState.PASSED, VerdictState.FAILED), NOT_RUN))
-    assert text.count("loss is <0.5>") == 3  # two rows and the sentence about what to do
+    assert text.count("loss is <0.5>") == 2  # the sentence about what to do names the check alone
+    assert "✗ check 1: loss is <0.5>" in text
     assert "2.0 s" in text
     assert "not run" in text
 
@@ -56,10 +60,16 @@ def test_html_shows_what_steps_say_as_text() -> None:
         ((), "no steps yet"),
         ((step("a", VerdictState.PASSED),), "every step passed"),
         ((step("a", VerdictState.PASSED), NOT_RUN), "later has not run yet"),
-        ((step("a", VerdictState.FAILED), NOT_RUN), "a failed: loss is <0.5>"),
+        ((step("a", VerdictState.FAILED), NOT_RUN), "a failed `check 0`; change the setup"),
         ((step("a", VerdictState.FAILED, recalled=True),), "nothing that it depends on has changed"),
         ((step("a", VerdictState.ERRORED),), "could not be judged"),
+        (
+            (step("a", VerdictState.ERRORED, reason="f1 is odd: it; raised."),),
+            "by `check 0`: f1 is odd; mend it",
+        ),
         ((step("a", VerdictState.NOT_JUDGED),), "could not be judged"),
+        ((NOT_ASKED, step("a", VerdictState.PASSED)), "a passed; type `art run` for the others too"),
+        ((NOT_ASKED, step("a", VerdictState.FAILED)), "a failed"),
         ((StepResult("a", "Overfit", StepState.UNCHECKED),), "no check asked"),
         ((StepResult("a", "Overfit", StepState.INTERRUPTED),), "go on from its last epoch"),
     ],

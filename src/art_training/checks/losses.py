@@ -52,10 +52,12 @@ class LossIsTheoretical(Check):
         allowed = self.tolerance * abs(expected.value) if expected.value else self.tolerance  # no share of zero is any
         if distance <= allowed:
             return passed(said, **numbers)
-        away = f"{distance / abs(expected.value):.3g} of that" if expected.value else number(distance)
+        away, most = number(distance), f"{self.tolerance:.3g}"
+        if expected.value:
+            away, most = f"{distance / abs(expected.value):.0%}", f"{self.tolerance:.0%}"
         remedy = evidence.outcome.reading(REMEDY)
         do = f"; {remedy.value}" if remedy and measured.value > expected.value else ""
-        return failed(f"{said}: {away} away, not {self.tolerance:.3g} or less{do}", **numbers)
+        return failed(f"{said}: {away} off, and at most {most} is allowed{do}", **numbers)
 
 
 @dataclass(frozen=True)

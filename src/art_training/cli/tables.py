@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_ACTIONS = {Action.RUN: "cyan", Action.RESUME: "cyan", Action.KEEP: "yellow", Action.SKIP: "dim"}
+_ACTIONS = {Action.RUN: "cyan", Action.RESUME: "cyan", Action.KEEP: "yellow", Action.SKIP: "dim", Action.WAIT: "dim"}
 
 
 def plan_table(plan: Plan) -> "Table":
@@ -43,8 +43,7 @@ def verdict_line(verdict: Verdict | CheckRow, console: "Console") -> "Text":
 
 def reason(verdict: Verdict | CheckRow) -> str:
     """The reason, led by the question where it does not speak of what was asked."""
-    subject = verdict.check.split(" ")[0]
-    return verdict.reason if subject in verdict.reason else f"{verdict.check}: {verdict.reason}"
+    return verdict.told
 
 
 def steps_table(

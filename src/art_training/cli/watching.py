@@ -4,7 +4,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from art_training.cli.output import STYLES, console, duration
+from art_training.checks.evidence import NOT_COMPUTED
+from art_training.cli.output import STYLES, console, duration, note
 from art_training.cli.tables import plan_table, verdict_line
 from art_training.records import (
     Action,
@@ -106,6 +107,12 @@ class Watching:
             self._say(Text.assemble(f"{event.run.step}: {does}, ", state))
         else:
             self._head(event.run.step)
+            missed = [one for one in event.outcome.findings if one.code == NOT_COMPUTED] if event.outcome else []
+            verdicts = event.judgement.verdicts if event.judgement else ()
+            if missed and not any(missed[0].message in verdict.reason for verdict in verdicts):
+                self._say(
+                    Text(f"{note(self._console)} {missed[0].message}; {missed[0].remedy}", "yellow"), indented=True
+                )
             self._say(Text.assemble(state, f" in {duration(event.run.seconds)}"), indented=True)
 
     def _is_recalled(self, step: str) -> bool:

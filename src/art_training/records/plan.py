@@ -15,6 +15,7 @@ class Action(StrEnum):
     RECALL = "recall"
     KEEP = "keep"  # stale, and the user wants it left so
     SKIP = "skip"  # not asked for (only=, until=)
+    WAIT = "wait"  # behind a step that did not pass
 
 
 @dataclass(frozen=True)

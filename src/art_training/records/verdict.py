@@ -36,6 +36,11 @@ class Verdict:
     configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceback: str = ""
 
+    @property
+    def told(self) -> str:
+        """The reason, led by the question where it does not speak of what was asked."""
+        return self.reason if self.check.split(" ")[0] in self.reason else f"{self.check}: {self.reason}"
+
 
 class StepState(StrEnum):
     """Where a step of a project stands."""

@@ -1,21 +1,29 @@
 """What to do now, in one sentence."""
 
+import re
 from collections.abc import Sequence
 
-from art_training.records import StepState, VerdictState
+from art_training.records import StepState, Verdict, VerdictState
 from art_training.runner.result import StepResult
 
 
 def next_sentence(project: str, steps: Sequence[StepResult]) -> str:
-    """The one thing to do after a run of `project`, from where its steps stand."""
+    """The one thing to do after a run of `project`, from where its steps stand.
+
+    The numbers of a check stand with its answer; here it is called by its title.
+    """
     for step in steps:
         if step.state is not StepState.NOT_RUN and step.state is not StepState.PASSED:
             return _sentence(step)
-    waiting = [step.name for step in steps if step.state is StepState.NOT_RUN]
+    waiting = [step.name for step in steps if step.state is StepState.NOT_RUN and step.asked]
     if waiting and len(waiting) < len(steps):
         return f"Next: {waiting[0]} has not run yet; type `art run`."
     if not steps:
         return f"Next: project {project!r} has no steps yet; add one with project.add_step(ExploreData())."
+    if not all(step.asked for step in steps):
+        asked = [step.name for step in steps if step.asked]
+        passed = f"{' and '.join(asked)} passed" if len(asked) < 3 else f"the {len(asked)} steps asked for passed"
+        return f"Next: {passed}; type `art run` for the others too; `art plan` says what it would do."
     done = steps[-1].name
     return f"Next: every step passed; look at the evidence with `art show {done}`, or add the next step of the recipe."
 
@@ -23,29 +31,35 @@ def next_sentence(project: str, steps: Sequence[StepResult]) -> str:
 def _sentence(step: StepResult) -> str:
     name, verdicts = step.name, step.judgement.verdicts if step.judgement else ()
     if step.state is StepState.FAILED:
-        failed = next(verdict for verdict in verdicts if verdict.state is VerdictState.FAILED)
+        check = _first(verdicts, VerdictState.FAILED).check
         if step.stale:
-            return f"Next: {name}, kept though it is stale, failed: {failed.reason}; type `art run` to run it as it is now."
+            return f"Next: {name}, kept though it is stale, failed `{check}`; type `art run` to run it as it is now."
         again = (
             "nothing that it depends on has changed since, so change the setup or the check"
             if step.recalled and not step.judged_again
             else "change the setup or the check"
         )
-        return f"Next: {name} failed: {failed.reason}; {again} and type `art run` again."
+        return f"Next: {name} failed `{check}`; {again} and type `art run` again."
     if step.state is StepState.ERRORED:
-        errored = next((verdict for verdict in verdicts if verdict.state is VerdictState.ERRORED), None)
-        why = errored.reason if errored else (step.run.error if step.run else "it raised an error")
+        if not any(verdict.state is VerdictState.ERRORED for verdict in verdicts):
+            why = step.run.error if step.run else "an error"
+            return f"Next: {name} raised {why}; mend it and type `art run` again; the steps before it are kept."
+        errored = _first(verdicts, VerdictState.ERRORED)
+        why = re.split(r"[:;] ", errored.reason)[0].rstrip(".")
         return (
-            f"Next: {name} could not be judged: {why}; mend it and type `art run` again; its results are kept."
-            if (errored)
-            else f"Next: {name} raised {why}; mend it and type `art run` again; the steps before it are kept."
+            f"Next: {name} could not be judged by `{errored.check}`: {why}; mend it and type `art run` again; "
+            "its results are kept."
         )
     if step.state is StepState.NOT_JUDGED:
-        open_ = next(verdict for verdict in verdicts if verdict.state is VerdictState.NOT_JUDGED)
+        check = _first(verdicts, VerdictState.NOT_JUDGED).check
         return (
-            f"Next: {name} could not be judged: {open_.reason.rstrip('.')}; give what that needs, or checks that can be "
-            f"judged: {step.kind}(checks=only(...))."
+            f"Next: {name} could not be judged by `{check}`; give what that needs, or checks that can be judged: "
+            f"{step.kind}(checks=only(...))."
         )
     if step.state is StepState.INTERRUPTED:
         return f"Next: {name} was interrupted; type `art run` to go on from its last epoch."
     return f"Next: {name} ran, but no check asked whether its result is right; give it checks=[...]."
+
+
+def _first(verdicts: Sequence[Verdict], state: VerdictState) -> Verdict:
+    return next(verdict for verdict in verdicts if verdict.state is state)

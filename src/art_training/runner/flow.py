@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from art_training.checks import Evidence, judge_all
+from art_training.checks.evidence import NOT_COMPUTED
 from art_training.records import (
     Action,
     CheckJudged,
@@ -37,7 +38,7 @@ from art_training.runner.declared import Declared, Listener
 from art_training.runner.execution import Execution
 from art_training.runner.identity import Identity
 from art_training.runner.log import RunLog
-from art_training.runner.planning import Wish, consumed, plan_step, skipped
+from art_training.runner.planning import Wish, consumed, ended, plan_step, skipped, waiting
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
 from art_training.runner.validating import Validation
@@ -113,6 +114,7 @@ class _Run:
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     runs: dict[str, str] = field(default_factory=dict[str, str])  # that the outcomes are of, by step
+    stood: dict[str, StepState] = field(default_factory=dict[str, StepState])  # steps that are not asked for
     setups: dict[tuple[str, ...], Setup] = field(default_factory=dict[tuple[str, ...], Setup])  # by what made them
     views: dict[str, _View] = field(default_factory=dict[str, _View])  # what was planned, by step
 
@@ -147,14 +149,18 @@ class _Run:
 
     def plan(self) -> Plan:
         steps: list[PlannedStep] = []
+        barrier: tuple[str, StepState] | None = None  # the first step that is known not to pass
         for index, step in enumerate(self.project.steps):
             if self.asked(index):
                 view = self.views[step.name] = self.view(step)
+                steps.append(view.planned if barrier is None else waiting(view.planned, *barrier))
                 if view.found is not None:
                     self.outcomes[step.name] = view.found[1]
-                elif not self.lenient:
+                    state = state_of(view.verdicts)
+                    if barrier is None and state is not StepState.PASSED and not step.continue_on_failure:
+                        barrier = step.name, state
+                elif barrier is None and not self.lenient:
                     self.valid.require(step, self.setup(step), self.identity.engine(self.setup(step)))
-                steps.append(view.planned)
             else:
                 steps.append(skipped(step, self.reason_to_skip(step)))
                 self.remember(step)
@@ -280,12 +286,16 @@ class _Run:
         else:
             judgement = Judgement(verdicts, datetime.now(UTC), state_of(verdicts))
             self.store.judge(record.id, judgement)
-            RunLog(self.store, record.id).say("\n".join(f"{v.state.value}: {v.reason}" for v in verdicts))
+            told = ["judged again"] if before else []
+            RunLog(self.store, record.id).say("\n".join([*told, *(f"{v.state.value}: {v.told}" for v in verdicts)]))
         record = replace(record, state=judgement.state)
         recalled, stale = planned.action is Action.RECALL, planned.action is Action.KEEP
         self.outcomes[step.name], self.runs[step.name] = outcome, record.id
         self.announce(StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale))
-        note = f"not known: {'; '.join(planned.unknown)}" if planned.unknown else ""
+        notes = [f"not known: {'; '.join(planned.unknown)}"] if planned.unknown else []
+        told = " ".join(verdict.reason for verdict in verdicts)
+        missed = [one.message.partition(":")[0] for one in outcome.findings if one.code == NOT_COMPUTED]
+        notes += [f"{what}; `art show {step.name}` says why" for what in missed if what not in told]
         return StepResult(
             name=step.name,
             kind=record.kind,
@@ -296,7 +306,7 @@ class _Run:
             recalled=recalled or stale,
             stale=stale,
             judged_again=bool(before) and judgement is not before[-1],
-            note=note,
+            note="\n".join(notes),
         )
 
     def remember(self, step: Step) -> None:
@@ -306,13 +316,20 @@ class _Run:
             outcome = self.store.outcome(summary.id)
             if outcome is not None:
                 self.outcomes[step.name], self.runs[step.name] = outcome, summary.id
+                self.stood[step.name] = summary.state
 
     def result(self) -> ProjectResult:
         steps = tuple(
-            self.results.get(step.name, StepResult(step.name, type(step).__name__, StepState.NOT_RUN))
-            for step in self.project.steps
+            self.results.get(step.name) or self.not_run(step, asked=self.asked(index))
+            for index, step in enumerate(self.project.steps)
         )
         return ProjectResult(self.project.name, steps, next_sentence(self.project.name, steps))
+
+    def not_run(self, step: Step, *, asked: bool) -> StepResult:
+        """A step that was not asked for, with how it stood before; or one behind a step that did not pass."""
+        before = f" ({ended(self.stood[step.name])} before)" if step.name in self.stood else ""
+        note = "" if asked else f"not asked for{before}"
+        return StepResult(step.name, type(step).__name__, StepState.NOT_RUN, note=note, asked=asked)
 
     def asked(self, index: int) -> bool:
         """Whether the user wants this step."""

@@ -62,9 +62,9 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
         return planned(Action.RUN, "forced")
     if completed := _newest(store, replace(same, status=RunStatus.COMPLETED)):
         return planned(Action.RECALL, _recalled(completed), run=completed)
-    if ended := _newest(store, same):
-        if ended.status in _ENDS:
-            return planned(Action.RESUME, _ends(ended), run=ended)
+    if broken_off := _newest(store, same):
+        if broken_off.status in _ENDS:
+            return planned(Action.RESUME, _ends(broken_off), run=broken_off)
         return planned(Action.RUN, "it raised an error before")
     if before is None:
         return planned(Action.RUN, "no run of it was completed" if _newest(store, of_step) else "new")
@@ -78,6 +78,27 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
 def skipped(step: Step, reason: str) -> PlannedStep:
     """A step that was not asked for."""
     return PlannedStep(step.name, type(step).__name__, Action.SKIP, reason)
+
+
+def waiting(planned: PlannedStep, barrier: str, state: StepState) -> PlannedStep:
+    """A step behind one that did not pass: whatever would be done to it, it is not done.
+
+    Args:
+        planned: what would be done.
+        barrier: name of the step that bars the way.
+        state: where that one stands.
+    """
+    return replace(planned, action=Action.WAIT, reason=f"waits for {barrier}, which {ended(state)}")
+
+
+def ended(state: StepState) -> str:
+    """How a step ended, as the end of a sentence."""
+    return {
+        StepState.PASSED: "passed",
+        StepState.FAILED: "failed",
+        StepState.UNCHECKED: "ran unchecked",
+        StepState.NOT_RUN: "has not run",
+    }.get(state, f"was {state.value}")
 
 
 def consumed(step: Step, kinds: Mapping[str, str], continued: str) -> tuple[str, ...]:
@@ -104,11 +125,7 @@ def _ends(run: RunSummary) -> str:
 
 
 def _recalled(run: RunSummary) -> str:
-    return "nothing changed" if run.state is StepState.PASSED else f"nothing changed since it {_ended(run.state)}"
-
-
-def _ended(state: StepState) -> str:
-    return {StepState.FAILED: "failed", StepState.UNCHECKED: "ran unchecked"}.get(state, f"was {state.value}")
+    return "nothing changed" if run.state is StepState.PASSED else f"nothing changed since it {ended(run.state)}"
 
 
 def _reason(changes: tuple[Change, ...]) -> str:

@@ -22,6 +22,7 @@ class StepResult:
         stale: whether that outcome is outdated and was kept on the user's wish.
         judged_again: whether a stored outcome got new verdicts in this run.
         note: what a reader must know besides, e.g. that the data could not be digested.
+        asked: whether the run was asked for this step (`only`, `until`).
     """
 
     name: str
@@ -34,6 +35,7 @@ class StepResult:
     stale: bool = False
     judged_again: bool = False
     note: str = ""
+    asked: bool = True
 
     def __repr__(self) -> str:
         return f"StepResult({self.name!r}, {self.state.value!r})"
@@ -86,11 +88,10 @@ class ProjectResult:
         rows: list[tuple[str, str, str, str]] = []
         for step in self.steps:
             verdicts = step.judgement.verdicts if step.judgement else ()
-            lines = [f"{_MARK[verdict.state]} {verdict.reason}" for verdict in verdicts]
+            lines = [f"{_MARK[verdict.state]} {verdict.told}" for verdict in verdicts]
             if not lines and step.run is not None and step.run.error:
                 lines = [step.run.error]
-            if step.note:
-                lines.append(step.note)
+            lines += step.note.splitlines()
             state = step.state.value + (" (stale)" if step.stale else "")
             again = " (judged again)" if step.judged_again else " (recalled)" if step.recalled else ""
             time = "" if step.seconds is None else f"{step.seconds:.1f} s{again}"

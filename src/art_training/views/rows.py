@@ -74,6 +74,11 @@ class CheckRow:
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def told(self) -> str:
+        """As of a verdict."""
+        return Verdict(self.check, self.state, self.reason).told
+
     @classmethod
     def of(cls, verdict: Verdict) -> "CheckRow":
         """The row of one verdict."""

@@ -181,11 +181,9 @@ def _waiting(row: StepStatus, barred: StepStatus) -> str:
 
 
 def _ended(state: StepState) -> str:
-    return {
-        StepState.PASSED: "passed",
-        StepState.FAILED: "failed",
-        StepState.UNCHECKED: "ran unchecked",
-    }.get(state, f"was {state.value}")
+    from art_training.runner.planning import ended  # as plans say it
+
+    return ended(state)
 
 
 def _test_uses(store: Store, project: str, steps: Sequence[StepStatus]) -> int:
