@@ -83,3 +83,11 @@ def test_the_next_thing_to_do_is_one_sentence(steps, says) -> None:
 def test_an_unknown_step_names_those_there_are() -> None:
     with pytest.raises(KeyError, match="it has: a"):
         result(step("a", VerdictState.PASSED))["z"]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_result_fits_the_terminal_and_keeps_the_titles_of_its_checks(monkeypatch, columns) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    told = result(step("a", VerdictState.FAILED, reason="words " * 40), NOT_RUN)
+    assert max(map(len, str(told).splitlines())) <= columns
+    assert "check 0:" in str(told)

@@ -295,7 +295,8 @@ class _Run:
         notes = [f"not known: {'; '.join(planned.unknown)}"] if planned.unknown else []
         told = " ".join(verdict.reason for verdict in verdicts)
         missed = [one.message.partition(":")[0] for one in outcome.findings if one.code == NOT_COMPUTED]
-        notes += [f"{what}; `art show {step.name}` says why" for what in missed if what not in told]
+        if missed and not any(what in told for what in missed):
+            notes.append(f"{'; '.join(missed)}; `art show {step.name}` says why")
         return StepResult(
             name=step.name,
             kind=record.kind,

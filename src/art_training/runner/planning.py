@@ -96,6 +96,7 @@ def ended(state: StepState) -> str:
     return {
         StepState.PASSED: "passed",
         StepState.FAILED: "failed",
+        StepState.ERRORED: "errored",
         StepState.UNCHECKED: "ran unchecked",
         StepState.NOT_RUN: "has not run",
     }.get(state, f"was {state.value}")

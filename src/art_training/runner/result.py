@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass
 
 from art_training.records import Judgement, Outcome, RunRecord, StepState
-from art_training.records.table import html_table, text_table
+from art_training.records.table import html_table, terminal_width, text_table, wrap
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +100,7 @@ class ProjectResult:
         return rows
 
     def __str__(self) -> str:
-        return f"{text_table(_HEAD, self.rows())}\n\n{self.next}"
+        return "\n".join([text_table(_HEAD, self.rows()), "", *wrap(self.next, terminal_width())])
 
     def __repr__(self) -> str:
         return str(self)

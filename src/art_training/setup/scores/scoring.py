@@ -269,7 +269,7 @@ def _score(value: float, estimated: Estimated, rows: int, direction: Direction |
 
 
 def _sentence(name: str, error: Exception, predictions: Tensor | None, targets: Tensor | None) -> str:
-    reason = " ".join(str(error).split()) or "no reason given"
+    reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
     return (
         f"metric {name!r} raised {type(error).__name__} on predictions {_form(predictions)} and targets "
         f"{_form(targets)}: {reason}"
