@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from art_training.engines.lightning.module import ArtModule
     from art_training.exported.model import load_model
     from art_training.project import ArtProject
+    from art_training.recipes import recipe
     from art_training.records import Metric, Outcome, Split, Verdict
     from art_training.setup.data.data import data
     from art_training.setup.scores.metrics import MetricCalculator
@@ -38,6 +39,7 @@ _WHERE = {
     "data": "setup.data.data",
     "from_torch": "setup.torch_model",
     "load_model": "exported.model",
+    "recipe": "recipes",
     "space": "tuning",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "data",
     "from_torch",
     "load_model",
+    "recipe",
     "space",
 ]
 

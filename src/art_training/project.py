@@ -84,8 +84,9 @@ class ArtProject:
         self.setup = setup
         self.metrics = MetricCalculator(metrics)
         self.seed = seed
-        self.folder = Path(folder) if folder is not None else _folder_of_caller()
+        self.folder = Path(folder) if folder is not None else folder_of_caller()
         self.trackers = tuple(trackers)
+        self.left_out: Mapping[str, str] = {}  # steps of the recipe that could not be derived, and what each would need
         self._wanted_store = store
         self._store_folder = self.folder
         self._store: Store | None = None
@@ -229,6 +230,7 @@ class ArtProject:
             workspace=project_folder(self.store, self.name),
             folder=self.folder,
             trackers=self.trackers,
+            left_out=self.left_out,
         )
 
     def _wish(
@@ -307,8 +309,8 @@ def _names_in(value: Iterable[str]) -> frozenset[str]:
     return frozenset([value] if isinstance(value, str) else value)
 
 
-def _folder_of_caller() -> Path:
-    """The folder of the file whose code declares the project; a notebook has none, its working directory counts."""
+def folder_of_caller() -> Path:
+    """The folder of the file that calls the function that asks; a notebook has none, its working directory counts."""
     here = inspect.currentframe()
     init = here.f_back if here else None
     caller = init.f_back if init else None

@@ -74,6 +74,11 @@ def test_a_steps_own_hparams_are_laid_over_what_is_handed_on(store: MemoryStore)
     )
 
 
+def test_what_is_chosen_for_another_setup_is_not_handed_on(store: MemoryStore) -> None:
+    other = Setup(MODEL, DATA, hparams={"hidden": 9})
+    assert seen(project(store, Chooses(setup=other, chosen={"hidden": 3}, continue_on_failure=True), Sees())) == 2
+
+
 def test_two_choices_are_handed_on_one_after_the_other(store: MemoryStore) -> None:
     first = Chooses(name="first", chosen={"hidden": 3}, continue_on_failure=True)
     second = Chooses(name="second", chosen={"hidden": 4}, continue_on_failure=True)

@@ -1,7 +1,9 @@
 """What a run of a project would do, said before it does it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 
 from art_training.records.fingerprint import Change
 from art_training.records.table import html_table, text_table
@@ -59,19 +61,28 @@ class Plan:
     Attributes:
         project: its name.
         steps: in order.
+        left_out: steps that the project could have, by name, and what each would need.
     """
 
     project: str
     steps: tuple[PlannedStep, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __str__(self) -> str:
-        return text_table(("step", "will", "because", ""), [step.row for step in self.steps])
+        drawn = text_table(("step", "will", "because", ""), [step.row for step in self.steps])
+        return "\n".join([drawn, *self.notes])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return html_table(("step", "will", "because", ""), [step.row for step in self.steps])
+        drawn = html_table(("step", "will", "because", ""), [step.row for step in self.steps])
+        return drawn + "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which steps are left out, a sentence each."""
+        return tuple(f"left out: {name}, which needs {what}" for name, what in self.left_out.items())
 
     @property
     def seconds(self) -> float | None:

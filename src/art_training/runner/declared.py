@@ -1,6 +1,6 @@
 """What a project declares, as the runner needs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Declared:
         store: where records are kept.
         workspace: local folder for what is written while steps run.
         folder: the project's folder, for provenance.
+        left_out: steps that the project could have, by name, and what each would need.
         trackers: told every event; their failure is a warning.
     """
 
@@ -37,4 +38,5 @@ class Declared:
     store: Store
     workspace: Path
     folder: Path
+    left_out: Mapping[str, str]
     trackers: tuple[Listener, ...] = ()

@@ -164,7 +164,7 @@ class _Run:
             else:
                 steps.append(skipped(step, self.reason_to_skip(step)))
                 self.remember(step)
-        return Plan(self.project.name, tuple(steps))
+        return Plan(self.project.name, tuple(steps), dict(self.project.left_out))
 
     def view(self, step: Step) -> _View:
         """What would be done to a step, given the outcomes that lie there now."""
@@ -201,7 +201,7 @@ class _Run:
             if (outcome := self.outcomes.get(one.name)) is None:
                 continue
             given = carried
-            if type(one).carry is not Step.carry:
+            if type(one).carry is not Step.carry and one.setup is None:  # else its choice is about another setup
                 key += [one.name, outcome.digest]
                 carried = one.carry(carried, outcome)
             chose = carried is not given and bool(carried - given)

@@ -34,8 +34,8 @@ from art_training.steps.overfitting.repeats import (
 from art_training.steps.step import Step
 
 _LOOKED_AT = 4  # batches, of which the first is followed closely and all are watched for being forgotten
-# Of a training that takes more than a few seconds, so few batches are a few percent. A toy's looks may take as long as
-# its training, because a course with gaps, other ones in every run, is worth little.
+# Of a training that takes more than a few seconds, so few batches are a few percent, which is why nobody pays for them
+# unasked. A toy's looks may take as long as its training: a course with gaps, other ones in every run, is worth little.
 _SHARE = 1.0
 
 
@@ -43,10 +43,10 @@ _SHARE = 1.0
 class Overfit(Step):
     """Train on the whole training split, without augmentation where the data offers its `plain()` form.
 
-    The scores are those of the weights at the end of training, not of the best checkpoint. While it trains, predictions of
-    the first batches are looked at between epochs, which does not disturb the training: how those of a few examples move is
-    kept as a table and a picture, and which examples are forgotten is counted. Afterwards the worst and the most
-    confidently wrong examples of each split are named.
+    The scores are those of the weights at the end of training, not of the best checkpoint. The worst and the most
+    confidently wrong examples of each split are named. With `dynamics`, predictions of the first batches are looked at
+    between epochs, too, which does not disturb the training: how those of a few examples move is kept as a table and a
+    picture, and which examples are forgotten is counted.
 
     Attributes:
         capacity: hyper-parameters of growing capacity, such as `[{"width": 16}, {"width": 64}]`; each is trained like the
@@ -55,7 +55,7 @@ class Overfit(Step):
             training itself is not changed by it.
         use_found: train with the suggested rate, and hand it on to later steps.
         repeats: trainings with the same seed; from 2 on, their weights must be bit-identical.
-        dynamics: examples whose predictions are followed; 0: none.
+        dynamics: examples whose predictions are followed while it trains; 0: none.
         examples: worst examples of each kind that are named; 0: no look back at the data.
         examples_seconds: the time to read their inputs again for pictures.
     """
@@ -64,7 +64,7 @@ class Overfit(Step):
     find_learning_rate: bool = False
     use_found: bool = False
     repeats: int = 1
-    dynamics: int = 16
+    dynamics: int = 0
     examples: int = 16
     examples_seconds: float = 10.0
 
@@ -83,7 +83,7 @@ class Overfit(Step):
     def run(self, bench: Bench) -> Outcome:
         sizes(bench, bench.setup, self.capacity)  # what is wrong with them is said before anything costs
         setup, found = self._with_rate(bench)
-        looking = _Looking(bench, self.dynamics, forgetting=self.examples > 0)
+        looking = _Looking(bench, self.dynamics, forgetting=self.dynamics > 0 and self.examples > 0)
         trace = LossTrace()
         result = bench.fit(setup, plain=True, looks=looking.looks, stop=trace.see)
         kept = _checkpoints(bench, result)

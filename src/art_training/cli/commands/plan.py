@@ -26,6 +26,8 @@ def plan(
     json: Json = False,
 ) -> None:
     """Say what `art run` would do, why, and about how long."""
+    from rich.text import Text
+
     from art_training.cli.loading import load_project
     from art_training.cli.locating import locate
     from art_training.cli.output import console, duration, put_json
@@ -37,9 +39,11 @@ def plan(
     with redirect_stdout(sys.stderr), looking():  # what the user's code prints is no result
         made = load_project(place, store).plan(**wish, stale="keep" if keep_stale else "rerun")
     if json:
-        put_json({"project": made.project, "seconds": made.seconds, "steps": made.steps})
+        put_json({"project": made.project, "seconds": made.seconds, "steps": made.steps, "left_out": made.left_out})
         return
     drawn = console()
     drawn.print(plan_table(made))
+    for note in made.notes:
+        drawn.print(Text(note))
     if made.seconds:
         drawn.print(f"\nAbout {duration(made.seconds)} in all, from earlier runs.")

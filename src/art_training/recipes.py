@@ -1,0 +1,186 @@
+"""The whole recipe for a setup: every step that can be derived, in order, and what the others need."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from art_training.checks import BeatsBaseline, Check
+from art_training.plugins import load
+from art_training.project import ArtProject, folder_of_caller
+from art_training.records import Split
+from art_training.setup.scores.metrics import LOSS
+from art_training.setup.setup import Setup
+from art_training.setup.task import Task, TaskKind
+from art_training.setup.torch_model import TorchModel
+from art_training.setup.variant import Variant
+from art_training.steps import (
+    CheckLossOnInit,
+    EvaluateBaseline,
+    ExploreData,
+    FinalTest,
+    Overfit,
+    OverfitOneBatch,
+    Regularize,
+    Squeeze,
+    Step,
+    TransferLearning,
+    Tune,
+)
+from art_training.stores import Store
+
+# Hyper-parameters whose name says what they regularise by, with a value worth trying.
+_KNOWN: Mapping[str, float] = {"dropout": 0.2, "weight_decay": 0.01, "label_smoothing": 0.1}
+
+_FOLLOWED = 16  # examples whose predictions are kept over the epochs
+
+
+def recipe(
+    setup: Setup,
+    *,
+    name: str = "recipe",
+    metrics: Mapping[str, Any] | None = None,
+    human: Mapping[str, Any] | None = None,
+    capacity: Sequence[Mapping[str, Any]] = (),
+    transfer: TransferLearning | None = None,
+    candidates: Mapping[str, Variant] | None = None,
+    space: Any = None,
+    trials: int = 20,
+    squeeze: Squeeze | None = None,
+    store: Store | Path | str | None = None,
+    seed: int = 0,
+    folder: Path | str | None = None,
+) -> ArtProject:
+    """A project of every step of the recipe that can be derived from a setup, in order, with checks that fit its task.
+
+    What a step needs and the setup does not tell is given here; a step that lacks it is left out, and the project's
+    `left_out` and its plan say what it would need. Add to the steps and replace them as in any project.
+
+    Without `metrics` they are derived from the task, which takes one batch through the model each time that the project
+    is declared.
+
+    Args:
+        setup: what is trained.
+        name: of the project.
+        metrics: by name, as for a project; None: accuracy, F1, R2 or mean absolute error, as the task asks for.
+        human: what people reach, as for `EvaluateBaseline`.
+        capacity: hyper-parameters of growing capacity, as for `Overfit`.
+        transfer: the step, for a model that has a pretrained part.
+        candidates: regularisations, as for `Regularize`; None: those that hyper-parameters of the model are named after.
+        space: of hyper-parameters, as for `Tune`.
+        trials: of `Tune`.
+        squeeze: the step, where its settings shall be others than usual.
+        store: as for a project.
+        seed: as for a project.
+        folder: as for a project.
+
+    Raises:
+        SetupError: the setup cannot be built, or a batch does not pass through the model.
+        ProjectError: as for a project.
+    """
+    declared = metrics if metrics is not None else _metrics(setup.task)
+    asked = _Asked(setup, declared, human or {}, tuple(capacity), transfer, candidates, space, trials, squeeze, seed)
+    steps: list[Step] = []
+    left_out: dict[str, str] = {}
+    for kind, made in asked.steps():
+        if isinstance(made, Step):
+            steps.append(made)
+        else:
+            left_out[kind.__name__] = made
+    where = folder if folder is not None else folder_of_caller()
+    project = ArtProject(name, setup, metrics=declared, steps=steps, store=store, seed=seed, folder=where)
+    project.left_out = left_out
+    return project
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the recipe is made from."""
+
+    setup: Setup
+    metrics: Mapping[str, Any]
+    human: Mapping[str, Any]
+    capacity: tuple[Mapping[str, Any], ...]
+    transfer: TransferLearning | None
+    candidates: Mapping[str, Variant] | None
+    space: Any
+    trials: int
+    given_squeeze: Squeeze | None
+    seed: int
+
+    def steps(self) -> Iterator[tuple[type[Step], Step | str]]:
+        """Each step of the recipe in order, or what it would need."""
+        splits = set(load("engines", self.setup.engine)().splits(self.setup, seed=self.seed))
+        unvalidated = "" if Split.VALIDATION in splits else "a validation split"
+        yield ExploreData, ExploreData()
+        yield EvaluateBaseline, unvalidated or EvaluateBaseline(human=self.human)
+        yield CheckLossOnInit, CheckLossOnInit()
+        yield OverfitOneBatch, OverfitOneBatch()
+        yield Overfit, Overfit(capacity=self.capacity, dynamics=_FOLLOWED, checks=self._beats(unvalidated))
+        yield (
+            TransferLearning,
+            self.transfer or "a pretrained part: transfer=TransferLearning(freeze=..., pretrained=...)",
+        )
+        yield Regularize, unvalidated or self._regularize()
+        yield Tune, unvalidated or self._tune()
+        yield Squeeze, unvalidated or self.given_squeeze or Squeeze(by=self._by)
+        yield FinalTest, FinalTest() if Split.TEST in splits else "a test split"
+
+    @property
+    def _by(self) -> str:
+        """The validation score that decides: the first metric, else the loss."""
+        return f"validation/{next(iter(self.metrics), LOSS)}"
+
+    def _beats(self, unvalidated: str) -> tuple[Check, ...]:
+        return () if unvalidated else (BeatsBaseline(self._by),)
+
+    def _regularize(self) -> Step | str:
+        found = self.candidates if self.candidates is not None else self._named_candidates()
+        if not found:
+            known = ", ".join(_KNOWN)
+            return f"candidates={{'name': Variant(...)}}, or a model with a hyper-parameter called one of: {known}"
+        return Regularize(candidates=found, by=self._by)
+
+    def _named_candidates(self) -> dict[str, Variant]:
+        """Regularisations that the model has hyper-parameters for, but for values that it has already."""
+        takes = _parameters(self.setup.model)
+        return {
+            f"{name} {value:g}": Variant(hparams={name: value})
+            for name, value in _KNOWN.items()
+            if name in takes and self.setup.hparams.get(name, takes[name]) != value
+        }
+
+    def _tune(self) -> Step | str:
+        if not self.space:
+            return "a search space: space={'lr': art.space.log_uniform(1e-4, 1e-1)}"
+        return Tune(space=self.space, by=self._by, trials=self.trials)
+
+
+def _parameters(model: Callable[..., Any]) -> dict[str, Any]:
+    """Names and defaults of what a model takes as hyper-parameters."""
+    optimiser: dict[str, Any] = {}
+    if isinstance(model, TorchModel):
+        model, optimiser = model.model, dict(model.optimizer_arguments)
+    try:
+        parameters = inspect.signature(model).parameters.values()
+    except (TypeError, ValueError):  # a callable of C
+        return optimiser
+    return {one.name: one.default for one in parameters} | optimiser
+
+
+def _metrics(task: Task) -> dict[str, Any]:
+    """The usual metrics of a task."""
+    from torchmetrics import classification, regression
+
+    if task.kind is TaskKind.CLASSIFICATION and task.classes and task.classes > 2:
+        return {"accuracy": classification.MulticlassAccuracy(num_classes=task.classes, average="micro")}
+    if task.kind is TaskKind.CLASSIFICATION:
+        return {"accuracy": classification.BinaryAccuracy()}
+    if task.kind is TaskKind.MULTI_LABEL and task.classes:
+        return {"f1": classification.MultilabelF1Score(num_labels=task.classes)}
+    if task.kind is TaskKind.SEQUENCE and task.classes:
+        return {"accuracy": classification.MulticlassAccuracy(num_classes=task.classes, average="micro")}
+    if task.kind is TaskKind.REGRESSION:
+        return {"r2": regression.R2Score(), "mae": regression.MeanAbsoluteError()}
+    return {}

@@ -1,0 +1,110 @@
+"""The recipe for a setup: what is derived, what is left out, and what that would need."""
+
+from typing import Any
+
+import pytest
+import torch
+from sklearn.datasets import load_diabetes, load_iris
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import art_training as art
+from art_training.checks import BeatsBaseline
+from art_training.records import StepState
+from art_training.steps import Overfit, Regularize, Squeeze, TransferLearning, Tune
+from art_training.stores.memory import MemoryStore
+
+WHOLE = [
+    "ExploreData", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "TransferLearning", "Regularize",
+    "Tune", "Squeeze", "FinalTest",
+]  # fmt: skip
+
+
+def net(width: int = 16, dropout: float = 0.0) -> nn.Module:
+    return nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, 3))
+
+
+def iris(*splits: str) -> Any:
+    x, y = load_iris(return_X_y=True)
+    order = torch.randperm(150, generator=torch.Generator().manual_seed(0))
+    x, y = torch.tensor((x - x.mean(0)) / x.std(0), dtype=torch.float32)[order], torch.tensor(y)[order]
+    parts = {"train": slice(0, 90), "validation": slice(90, 120), "test": slice(120, 150)}
+    return art.data(**{name: TensorDataset(x[parts[name]], y[parts[name]]) for name in splits}, batch_size=16)
+
+
+def setup(*splits: str, model: Any = net) -> art.Setup:
+    made = art.from_torch(model, loss=nn.functional.cross_entropy, optimizer=torch.optim.Adam, lr=1e-2)
+    return art.Setup(made, iris(*splits), trainer={"max_epochs": 10})
+
+
+def names(project: art.ArtProject) -> list[str]:
+    return [step.name for step in project.steps]
+
+
+def test_everything_is_there_where_everything_is_given() -> None:
+    project = art.recipe(
+        setup("train", "validation", "test"),
+        transfer=TransferLearning(freeze="0.*"),
+        space={"width": art.space.choice(8, 16)},
+        trials=2,
+        store="memory",
+    )
+    assert names(project) == WHOLE
+    assert project.left_out == {}
+    assert project.metrics.names == ("accuracy",)
+
+
+def test_what_cannot_be_derived_is_left_out_and_says_what_it_would_need() -> None:
+    project = art.recipe(setup("train"), store="memory")
+    assert names(project) == ["ExploreData", "CheckLossOnInit", "OverfitOneBatch", "Overfit"]
+    assert set(project.left_out) == set(WHOLE) - set(names(project))
+    assert "validation split" in project.left_out["Tune"]
+    assert "test split" in project.left_out["FinalTest"]
+    assert "pretrained" in project.left_out["TransferLearning"]
+    printed = str(project.plan())
+    assert all(f"left out: {name}, which needs " in printed for name in project.left_out)
+
+
+def test_regularisations_are_derived_from_the_names_of_hyper_parameters() -> None:
+    project = art.recipe(setup("train", "validation"), store="memory")
+    step = next(step for step in project.steps if isinstance(step, Regularize))
+    assert list(step.candidates) == ["dropout 0.2"]
+    assert "space" in project.left_out["Tune"]
+
+    def plain(width: int = 16) -> nn.Module:
+        return net(width)
+
+    without = art.recipe(setup("train", "validation", model=plain), store="memory")
+    assert "dropout" in without.left_out["Regularize"]
+
+
+def test_checks_and_choices_go_by_the_first_metric() -> None:
+    project = art.recipe(setup("train", "validation"), space={"width": art.space.choice(8, 16)}, store="memory")
+    overfit = next(step for step in project.steps if isinstance(step, Overfit))
+    assert overfit.checks == (BeatsBaseline("validation/accuracy"),)
+    assert next(step for step in project.steps if isinstance(step, Tune)).by == "validation/accuracy"
+    unmeasured = art.recipe(setup("train", "validation"), metrics={}, store="memory")
+    assert next(step for step in unmeasured.steps if isinstance(step, Overfit)).checks == (
+        BeatsBaseline("validation/loss"),
+    )
+
+
+def test_a_regression_gets_its_own_metrics() -> None:
+    x, y = (torch.tensor(part, dtype=torch.float32) for part in load_diabetes(return_X_y=True))
+    made = art.from_torch(lambda: nn.Linear(10, 1), loss=nn.functional.mse_loss, lr=1e-2)
+    project = art.recipe(art.Setup(made, art.data(train=(x, y[:, None]))), store="memory")
+    assert project.metrics.names == ("r2", "mae")
+
+
+@pytest.mark.slow
+def test_the_whole_recipe_runs() -> None:
+    project = art.recipe(
+        setup("train", "validation", "test"),
+        space={"width": art.space.choice(8, 16)},
+        trials=2,
+        squeeze=Squeeze(ensemble=2),
+        store=MemoryStore(),
+    )
+    project.replace_step(Overfit())  # thirty flowers do not tell a network from a linear model
+    result = project.run()
+    assert {step.state for step in result.steps} == {StepState.PASSED}, str(result)
