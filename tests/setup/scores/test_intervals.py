@@ -56,8 +56,8 @@ def test_blocks_give_the_interval_of_single_examples(monkeypatch: pytest.MonkeyP
 
 
 def test_few_examples_have_no_interval_and_say_so() -> None:
-    assert of_mean(np.ones(3), None, seed=0) == (None, "no interval: 3 examples are fewer than 10")
-    assert "fewer than 10" in of_resamples(lambda rows: 1.0, 1.0, 4, seed=0).note
+    assert of_mean(np.ones(3), None, seed=0) == (None, "no interval: 3 examples are fewer than 16")
+    assert "fewer than 16" in of_resamples(lambda rows: 1.0, 1.0, 4, seed=0).note
 
 
 def test_a_constant_has_no_interval_and_says_so() -> None:
