@@ -35,6 +35,23 @@ def test_a_phase_is_one_line_at_its_beginning_and_one_now_and_then(store, log, m
     assert lines == ["fit, epoch 1/20, train/loss 0.5", "fit, epoch 10/20, train/loss 0.25", "evaluate train"]
 
 
+@pytest.mark.parametrize(
+    ("progress", "told"),
+    [
+        ({"epoch": 0, "epochs": 8, "batch": 0}, "fit, epoch 1/8"),
+        ({"epoch": 1, "epochs": 8, "batch": 0}, "fit, after epoch 1/8"),
+        ({"epoch": 1, "epochs": 8, "batch": 3}, "fit, epoch 2/8"),
+        ({"epoch": 8, "epochs": 8, "batch": 0}, "fit, after epoch 8/8"),
+        ({"epoch": 8, "epochs": 8}, "fit, after epoch 8/8"),
+        ({"epoch": 8, "epochs": -1, "batch": 0}, "fit, after epoch 8"),
+        ({}, "fit"),
+    ],
+)
+def test_a_line_names_the_epoch_that_its_losses_are_of(store, log, progress, told) -> None:
+    log.follow(StepProgress("a", "fit", **progress))
+    assert store.log("1")[0].split(" ", 2)[2] == told
+
+
 def test_warnings_are_kept_and_still_shown(store, log) -> None:
     with pytest.warns(UserWarning, match="look here") as shown, log.listening():
         warnings.warn("look here", stacklevel=1)

@@ -163,7 +163,8 @@ class Watching:
         """Epoch, batch and the newest losses, as far as they are known."""
         parts: list[str] = []
         if event.epoch is not None:
-            parts.append(f"epoch {event.epoch + 1}" + (f"/{event.epochs}" if event.epochs else ""))
+            epoch = event.epoch + 1 if not event.epochs or event.epochs < 0 else min(event.epoch + 1, event.epochs)
+            parts.append(f"epoch {epoch}" + (f"/{event.epochs}" if event.epochs else ""))
         if event.batch is not None:
             parts.append(f"batch {event.batch}" + (f"/{event.batches}" if event.batches else ""))
         names = [name for name in _SHOWN if name in self._values] or list(self._values)[:1]

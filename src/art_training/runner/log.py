@@ -36,10 +36,9 @@ class RunLog:
         if progress.phase == self._phase and now - self._told < _SECONDS:
             return
         self._phase, self._told = progress.phase, now
-        epoch = "" if progress.epoch is None else f", epoch {progress.epoch + 1}"
-        of = f"/{progress.epochs}" if epoch and progress.epochs else ""
         losses = {name: value for name, value in progress.values.items() if name.endswith("/loss")}
-        self.say(f"{progress.phase}{epoch}{of}" + "".join(f", {name} {value:.4g}" for name, value in losses.items()))
+        told = "".join(f", {name} {value:.4g}" for name, value in losses.items())
+        self.say(f"{progress.phase}{_epoch(progress)}{told}")
 
     @contextmanager
     def listening(self) -> Generator[None]:
@@ -66,6 +65,17 @@ class RunLog:
             logging.getLogger().removeHandler(handler)
             if warnings.showwarning is show:  # else someone put another in its place, which is theirs to take away
                 warnings.showwarning = shown
+
+
+def _epoch(progress: StepProgress) -> str:
+    """In which epoch, from 1; before its first batch, and at the end, after which one: the losses are of that."""
+    if progress.epoch is None:
+        return ""
+    epochs = progress.epochs if progress.epochs and progress.epochs > 0 else None
+    of = f"/{epochs}" if epochs else ""
+    if progress.epoch and (progress.batch == 0 or (epochs and progress.epoch >= epochs)):
+        return f", after epoch {min(progress.epoch, epochs or progress.epoch)}{of}"
+    return f", epoch {progress.epoch + 1}{of}"
 
 
 class _Handler(logging.Handler):

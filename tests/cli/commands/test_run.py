@@ -333,3 +333,19 @@ def test_a_recorded_traceback_is_shown_without_frames_that_help_nobody(art, tmp_
     assert "in measured" in shown
     assert "in executed" not in shown
     assert "frames of ART, of Lightning and of torch are left out" in shown
+
+
+def test_a_log_tells_titles_one_judgement_from_the_next_and_fits_the_terminal(art, tmp_path, monkeypatch):
+    write(tmp_path, "Measure(checks=[Above('accuracy', 0.5), odd_one_out])")
+    text = (tmp_path / "art_project.py").read_text()
+    check = "from art_training.checks import check, failed\n\n\n@check\ndef odd_one_out(evidence):\n    return failed('w' * 30 + ' x' * 60)\n\n\n"
+    (tmp_path / "art_project.py").write_text(text.replace("project = art", check + "project = art"))
+    art("run")
+    write(tmp_path, "Measure(checks=[Above('accuracy', 0.8)])")
+    art("run")
+    told = art("log", "Measure").out
+    assert max(map(len, told.splitlines())) <= 80
+    assert "failed: odd one out: wwww" in " ".join(told.split())
+    assert "judged again" in told
+    monkeypatch.delenv("COLUMNS")
+    assert max(map(len, art("log", "Measure").out.splitlines())) > 150

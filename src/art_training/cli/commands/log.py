@@ -1,8 +1,12 @@
 """`art log`: what a run said."""
 
+import os
 import sys
+import textwrap
 
 from art_training.cli.options import Json, Run, StoreOption, WhichProject
+
+_INDENT = " " * len("2026-01-31 12:00:00 ")
 
 
 def log(run: Run, *, project: WhichProject = None, store: StoreOption = None, json: Json = False) -> None:
@@ -16,6 +20,16 @@ def log(run: Run, *, project: WhichProject = None, store: StoreOption = None, js
     if json:
         put_json(view)
     elif view.lines:
-        sys.stdout.write("\n".join(view.lines) + "\n")
+        sys.stdout.write("\n".join(_fitted(line) for line in view.lines) + "\n")
     else:
         sys.stderr.write(f"run {view.run.id} wrote no log\n")
+
+
+def _fitted(line: str) -> str:
+    """As wide as the terminal, folded behind the time; whole where a program reads it, so that it can be searched."""
+    from art_training.records.table import terminal_width
+
+    if not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
+        return line
+    width = max(terminal_width(), 2 * len(_INDENT))
+    return textwrap.fill(line, width, subsequent_indent=_INDENT, break_on_hyphens=False, drop_whitespace=True)
