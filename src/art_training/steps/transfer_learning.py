@@ -314,7 +314,7 @@ def _tuned(bench: Bench, frozen: Sequence[str], middle: "Mapping[str, Tensor]", 
 def _by_layer(names: Names, factors: Mapping[str, float]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for layer, members in names.layers().items():
-        each = sorted({factors[name] for name in members})
+        each = sorted({float(f"{factors[name]:.6g}") for name in members})
         found[names.shown(f"{layer}.").rstrip(".")] = each[0] if len(each) == 1 else each
     return found
 
