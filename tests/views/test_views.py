@@ -339,3 +339,47 @@ def test_a_run_does_not_differ_from_itself(store):
     found = difference(store, run, run)
     assert (found.fingerprint, found.parameters, found.versions, found.machine, found.files) == ((), (), (), (), ())
     assert all(row.difference == 0 and row.better is None for row in found.scores)
+
+
+@pytest.mark.parametrize(
+    ("component", "metric", "unlike"),
+    [
+        ("data digest", "validation/accuracy", "on other data"),
+        ("data version", "validation/loss", "on other data"),
+        ("model: loss", "validation/loss", "of another loss"),
+        ("model: loss", "validation/accuracy", ""),
+        ("metrics.accuracy", "validation/accuracy", "of another metric"),
+        ("hparams.lr", "validation/loss", ""),
+    ],
+)
+def test_scores_that_cannot_be_compared_are_neither_better_nor_worse(store, component, metric, unlike):
+    runs = [
+        keep_run(store, "A", minute=n, components={component: n}, scores={metric: Score(n / 4, direction="minimize")})
+        for n in (1, 2)
+    ]
+    (row,) = difference(store, *runs).scores
+    assert row.difference == 0.25
+    assert (row.unlike, row.better) == (unlike, None if unlike else False)
+
+
+def test_the_loss_of_another_call_is_another_loss(store):
+    runs = [
+        keep_run(store, "A", minute=minute, scores={"train/loss": Score(0.5, direction="minimize", source=source)})
+        for minute, source in enumerate(("cross_entropy call", "mse_loss call"))
+    ]
+    assert difference(store, *runs).scores[0].unlike == "of another loss"
+
+
+def test_what_the_fingerprint_says_is_not_said_again(store):
+    runs = [
+        keep_run(
+            store,
+            "A",
+            minute=n,
+            components={"model: optimizer_arguments.lr": n},
+            parameters={"model.optimizer_arguments.lr": n, "declarations.note": n},
+        )
+        for n in (1, 2)
+    ]
+    found = difference(store, *runs)
+    assert [change.component for change in found.parameters] == ["declarations.note"]

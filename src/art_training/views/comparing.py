@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from art_training.records import Change, Outcome, Plain, Provenance, RunRecord, plain
+from art_training.records import Change, Metric, Outcome, Plain, Provenance, RunRecord, plain
 from art_training.stores import Store
 from art_training.views.rows import CheckRow, RunRow, ScoreRow
+
+_OTHER_DATA = ("data digest", "data version", "data modifier")
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class ScoreChange:
         better: whether the difference is in the good direction; None where it is nil or the direction is unknown.
         apart: whether the two intervals do not overlap; None where one is missing. Two runs on the same examples may
             differ for certain though their intervals overlap; the reverse does not happen.
+        unlike: why the two numbers cannot be compared, e.g. `on other data`; empty where they can. Then neither is better.
     """
 
     metric: str
@@ -28,6 +31,7 @@ class ScoreChange:
     difference: float | None
     better: bool | None
     apart: bool | None
+    unlike: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,21 +94,21 @@ def difference(store: Store, before: RunRecord, after: RunRecord) -> Difference:
     first, second = store.outcome(before.id), store.outcome(after.id)
     old, new = before.provenance, after.provenance
     fingerprint = after.fingerprint.changes(before.fingerprint)
-    told = {change.component for change in fingerprint}
+    told = {_path(change.component) for change in fingerprint}
     patches = _patches(old.git_diff), _patches(new.git_diff)
     return Difference(
         before=RunRow.of(before, first),
         after=RunRow.of(after, second),
         fingerprint=fingerprint,
         parameters=tuple(
-            change for change in _changes(before.parameters, after.parameters) if change.component not in told
+            change for change in _changes(before.parameters, after.parameters) if _path(change.component) not in told
         ),
         versions=_changes({"python": old.python, **old.versions}, {"python": new.python, **new.versions}),
         machine=_changes(_machine(old), _machine(new)),
         code_before=Side(old.git_commit, old.git_dirty, tuple(patches[0])),
         code_after=Side(new.git_commit, new.git_dirty, tuple(patches[1])),
         files=tuple(sorted(n for n in {*patches[0], *patches[1]} if patches[0].get(n) != patches[1].get(n))),
-        scores=_score_changes(first, second),
+        scores=_score_changes(first, second, fingerprint),
         checks=_check_changes(store, before, after),
     )
 
@@ -121,20 +125,39 @@ def _machine(provenance: Provenance) -> dict[str, Plain]:
     return {"host": provenance.host, "folder": provenance.folder, **hardware}
 
 
-def _score_changes(before: Outcome | None, after: Outcome | None) -> tuple[ScoreChange, ...]:
+def _path(component: str) -> str:
+    """A component as a setup declares it: what code it is of is no other place (`model: lr`, `model.lr`)."""
+    return component.replace(": ", ".")
+
+
+def _score_changes(
+    before: Outcome | None, after: Outcome | None, fingerprint: tuple[Change, ...]
+) -> tuple[ScoreChange, ...]:
     old, new = (before.scores if before else {}), (after.scores if after else {})
     changes: list[ScoreChange] = []
     for metric in dict.fromkeys([*old, *new]):
         a = ScoreRow.of(metric, old[metric]) if metric in old else None
         b = ScoreRow.of(metric, new[metric]) if metric in new else None
-        changes.append(_score_change(metric, a, b))
+        changes.append(_score_change(metric, a, b, {_path(change.component) for change in fingerprint}))
     return tuple(changes)
 
 
-def _score_change(metric: str, a: ScoreRow | None, b: ScoreRow | None) -> ScoreChange:
+def _unlike(metric: str, a: ScoreRow, b: ScoreRow, changed: set[str]) -> str:
+    """Why two numbers of one name cannot be compared."""
+    name = Metric.parse(metric).name
+    if any(component.startswith(_OTHER_DATA) for component in changed):
+        return "on other data"
+    if name == "loss" and (a.source != b.source or any(one.startswith("model.loss") for one in changed)):
+        return "of another loss"
+    return "of another metric" if f"metrics.{name.partition('.')[0]}" in changed else ""
+
+
+def _score_change(metric: str, a: ScoreRow | None, b: ScoreRow | None, changed: set[str]) -> ScoreChange:
     if a is None or b is None:
         return ScoreChange(metric, a, b, None, None, None)
     moved = b.value - a.value
+    if unlike := _unlike(metric, a, b, changed):
+        return ScoreChange(metric, a, b, moved, None, None, unlike)
     way = b.direction or a.direction
     better = None if way is None or not moved or moved != moved else (moved > 0) == (way == "maximize")  # noqa: PLR0124
     apart = None

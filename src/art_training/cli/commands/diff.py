@@ -96,6 +96,7 @@ def _scores(found: "Difference") -> "RenderableType":
     from art_training.cli.tables import score_text
 
     drawn = table("score", "from", "to", "difference")
+    drawn.columns[0].no_wrap = True
     for row in found.scores:
         style = {True: "green", False: "red", None: ""}[row.better]
         drawn.add_row(
@@ -110,6 +111,8 @@ def _scores(found: "Difference") -> "RenderableType":
 def _moved(row: "ScoreChange") -> str:
     if row.difference is None:
         return ""
+    if row.unlike:
+        return f"{row.difference:+.4g} ({row.unlike})"
     if not row.difference:
         return "none"
     said = {True: "better", False: "worse", None: ""}[row.better]
