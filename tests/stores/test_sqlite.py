@@ -334,7 +334,7 @@ def test_a_folder_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=f"is a folder, a store is a file; give {tmp_path}/art.db"):
         SqlStore(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="cannot be made"):
         SqlStore(tmp_path / "file" / "art.db")
 
 
@@ -347,3 +347,26 @@ def test_a_store_that_is_forgotten_closes_its_connections() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert not Path("art.db-wal").exists()
+
+
+def test_a_file_that_never_was_a_store_is_not_to_be_moved(tmp_path: Path) -> None:
+    text, songs = tmp_path / "passwd", tmp_path / "songs.db"
+    text.write_text("root:x:0:0:root:/root:/bin/bash\n" * 200)
+    with raw(songs) as connection:
+        connection.execute("CREATE TABLE songs (title)")
+    for path in (text, songs):
+        before = path.read_bytes()
+        with pytest.raises(
+            StoreCorrupt, match=r"is not a store of ART: .*: name another path with ART_STORE"
+        ) as caught:
+            SqlStore(path)
+        assert "mv " not in str(caught.value)
+        assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("below", ["art.db", "deeper/art.db"])
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / ".art").write_text("mine")
+    with pytest.raises(StoreError, match=rf"{tmp_path}/.art is a file, and a folder is needed; move it away"):
+        SqlStore(tmp_path / ".art" / below)
+    assert (tmp_path / ".art").read_text() == "mine"

@@ -29,7 +29,7 @@ from art_training.stores.lock import file_lock, lock_name, locked
 from art_training.stores.migrate import bring_up_to_date
 from art_training.stores.reading import Unreadable, decode
 from art_training.stores.refusals import already_judged, damaged, no_run
-from art_training.stores.sqlite import BUSY_SECONDS, Database, Durability, errors_told, not_writable
+from art_training.stores.sqlite import BUSY_SECONDS, Database, Durability, errors_told, not_a_folder, not_writable
 from art_training.stores.store import EVERY_RUN, ArtifactStore, Point, RunQuery, RunSummary, Store
 
 Record = TypeVar("Record")
@@ -280,7 +280,7 @@ def _prepare_folder(path: Path, *, read_only: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise not_writable(path, str(error.strerror)) from error
+        raise not_a_folder(path) or not_writable(path, str(error.strerror)) from error
     if path.is_dir():
         raise StoreError(f"{path} is a folder, a store is a file; give {path / 'art.db'}")
     if not os.access(path if path.exists() else path.parent, os.W_OK) or not os.access(path.parent, os.W_OK):

@@ -21,10 +21,12 @@ from sqlalchemy.exc import DBAPIError
 
 from art_training.errors import ARTError, StoreCorrupt, StoreError
 from art_training.stores.mounts import network_file_system
+from art_training.stores.schema import APPLICATION_ID
 
 Durability = Literal["FULL", "NORMAL"]
 
 BUSY_SECONDS = 30.0
+_HEADER_BYTES = 100  # https://sqlite.org/fileformat.html#the_database_header
 _CHECKPOINT_BYTES = 4 << 20
 
 
@@ -276,12 +278,40 @@ def _full(path: Path) -> StoreError:
 
 
 def corrupt(path: Path, why: str) -> StoreCorrupt:
-    """The error for a file that is not a store, or is damaged."""
+    """The error for a file that is not a store, or is damaged; one that never was a store is not to be moved."""
+    if not _was_store(path):
+        return StoreCorrupt(
+            f"{path} is not a store of ART: {why}; nothing was changed: name another path with ART_STORE or store="
+        )
     away = shlex.quote(f"{path.parent}/damaged")
     return StoreCorrupt(
         f"{path} is not a store of ART, or is damaged: {why}; nothing was changed: move it away with its -wal and -shm "
         f"files (`mkdir {away}; mv {shlex.quote(str(path))}* {away}`) and run again, or name another store with ART_STORE"
     )
+
+
+def _was_store(path: Path) -> bool:
+    """Whether a file that cannot be read was ART's: by the mark in its header, its place, or what stands beside it."""
+    beside = path.parent / ("locks" if path.stem == "art" else f"{path.stem}-locks")
+    if beside.is_dir() or path.parts[-2:] == (".art", "art.db"):
+        return True
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError:
+        return True  # nothing is known of it
+    return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4)
+
+
+def not_a_folder(path: Path) -> StoreError | None:
+    """The error for a store below something that is a file; None where there is no such thing."""
+    for above in path.parents:
+        if above.is_file():
+            return StoreError(
+                f"the store {path} cannot be made: {above} is a file, and a folder is needed; move it away, or set "
+                "ART_STORE to another place"
+            )
+    return None
 
 
 def not_writable(path: Path, why: str) -> StoreError:
