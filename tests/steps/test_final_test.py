@@ -178,7 +178,10 @@ def test_the_fourth_model_fails_and_says_what_to_do_and_other_rows_are_counted_a
     assert states == [StepState.PASSED] * 3
     result = project(Fitted(steps=4), FinalTest(), store=store).run()
     assert result["FinalTest"].state is StepState.FAILED
-    assert "tested_models is 4, not < 4; judge the final model on new test examples" in result.next
+    judgement = result["FinalTest"].judgement
+    assert judgement is not None
+    reasons = "; ".join(verdict.reason for verdict in judgement.verdicts)
+    assert "tested_models is 4, not < 4; judge the final model on new test examples" in reasons
     half = (TEST[0][:180], TEST[1][:180])
     fresh = outcome_of(Fitted(steps=5), FinalTest(), store=store, setup=setup_of(test=half))
     assert fresh.scores["test_uses"].value == 1
