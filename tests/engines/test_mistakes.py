@@ -138,3 +138,48 @@ def test_a_batch_is_told_by_its_entries() -> None:
     assert shapes({"a": {"b": torch.zeros(2, 3)}, "c": "text"}) == "a.b: (2, 3) float32, c: str"
     assert shapes([torch.zeros(1)] * 9).endswith("and 3 more")
     assert shapes(torch.zeros(4).int()) == "(4,) int32"
+
+
+class Returns(Net):
+    """A training step that computes the loss and gives something else."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def training_step(self, batch, index):
+        loss = self.loss(batch)
+        return {"item": loss.item, "nothing": lambda: None, "detached": loss.detach}[self.what]()
+
+
+@pytest.mark.filterwarnings("ignore:.training_step. returned .None.")
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (
+            "item",
+            r"^Returns.training_step returns something that is no tensor, so nothing can be learned; .*\.item\(\)",
+        ),
+        (
+            "nothing",
+            r"^Returns.training_step returned no loss in a whole epoch, so no weight has changed; .*`return loss`",
+        ),
+        ("detached", r"^the loss that Returns.training_step returns is not connected.*\.detach\(\)"),
+    ],
+)
+def test_a_training_step_that_nothing_can_be_learned_from_is_told(what, told) -> None:
+    with pytest.raises(SetupError, match=told) as raised:
+        run(Returns, what=what)
+    assert "\n" not in str(raised.value)
+
+
+class Picky(Net):
+    """Skips a batch on purpose."""
+
+    def training_step(self, batch, index):
+        return None if index == 1 else self.loss(batch)
+
+
+@pytest.mark.filterwarnings("ignore:.training_step. returned .None.")
+def test_a_batch_may_be_skipped_on_purpose() -> None:
+    run(Picky)

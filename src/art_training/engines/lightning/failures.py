@@ -30,6 +30,19 @@ def line_of(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
+def require_a_loss(trainer: Any, module: Any) -> None:
+    """Raise after an epoch without any loss, though there is an optimiser that waits for one.
+
+    Raises:
+        SetupError: the training step returned nothing all along.
+    """
+    if module.automatic_optimization and trainer.optimizers:
+        raise SetupError(
+            f"{name_of(type(module))}.training_step returned no loss in a whole epoch, so no weight has changed; end it with "
+            "`return loss`, or set self.automatic_optimization = False if it steps the optimiser itself"
+        )
+
+
 def as_setup_error(error: Exception, module: Any) -> SetupError | None:
     """The sentence for a fault of the setup that torch or Lightning tell in their own terms; None for any other.
 
@@ -66,6 +79,11 @@ def _of_lightning(error: Exception, module: object) -> SetupError | None:
             f"the loss that {name}.training_step returns is not connected to the parameters, so nothing can be learned; "
             "look for .detach(), .item(), .data, torch.no_grad(), a new tensor made of numbers, an argmax, or parameters "
             "with requires_grad=False on its way"
+        )
+    if "`training_step` must return a Tensor, a dict, or None" in text:
+        return SetupError(
+            f"{name}.training_step returns something that is no tensor, so nothing can be learned; return the loss itself, "
+            "connected to the parameters: look for .item(), float(), .numpy() or .tolist() on its way"
         )
     if isinstance(error, RuntimeError) and "grad can be implicitly created only for scalar outputs" in text:
         return SetupError(

@@ -9,6 +9,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from art_training.engines.engine import FitJob, Position, Stopped, Watch
+from art_training.engines.lightning.failures import require_a_loss
 from art_training.engines.lightning.describe import described_optimizers, described_training
 from art_training.engines.lightning.lengths import batches_of, epochs_of
 from art_training.engines.lightning.loaders import named
@@ -175,6 +176,8 @@ class Recorder:
         self._flush(trainer, module)
         losses = self._epoch_losses
         if not losses:
+            if self._where[1] >= 0:  # there was a batch
+                require_a_loss(trainer, module)
             return
         mean = math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan
         self._points.append(("train/loss_epoch", trainer.global_step, trainer.current_epoch, mean))
