@@ -1,0 +1,1 @@
+"""Are the statistics right? Simulated, where the truth is known."""

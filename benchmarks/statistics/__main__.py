@@ -1,0 +1,86 @@
+"""Coverage of the intervals and the rate of false claims, as a table: `python -m benchmarks.statistics`."""
+
+import argparse
+import time
+from functools import partial
+from itertools import product
+
+from benchmarks.statistics.simulation import ONE_MODEL, band, comparisons, families, scores
+from benchmarks.statistics.world import World
+
+# Seeds that hardly matter, that matter as much as the examples do, and that are nearly all that matters.
+SHIFTS = {"hardly": 0.03, "some": 0.15, "much": 0.5}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=1000)
+    parser.add_argument("--only", choices=("scores", "loss", "metrics", "gains", "families"), action="append")
+    given = parser.parse_args()
+    wanted = set(given.only or ("scores", "loss", "metrics", "gains", "families"))
+    few = max(200, given.repeats // 2)
+    if "scores" in wanted:
+        head("Intervals of one score", "metric", "examples")
+        for name in ("loss", "accuracy"):
+            for count in (16, 30, 100, 360, 1000):
+                row((name, count), partial(scores, name, count, given.repeats))
+        for name in ("f1", "auroc"):
+            for count in (100, 360):
+                row((name, count), partial(scores, name, count, few))
+    if "loss" in wanted:
+        head("Differences of the loss, recipes alike", "seeds matter", "examples", "seeds")
+        for told, shift in SHIFTS.items():
+            for count, seeds in product((30, 100, 360, 1000), (2, 3, 5, 10)):
+                row(
+                    (told, count, seeds),
+                    partial(comparisons, "loss", count, seeds, given.repeats, world=World(seeds=shift)),
+                )
+        for count in (30, 100, 360, 1000):
+            row(("-", count, 1), partial(comparisons, "loss", count, 1, given.repeats, world=ONE_MODEL))
+    if "metrics" in wanted:
+        head("Differences of metrics, recipes alike", "metric", "examples", "seeds")
+        for name in ("accuracy", "f1", "auroc"):
+            for count, seeds in ((100, 1), (100, 3), (100, 5), (360, 1), (360, 3)):
+                world = World(seeds=SHIFTS["some"]) if seeds > 1 else ONE_MODEL
+                row((name, count, seeds), partial(comparisons, name, count, seeds, few, world=world))
+    if "gains" in wanted:
+        head("Differences where one recipe is better", "metric", "examples", "seeds")
+        for name in ("loss", "accuracy"):
+            for count, seeds in ((100, 3), (360, 3), (360, 5)):
+                world = World(seeds=SHIFTS["some"])
+                row((name, count, seeds), partial(comparisons, name, count, seeds, few, world=world, gain=0.3))
+    if "families" in wanted:
+        told_of_families(given.repeats)
+
+
+def told_of_families(repeats):
+    print("\n## Any claim among several candidates like the reference, after Holm's correction\n")
+    print(f"| seeds matter | candidates | examples | seeds | repeats | claims | at most |\n|{'---|' * 7}")
+    most = band(0.05, repeats)[1]
+    for told, shift in SHIFTS.items():
+        for candidates, count, seeds in ((3, 100, 3), (3, 360, 3), (6, 360, 3), (6, 360, 5)):
+            rate = families(count, seeds, candidates, repeats, world=World(seeds=shift))
+            print(f"| {told} | {candidates} | {count} | {seeds} | {repeats} | {rate:.3f} | {most:.3f} |", flush=True)
+
+
+def head(title, *columns):
+    print(f"\n## {title}\n")
+    names = [*columns, "repeats", "covers 0.95", "99 % band", "inside", "claims", "no interval", "s"]
+    print(f"| {' | '.join(names)} |")
+    print(f"|{'---|' * len(names)}", flush=True)
+
+
+def row(cells, work):
+    began = time.perf_counter()
+    found = work()
+    low, high = found.band
+    inside = "yes" if found.inside else "above" if found.at_least else "**below**"
+    shown = [
+        *cells, found.repeats, f"{found.covered:.3f}", f"{low:.3f}-{high:.3f}", inside, f"{found.claimed:.3f}",
+        f"{found.missing:.1%}", f"{time.perf_counter() - began:.0f}",
+    ]  # fmt: skip
+    print(f"| {' | '.join(map(str, shown))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

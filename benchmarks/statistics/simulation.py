@@ -1,0 +1,104 @@
+"""How often an interval holds the truth, and how often a difference is claimed that is none."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom
+
+from art_training.setup.scores.comparison import compare, holm
+from art_training.setup.scores.intervals import of_mean, wilson
+from art_training.setup.scores.measures import FunctionMeasure
+from benchmarks.statistics.world import METRICS, World, value_of
+
+LEVEL = 0.95
+WORLD = World()
+ONE_MODEL = World(seeds=0.0)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """
+    Attributes:
+        repeats: simulated studies.
+        covered: share of intervals that hold the truth.
+        claimed: share of studies that say "is better than" of a recipe that is not, by interval above zero.
+        missing: share of studies without an interval.
+    """
+
+    repeats: int
+    covered: float
+    claimed: float
+    missing: float
+
+    @property
+    def band(self):
+        """Where the coverage of a right interval lies in 99 of 100 simulations like this one."""
+        return band(LEVEL, self.repeats)
+
+    @property
+    def inside(self):
+        return self.band[0] <= self.covered <= self.band[1]
+
+    @property
+    def at_least(self):
+        """Whether the interval holds the truth as often as it says, or more often, and claims no more than it may."""
+        return self.covered >= self.band[0] and not self.claimed > band((1 - LEVEL) / 2, self.repeats)[1]
+
+
+def band(level, repeats):
+    low, high = binom.interval(0.99, repeats, level)
+    return float(low) / repeats, float(high) / repeats
+
+
+def comparisons(name, count, seeds, repeats, *, world=WORLD, gain=0.0, start=0):
+    """Comparisons of two recipes whose true difference is that of a gain in ability."""
+    truth = world.truth(name, gain) if gain else 0.0
+    covered = claimed = missing = 0
+    for repeat in range(repeats):
+        generator = np.random.default_rng([start, repeat])
+        theirs, ours = world.trainings(count, seeds, generator, gains=(0.0, gain))
+        found = compare(METRICS, name, ours, theirs, seed=repeat)
+        if found.interval is None:
+            missing += 1
+            continue
+        covered += found.interval.low <= truth <= found.interval.high
+        claimed += found.better if gain == 0 else found.interval.low > truth
+    known = max(1, repeats - missing)
+    return Rates(repeats, covered / known, claimed / known, missing / repeats)
+
+
+def families(count, seeds, candidates, repeats, *, world=WORLD, start=0):
+    """Share of studies in which any of several candidates, all like the reference, is claimed to be better by its loss."""
+    claimed = 0
+    for repeat in range(repeats):
+        generator = np.random.default_rng([start, repeat])
+        reference, *others = world.trainings(count, seeds, generator, gains=(0.0,) * (1 + candidates))
+        found = [compare(METRICS, "loss", one, reference, seed=repeat) for one in others]
+        adjusted = holm([one.p_value for one in found])
+        claimed += any(one.value > 0 and p < 1 - LEVEL for one, p in zip(found, adjusted, strict=True))
+    return claimed / repeats
+
+
+def scores(name, count, repeats, *, world=ONE_MODEL, start=0):
+    """Intervals of one model's score, as `art show` shows them."""
+    generator = np.random.default_rng(54321)
+    truth = float(np.mean([value_of(name, world.trainings(20_000, 1, generator)[0][0]) for _ in range(100)]))
+    covered = missing = 0
+    for repeat in range(repeats):
+        examples = world.trainings(count, 1, np.random.default_rng([start, repeat]))[0][0]
+        interval = _interval(name, examples, repeat)
+        if interval is None:
+            missing += 1
+        else:
+            covered += interval.low <= truth <= interval.high
+    return Rates(repeats, covered / max(1, repeats - missing), math.nan, missing / repeats)
+
+
+def _interval(name, examples, seed):
+    value = value_of(name, examples)
+    if name == "loss":
+        return of_mean(examples.losses, None, seed=seed).interval
+    if name == "accuracy":
+        return wilson(value, examples.count)
+    return FunctionMeasure(METRICS.measures[name].function).interval(value, examples.pool, seed=seed).interval

@@ -1,0 +1,72 @@
+"""Intervals hold the truth as often as they say, and a difference that is none is claimed no more often than allowed.
+
+A short form of `python -m benchmarks.statistics`, whose report stands beside it.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from art_training.setup.scores import comparison
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("count", "seeds", "shift", "repeats"),
+    [(100, 1, 0.0, 1000), (100, 3, 0.15, 1000), (360, 3, 0.5, 1000), (100, 5, 0.5, 1000)],
+)
+def test_differences_of_the_loss_are_as_sure_as_they_say(count: int, seeds: int, shift: float, repeats: int) -> None:
+    from benchmarks.statistics.simulation import comparisons
+    from benchmarks.statistics.world import World
+
+    found = comparisons("loss", count, seeds, repeats, world=World(seeds=shift))
+    assert found.at_least, found
+    assert found.missing == 0
+
+
+@pytest.mark.slow
+def test_several_candidates_together_are_not_claimed_more_often_than_one_may_be() -> None:
+    from benchmarks.statistics.simulation import band, families
+    from benchmarks.statistics.world import World
+
+    assert families(100, 3, 4, 300, world=World(seeds=0.15)) <= band(0.05, 300)[1]
+
+
+@pytest.mark.slow
+def test_leaving_the_seeds_out_of_account_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interval of the examples alone, however many seeds agree with it, claims far too much."""
+    from benchmarks.statistics.simulation import comparisons
+    from benchmarks.statistics.world import World
+
+    whole = comparison._errors
+    monkeypatch.setattr(comparison, "_errors", lambda pseudo: whole(pseudo)[1:2])
+    found = comparisons("loss", 360, 3, 300, world=World(seeds=0.5))
+    assert not found.at_least
+    assert found.covered < 0.5
+
+
+@pytest.mark.slow
+def test_believing_few_seeds_blindly_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few seeds the analysis of variance alone is too sure of itself, which is why it is not alone."""
+    from benchmarks.statistics.simulation import comparisons
+    from benchmarks.statistics.world import World
+
+    whole = comparison._errors
+    monkeypatch.setattr(comparison, "_errors", lambda pseudo: whole(pseudo)[-1:])
+    assert not comparisons("loss", 360, 2, 1000, world=World(seeds=0.15)).at_least
+    monkeypatch.undo()
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_mean_loss_holds_the_truth() -> None:
+    from benchmarks.statistics.simulation import scores
+
+    found = scores("loss", 100, 800)
+    assert found.at_least, found
