@@ -9,8 +9,8 @@ from typing import Any, cast
 from torch import Tensor
 
 from art_training.engines.engine import FitJob, Position, Stopped, Watch
-from art_training.engines.lightning.failures import require_a_loss
 from art_training.engines.lightning.describe import described_optimizers, described_training
+from art_training.engines.lightning.failures import require_a_loss
 from art_training.engines.lightning.lengths import batches_of, epochs_of
 from art_training.engines.lightning.loaders import named
 from art_training.engines.lightning.random_states import derived_seed, set_seed
