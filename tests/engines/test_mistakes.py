@@ -162,7 +162,7 @@ class Returns(Net):
         ),
         (
             "nothing",
-            r"^Returns.training_step returned no loss in a whole epoch, so no weight has changed; .*`return loss`",
+            r"^Returns.training_step returned no loss for any batch, so no weight has changed; .*`return loss`",
         ),
         ("detached", r"^the loss that Returns.training_step returns is not connected.*\.detach\(\)"),
     ],

@@ -31,14 +31,14 @@ def line_of(error: BaseException) -> str:
 
 
 def require_a_loss(trainer: Any, module: Any) -> None:
-    """Raise after an epoch without any loss, though there is an optimiser that waits for one.
+    """Raise where no batch has had a loss, though there is an optimiser that waits for one.
 
     Raises:
         SetupError: the training step returned nothing all along.
     """
     if module.automatic_optimization and trainer.optimizers:
         raise SetupError(
-            f"{name_of(type(module))}.training_step returned no loss in a whole epoch, so no weight has changed; end it with "
+            f"{name_of(type(module))}.training_step returned no loss for any batch, so no weight has changed; end it with "
             "`return loss`, or set self.automatic_optimization = False if it steps the optimiser itself"
         )
 

@@ -79,6 +79,7 @@ class Recorder:
         self._bad = 0
         self._first_bad: tuple[int, int] = (0, 0)
         self._where = (0, 0)
+        self._had_loss = False  # whether there was a loss yet
         self._open_epoch: int | None = None
         self._last_step = 0
         self._step: Callable[[], int] = lambda: 0
@@ -176,9 +177,10 @@ class Recorder:
         self._flush(trainer, module)
         losses = self._epoch_losses
         if not losses:
-            if self._where[1] >= 0:  # there was a batch
+            if not self._had_loss and self._where[1] >= 0 and self._where > (0, 0):  # several batches, none with a loss
                 require_a_loss(trainer, module)
             return
+        self._had_loss = True
         mean = math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan
         self._points.append(("train/loss_epoch", trainer.global_step, trainer.current_epoch, mean))
         if not any(map(math.isfinite, losses)) and len(losses) > 1:
