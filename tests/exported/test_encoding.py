@@ -60,7 +60,7 @@ def test_whatever_plain_value_goes_in_comes_out(value: Any) -> None:
         Pair(1, (2, 3)),
         {"$import": "os:system"},  # a user's own mapping, which is no order to import
     ],
-    ids=repr,
+    ids=["class", "function", "dtype", "path", "settings", "pair", "mapping"],
 )
 def test_what_can_be_imported_or_spelt_out_is_made_again(value: Any) -> None:
     assert there_and_back(value) == value
