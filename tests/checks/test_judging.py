@@ -125,7 +125,9 @@ def test_a_score_or_loss_that_fails_names_the_remedy_of_its_step():
 def test_a_loss_far_from_theory_says_how_far():
     scores = {"train/loss": Score(4.605, Interval(4.5, 4.7)), "expected_loss": Score(2.3025)}
     judged = judge(LossIsTheoretical(), Evidence("CheckLossOnInit", Outcome(scores=scores)))
-    assert judged.reason == "train/loss is 4.605 [4.5, 4.7] where 2.303 is expected: 100% off, and at most 20% is allowed"
+    assert (
+        judged.reason == "train/loss is 4.605 [4.5, 4.7] where 2.303 is expected: 100% off, and at most 20% is allowed"
+    )
 
 
 def test_a_curve_that_is_missing_is_errored_and_names_those_that_exist():
