@@ -277,3 +277,35 @@ def test_a_human_number_for_no_metric_is_refused():
 def test_data_without_validation_is_refused_with_one_sentence():
     with pytest.raises(SetupError, match="the data has: train; give a val_dataloader"):
         evaluate(art.data((np.zeros((3, 2)), np.zeros(3))), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [([1, 2], "subtract 1 from the labels"), ([0, 3], "mend the labels")],
+    ids=["off by one", "one too large"],
+)
+def test_labels_that_the_task_has_no_class_for_are_told_in_a_sentence(labels, told):
+    x, y = rng().normal(size=(40, 3)).astype(np.float32), np.array(labels)[np.arange(40) % 2]
+    task = Task(
+        TaskKind.CLASSIFICATION, inputs=("0",), target="1", loss="cross_entropy", classes=2, activation="softmax"
+    )
+    with pytest.raises(SetupError, match=f"a task of 2 classes has 0 to 1; {told}"):
+        evaluate(art.data((x, y), (x, y)), task)
+
+
+def test_labels_that_the_loss_ignores_are_no_classes():
+    x, y = rng().normal(size=(40, 3)).astype(np.float32), np.array([0, 1, 255, 1])[np.arange(40) % 4]
+    task = Task(
+        TaskKind.CLASSIFICATION, inputs=("0",), target="1", loss="cross_entropy", classes=2, activation="softmax",
+        loss_options={"ignore_index": 255},
+    )  # fmt: skip
+    assert evaluate(art.data((x, y % 255), (x, y % 255)), task).candidate("dummy").scores
+
+
+def test_a_metric_that_fits_no_prediction_is_a_finding_before_anything_is_trained():
+    outcome = evaluate(
+        digits(800), CLASSES, {"accuracy": MulticlassAccuracy(num_classes=9), "right": ACCURACY["accuracy"]}
+    )
+    (finding,) = outcome.findings
+    assert finding.code == "ART703"
+    assert "validation/accuracy could not be computed: metric 'accuracy' raised" in finding.message

@@ -9,7 +9,7 @@ from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
 from art_training.checks.bounds import Above
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Candidate, Metric, Outcome, Reading, Score, Split
+from art_training.records import Candidate, Finding, Metric, Outcome, Reading, Score, Split
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.task import Task
 from art_training.steps.baselines.contenders import Contender, Module, target_of
@@ -84,6 +84,7 @@ class EvaluateBaseline(Step):
         return Outcome(
             scores=top,
             readings=(Reading("rows", learned.rows, "examples", "of the training split"),),
+            findings=_uncomputed(scores),
             candidates=tuple(candidates),
             parameters={"best": best, "by": by},
             seconds=learned.seconds,
@@ -151,6 +152,19 @@ def _human(declared: Mapping[str, Any], metrics: MetricCalculator) -> Candidate:
         if name != SOURCE
     }
     return Candidate(HUMAN, scores, {"kind": HUMAN, SOURCE: source}, f"declared: {source}")
+
+
+def _uncomputed(scores: Mapping[str, Mapping[str, Score]]) -> tuple[Finding, ...]:
+    """Metrics that no baseline's predictions could be used for: the fault is the metric's, and better known now."""
+    from art_training.setup.scores.scoring import not_computed
+
+    addresses = dict.fromkeys(address for each in scores.values() for address in each)
+    found: list[Finding] = []
+    for address in addresses:
+        mine = [each[address] for each in scores.values() if address in each]
+        if all(math.isnan(score.value) and score.note for score in mine):
+            found.append(not_computed(Metric.parse(address), mine[0].note))
+    return tuple(found)
 
 
 def _best(scores: Mapping[str, Mapping[str, Score]]) -> tuple[str, str, int]:

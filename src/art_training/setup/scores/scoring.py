@@ -155,7 +155,7 @@ class _Pass:
                     note=f"not computed by ART: {why}",
                 )
             else:
-                findings.append(_not_computed(address, why))
+                findings.append(not_computed(address, why))
         return scores, findings
 
     def _scored(self, address: Metric, running: Running, pool: Pool | None, seed: int) -> dict[str, Score]:
@@ -282,7 +282,8 @@ def _form(tensor: Tensor | None) -> str:
     return f"({', '.join(['rows', *map(str, tensor.shape[1:])])}) of {str(tensor.dtype).removeprefix('torch.')}"
 
 
-def _not_computed(address: Metric, why: str) -> Finding:
+def not_computed(address: Metric, why: str) -> Finding:
+    """The finding for a metric that has no score where it should have one."""
     return Finding(
         code="ART703",
         category="metrics",

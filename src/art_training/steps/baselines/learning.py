@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.data.batch import detached, size
 from art_training.setup.task import Task, TaskKind
@@ -133,6 +134,7 @@ def _fit_tables(gathered: _Gathered, bench: Bench, learned: Learned) -> None:
 
     task, flattening = bench.task, gathered.flattening
     (targets,) = gathered.targets.taken()
+    _require_classes(targets, task)
     classification = task.kind is TaskKind.CLASSIFICATION
     classes = (task.classes or int(targets.max()) + 1) if classification else 0
     outputs = 1 if targets.ndim == 1 else targets.shape[1]
@@ -156,6 +158,19 @@ def _fit_tables(gathered: _Gathered, bench: Bench, learned: Learned) -> None:
         learned.contenders.append(Tabular(baseline, flattening, task))
         if why:
             learned.left_out[baseline.name] = why
+
+
+def _require_classes(targets: Any, task: Task) -> None:
+    if task.kind is not TaskKind.CLASSIFICATION or not task.classes:
+        return
+    counted = targets[(targets >= 0) & (targets != task.loss_options.get("ignore_index", -1))]
+    if len(counted) and counted.max() >= task.classes:
+        first, last = int(counted.min()), int(counted.max())
+        remedy = f"subtract {first} from the labels" if first > 0 and last - first < task.classes else "mend the labels"
+        raise SetupError(
+            f"labels of the training split go from {first} to {last}, and a task of {task.classes} classes has 0 to "
+            f"{task.classes - 1}; {remedy}, or give the model as many outputs as there are classes"
+        )
 
 
 def _fit(baseline: Baseline, inputs: Any, targets: Any, task: Task) -> str:
