@@ -209,4 +209,5 @@ def test_a_search_that_is_killed_again_and_again_makes_the_trials_of_one_that_wa
     begun = sum(count for line, count in again.items() if line.startswith("began"))
     once = sum(count for line, count in lines.items() if line.startswith("began"))
     assert once <= begun <= once + kills
-    assert lines["ended"] <= again["ended"] <= lines["ended"] + kills
+    # One that is killed between its last step and its last word has nothing left to train, and says nothing any more.
+    assert lines["ended"] - kills <= again["ended"] <= lines["ended"] + kills

@@ -576,3 +576,13 @@ def test_folders_that_a_module_names_and_that_are_opened_late_are_looked_at_agai
     assert digest(Module) == before
     (images / "a").write_text("22")
     assert told(before, digest(Module)) == ["data digest changed"]
+
+
+def test_a_library_that_keeps_models_does_not_make_data_unknown(
+    digest: Callable[..., DataDigest], times: Callable[[], int]
+) -> None:
+    import safetensors.torch  # noqa: F401  As whoever exports a model does.
+
+    one = digest(Numbers)
+    assert digest(Numbers) == one
+    assert times() == 1

@@ -27,13 +27,16 @@ from art_training.setup.modified import Modified
 
 _FORMAT = 2  # raised when digests are taken in another way, so that remembered ones are not compared with new ones
 
-# Modules that open files without Python seeing it. pandas imports pyarrow wherever it is installed, so that alone says
-# nothing: what counts is whether the project's code asks for one of its formats.
+# Modules that open files without Python seeing it. Some are imported where no data of the project's is read by them,
+# pyarrow by pandas and safetensors by what keeps models: there, what counts is whether the data's code asks for them.
 _READERS_IN_C = (
-    "h5py", "netCDF4", "cv2", "decord", "lmdb", "polars", "duckdb", "rasterio", "soundfile", "safetensors", "tensorflow",
+    "h5py", "netCDF4", "cv2", "decord", "lmdb", "polars", "duckdb", "rasterio", "soundfile", "tensorflow",
     "torchcodec", "tables", "osgeo", "nvidia.dali", "lance", "ffcv", "av", "datasets",
 )  # fmt: skip
-_ARROW = re.compile(r"arrow|parquet|feather|orc\b|load_dataset", re.IGNORECASE)
+_ASKED_FOR = {
+    "pyarrow": re.compile(r"arrow|parquet|feather|orc\b|load_dataset", re.IGNORECASE),
+    "safetensors": re.compile(r"safetensors|safe_open|load_file"),
+}
 _SIMPLE = (bool, int, float, str, type(None))
 _ENVIRONMENT = frozenset({"environ", "environb", "getenv", "gethostname"})
 
@@ -193,8 +196,9 @@ class _Reading:
         for module in _READERS_IN_C:
             if module in sys.modules:
                 yield f"{module} may read files that Python does not see"
-        if "pyarrow" in sys.modules and any(_ARROW.search(name) for name in self.walk.mentioned):
-            yield "pyarrow may read files that Python does not see"
+        for module, asked in _ASKED_FOR.items():
+            if module in sys.modules and any(asked.search(name) for name in self.walk.mentioned):
+                yield f"{module} may read files that Python does not see"
         if names := sorted(_ENVIRONMENT & self.walk.mentioned):
             yield f"its code asks for {names[0]}"
         late = self.walk.files - self._known_files
