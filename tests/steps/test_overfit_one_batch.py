@@ -12,7 +12,7 @@ from torchmetrics.regression import R2Score
 
 import art_training as art
 from art_training.checks import Below, LossDecreases, NoNaN
-from art_training.errors import UnknownMetric
+from art_training.errors import ProjectError, UnknownMetric
 from art_training.records import Outcome, StepEnded, StepState
 from art_training.setup.task import Task, TaskKind
 from art_training.steps import OverfitOneBatch
@@ -361,3 +361,12 @@ def test_sentences_have_the_floor_of_the_positions_that_conflict_and_padding_cou
     assert outcome.scores["floor_loss"].value == pytest.approx(2 * math.log(2) / (16 * 4))
     assert outcome.scores["train/loss"].value > outcome.scores["floor_loss"].value - 1e-6
     assert judgement.state is StepState.PASSED, outcome.summary
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"target": -1}, {"target": "0.1"}, {"max_steps": 2.5}, {"max_steps": 0}, {"target": math.nan}]
+)
+def test_a_setting_that_is_no_such_number_is_refused_when_the_step_is_made(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(ProjectError, match=f"{name}=.* of step 'OverfitOneBatch' must be"):
+        OverfitOneBatch(**wrong)

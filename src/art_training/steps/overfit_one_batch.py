@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from art_training.checks import Check
 from art_training.checks.bounds import Below, Equals
@@ -68,8 +68,11 @@ class OverfitOneBatch(Step):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_steps < 1:
-            raise ProjectError(f"max_steps={self.max_steps} of step {self.name!r} must be at least 1")
+        steps, target = cast("Any", self.max_steps), cast("Any", self.target)
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ProjectError(f"max_steps={steps!r} of step {self.name!r} must be a whole number of at least 1")
+        if isinstance(target, bool) or not isinstance(target, int | float) or not 0 <= target < math.inf:
+            raise ProjectError(f"target={target!r} of step {self.name!r} must be a number of at least 0")
         require_repeats(self.repeats, self.name)
 
     def run(self, bench: Bench) -> Outcome:
