@@ -37,7 +37,7 @@ class World:
         self.store.write(record)
         self.runs.append(record.id)
         self.folder.mkdir(exist_ok=True)
-        given = {"seed": 5, "uses": {"Tune": 3}.get, **how}
+        given = {"seed": 5, **how}
         return RunnerBench(
             step="Compare",
             run=record.id,
@@ -162,10 +162,6 @@ def test_scores_that_are_not_the_steps_own_are_not_left_behind(world):
     scored = bench.evaluate(Split.VALIDATION, keep=False)
     assert "validation/loss" in scored.scores
     assert bench.measured.scores == {}
-
-
-def test_earlier_uses_are_counted_by_kind(world):
-    assert world.bench().uses("Tune") == 3
 
 
 # What a killed step has left

@@ -69,7 +69,6 @@ class RunnerBench(Bench):
         announce: Callable[[StepProgress], None],
         resumed: str = "",
         may_test: bool = False,
-        uses: Callable[[str], int] = lambda _: 0,
         data_seed: int | None = None,
         tested: Callable[[], tuple[Outcome, ...]] = tuple,
         earlier: tuple[Earlier, ...] = (),
@@ -89,7 +88,6 @@ class RunnerBench(Bench):
         self._announce = announce
         self._resumed = resumed
         self._may_test = may_test
-        self._uses = uses
         self._data_seed = seed if data_seed is None else data_seed
         self._tested = tested
         self.earlier = earlier
@@ -268,9 +266,6 @@ class RunnerBench(Bench):
             return json.loads(self._remembered(key).read_text())
         except (OSError, ValueError):
             return None
-
-    def uses(self, of: str) -> int:
-        return self._uses(of)
 
     def tested(self) -> tuple[Outcome, ...]:
         return self._tested()

@@ -155,16 +155,11 @@ class Execution:
             announce=tell,
             resumed=self.record.resumed,
             may_test=self.step.may_test,
-            uses=self._uses,
             data_seed=self.project.seed,
             tested=self._tested,
             earlier=self.earlier,
             memory=self._memory,
         )
-
-    def _uses(self, kind: str) -> int:
-        runs = self.project.store.runs(RunQuery(project=self.project.name))
-        return sum(1 for run in runs if run.kind == kind and run.id != self.record.id)
 
     def _tested(self) -> tuple[Outcome, ...]:
         runs = self.project.store.runs(RunQuery(project=self.project.name, descending=False))

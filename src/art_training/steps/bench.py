@@ -205,10 +205,6 @@ class Bench(ABC):
         """What was remembered under `key` by a run that was broken off; None where there is nothing."""
 
     @abstractmethod
-    def uses(self, of: str) -> int:
-        """How many runs of steps of the kind `of` this project has had before this one, whatever became of them."""
-
-    @abstractmethod
     def tested(self) -> tuple[Outcome, ...]:
         """What the earlier runs of this project left that hold a score on the test split, oldest first."""
 

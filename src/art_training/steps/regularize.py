@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast, get_args
 from art_training.checks import Check
 from art_training.checks.bounds import Above
 from art_training.checks.improves import ADJUSTED, GAIN
-from art_training.errors import CheckError, ProjectError, SetupError, UsageError
+from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.records import Artifact, Metric, Outcome, Reading, Score, Split
 from art_training.setup.modified import Modified
 from art_training.setup.scores.comparison import holm
@@ -16,6 +16,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
+from art_training.steps.deciding import deciding_metric
 from art_training.steps.regularization.telling import (
     GAP,
     Compared,
@@ -84,7 +85,7 @@ class Regularize(Step):
         super().__post_init__()
         _require_candidates(self.candidates, self.name)
         object.__setattr__(self, "candidates", dict(self.candidates))
-        object.__setattr__(self, "by", str(_validation(self.by, self.name)))
+        object.__setattr__(self, "by", str(deciding_metric(self.by, self.name)))
         if isinstance(cast("Any", self.seeds), bool) or not isinstance(cast("Any", self.seeds), int) or self.seeds < 1:
             raise ProjectError(f"seeds={self.seeds!r} of step {self.name!r} must be a whole number of at least 1")
         if self.weights not in get_args(Weights):
@@ -245,24 +246,6 @@ def _require_candidates(candidates: Any, step: str) -> None:
             raise ProjectError(
                 f"candidate {name!r} of step {step!r} varies nothing; give it hparams, trainer, model or data"
             )
-
-
-def _validation(by: Any, step: str) -> Metric:
-    """What decides, as an address.
-
-    Raises:
-        ProjectError: it is none, or not one of the whole validation split.
-    """
-    try:
-        metric = Metric.parse(by)
-    except (CheckError, TypeError, AttributeError) as error:
-        raise ProjectError(f"by={by!r} of step {step!r} is no metric; give 'validation/loss' or the like") from error
-    if metric.split not in {None, Split.VALIDATION} or metric.loader is not None:
-        raise ProjectError(
-            f"by={by!r} of step {step!r} is not of the whole validation split, which alone candidates are chosen by; "
-            f"give 'validation/{metric.name}'"
-        )
-    return Metric(metric.name, Split.VALIDATION)
 
 
 def _require_direction(bench: Bench, metric: Metric, step: str) -> None:

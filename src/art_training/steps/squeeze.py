@@ -13,7 +13,8 @@ from art_training.records import Outcome, Split
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
-from art_training.steps.squeezing.names import DIFFERENCE, ECE, ECE_BEFORE, GAINS, require_validation
+from art_training.steps.deciding import deciding_metric
+from art_training.steps.squeezing.names import DIFFERENCE, ECE, ECE_BEFORE, GAINS
 from art_training.steps.step import Step
 
 
@@ -90,7 +91,7 @@ class Squeeze(Step):
                 raise ProjectError(
                     f"{name}={getattr(self, name)!r} of step {self.name!r} is none of: {', '.join(known)}"
                 )
-        require_validation(self.by, self.name)
+        object.__setattr__(self, "by", str(deciding_metric(self.by, self.name)))
         if self.of and not self.ensemble:
             raise ProjectError(
                 f"of={self.of!r} of step {self.name!r} names members, and ensemble=0 wants none; give ensemble=5"

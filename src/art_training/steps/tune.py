@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast, get_args
 
 from art_training.checks import Check
 from art_training.checks.bounds import Above
-from art_training.errors import CheckError, ProjectError, SetupError, StoreError
+from art_training.errors import ProjectError, SetupError, StoreError
 from art_training.records import Artifact, Direction, Metric, Outcome, Reading, Score, Split, plain
 from art_training.setup.forward import parameters_of
 from art_training.setup.scores.metrics import LOSS
@@ -15,6 +15,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
 from art_training.steps.bench import Bench
+from art_training.steps.deciding import deciding_metric
 from art_training.steps.searching.again import Again, Decision
 from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.telling import candidates, gain, readings, write_table
@@ -83,7 +84,7 @@ class Tune(Step):
         super().__post_init__()
         if not isinstance(self.space, Space):
             object.__setattr__(self, "space", Space(self.space))
-        object.__setattr__(self, "by", str(_validation(self.by, self.name)))
+        object.__setattr__(self, "by", str(deciding_metric(self.by, self.name)))
         for field, allowed in (("sampler", get_args(Sampler)), ("pruning", (*get_args(Pruning), None))):
             if getattr(self, field) not in allowed:
                 raise ProjectError(
@@ -204,31 +205,6 @@ class Tune(Step):
             },
             summary=_summary(tried, decision, metric, leaders, self.seeds_for_winner),
         )
-
-
-def _validation(by: Any, step: str) -> Metric:
-    """What a search goes by, as an address.
-
-    Raises:
-        ProjectError: it is none, or not one of the whole validation split.
-    """
-    try:
-        metric = Metric.parse(by)
-    except (CheckError, TypeError, AttributeError) as error:
-        raise ProjectError(f"by={by!r} of step {step!r} is no metric; give 'validation/loss' or the like") from error
-    if metric.split is None:
-        metric = Metric(metric.name, Split.VALIDATION)
-    if metric.split is Split.TEST:
-        raise ProjectError(
-            f"by={by!r} of step {step!r} is of the test split, and what is chosen by it cannot be judged by it; "
-            f"give 'validation/{metric.name}'"
-        )
-    if metric.split is not Split.VALIDATION or metric.loader is not None:
-        raise ProjectError(
-            f"by={by!r} of step {step!r} is not of the whole validation split, which alone a search chooses by; "
-            f"give 'validation/{metric.name}'"
-        )
-    return metric
 
 
 def _check_setup(space: Space, setup: Setup) -> None:

@@ -76,9 +76,6 @@ class ReadingBench(Bench):
     def discard(self, label: str) -> None:
         """There is nothing to delete: it trains nothing."""
 
-    def uses(self, of: str) -> int:
-        return 0
-
     def tested(self) -> tuple[Outcome, ...]:
         return ()
 

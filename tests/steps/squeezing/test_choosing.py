@@ -64,7 +64,7 @@ def test_of_two_that_are_as_small_the_better_is_taken() -> None:
 @pytest.mark.parametrize(
     ("by", "sentence"),
     [
-        ("test/loss", "must be a score of the whole validation split"),
+        ("test/loss", "is of the test split"),
         ("validation/accuracy", "is no metric of this project; it has: loss, error, odd"),
         ("validation/odd", "not known which way"),
     ],

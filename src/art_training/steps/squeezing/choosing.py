@@ -7,8 +7,8 @@ from art_training.errors import ProjectError
 from art_training.records import Score
 from art_training.setup.scores.comparison import Comparison, compare, holm
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.steps.deciding import deciding_metric
 from art_training.steps.squeezing.contenders import Contender
-from art_training.steps.squeezing.names import require_validation
 from art_training.steps.squeezing.predictions import Predictions
 
 LEVEL = 0.05
@@ -20,7 +20,7 @@ def name_by(by: str, metrics: MetricCalculator, step: str) -> str:
     Raises:
         ProjectError: it is none of the project's, or it is not known which way it is better.
     """
-    name = require_validation(by, step).name
+    name = deciding_metric(by, step).name
     if name != LOSS and name not in metrics.names:
         known = ", ".join((LOSS, *metrics.names))
         raise ProjectError(f"by={by!r} of step {step!r} is no metric of this project; it has: {known}")
