@@ -56,6 +56,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.tune
+	$(BIN)/python -m benchmarks.statistics
 
 clean:
 	rm -rf $(VENV) docs/_build docs/jupyter_execute dist .pytest_cache .ruff_cache .hypothesis
