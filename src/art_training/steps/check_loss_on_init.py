@@ -46,6 +46,7 @@ class CheckLossOnInit(Step):
     """
 
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
 
     def run(self, bench: Bench) -> Outcome:
         splits = tuple(split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits)

@@ -51,6 +51,8 @@ class EvaluateBaseline(Step):
     fit_features: int = 2_048
 
     uses: ClassVar[frozenset[str]] = frozenset({"metrics"})
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
 
     def __post_init__(self) -> None:
         super().__post_init__()

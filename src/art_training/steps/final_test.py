@@ -65,6 +65,8 @@ class FinalTest(Step):
     slices: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
 
     may_test: ClassVar[bool] = True
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.TEST})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION, Split.TEST})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -65,6 +65,7 @@ class OverfitOneBatch(Step):
     target: float = 0.01
     repeats: int = 1
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN})
 
     def __post_init__(self) -> None:
         super().__post_init__()

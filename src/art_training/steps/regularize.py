@@ -1,6 +1,6 @@
 """Regularize: give up some of the fit on the training data for what counts, the fit on the rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast, get_args
 
@@ -80,6 +80,9 @@ class Regularize(Step):
     weights: Weights = "last"
 
     amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference"})
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
+    decides: ClassVar[str] = "by"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,6 +142,10 @@ class Regularize(Step):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, COMPARED, GAIN, GAP)
+
+    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
+        for name, variant in self.candidates.items():
+            yield f"candidate {name!r}", variant.apply(setup)
 
     def configuration(self) -> dict[str, Any]:
         """The fields; a candidate is what it varies and the code that does."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from art_training.checks import Check
 from art_training.checks.export import ExportAgrees
@@ -69,6 +69,10 @@ class Squeeze(Step):
     weighting: Literal["greedy", "equal"] = "greedy"
     by: str = "validation/loss"
     prefer: Literal["small", "best"] = "small"
+
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
+    decides: ClassVar[str] = "by"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,16 +2,20 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeAlias
 
 from art_training.checks.check import Check
 from art_training.errors import ProjectError
-from art_training.records import Outcome
+from art_training.records import Outcome, Split
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier
+
+Fetch: TypeAlias = Callable[[str], Path]
+"""The local, read-only file of an artifact, by its digest; its bytes are verified."""
 
 # Settings of a Trainer that say how long it trains and when it validates.
 TRAINING_LENGTH = frozenset({
@@ -55,6 +59,11 @@ class Step(ABC):
             step remembers is found again by a run that differs in nothing else, though the run before came to its end;
             a run that is forced begins with nothing.
         may_test: whether the step may evaluate a model on the test split.
+        needs_splits: splits without which it cannot do its work, so that data without them are refused before anything costs.
+        scored_splits: splits that it scores a model on, so that a check on another one is refused likewise; None: whatever
+            there is.
+        decides: the field that holds the address of the score that it chooses by; empty: it chooses nothing, or by nothing
+            that a user names.
     """
 
     _: KW_ONLY
@@ -72,6 +81,9 @@ class Step(ABC):
     unused_settings: ClassVar[frozenset[str]] = frozenset()
     amounts: ClassVar[frozenset[str]] = frozenset()
     may_test: ClassVar[bool] = False
+    needs_splits: ClassVar[frozenset[Split]] = frozenset()
+    scored_splits: ClassVar[frozenset[Split] | None] = None
+    decides: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         # `Sequence` arguments are frozen, so that a list that its owner goes on appending to does not reach in here.
@@ -146,6 +158,27 @@ class Step(ABC):
         """
         del outcome
         return setup
+
+    def carry_with(self, setup: Setup, outcome: Outcome, fetch: Fetch) -> Setup:
+        """As `carry`, which it calls; for a step whose setup needs a file that some step left, such as weights.
+
+        Args:
+            setup: as of `carry`.
+            outcome: as of `carry`.
+            fetch: gives the local file of an artifact by its digest, wherever the store lies by then. It may cost a copy, so
+                it is called where the file is needed, as a model is made, and not here.
+        """
+        del fetch
+        return self.carry(setup, outcome)
+
+    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
+        """The setups that the step will make of the one that it works on, each with what it is called in a sentence.
+
+        They are looked at before the first step runs, as far as declarations tell: a mistyped hyper-parameter of the last
+        candidate costs nothing. It may raise what `but` and `Variant.apply` raise.
+        """
+        del setup
+        return ()
 
     def configured(self, setup: Setup, outcome: Outcome, candidate: str) -> Setup:
         """The setup of one candidate, given the one that this step was given and what came of it.

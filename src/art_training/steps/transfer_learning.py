@@ -5,7 +5,7 @@ import glob
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from art_training.checks import Check
 from art_training.checks.finite import NoNaN
@@ -75,6 +75,8 @@ class TransferLearning(Step):
     fine_tuning_rate: float = 0.1
     layer_rates: float | Mapping[str, float] = 1.0
     unfreeze: Literal["all", "gradual"] = "all"
+
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
 
     def __post_init__(self) -> None:
         super().__post_init__()

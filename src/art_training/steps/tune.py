@@ -1,6 +1,6 @@
 """Tune: search for hyper-parameters, and do not believe the best of many noisy trials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
@@ -21,7 +21,7 @@ from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.telling import candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best
 from art_training.steps.step import Step
-from art_training.tuning.dimension import Dimension
+from art_training.tuning.dimension import Choice, Dimension
 from art_training.tuning.space import TRAINER, Space
 from art_training.tuning.study import Pruning, Sampler, Search
 from art_training.tuning.trial import Trial
@@ -79,6 +79,9 @@ class Tune(Step):
     top: int = 3
 
     amounts: ClassVar[frozenset[str]] = frozenset({"trials", "seconds", "epochs", "seeds_for_winner", "top"})
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
+    decides: ClassVar[str] = "by"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,6 +141,13 @@ class Tune(Step):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, FINISHED, SELECTED, GAIN)
+
+    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
+        """What each dimension gives by itself: its lowest number, or each of its options."""
+        _check_setup(self._space, setup)
+        for name, dimension in self._space.dimensions.items():
+            for value in dimension.options if isinstance(dimension, Choice) else (dimension.lowest,):
+                yield f"{name}={value!r} in the space", self._space.apply(setup, {name: value})
 
     def configuration(self) -> dict[str, Any]:
         """The fields, the space dimension by dimension, so that a stale step says which one changed."""
