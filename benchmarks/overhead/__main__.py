@@ -1,4 +1,4 @@
-"""`python -m benchmarks.overhead`: interleaved pairs in one process, three model sizes, report in REPORT.md.
+"""`python -m benchmarks.overhead`: interleaved pairs in one process, three model sizes; what is measured anew is in REPORT.md.
 
 Three arms train the same module on the same batches for the same number of steps:
 
@@ -188,10 +188,12 @@ def ratio(a: list[float], b: list[float]) -> tuple[float, float, float]:
 
 
 def row(size: Size, seconds: dict[str, list[float]]) -> str:
+    """The line of one size, as it stands in the report."""
     step = statistics.median(seconds["lightning"]) / (size.epochs * BATCHES) * 1000
     plain, bare = ratio(seconds["art"], seconds["lightning"]), ratio(seconds["art"], seconds["bare"])
     cells = [
         size.name,
+        str(len(seconds["art"])),
         f"{step:.1f}",
         f"{plain[0]:.3f} [{plain[1]:.3f}, {plain[2]:.3f}]",
         f"{bare[0]:.3f} [{bare[1]:.3f}, {bare[2]:.3f}]",
@@ -200,19 +202,19 @@ def row(size: Size, seconds: dict[str, list[float]]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def report(rows: list[str], rounds: int) -> str:
+def report(rows: list[str]) -> str:
     return "\n".join(
         [
             "# Overhead of a project's training",
             "",
-            f"{rounds} rounds in one process, `python -m benchmarks.overhead --rounds {rounds}`: each arm {FITS_A_ROUND} times in random order, of",
-            "which the quickest counts; medians of paired ratios with 95 % bootstrap intervals. A step is one optimiser step with",
-            "its share of validation.",
+            "`python -m benchmarks.overhead --rounds N --size NAME`, in one process, on an otherwise idle machine. In a round each",
+            f"arm runs {FITS_A_ROUND} times in random order, of which the quickest counts; medians of paired ratios with 95 % bootstrap",
+            "intervals. A step is one optimiser step with its share of validation.",
             "",
             machine(),
             "",
-            "| model | ms a step (lightning) | art / lightning | art / bare loop | seconds outside the fit |",
-            "|---|---|---|---|---|",
+            "| model | rounds | ms a step (lightning) | art / lightning | art / bare loop | seconds outside the fit |",
+            "|---|---|---|---|---|---|",
             *rows,
             "",
             "The last column is what a run of the project takes besides its fit: plan, fingerprints, the evaluation of the",
@@ -238,16 +240,15 @@ def main() -> None:
     parser.add_argument("--size", choices=[size.name for size in SIZES])
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", module="lightning")
-    rows: list[str] = []
+    rows = {line.split("|")[1].strip(): line for line in REPORT.read_text().splitlines() if line.startswith("| ")}
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:
             if arguments.size in {None, size.name}:
-                rows.append(row(size, measure(size, arguments.rounds, Path(folder))))
-                print(rows[-1], file=sys.stderr, flush=True)
-    text = report(rows, arguments.rounds)
+                rows[size.name] = row(size, measure(size, arguments.rounds, Path(folder)))
+                print(rows[size.name], file=sys.stderr, flush=True)
+    text = report([rows[size.name] for size in SIZES])
     print(text)
-    if arguments.size is None:
-        REPORT.write_text(text)
+    REPORT.write_text(text)
 
 
 if __name__ == "__main__":
