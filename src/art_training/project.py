@@ -291,7 +291,7 @@ def _require_split(step: Step, check: Check, metric: Metric, by_split: Collectio
     """Refuse a score that the step cannot leave: the loss and the project's metrics are those of a split.
 
     Raises:
-        UnknownMetric: the split is missing, or is the one that the step may not evaluate a model on.
+        UnknownMetric: the split is missing, or is one that the step does not or may not evaluate a model on.
     """
     asks = f"the check `{check.title}` of step {step.name!r} asks for"
     if metric.split is None and {metric.name, metric.name.partition(".")[0]} & set(by_split):
@@ -302,6 +302,13 @@ def _require_split(step: Step, check: Check, metric: Metric, by_split: Collectio
         raise UnknownMetric(
             f"{asks} '{metric}', but the test split is for the final test alone; "
             f"name '{replace(metric, split=Split.VALIDATION)}', or ask it of FinalTest"
+        )
+    if metric.split is not None and step.scored_splits is not None and metric.split not in step.scored_splits:
+        scored = [split for split in Split if split in step.scored_splits]
+        which = " or ".join(f"'{replace(metric, split=split, loader=None)}'" for split in scored)
+        raise UnknownMetric(
+            f"{asks} '{metric}', which it will not have: it scores {' and '.join(scored)}; name {which}, or ask it of a step "
+            f"that scores {metric.split}"
         )
 
 

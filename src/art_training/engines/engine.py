@@ -186,6 +186,16 @@ class Engine(ABC):
             SetupError: the model is none that this engine trains, the data has no training loader, and the like.
         """
 
+    def validate_declaration(self, setup: Setup) -> None:
+        """Raise what a declaration alone tells of hyper-parameters and of the Trainer's settings: no model and no data are made.
+
+        For setups that are made of one that `validate` has seen, by the dozen.
+
+        Raises:
+            SetupError: the model does not take a hyper-parameter, or there is no such setting.
+        """
+        del setup
+
     def declared_splits(self, setup: Setup) -> tuple[Split, ...] | None:
         """The splits that the data has, as far as its declaration tells without preparing it; None where it does not."""
         del setup

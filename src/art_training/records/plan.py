@@ -34,6 +34,8 @@ class PlannedStep:
         seconds: how long it is expected to take, from earlier runs; None where nothing is known.
         unknown: what of its fingerprint could not be resolved.
         judge_again: whether the checks answer otherwise than they did last, because they, or the steps before, changed.
+        broken: what was raised where its setup was looked at, in one line, so that nothing of the above is known; empty where
+            nothing was. Only a lenient plan has it: who only wants to know where a project stands is told of the others.
     """
 
     step: str
@@ -45,6 +47,7 @@ class PlannedStep:
     seconds: float | None = None
     unknown: tuple[str, ...] = ()
     judge_again: bool = False
+    broken: str = ""
 
     @property
     def row(self) -> tuple[str, str, str, str]:

@@ -4,13 +4,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
-from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
 from art_training.checks import Evidence, judge_all
 from art_training.checks.evidence import NOT_COMPUTED
+from art_training.errors import StoreError
 from art_training.records import (
     Action,
     CheckJudged,
@@ -36,16 +35,18 @@ from art_training.runner.advice import next_sentence
 from art_training.runner.announcing import Announcer
 from art_training.runner.declared import Declared, Listener
 from art_training.runner.execution import Execution
+from art_training.runner.handed import Handed
 from art_training.runner.identity import Identity
 from art_training.runner.log import RunLog
-from art_training.runner.planning import Wish, consumed, ended, plan_step, skipped, waiting
+from art_training.runner.planning import Wish, ended, plan_step, skipped, unplanned, waiting
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
 from art_training.runner.validating import Validation
 from art_training.setup.identity.provenance import collect
 from art_training.setup.identity.secrets import mask_mapping
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
-from art_training.steps.step import Earlier, Step
+from art_training.steps.step import Step
 from art_training.stores import RunQuery
 from art_training.stores.codec import dumps
 
@@ -112,10 +113,7 @@ class _Run:
     listen: Sequence[Listener]
     lenient: bool = False
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
-    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
-    runs: dict[str, str] = field(default_factory=dict[str, str])  # that the outcomes are of, by step
     stood: dict[str, StepState] = field(default_factory=dict[str, StepState])  # steps that are not asked for
-    setups: dict[tuple[str, ...], Setup] = field(default_factory=dict[tuple[str, ...], Setup])  # by what made them
     views: dict[str, _View] = field(default_factory=dict[str, _View])  # what was planned, by step
 
     def __post_init__(self) -> None:
@@ -123,7 +121,7 @@ class _Run:
         self.announce = Announcer(self.listen, self.project.trackers)
         self.identity = Identity(self.project.store, self.project.seed)
         self.valid = Validation()
-        self.kinds = {step.name: type(step).__name__ for step in self.project.steps}
+        self.handed = Handed(self.project)
         self._provenance: Provenance | None = None
 
     def go(self) -> ProjectResult:
@@ -131,7 +129,7 @@ class _Run:
             warnings.warn(sentence, stacklevel=4)  # the line that called project.run()
         self.announce(ProjectStarted(self.plan()))
         foreseen = dict(self.views)
-        self.outcomes, self.runs = {}, {}
+        self.handed.forget()
         for index, step in enumerate(self.project.steps):
             if not self.asked(index):
                 self.remember(step)
@@ -151,19 +149,29 @@ class _Run:
         steps: list[PlannedStep] = []
         barrier: tuple[str, StepState] | None = None  # the first step that is known not to pass
         for index, step in enumerate(self.project.steps):
-            if self.asked(index):
-                view = self.views[step.name] = self.view(step)
-                steps.append(view.planned if barrier is None else waiting(view.planned, *barrier))
-                if view.found is not None:
-                    self.outcomes[step.name] = view.found[1]
-                    state = state_of(view.verdicts)
-                    if barrier is None and state is not StepState.PASSED and not step.continue_on_failure:
-                        barrier = step.name, state
-                elif barrier is None and not self.lenient:
-                    self.valid.require(step, self.setup(step), self.identity.engine(self.setup(step)))
-            else:
+            if not self.asked(index):
                 steps.append(skipped(step, self.reason_to_skip(step)))
                 self.remember(step)
+                continue
+            try:
+                view = self.views[step.name] = self.view(step)
+            except StoreError:
+                raise
+            except Exception as error:  # whatever the user's code raises, where it is asked what the setup is for
+                if not self.lenient:
+                    raise
+                steps.append(unplanned(step, error))
+                self.remember(step)  # what it left before still is evidence for those behind it
+                continue
+            steps.append(view.planned if barrier is None else waiting(view.planned, *barrier))
+            if view.found is not None:
+                self.handed.add(step.name, *view.found)
+                state = state_of(view.verdicts)
+                if barrier is None and state is not StepState.PASSED and not step.continue_on_failure:
+                    barrier = step.name, state
+            elif barrier is None and not self.lenient:
+                setup = self.handed.setup(step)
+                self.valid.require(step, setup, self.identity.engine(setup), self.metrics(step))
         return Plan(self.project.name, tuple(steps), dict(self.project.left_out))
 
     def view(self, step: Step) -> _View:
@@ -180,44 +188,14 @@ class _Run:
                 return _View(fingerprint, planned, (record, outcome), verdicts)
         return _View(fingerprint, planned)
 
-    def setup(self, step: Step) -> Setup:
-        """The setup that a step works on: the project's, as earlier steps hand it on, with the step's own laid over.
-
-        A step that goes on from an earlier one works on what that one worked on, or chose.
-        """
-        carried, key, earlier = self.handed_on(step)
-        continued = step.continues(earlier)
-        if continued:
-            before = next(one for one in self.project.steps if one.name == continued)
-            outcome = self.outcomes[continued]
-            key += ["continues", continued, outcome.digest]
-            carried = before.carry(self.setup(before), outcome)
-        return self.setups.setdefault(tuple(key), step.resolve(carried))
-
-    def handed_on(self, step: Step) -> tuple[Setup, list[str], tuple[Earlier, ...]]:
-        """The setup that the steps before one hand on, what made it, and those steps."""
-        carried, key, earlier = self.project.setup, [step.name], list[Earlier]()
-        for one in takewhile(lambda one: one.name != step.name, self.project.steps):
-            if (outcome := self.outcomes.get(one.name)) is None:
-                continue
-            given = carried
-            if type(one).carry is not Step.carry and one.setup is None:  # else its choice is about another setup
-                key += [one.name, outcome.digest]
-                carried = one.carry(carried, outcome)
-            chose = carried is not given and bool(carried - given)
-            configured = partial(one.configured, given, outcome)
-            earlier.append(Earlier(one.name, self.kinds[one.name], outcome, chose, configured))
-        return carried, key, tuple(earlier)
-
-    def continued(self, step: Step) -> str:
-        """The earlier step that a step goes on from; empty where it goes on from none."""
-        return step.continues(self.handed_on(step)[2])
+    def metrics(self, step: Step) -> MetricCalculator:
+        """What the step computes beside the loss."""
+        return self.project.metrics.without(step.skip_metrics)
 
     def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
         """What the step's checks answer now."""
-        metrics = self.project.metrics.without(step.skip_metrics)
-        checks = step.all_checks(self.identity.task(self.setup(step)), metrics.names)
-        return judge_all(checks, Evidence(step.name, outcome, dict(self.outcomes)))
+        checks = step.all_checks(self.identity.task(self.handed.setup(step)), self.metrics(step).names)
+        return judge_all(checks, Evidence(step.name, outcome, dict(self.handed.outcomes)))
 
     def one(self, step: Step, view: _View) -> StepResult:
         """Recall or execute one step, and judge it."""
@@ -228,7 +206,7 @@ class _Run:
 
     def executed(self, step: Step, planned: PlannedStep, fingerprint: Fingerprint) -> tuple[RunRecord, Outcome]:
         """Let a step work, and keep what comes of it."""
-        setup = self.setup(step)
+        setup = self.handed.setup(step)
         seed = self.identity.seed(step)
         record = RunRecord(
             id=f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:6]}",
@@ -241,7 +219,7 @@ class _Run:
             heartbeat=datetime.now(UTC),
             process=str(ProcessId.current()),
             parameters=mask_mapping({**setup.described(), **{f"step.{k}": plain(v) for k, v in _fields(step)}}),
-            consumes=self.consumed_runs(step),
+            consumes=self.used_runs(step),
             provenance=self.provenance(setup, {"project": self.project.seed, "step": seed}),
             resumed=planned.run or "" if planned.action is Action.RESUME else "",
         )
@@ -250,11 +228,11 @@ class _Run:
             step=step,
             setup=setup,
             record=record,
-            outcomes=self.outcomes,
+            outcomes=self.handed.outcomes,
             engine=self.identity.engine(setup),
             task=lambda: self.identity.task(setup),
             announce=self.announce,
-            earlier=self.handed_on(step)[2],
+            earlier=self.handed.earlier(step),
             anew=self.wish.forces(step.name),
         )
         execution.begin()
@@ -290,7 +268,7 @@ class _Run:
             RunLog(self.store, record.id).say("\n".join([*told, *(f"{v.state.value}: {v.told}" for v in verdicts)]))
         record = replace(record, state=judgement.state)
         recalled, stale = planned.action is Action.RECALL, planned.action is Action.KEEP
-        self.outcomes[step.name], self.runs[step.name] = outcome, record.id
+        self.handed.add(step.name, record, outcome)
         self.announce(StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale))
         notes = [f"not known: {'; '.join(planned.unknown)}"] if planned.unknown else []
         told = " ".join(verdict.reason for verdict in verdicts)
@@ -316,7 +294,7 @@ class _Run:
         for summary in self.store.runs(query):
             outcome = self.store.outcome(summary.id)
             if outcome is not None:
-                self.outcomes[step.name], self.runs[step.name] = outcome, summary.id
+                self.handed.add(step.name, summary, outcome)
                 self.stood[step.name] = summary.state
 
     def result(self) -> ProjectResult:
@@ -343,20 +321,14 @@ class _Run:
         return f"only {', '.join(sorted(self.wish.only))}" if self.wish.only else f"after {self.wish.until}"
 
     def fingerprint(self, step: Step) -> Fingerprint:
-        earlier = dict(takewhile(lambda item: item[0] != step.name, self.kinds.items()))
-        digests = {name: outcome.digest for name, outcome in self.outcomes.items()}
-        return self.identity.fingerprint(
-            step,
-            self.setup(step),
-            self.project.metrics.without(step.skip_metrics),
-            {name: digests.get(name, "") for name in consumed(step, earlier, self.continued(step))},
-        )
+        digests = {name: outcome.digest for name, outcome in self.handed.outcomes.items()}
+        consumes = {name: digests.get(name, "") for name in self.handed.used(step)}
+        return self.identity.fingerprint(step, self.handed.setup(step), self.metrics(step), consumes)
 
-    def consumed_runs(self, step: Step) -> dict[str, str]:
+    def used_runs(self, step: Step) -> dict[str, str]:
         """The runs whose outcomes the step's work uses."""
-        earlier = dict(takewhile(lambda item: item[0] != step.name, self.kinds.items()))
-        used = consumed(step, earlier, self.continued(step))
-        return {name: run for name, run in self.runs.items() if name in used}
+        used = self.handed.used(step)
+        return {name: run for name, run in self.handed.runs.items() if name in used}
 
     def provenance(self, setup: Setup, seeds: Mapping[str, int]) -> Provenance:
         if self._provenance is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from art_training.errors import ARTError
 from art_training.records import Action, Change, Fingerprint, PlannedStep, ProcessId, RunStatus, StepState
 from art_training.steps.step import Step
 from art_training.stores import RunQuery, RunSummary, Store
@@ -78,6 +79,13 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
 def skipped(step: Step, reason: str) -> PlannedStep:
     """A step that was not asked for."""
     return PlannedStep(step.name, type(step).__name__, Action.SKIP, reason)
+
+
+def unplanned(step: Step, error: Exception) -> PlannedStep:
+    """A step of which it cannot be told what would be done, because its setup cannot be looked at."""
+    lines = str(error).strip().splitlines() or ["it said nothing"]
+    broken = lines[0] if isinstance(error, ARTError) else f"{type(error).__name__}: {lines[0]}"
+    return PlannedStep(step.name, type(step).__name__, Action.RUN, f"its setup is broken: {broken}", broken=broken)
 
 
 def waiting(planned: PlannedStep, barrier: str, state: StepState) -> PlannedStep:

@@ -1,16 +1,17 @@
-"""What can be told of a step before anything runs: that its setup can be trained, on data that its checks ask about."""
+"""What can be told of a step before anything runs: its setups can be trained, on data that it and its checks need."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 
 from art_training.checks import Check
 from art_training.engines import Engine
-from art_training.errors import SetupError
+from art_training.errors import SetupError, UnknownMetric, UsageError
 from art_training.records import Metric, Split
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 
-LOADERS = {
+_LOADERS = {
     Split.TRAIN: "train_dataloader",
     Split.VALIDATION: "val_dataloader",
     Split.TEST: "test_dataloader",
@@ -27,16 +28,19 @@ class Validation:
         self._trained: dict[int, Setup] = {}  # the setups are kept, so that their ids stay their own
         self._splits: dict[int, tuple[Setup, tuple[Split, ...] | None]] = {}
 
-    def require(self, step: Step, setup: Setup, engine: Engine) -> None:
+    def require(self, step: Step, setup: Setup, engine: Engine, metrics: MetricCalculator) -> None:
         """Refuse a step that is going to run, if it cannot.
 
         Args:
             step: that is going to run.
             setup: that it works on.
             engine: the setup's.
+            metrics: that the step computes.
 
         Raises:
-            SetupError: the model, the trainer's settings or the data are none that the engine can train with.
+            SetupError: the model, the trainer's settings or the data are none that the engine can train with; the data lack
+                a split; or it is not known which way the score is better that the step chooses by.
+            UnknownMetric: the step chooses by a metric that there is not.
         """
         # A step that does not train may stand in a project whose model cannot learn.
         if "trainer" in step.uses and id(setup) not in self._trained:
@@ -49,17 +53,34 @@ class Validation:
             self._trained[id(setup)] = setup
         if id(setup) not in self._splits:
             self._splits[id(setup)] = setup, engine.declared_splits(setup)
-        _require_splits(step, self._splits[id(setup)][1])
+        declared = self._splits[id(setup)][1]
+        if declared is not None:
+            require_splits(f"step {step.name!r}", step.needs_splits, declared)
+            _require_asked(step, declared)
+        _require_direction(step, metrics)
+        _require_setups(step, setup, engine)
 
 
-def _require_splits(step: Step, declared: tuple[Split, ...] | None) -> None:
-    if declared is None:
-        return
+def require_splits(who: str, needed: Collection[Split], have: Sequence[Split]) -> None:
+    """Refuse data that lack a split.
+
+    Raises:
+        SetupError: they do.
+    """
+    missing = [split for split in Split if split in needed and split not in have]
+    if missing:
+        raise SetupError(
+            f"{who} needs a {missing[0]} split, and the data has: {', '.join(have)}; "
+            f"give a {_LOADERS[missing[0]]}, or art.data({missing[0]}=...)"
+        )
+
+
+def _require_asked(step: Step, declared: tuple[Split, ...]) -> None:
     for check, metric in _asked(step):
         if metric.split is not None and metric.split not in declared:
             raise SetupError(
                 f"the check `{check.title}` of step {step.name!r} asks about the {metric.split} split, but the data has: "
-                f"{', '.join(declared)}; give the datamodule a {LOADERS[metric.split]}, or art.data({metric.split}=...)"
+                f"{', '.join(declared)}; give the datamodule a {_LOADERS[metric.split]}, or art.data({metric.split}=...)"
             )
 
 
@@ -69,3 +90,32 @@ def _asked(step: Step) -> Iterator[tuple[Check, Metric]]:
         for field in fields(check):
             if isinstance(metric := getattr(check, field.name), Metric):
                 yield check, metric
+
+
+def _require_direction(step: Step, metrics: MetricCalculator) -> None:
+    """Refuse a choice by a score that the step will not have, or that is better nobody knows which way."""
+    if not step.decides:
+        return
+    by = getattr(step, step.decides)
+    name = Metric.parse(by).name
+    try:
+        direction = metrics.direction(name)
+    except UnknownMetric as error:
+        raise UnknownMetric(f"step {step.name!r} chooses by {by}: {error}") from error
+    if direction is None:
+        raise SetupError(
+            f"it is not known which way metric {name!r} is better, so {step.name} cannot choose by it; "
+            "set its attribute higher_is_better to True or False"
+        )
+
+
+def _require_setups(step: Step, setup: Setup, engine: Engine) -> None:
+    """Refuse setups that the step is going to make, as far as their declarations tell."""
+    called = ""
+    try:
+        for what, one in step.setups(setup):
+            called = f"{what} of "
+            engine.validate_declaration(one)
+            called = ""
+    except UsageError as error:
+        raise SetupError(f"{called}step {step.name!r}: {error}") from error

@@ -107,7 +107,7 @@ class TorchModel:
 
         settings = {name: hparams.get(name, value) for name, value in self.optimizer_arguments.items()}
         mine = {name: value for name, value in hparams.items() if name not in settings}
-        self._require_hparams(mine)
+        self.require_hparams(hparams)
         module = self.model(**mine)
         if not isinstance(cast("Any", module), nn.Module):
             raise SetupError(
@@ -118,9 +118,15 @@ class TorchModel:
 
     __call__ = build
 
-    def _require_hparams(self, hparams: Mapping[str, Any]) -> None:
+    def require_hparams(self, hparams: Mapping[str, Any]) -> None:
+        """Refuse hyper-parameters that nothing takes, as far as the signature tells.
+
+        Raises:
+            SetupError: one belongs to neither the model nor the optimiser.
+        """
         known = parameters_of(self.model)
-        unknown = [] if known is None else [name for name in hparams if name not in known]
+        taken = {*(known or ()), *self.optimizer_arguments}
+        unknown = [] if known is None else [name for name in hparams if name not in taken]
         if unknown:
             raise SetupError(
                 f"hparams has {unknown[0]!r}, which {_name(self.model)} does not take; it takes: "

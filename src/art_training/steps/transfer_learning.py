@@ -19,7 +19,7 @@ from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench, Scored
-from art_training.steps.step import Step
+from art_training.steps.step import Fetch, Step
 from art_training.steps.transfer import freezing, pretrained, proof
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
 from art_training.steps.weights import LAST, checkpoint_of
@@ -159,11 +159,12 @@ class TransferLearning(Step):
             stopped=after.stopped or before.stopped,
         )
 
-    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+    def carry_with(self, setup: Setup, outcome: Outcome, fetch: Fetch) -> Setup:
         source = outcome.parameters.get(_SOURCE)
-        if not source:
+        if not source or self.pretrained is None:
             return setup
-        begin = pretrained.Begin(Path(source["path"]), source["digest"], source["names"])
+        where = fetch if source.get("step") else Path(self.pretrained).resolve()
+        begin = pretrained.Begin(where, source["digest"], source["names"])
         return Variant(model=begin).apply(setup).but(declarations={_SOURCE: source["from"]})
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
@@ -189,7 +190,8 @@ class TransferLearning(Step):
             weights, loaded = fitted.weights, fitted.loaded
             readings = _loaded(names, fitted, said)
             taken = pretrained.names_in_file(fitted, given, fresh)
-            source = {"from": said, "path": str(path.resolve()), "digest": file_digest(path)[0], "names": taken}
+            of_step = str(self.pretrained) in bench.outcomes
+            source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": taken}
         _require_learned(self, bench, names, [name for name in frozen if name not in loaded], fresh)
         path = bench.engine.write_weights(weights, bench.folder / "start.ckpt")
         return _Start(path, weights, tuple(readings), source)

@@ -21,7 +21,7 @@ from art_training.stores.codec import (
     time_text,
 )
 from art_training.stores.reading import Unreadable
-from art_training.stores.store import Point, RunQuery, RunSummary
+from art_training.stores.store import Course, Point, RunQuery, RunSummary
 
 # So many runs are looked up by their ids at a time (SQLite takes 32,766 values in a statement, older ones 999) ...
 _PAGE = 500
@@ -122,6 +122,35 @@ def curves_of(connection: Connection, run: str, names: Sequence[str] | None) -> 
             steps, values, epochs = zip(*rows, strict=True)
             found[name] = Curve(steps, tuple(map(_nan, values)) if None in values else values, epochs)
     return found
+
+
+def courses_of(connection: Connection, run: str) -> Mapping[str, Course]:
+    """Curves in a few numbers each, by name; the points are counted and compared where they lie."""
+    points = schema.points.c
+    counted = (
+        select(
+            points.name,
+            func.count().label("points"),
+            func.min(points.value).label("lowest"),  # NaN is NULL, which counts for neither
+            func.max(points.value).label("highest"),
+            func.min(points.step).label("first"),
+            func.max(points.step).label("last"),
+        )
+        .where(points.run == run)
+        .group_by(points.name)
+        .subquery()
+    )
+
+    def value_at(step: str) -> Any:
+        at = schema.points.alias()
+        found = select(at.c.value).where(at.c.run == run, at.c.name == counted.c.name, at.c.step == counted.c[step])
+        return found.scalar_subquery().label(f"{step}_value")
+
+    wanted = select(counted, value_at("first"), value_at("last")).order_by(counted.c.name)
+    return {
+        row.name: Course(row.points, _nan(row.first_value), _nan(row.last_value), row.lowest, row.highest)
+        for row in connection.execute(wanted)
+    }
 
 
 def read_run(connection: Connection, run: str) -> RunRecord | None:

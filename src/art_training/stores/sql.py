@@ -30,7 +30,7 @@ from art_training.stores.migrate import bring_up_to_date
 from art_training.stores.reading import Unreadable, decode
 from art_training.stores.refusals import already_judged, damaged, no_run
 from art_training.stores.sqlite import BUSY_SECONDS, Database, Durability, errors_told, not_a_folder, not_writable
-from art_training.stores.store import EVERY_RUN, ArtifactStore, Point, RunQuery, RunSummary, Store
+from art_training.stores.store import EVERY_RUN, ArtifactStore, Course, Point, RunQuery, RunSummary, Store
 
 Record = TypeVar("Record")
 
@@ -182,6 +182,11 @@ class SqlStore(Store):
         """One run's curves."""
         with self._database.read() as connection:
             return rows.curves_of(connection, run, names)
+
+    def courses(self, run: str) -> Mapping[str, Course]:
+        """One run's curves in a few numbers each; the points stay in the database."""
+        with self._database.read() as connection:
+            return rows.courses_of(connection, run)
 
     def log(self, run: str) -> Sequence[str]:
         """One run's log."""

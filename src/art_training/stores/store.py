@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from art_training.errors import UsageError
 from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, RunStatus, StepState
@@ -19,6 +19,32 @@ class Point(NamedTuple):
     step: int
     epoch: int
     value: float
+
+
+class Course(NamedTuple):
+    """A curve in a few numbers.
+
+    Attributes:
+        points: how many there are.
+        first: the first value.
+        last: the last value.
+        lowest: the smallest value; NaN does not count.
+        highest: the largest value; NaN does not count.
+    """
+
+    points: int
+    first: float | None
+    last: float | None
+    lowest: float | None
+    highest: float | None
+
+    @classmethod
+    def of(cls, curve: Curve) -> Self:
+        """The course of one curve."""
+        values = curve.values
+        numbers = [value for value in values if value == value]  # noqa: PLR0124  NaN is not equal to itself.
+        ends = (values[0], values[-1]) if values else (None, None)
+        return cls(len(values), *ends, min(numbers, default=None), max(numbers, default=None))
 
 
 @dataclass(frozen=True)
@@ -232,6 +258,10 @@ class Store(ABC):
     @abstractmethod
     def curves(self, run: str, names: Sequence[str] | None = None) -> Mapping[str, Curve]:
         """One run's curves with all their points, by name; all of them where `names` is None."""
+
+    def courses(self, run: str) -> Mapping[str, Course]:
+        """One run's curves in a few numbers each, by name: of any length in bounded memory where a store can do so."""
+        return {name: Course.of(curve) for name, curve in self.curves(run).items()}
 
     @abstractmethod
     def log(self, run: str) -> Sequence[str]:

@@ -17,7 +17,7 @@ from art_training.records import (
     Score,
     StepState,
 )
-from art_training.stores import Point, RunQuery, Store
+from art_training.stores import Course, Point, RunQuery, Store
 from art_training.testing.records import BEGINNING, ODD, a_judgement, a_run, an_outcome
 
 Reopen = Callable[[], Store]
@@ -201,6 +201,27 @@ class SeriesContract:
         assert curves[ODD].values == (-math.inf,)
         assert list(store.curves("run-00000", ["loss", "other"])) == ["loss"]
         assert store.curves("run-00000", []) == {}
+
+    def test_the_course_of_each_curve_is_that_of_all_its_points(self, store: Store, reopen: Reopen) -> None:
+        """NaN is first or last like any value, and is neither the lowest nor the highest."""
+        store.write(a_run())
+        store.write(a_run(1))
+        curves = {
+            "loss": (3.0, math.nan, -1.0, 2.0),
+            ODD: (math.nan, 1.0, math.inf, math.nan),
+            "none": (math.nan,),
+            "low": (-math.inf,),
+        }
+        points = [Point(name, 10 * at, at, value) for name, values in curves.items() for at, value in enumerate(values)]
+        store.append("run-00000", points=points[::-1])
+        store.append("run-00001", points=[Point("loss", 0, 0, 99.0)])
+        found = reopen().courses("run-00000")
+        assert set(found) == set(curves)
+        assert found["loss"] == Course(4, 3.0, 2.0, -1.0, 3.0)
+        assert repr(found[ODD]) == repr(Course(4, math.nan, math.nan, 1.0, math.inf))
+        assert repr(found["none"]) == repr(Course(1, math.nan, math.nan, None, None))
+        assert found["low"] == Course(1, -math.inf, -math.inf, -math.inf, -math.inf)
+        assert store.courses("run-none") == {}
 
     def test_log_lines_keep_their_order(self, store: Store, reopen: Reopen) -> None:
         """And lines that are equal, empty, or not quite text."""

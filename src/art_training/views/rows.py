@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from art_training.records import (
-    Curve,
     Direction,
     Outcome,
     RunRecord,
@@ -16,7 +15,7 @@ from art_training.records import (
     Verdict,
     VerdictState,
 )
-from art_training.stores import RunSummary
+from art_training.stores import Course, RunSummary
 from art_training.views.life import standing
 
 
@@ -106,18 +105,9 @@ class CurveRow:
     highest: float | None
 
     @classmethod
-    def of(cls, name: str, curve: Curve) -> "CurveRow":
+    def of(cls, name: str, course: Course) -> "CurveRow":
         """The row of one curve."""
-        values = curve.values
-        numbers = [value for value in values if value == value]  # noqa: PLR0124  NaN is not equal to itself.
-        return cls(
-            name=name,
-            points=len(values),
-            first=values[0] if values else None,
-            last=values[-1] if values else None,
-            lowest=min(numbers, default=None),
-            highest=max(numbers, default=None),
-        )
+        return cls(name, *course)
 
 
 @dataclass(frozen=True)

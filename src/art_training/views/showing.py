@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from art_training.records import Judgement, Outcome, RunRecord
-from art_training.stores import Store
+from art_training.stores import Course, Store
 from art_training.views.rows import CheckRow, CurveRow, RunRow, ScoreRow
 
 
@@ -36,12 +36,13 @@ def view_of(store: Store, record: RunRecord) -> RunView:
     """Everything that a store knows about a run."""
     outcome = store.outcome(record.id)
     judgements = tuple(store.judgements(record.id))
-    curves = dict(outcome.curves if outcome else {}) | dict(store.curves(record.id))
+    of_outcome = {name: Course.of(curve) for name, curve in (outcome.curves if outcome else {}).items()}
+    courses = of_outcome | dict(store.courses(record.id))  # not the curves: a long training has millions of points
     return RunView(
         run=RunRow.of(record, outcome),
         checks=tuple(CheckRow.of(verdict) for verdict in judgements[-1].verdicts) if judgements else (),
         scores=tuple(ScoreRow.of(name, score) for name, score in (outcome.scores if outcome else {}).items()),
-        curves=tuple(CurveRow.of(name, curve) for name, curve in curves.items()),
+        curves=tuple(CurveRow.of(name, course) for name, course in courses.items()),
         record=record,
         outcome=outcome,
         judgements=judgements,

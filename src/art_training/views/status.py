@@ -30,6 +30,7 @@ class StepStatus:
         waits_for: the earlier step that did not pass; empty where none bars the way.
         judge_again: whether the next run judges it again, because its checks would answer otherwise than they did; the
             old answers are then left out.
+        broken: what its setup raised, in one line, so that it is not known whether its outcome is outdated; else empty.
         action: what the next run does with it; None where no plan was given.
         run: the run that this is about; empty where it never ran.
         started: when that run started.
@@ -49,6 +50,7 @@ class StepStatus:
     reason: str = ""
     waits_for: str = ""
     judge_again: bool = False
+    broken: str = ""
     action: Action | None = None
     run: str = ""
     started: datetime | None = None
@@ -139,7 +141,9 @@ def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, i
     action, reason = (planned.action, planned.reason) if is_planned else (None, "")
     record, outcome, judgement = kept
     if record is None:
-        return StepStatus(planned.step, planned.kind, StepState.NOT_RUN, reason=reason, action=action)
+        return StepStatus(
+            planned.step, planned.kind, StepState.NOT_RUN, reason=reason, broken=planned.broken, action=action
+        )
     scores = outcome.scores.items() if outcome else ()
     verdicts = judgement.verdicts if judgement and not planned.judge_again else ()
     return StepStatus(
@@ -149,6 +153,7 @@ def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, i
         stale=bool(planned.changes),
         reason=reason if not planned.judge_again else _JUDGE_AGAIN,
         judge_again=planned.judge_again,
+        broken=planned.broken,
         action=action,
         run=record.id,
         started=record.started,
@@ -217,6 +222,8 @@ def _next(project: str, found: Sequence[StepStatus], kept: Sequence[_Kept]) -> s
     for row in found:
         if row.state is StepState.RUNNING:
             return f"Next: {row.step} is running; `art log {row.step}` shows what it says."
+        if row.broken and not row.waits_for:
+            return f"Next: mend the setup of {row.step} and type `art run`."
         if row.stale or (row.state is StepState.NOT_RUN and not row.waits_for):
             return f"Next: type `art run`; it begins with {row.step} ({row.reason or 'not run yet'})."
         if row.judge_again and not row.waits_for:

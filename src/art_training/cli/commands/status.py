@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from art_training.cli.options import Json, Project, StoreOption, WhichProject, the_one
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from art_training.views import ProjectStatus, ScoreRow, StepStatus
 
@@ -33,6 +33,8 @@ def status(
         return
     drawn = console()
     drawn.print(steps_table(_row(step) for step in found.steps))
+    for what, names in _broken(found.steps).items():
+        drawn.print(f"\n{', '.join(names)}: {what}", style="red")
     if found.test_uses:
         drawn.print(f"\nThe test split was used {counted(found.test_uses, 'time')} by this project.")
     drawn.print(f"\n{found.next}")
@@ -61,6 +63,15 @@ def _found(project: str | None, store: str | None, *, named: bool) -> "ProjectSt
             return status_of(declared.store, declared.name, declared.plan(lenient=True), continuing)
     with history(project, store) as (opened, found):
         return status_of(opened, found)
+
+
+def _broken(steps: "Sequence[StepStatus]") -> dict[str, list[str]]:
+    """What setups raised, each once, with the steps that cannot be told of for it."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        if step.broken:
+            found.setdefault(step.broken, []).append(step.step)
+    return found
 
 
 def _telling(step: "StepStatus") -> "Iterator[tuple[ScoreRow, str]]":
@@ -93,4 +104,5 @@ def _row(step: "StepStatus") -> Any:
         lines.append(Text(f"{found}; `art show {step.step}` has the list", "yellow"))
     if step.stale or step.waits_for or step.judge_again:
         lines.append(Text(step.reason, "yellow"))
-    return step.step, step.state, "stale" if step.stale else "", lines, duration(step.seconds)
+    beside = "setup broken" if step.broken else "stale" if step.stale else ""
+    return step.step, step.state, beside, lines, duration(step.seconds)

@@ -11,6 +11,7 @@ from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of, is_overridden
 from art_training.errors import SetupError
 from art_training.setup.data.batch import size
+from art_training.setup.modified import Modified
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import TorchModel, TorchParts
 
@@ -22,12 +23,25 @@ def check_model(setup: Setup) -> None:
         SetupError: it is no model for this engine, or it does not take the hyper-parameters.
     """
     model = setup.model
-    if isinstance(model, TorchModel):
-        return
     if isinstance(model, type) and hierarchy_of(model, "LightningModule") is None:
         raise SetupError(_not_a_module(f"model={name_of(model)}", model))
-    _check_hparams(model, setup.hparams)
+    check_hparams(setup)
+    if isinstance(model, TorchModel):
+        return
     require_trainable(model if isinstance(model, type) else build_model(setup)[0])
+
+
+def check_hparams(setup: Setup) -> None:
+    """Raise where the model does not take its hyper-parameters, as far as its signature tells; it is not made.
+
+    Raises:
+        SetupError: it does not take one, or needs another.
+    """
+    model = setup.model.base if isinstance(setup.model, Modified) else setup.model
+    if isinstance(model, TorchModel):
+        model.require_hparams(setup.hparams)
+    else:
+        _check_hparams(model, setup.hparams)
 
 
 def build_model(setup: Setup) -> tuple[Any, Hierarchy]:

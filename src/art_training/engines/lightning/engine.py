@@ -38,6 +38,15 @@ class LightningEngine(Engine):
             check_data(setup)
             check_trainer(setup)
 
+    def validate_declaration(self, setup: Setup) -> None:
+        from art_training.engines.lightning.build import check_hparams
+        from art_training.engines.lightning.surroundings import undisturbed
+        from art_training.engines.lightning.trainers import check_trainer
+
+        with undisturbed():
+            check_hparams(setup)
+            check_trainer(setup)
+
     def declared_splits(self, setup: Setup) -> tuple[Split, ...] | None:
         from art_training.engines.lightning.data import declared_splits
         from art_training.engines.lightning.surroundings import undisturbed

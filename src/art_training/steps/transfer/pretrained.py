@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.engines import Engine
-from art_training.errors import SetupError
+from art_training.errors import SetupError, StoreError
+from art_training.steps.step import Fetch
 from art_training.stores.artifacts import file_digest
 
 if TYPE_CHECKING:
@@ -110,23 +111,24 @@ def fit(
 class Begin:
     """Gives fresh models pretrained weights: what a step that transfers hands on to later ones.
 
-    It is told from others by the digest of its file; where the file lies is no part of that.
+    It is told from others by the digest of its file; where the file lies is no part of that, and is asked when a model is made:
+    a store may have been moved.
     """
 
     # What makes an exported model needs it no more: it changes nothing but weights.
     changes_weights_only = True
 
-    def __init__(self, path: Path, digest: str, names: Mapping[str, str]) -> None:
+    def __init__(self, where: Path | Fetch, digest: str, names: Mapping[str, str]) -> None:
         """Begin with the weights of a file.
 
         Args:
-            path: the file.
+            where: the file; or, of one that the store keeps, what gets it by its digest.
             digest: SHA-256 of its bytes.
             names: what is taken: names of the engine's model, each with the name in the file.
         """
         self.digest = digest
         self.names = dict(names)
-        self._path = path
+        self._where = where
 
     def __getstate__(self) -> dict[str, Any]:
         return {"digest": self.digest, "names": self.names}
@@ -143,12 +145,7 @@ class Begin:
         Raises:
             SetupError: the file is gone or was changed, or the module has other parameters than it had.
         """
-        if not self._path.is_file() or file_digest(self._path)[0] != self.digest:
-            raise SetupError(
-                f"the pretrained weights {self._path} are gone or were changed since TransferLearning used them; "
-                "put them back, or run it again: `art run --force-step TransferLearning`"
-            )
-        given = _tensors(_load(self._path))
+        given = _tensors(_load(self._file()))
         own = cast("dict[str, Tensor]", module.state_dict())
         taken = {place: given[name] for engine_name, name in self.names.items() if (place := _place(engine_name, own))}
         if len(taken) != len(self.names):
@@ -158,6 +155,20 @@ class Begin:
             )
         module.load_state_dict({**own, **taken})
         return module
+
+    def _file(self) -> Path:
+        again = "or run it again: `art run --force-step TransferLearning`"
+        if not isinstance(self._where, Path):
+            try:
+                return self._where(self.digest)
+            except StoreError as error:
+                raise SetupError(f"the weights that TransferLearning began with are lost: {error}; {again}") from error
+        if not self._where.is_file() or file_digest(self._where)[0] != self.digest:
+            raise SetupError(
+                f"the pretrained weights {self._where} are gone or were changed since TransferLearning used them; "
+                f"put them back, {again}"
+            )
+        return self._where
 
 
 def _load(path: Path) -> Any:
