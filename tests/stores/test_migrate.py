@@ -5,11 +5,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from art_training.errors import StoreError, StoreTooNew
+from art_training.records import Score, Use
+from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.stores import migrate, schema
 from art_training.stores.sql import SqlStore
 from art_training.testing.records import a_run, an_outcome
@@ -18,8 +21,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -40,10 +43,10 @@ def path(tmp_path: Path) -> Path:
 def move_on(monkeypatch: pytest.MonkeyPatch, folder: Path, last: str = "") -> None:
     """As if this ART had one revision more."""
     shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002_extra.py").write_text(NEXT.format(last=last))
+    (folder / "versions" / "v0003_extra.py").write_text(NEXT.format(last=last))
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003"))
+    monkeypatch.setattr(schema, "REVISION", "0003")
 
 
 def tables(path: Path) -> set[str]:
@@ -79,14 +82,32 @@ def test_an_older_store_moves_on_and_keeps_its_records(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     move_on(monkeypatch, tmp_path / "migrations")
-    with pytest.raises(StoreError, match="has schema 0001, this ART reads 0002; open it once for writing"):
+    with pytest.raises(StoreError, match="has schema 0002, this ART reads 0003; open it once for writing"):
         SqlStore(path, read_only=True)
     with closing(SqlStore(path)) as store:
         assert store.run("run-00000") == a_run()
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT * FROM extra").fetchall() == [("run-00000",)]
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
         assert raw.execute("SELECT count(*) FROM about WHERE name = 'store'").fetchone() == (1,)
+
+
+def test_uses_of_the_test_split_from_before_they_had_a_table_are_noted(path: Path) -> None:
+    tested = replace(an_outcome(), scores={"test/loss": Score(0.5)}, parameters={TESTED_MODEL: "abc", TESTED_ROWS: "d"})
+    with closing(SqlStore(path)) as store:
+        store.write(a_run(1), tested)
+        store.write(a_run(2), replace(tested, parameters={}))
+        store.write(a_run(3), tested)
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("DROP TABLE uses")
+        raw.execute("UPDATE alembic_version SET version_num = '0001'")
+        raw.execute("UPDATE outcomes SET body = '{\"scores\": 3' WHERE run = 'run-00003'")
+    with closing(SqlStore(path)) as store:
+        assert list(store.uses("digits")) == [
+            Use("run-00001", "abc", "d"),
+            Use("run-00002", "run-00002"),
+            Use("run-00003", "run-00003"),
+        ]
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,12 +152,15 @@ def test_scores_stand_beside_the_best_baseline_of_an_earlier_step_and_a_human_is
     assert other.baseline is None
 
 
-def test_uses_of_the_test_split_are_what_the_newest_final_test_counted(store):
+def test_uses_of_the_test_split_are_runs_that_left_a_score_on_it_removed_ones_among_them(store):
     assert status_of(store, "toy").test_uses == 0
     keep_run(store, "FinalTest", minute=0, scores={"test/loss": 0.4, "test_uses": 1.0})
     keep_run(store, "FinalTest", minute=1, scores={"test/loss": 0.3, "test_uses": 2.0})
     keep_run(store, "FinalTest", minute=2, status=RunStatus.ERRORED, error="ValueError: shapes")
-    keep_run(store, "FinalTest", minute=3, project="other", scores={"test_uses": 7.0})
+    keep_run(store, "FinalTest", minute=3, project="other", scores={"test/loss": 0.7})
+    assert status_of(store, "toy").test_uses == 2
+    for run in store.runs():
+        store.delete(run.id)
     assert status_of(store, "toy").test_uses == 2
 
 

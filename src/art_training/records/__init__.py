@@ -28,6 +28,7 @@ from art_training.records.plan import Action, Plan, PlannedStep
 from art_training.records.process import ProcessId
 from art_training.records.provenance import Provenance
 from art_training.records.run import RunRecord, RunStatus
+from art_training.records.use import Use
 from art_training.records.verdict import Judgement, StepState, Verdict, VerdictState, state_of
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "StepProgress",
     "StepStarted",
     "StepState",
+    "Use",
     "Verdict",
     "VerdictState",
     "differences",

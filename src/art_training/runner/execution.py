@@ -2,7 +2,7 @@
 
 import shutil
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from art_training.engines import Engine
 from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
-from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStatus, Split, StepProgress, StepState
+from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
@@ -20,10 +20,7 @@ from art_training.setup.frames import users_lines
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Earlier, Step
-from art_training.stores import RunQuery
 from art_training.stores.workspaces import memory_folder, step_folder
-
-_OF_TEST = (f"{Split.TEST}/", f"{Split.TEST}:")
 
 
 @dataclass
@@ -161,10 +158,8 @@ class Execution:
             memory=self._memory,
         )
 
-    def _tested(self) -> tuple[Outcome, ...]:
-        runs = self.project.store.runs(RunQuery(project=self.project.name, descending=False))
-        tested = (run.id for run in runs if any(name.startswith(_OF_TEST) for name in run.scores))
-        return tuple(outcome for run in tested if (outcome := self.project.store.outcome(run)) is not None)
+    def _tested(self) -> Sequence[Use]:
+        return self.project.store.uses(self.project.name)
 
     @property
     def _folder(self) -> Path:

@@ -1,13 +1,13 @@
 """What a step works with: the runner lays it out, the step takes from it what it needs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from art_training.engines import Averaging, Change, Engine, FitResult, Look, Parts, Position, Teaching
-from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split
+from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split, Use
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import MetricCalculator
@@ -205,8 +205,8 @@ class Bench(ABC):
         """What was remembered under `key` by a run that was broken off; None where there is nothing."""
 
     @abstractmethod
-    def tested(self) -> tuple[Outcome, ...]:
-        """What the earlier runs of this project left that hold a score on the test split, oldest first."""
+    def tested(self) -> Sequence[Use]:
+        """The earlier uses of the project's test split, oldest first, those of removed runs among them."""
 
     @abstractmethod
     def say(self, phase: str, fraction: float | None = None) -> None:

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from art_training.checks import Check
 from art_training.checks.bounds import Below
 from art_training.checks.finite import NoNaN
 from art_training.checks.values import number, with_interval
-from art_training.engines.weights import digest_of
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Artifact, Finding, Metric, Outcome, Reading, Score, Severity, Split
+from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier
+from art_training.steps.delivering import scoring
+from art_training.steps.delivering.delivery import delivered
+from art_training.steps.final.losses import spread
 from art_training.steps.final.parts import (
     GAP,
     PRECISION,
@@ -25,9 +27,9 @@ from art_training.steps.final.parts import (
     write_table,
 )
 from art_training.steps.final.rows import TestRows
-from art_training.steps.final.uses import MODELS, ROWS, USES, WEIGHTS, uses_of
+from art_training.steps.final.uses import MODELS, USES, uses_of
 from art_training.steps.step import Step
-from art_training.steps.weights import LAST, checkpoint_of
+from art_training.steps.weights import LAST
 
 # The best of so many equally good ones looks a standard error too good, half of what its interval allows for.
 _MOST_MODELS = 4
@@ -39,22 +41,30 @@ _REMEDY = "judge the final model on new test examples: other rows are counted an
 class FinalTest(Step):
     """Score the model that the project has come to on the test split. The one step that may.
 
-    Judged are the weights that the last earlier step left and scored on validation, on the setup that they belong to.
-    Where a later step chose another configuration and left no weights of it, as a search may, this step trains that
-    configuration anew and judges the outcome. When the weights become others, the test is stale.
+    Judged is what the last earlier step delivers that scored weights on validation, on the setup that these belong to: one
+    training, or as Squeeze may choose several that are averaged, with their weights and the temperature. Members predict one
+    after the other, so that one of them is in memory at a time. The loss of an average, or at a temperature, is the task's
+    loss of the predictions alone. Where a later step chose another configuration and left no weights of it, as a search may,
+    this step trains that configuration anew and judges the outcome. When the model becomes another, the test is stale.
 
     Besides the scores on the whole split, on validation too, there are: recall and precision of each class or label
     (`test/class_recall.3`), the scores of each slice (`test:dark/accuracy`), and how much worse each score is than on
     validation (`test/validation_gap.accuracy`), all with intervals.
 
+    Other steps name the examples that their model does worst on. This one does not: such a list is the most useful thing
+    for whoever wants the next model to do better on these very rows, by mending labels, adding data that looks like them,
+    or looking longer. A split that was mended by is one that was chosen by, and no count of uses would show it. How the
+    losses are spread and how many examples are surely wrong say as much about the model and nothing about a row. What is
+    to be found in data is found on training and validation.
+
     Each run that leaves a score on the same test rows is a use, whatever step it was of: `test_uses` counts them, this one
-    included, and `tested_models` how many different weights were scored; runs that are recalled are none. From the second
-    model on a finding says how much too good the best of them may look: the expected maximum of so many normal numbers,
-    times the standard error. By default there may be three. The best of four equally good models is expected to look a
+    included and those whose run was removed, and `tested_models` how many different models were scored; runs that are
+    recalled are none. From the second model on a finding says how much too good the best of them may look: the expected
+    maximum of so many normal numbers, times the standard error. By default there may be three. The best of four equally good models is expected to look a
     standard error too good, half of what a 95 % interval allows for on one side; its interval then means little.
 
     Attributes:
-        of: name of the earlier step whose weights are judged; empty: the last one that left any.
+        of: name of the earlier step whose model is judged; empty: the last one that left any.
         retrain: train the setup that the earlier steps hand on, on the whole and with augmentation, and judge that.
         slices: by name, functions of a batch as it would enter the model that tell with one truth value an example which
             of its examples belong to the slice.
@@ -105,7 +115,7 @@ class FinalTest(Step):
         masks = rows.masks()
         model = self._model(bench)
         splits = [split for split in (Split.VALIDATION, Split.TEST) if split in bench.splits]
-        scored = bench.evaluate(*splits, weights=model.path)
+        scored = scoring.score(bench, model.asked, *splits)
         examples = scored.passes[Split.TEST]
         if masks and examples.count != rows.examples:
             raise SetupError(
@@ -135,12 +145,13 @@ class FinalTest(Step):
             *([Reading("classes without a test example", absent)] if absent else []),
             *([Reading(f"remedy for {MODELS}", _REMEDY)] if uses.models >= _MOST_MODELS else []),
             *(Reading(f"slice {name}", int(mask.sum()), "examples") for name, mask in masks.items()),
+            *spread(examples, bench.task),
         ]
         return Outcome(
             scores=scores,
             readings=tuple(readings),
             findings=tuple(findings),
-            parameters={**model.parameters, WEIGHTS: model.digest, ROWS: rows.digest},
+            parameters={**model.parameters, TESTED_MODEL: model.digest, TESTED_ROWS: rows.digest},
             artifacts=tuple(artifacts),
             seconds={**model.seconds, "evaluate": scored.seconds},
             summary=_summary(scored.scores.get(main), main, f"{model.said}; {uses.said}"),
@@ -154,20 +165,21 @@ class FinalTest(Step):
         return (*metrics, "loss", USES, MODELS, GAP, RECALL, PRECISION)
 
     def _model(self, bench: Bench) -> "_Model":
-        """The weights to judge: those of an earlier step, or new ones.
+        """The model to judge: what an earlier step delivers, or a new one.
 
         Raises:
-            SetupError: there are none.
+            SetupError: there is none.
         """
         name = self.continues(bench.earlier)
         if name:
-            artifact = checkpoint_of(bench.outcomes[name])
-            if artifact is None:
+            delivery = delivered(bench.outcomes[name])
+            if delivery is None:
                 raise SetupError(_nothing(self.name, f"{name} left no weights", bench))
-            path = bench.fetch(artifact)
-            return _Model(
-                path, digest_of(bench.engine.weights(path)), f"the weights that {name} left ({artifact.name})"
+            asked = scoring.fetched(bench, name, delivery, self.resolve)
+            left = (
+                f"the weights that {name} left ({asked.said})" if asked.alone else f"what {name} delivers: {asked.said}"
             )
+            return _Model(asked, scoring.digest(bench, asked), left)
         chosen = next((one.name for one in reversed(bench.earlier) if one.chose), "")
         if self.of or not (self.retrain or chosen):
             why = (
@@ -184,9 +196,10 @@ class FinalTest(Step):
             raise SetupError(f"the training of step {self.name!r} left no weights to judge: {result.message}")
         artifact = bench.keep(result.last, name=LAST, kind="checkpoint", note="weights at the end")
         of = f"the configuration that {chosen} chose" if chosen else "the project's setup"
+        asked = scoring.Model((scoring.Part(LAST, bench.setup, result.last),))
         return _Model(
-            result.last,
-            digest_of(bench.engine.weights(result.last)),
+            asked,
+            scoring.digest(bench, asked),
             f"{of}, trained for {result.epochs} epochs",
             left=(artifact,),
             parameters=result.parameters,
@@ -197,9 +210,9 @@ class FinalTest(Step):
 
 
 class _Model(NamedTuple):
-    """What is judged: its file, what tells its weights from others, what it is in words, and what its training left."""
+    """What is judged: itself, what tells it from others, what it is in words, and what its training left."""
 
-    path: Path
+    asked: scoring.Model
     digest: str
     said: str
     left: tuple[Artifact, ...] = ()
@@ -212,7 +225,7 @@ class _Model(NamedTuple):
 def _is_model(outcome: Outcome) -> bool:
     """Whether a step left weights that were meant to do well on new examples: it scored them on validation."""
     validated = any(name.startswith(f"{Split.VALIDATION}/") for name in outcome.scores)
-    return validated and checkpoint_of(outcome) is not None
+    return validated and delivered(outcome) is not None
 
 
 def _require_test(bench: Bench, step: str) -> None:
@@ -224,7 +237,7 @@ def _require_test(bench: Bench, step: str) -> None:
 
 
 def _nothing(step: str, why: str, bench: Bench) -> str:
-    left = [one.name for one in bench.earlier if checkpoint_of(one.outcome)]
+    left = [one.name for one in bench.earlier if delivered(one.outcome)]
     name = f"{step}(of={left[-1]!r}) takes weights of one that did, " if left else ""
     return f"{step} has no weights to judge: {why}; {name}FinalTest(retrain=True) trains the setup first"
 

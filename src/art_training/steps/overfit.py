@@ -1,8 +1,8 @@
 """Overfit: a model that cannot fit its training data will not do well on any other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.bounds import Equals
@@ -16,8 +16,9 @@ from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Scored
-from art_training.steps.examples import Budget, LookBack, worst_examples
+from art_training.steps.examples import LookBack
 from art_training.steps.forgetting import Forgetting
+from art_training.steps.looking_back import LooksBack
 from art_training.steps.overfitting import learning_rate
 from art_training.steps.overfitting.capacity import require_capacity, sizes, sweep
 from art_training.steps.overfitting.dynamics import Dynamics
@@ -31,7 +32,6 @@ from art_training.steps.overfitting.repeats import (
     require_repeats,
     scores_of,
 )
-from art_training.steps.step import Step
 
 _LOOKED_AT = 4  # batches, of which the first is followed closely and all are watched for being forgotten
 # Of a training that takes more than a few seconds, so few batches are a few percent, which is why nobody pays for them
@@ -40,7 +40,7 @@ _SHARE = 1.0
 
 
 @dataclass(frozen=True)
-class Overfit(Step):
+class Overfit(LooksBack):
     """Train on the whole training split, without augmentation where the data offers its `plain()` form.
 
     The scores are those of the weights at the end of training, not of the best checkpoint. The worst and the most
@@ -65,8 +65,8 @@ class Overfit(Step):
     use_found: bool = False
     repeats: int = 1
     dynamics: int = 0
-    examples: int = 16
-    examples_seconds: float = 10.0
+
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,11 +74,8 @@ class Overfit(Step):
         require_repeats(self.repeats, self.name)
         if self.use_found and not self.find_learning_rate:
             raise ProjectError(f"use_found=True of step {self.name!r} has no rate to use; add find_learning_rate=True")
-        for name in ("dynamics", "examples", "examples_seconds"):
-            if getattr(self, name) < 0:
-                raise ProjectError(
-                    f"{name}={getattr(self, name)!r} of step {self.name!r} must not be negative; 0 is none"
-                )
+        if self.dynamics < 0:
+            raise ProjectError(f"dynamics={self.dynamics!r} of step {self.name!r} must not be negative; 0 is none")
 
     def run(self, bench: Bench) -> Outcome:
         sizes(bench, bench.setup, self.capacity)  # what is wrong with them is said before anything costs
@@ -131,6 +128,10 @@ class Overfit(Step):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", *((DIFFERING,) if self.repeats > 1 else ()))
 
+    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
+        for at, hparams in enumerate(self.capacity):
+            yield f"capacity[{at}]", setup.but(hparams=hparams)
+
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
         """With the learning rate that was found, if it was used."""
         rate, name = outcome.parameters.get(learning_rate.USED), learning_rate.rate_name(setup)
@@ -155,15 +156,8 @@ class Overfit(Step):
     def _look_back(
         self, bench: Bench, scored: Scored, setup: Setup, result: FitResult, forgetting: Forgetting | None
     ) -> LookBack:
-        return worst_examples(
-            bench,
-            scored,
-            setup=setup,
-            weights=result.last,
-            plain=True,
-            budget=Budget(self.examples, self.examples_seconds),
-            forgotten=None if forgetting is None else forgetting.result(),
-        )
+        forgotten = None if forgetting is None else forgetting.result()
+        return self.look_back(bench, scored, setup=setup, weights=result.last, forgotten=forgotten)
 
     def _repeat(self, bench: Bench, setup: Setup, result: FitResult, trace: LossTrace) -> tuple[Repetition, ...]:
         def train(label: str, seen: LossTrace) -> FitResult:

@@ -14,12 +14,12 @@ from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
 from art_training.steps.deciding import deciding_metric
+from art_training.steps.looking_back import LooksBack
 from art_training.steps.squeezing.names import DIFFERENCE, ECE, ECE_BEFORE, GAINS
-from art_training.steps.step import Step
 
 
 @dataclass(frozen=True)
-class Squeeze(Step):
+class Squeeze(LooksBack):
     """Get out of the chosen setup what is left in it, say what each part gains and costs, and export the result.
 
     The setup is what earlier steps hand on. It is trained under several seeds (`member 1`, `member 2`, ...). Compared

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cmp_to_key
 from typing import Any
 
-from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, StepState
+from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, StepState, Use
 from art_training.stores.artifacts import TemporaryArtifacts
 from art_training.stores.codec import (
     copied,
@@ -50,6 +50,7 @@ class MemoryStore(Store):
         self._guard = threading.RLock()
         self._locks = ThreadLocks()
         self._runs: dict[str, _Kept] = {}
+        self._uses: dict[str, tuple[str, Use]] = {}  # of the test split, with their projects, by run
         self._memos: dict[str, str] = {}
 
     def lock(self, project: str) -> AbstractContextManager[None]:
@@ -70,7 +71,10 @@ class MemoryStore(Store):
             kept.record = replace(record, heartbeat=max(beats, default=None), state=_state(kept, record.state))
             if text is not None:
                 kept.outcome = text
-                kept.scores = {name: score.value for name, score in decode(Outcome, loads(text)).scores.items()}
+                found = decode(Outcome, loads(text))
+                kept.scores = {name: score.value for name, score in found.scores.items()}
+                if (use := Use.of(run.id, found)) is not None:
+                    self._uses[run.id] = (run.project, use)
 
     def beat(self, run: str, at: datetime) -> None:
         """Note that the run's process was alive."""
@@ -134,6 +138,11 @@ class MemoryStore(Store):
         """One run's log."""
         with self._guard:
             return list(self._runs[run].lines) if run in self._runs else []
+
+    def uses(self, project: str) -> Sequence[Use]:
+        """The uses of a project's test split."""
+        with self._guard:
+            return [use for _, (of, use) in sorted(self._uses.items()) if of == project]
 
     def delete(self, run: str) -> None:
         """Remove a run."""

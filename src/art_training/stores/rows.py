@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, Table, func, insert, or_, select
 
 from art_training.errors import StoreError
-from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState
+from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState, Use
 from art_training.stores import schema
 from art_training.stores.codec import (
     PARTS,
@@ -83,6 +83,19 @@ def put_outcome(connection: Connection, run: str, outcome: Outcome, text: str) -
     ]
     put(connection, schema.scores, scores)
     put(connection, schema.artifacts, [{"run": run, **_artifact_row(artifact)} for artifact in outcome.artifacts])
+
+
+def put_use(connection: Connection, project: str, use: Use) -> None:
+    """A use of a project's test split."""
+    row = {"run": use.run, "project": project, "model": storable(use.model), "rows": storable(use.rows)}
+    put(connection, schema.uses, [row])
+
+
+def uses_of(connection: Connection, project: str) -> list[Use]:
+    """The uses of a project's test split, oldest first: ids of runs begin with their time."""
+    uses = schema.uses.c
+    wanted = select(uses.run, uses.model, uses.rows).where(uses.project == project).order_by(uses.run)
+    return [Use(*row) for row in connection.execute(wanted)]
 
 
 def _artifact_row(artifact: Artifact) -> dict[str, Any]:

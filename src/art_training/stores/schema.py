@@ -8,7 +8,7 @@ that is NaN is NULL, because SQLite keeps no NaN.
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
 
 # Revisions of the schema, oldest first; each is a migration of that name.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 REVISION = REVISIONS[-1]
 
 # In the file's header, so that tools such as `file` tell an ART store from another database: "ART2".
@@ -110,6 +110,15 @@ lines = Table(
     Column("text", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+uses = Table(
+    "uses",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("rows", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
 memos = Table(
     "memos",
     metadata,
@@ -119,5 +128,5 @@ memos = Table(
     sqlite_with_rowid=False,
 )
 
-# Everything that goes with a run; `parts` are shared.
+# Everything that goes with a run; `parts` are shared, and `uses` of the test split outlive it.
 OF_A_RUN = (records, outcomes, judgements, scores, artifacts, points, lines)

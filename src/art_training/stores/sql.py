@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table, delete, func, insert, literal, select, union, update
 
 from art_training.errors import StoreError
-from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, StepState
+from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, StepState, Use
 from art_training.stores import rows, schema
 from art_training.stores.artifacts import FolderArtifacts
 from art_training.stores.codec import (
@@ -98,7 +98,10 @@ class SqlStore(Store):
                 ).scalar()
                 if judged is not None and kept not in {None, text}:
                     raise already_judged(run.id)
-                rows.put_outcome(connection, run.id, decode(Outcome, loads(text)), text)
+                found = decode(Outcome, loads(text))
+                rows.put_outcome(connection, run.id, found, text)
+                if (use := Use.of(run.id, found)) is not None:
+                    rows.put_use(connection, run.project, use)
 
     def beat(self, run: str, at: datetime) -> None:
         """Note that the run's process was alive."""
@@ -193,6 +196,11 @@ class SqlStore(Store):
         wanted = select(schema.lines.c.text).where(schema.lines.c.run == run).order_by(schema.lines.c.number)
         with self._database.read() as connection:
             return list(connection.execute(wanted).scalars())
+
+    def uses(self, project: str) -> Sequence[Use]:
+        """The uses of a project's test split."""
+        with self._database.read() as connection:
+            return rows.uses_of(connection, project)
 
     def delete(self, run: str) -> None:
         """Remove a run, and what only it used."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from art_training.errors import UsageError
-from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, RunStatus, StepState
+from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, RunStatus, StepState, Use
 
 
 class Point(NamedTuple):
@@ -268,8 +268,15 @@ class Store(ABC):
         """One run's log lines in order."""
 
     @abstractmethod
+    def uses(self, project: str) -> Sequence[Use]:
+        """The uses of a project's test split, oldest first, those of removed runs among them.
+
+        `write` notes one with an outcome that holds a score on it. What was seen cannot be unseen, so that it stays.
+        """
+
+    @abstractmethod
     def delete(self, run: str) -> None:
-        """Remove a run with all that belongs to it; artifacts are freed by `collect`.
+        """Remove a run with all that belongs to it; artifacts are freed by `collect`, and `uses` stay.
 
         Raises:
             StoreError: there is no such run.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from art_training.records import Artifact, Outcome, Plain, Split
+from art_training.records import Artifact, Outcome, Plain, Split, Use
 from art_training.setup.data.data import Data
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
@@ -76,7 +76,7 @@ class ReadingBench(Bench):
     def discard(self, label: str) -> None:
         """There is nothing to delete: it trains nothing."""
 
-    def tested(self) -> tuple[Outcome, ...]:
+    def tested(self) -> tuple[Use, ...]:
         return ()
 
     def fetch(self, artifact: Artifact) -> NoReturn:

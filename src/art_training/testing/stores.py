@@ -17,17 +17,15 @@ itself.
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from art_training.errors import ProjectLocked, StoreError, UsageError
-from art_training.records import (
-    Fingerprint,
-    RunStatus,
-    StepState,
-)
+from art_training.records import Fingerprint, RunStatus, Score, StepState, Use
+from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.stores import Point, RunQuery, Store
 from art_training.testing.records import BEGINNING, ODD, a_judgement, a_run, an_outcome
 from art_training.testing.store_records import JudgementContract, RecordContract, Reopen, SeriesContract, ids
@@ -114,6 +112,20 @@ class QueryContract:
         store.write(a_run(0))
         assert store.outcome("run-00000") is None
         assert store.log("run-00000") == []
+
+    def test_a_use_of_the_test_split_outlives_its_run(self, store: Store, reopen: Reopen) -> None:
+        """What was seen cannot be unseen; a run that left no score on test is no use, and neither is another project's."""
+        said = {TESTED_MODEL: "abc", TESTED_ROWS: "def"}
+        store.write(a_run(0), replace(an_outcome(), scores={"test/loss": Score(0.5)}, parameters=said))
+        store.write(a_run(1), an_outcome(accuracy=0.5))
+        silent = replace(an_outcome(), scores={"test:dark/loss": Score(0.5)})
+        store.write(a_run(2), silent)
+        store.write(a_run(3, project="else"), silent)
+        uses = [Use("run-00000", "abc", "def"), Use("run-00002", silent.digest, "")]
+        assert list(store.uses("digits")) == uses
+        for number in range(4):
+            store.delete(f"run-{number:05d}")
+        assert list(reopen().uses("digits")) == uses
 
     def test_the_artifacts_that_outcomes_name_are_known(self, store: Store) -> None:
         """By run; retention depends on it."""

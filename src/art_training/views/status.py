@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, RunStatus, StepState
+from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, StepState
+from art_training.records.use import of_rows
 from art_training.stores import RunQuery, Store
 from art_training.views.history import steps_that_ran
 from art_training.views.life import standing
 from art_training.views.rows import CheckRow, ScoreRow
 
 _OPEN = {StepState.PASSED, StepState.NOT_RUN, StepState.RUNNING}
-_FINAL = "FinalTest"
 _JUDGE_AGAIN = "its checks changed; `art run` judges it again"
 
 
@@ -72,7 +72,7 @@ class ProjectStatus:
         store: where its records are.
         steps: in the project's order, or by first run where only the store was asked.
         next: one sentence: what to do now.
-        test_uses: how many runs left a score on the test split, as the newest final test counted them.
+        test_uses: how many runs left a score on the test rows that were looked at last, removed runs among them.
     """
 
     project: str
@@ -107,7 +107,7 @@ def status_of(
             earlier[row.step] = stored.outcome
         found.append(row)
         kept.append(stored)
-    uses = _test_uses(store, project, found)
+    uses = _test_uses(store, project)
     return ProjectStatus(project, store.location, tuple(found), _next(project, found, kept), uses)
 
 
@@ -191,11 +191,10 @@ def _ended(state: StepState) -> str:
     return ended(state)
 
 
-def _test_uses(store: Store, project: str, steps: Sequence[StepStatus]) -> int:
-    """As the newest final test counted them: it knows of all before it."""
-    newest = RunQuery(project=project, status=RunStatus.COMPLETED, limit=1)
-    runs = [run for row in steps if row.kind == _FINAL for run in store.runs(replace(newest, step=row.step))]
-    return max((int(run.scores.get("test_uses", 0)) for run in runs), default=0)
+def _test_uses(store: Store, project: str) -> int:
+    """Of the rows that were looked at last, by whatever run, though it was removed since."""
+    uses = store.uses(project)
+    return len(of_rows(uses, uses[-1].rows)) if uses else 0
 
 
 def _best_baseline(metric: str, way: str | None, earlier: Mapping[str, Outcome]) -> tuple[str, float] | None:

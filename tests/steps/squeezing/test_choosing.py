@@ -13,10 +13,10 @@ from art_training.records import Candidate, Outcome, Score
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.task import Task, TaskKind
+from art_training.steps.delivering.predictions import Predictions
 from art_training.steps.squeezing.choosing import badness, choose, gain, name_by
 from art_training.steps.squeezing.contenders import Contender
 from art_training.steps.squeezing.members import planned, ranked, seed_of
-from art_training.steps.squeezing.predictions import Predictions
 
 VALUES = Task(TaskKind.REGRESSION, target="1", loss="mse_loss")
 METRICS = MetricCalculator({"error": MeanAbsoluteError(), "odd": lambda p, t: 0.0})

@@ -10,8 +10,8 @@ from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.task import Task, TaskKind
+from art_training.steps.delivering.predictions import Collector, Predictions, averaged, row_losses
 from art_training.steps.squeezing.ensemble import equal, greedy
-from art_training.steps.squeezing.predictions import Collector, Predictions, averaged, row_losses
 
 CLASSES = Task(TaskKind.CLASSIFICATION, target="1", loss="cross_entropy", classes=3, activation="softmax")
 VALUES = Task(TaskKind.REGRESSION, target="1", loss="mse_loss")

@@ -3,13 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from art_training.records import Finding, Outcome, Score, Severity
+from art_training.records import Finding, Score, Severity
+from art_training.records.use import of_rows
 from art_training.steps.bench import Bench
 
 USES = "test_uses"
 MODELS = "tested_models"
-WEIGHTS = "tested weights"  # parameters of an outcome
-ROWS = "test rows"
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,8 @@ class Uses:
     """How often a project used its test split, this time included.
 
     Attributes:
-        count: runs that left a score on it.
-        models: different weights that were scored on it.
+        count: runs that left a score on it, those that were removed since among them.
+        models: different models that were scored on it.
     """
 
     count: int
@@ -36,7 +35,7 @@ class Uses:
         """The two numbers as scores, so that checks can ask for them."""
         return {
             USES: Score(float(self.count), direction="minimize", note="runs of this project, this one included"),
-            MODELS: Score(float(self.models), direction="minimize", note="different weights, these included"),
+            MODELS: Score(float(self.models), direction="minimize", note="different models, this one included"),
         }
 
     def findings(self, score: Score | None, name: str) -> list[Finding]:
@@ -59,16 +58,16 @@ class Uses:
         ]
 
 
-def uses_of(bench: Bench, weights: str, rows: str) -> Uses:
-    """The uses of the test split with these rows, now that weights are scored on it.
+def uses_of(bench: Bench, model: str, rows: str) -> Uses:
+    """The uses of the test split with these rows, now that a model is scored on it.
 
     Args:
-        bench: knows what earlier runs left.
-        weights: digest of what is scored.
+        bench: knows the earlier uses.
+        model: digest of what is scored.
         rows: digest of the test rows; a use of other rows is none of these. Empty where it is not known: all count.
     """
-    same = [outcome for outcome in bench.tested() if not rows or outcome.parameters.get(ROWS, rows) in {rows, ""}]
-    return Uses(len(same) + 1, len({weights, *(_weights_of(outcome) for outcome in same)}))
+    same = of_rows(bench.tested(), rows)
+    return Uses(len(same) + 1, len({model, *(use.model for use in same)}))
 
 
 def expected_maximum(count: int) -> float:
@@ -80,11 +79,6 @@ def expected_maximum(count: int) -> float:
         return x * count * float(norm.pdf(x)) * float(norm.cdf(x)) ** (count - 1)
 
     return float(quad(integrand, -10, 10)[0]) if count > 1 else 0.0
-
-
-def _weights_of(outcome: Outcome) -> str:
-    # A step of the user's own may not say what it scored; each of its outcomes then counts as another model.
-    return str(outcome.parameters.get(WEIGHTS) or outcome.digest)
 
 
 def _standard_error(score: Score | None) -> float | None:

@@ -15,12 +15,11 @@ from art_training.setup.scores.calibration import (
     cross_fitted,
     reliability,
     temperature_of,
-    tempered,
 )
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
+from art_training.steps.delivering.predictions import Predictions
 from art_training.steps.squeezing.names import ECE, ECE_BEFORE
-from art_training.steps.squeezing.predictions import Predictions
 
 _ROUGHLY = 5_000  # rows
 _TABLE, _FIGURE = "reliability.csv", "reliability.png"
@@ -96,13 +95,6 @@ def rough_temperature(predictions: Predictions) -> float:
     """A temperature of some of the rows, for use while weights are chosen."""
     values, targets, _ = _arrays(predictions)
     return temperature_of(values[:_ROUGHLY], targets[:_ROUGHLY])
-
-
-def at_temperature(predictions: Predictions, temperature: float) -> Predictions:
-    """Predictions whose scores are divided by a temperature."""
-    import torch
-
-    return predictions.saying(torch.from_numpy(tempered(predictions.pool.predictions.numpy(), temperature)))
 
 
 def diagram(found: Calibrated, *, seed: int) -> Diagram:

@@ -8,8 +8,8 @@ from art_training.records import Score
 from art_training.setup.scores.comparison import Comparison, compare, holm
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.steps.deciding import deciding_metric
+from art_training.steps.delivering.predictions import Predictions
 from art_training.steps.squeezing.contenders import Contender
-from art_training.steps.squeezing.predictions import Predictions
 
 LEVEL = 0.05
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from art_training.records import Candidate, Finding, Score, Split
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
+from art_training.steps.delivering.predictions import Collector, Predictions
 from art_training.steps.squeezing.names import GAIN
-from art_training.steps.squeezing.predictions import Collector, Predictions
 
 if TYPE_CHECKING:
     from art_training.exported.model import ExportedModel, Part
@@ -34,6 +34,7 @@ class Trained:
         steps: that it took.
         chosen: whether the weights were chosen by the user's monitor, rather than being those of the end.
         findings: what was seen to be wrong.
+        candidate: of an earlier step, that was trained; empty where the setup is the step's own.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Trained:
     steps: int = 0
     chosen: bool = False
     findings: tuple[Finding, ...] = ()
+    candidate: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from art_training.setup.scores.calibration import FOLDS, Whole, folds_of
-from art_training.setup.scores.measures import Pool
-from art_training.steps.squeezing.predictions import Predictions, averaged
+from art_training.steps.delivering.predictions import Predictions, averaged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +85,7 @@ def greedy(
     rows = _fold_of_rows(first, held_by)
     result = first.pool.predictions.clone()
     for fold in range(folds):
-        weights = _selected([_part(one, rows != fold) for one in members], objective, tempering)
+        weights = _selected([one.part(rows != fold) for one in members], objective, tempering)
         held = rows == fold
         result[held] = averaged([one.pool.predictions[held] for one in members], weights)
     how = (
@@ -129,16 +128,3 @@ def _fold_of_rows(one: Predictions, fold: Whole) -> "Tensor":
 
     by_example = torch.as_tensor(fold)
     return by_example if one.pool.example is None else by_example[one.pool.example]
-
-
-def _part(one: Predictions, rows: "Tensor") -> Predictions:
-    """Some examples, numbered anew."""
-    import torch
-
-    pool = one.pool
-    example = None
-    count = int(rows.sum())
-    if pool.example is not None:
-        known, example = torch.unique(pool.example[rows], return_inverse=True)
-        count = len(known)
-    return Predictions(Pool(pool.predictions[rows], pool.targets[rows], example), one.task, count)

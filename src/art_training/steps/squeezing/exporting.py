@@ -85,9 +85,7 @@ class Exported:
     findings: tuple[Finding, ...] = ()
 
 
-def export_result(
-    bench: Bench, contender: Contender, asked: Asked, temperature: float, versions: Mapping[str, str]
-) -> Exported:
+def export_result(bench: Bench, contender: Contender, asked: Asked, temperature: float) -> Exported:
     """Write the archive and verify it.
 
     Args:
@@ -95,7 +93,6 @@ def export_result(
         contender: what is exported.
         asked: how it is asked.
         temperature: of the result.
-        versions: of what it was made with.
     """
     from art_training.exported.encoding import NotRebuilt
     from art_training.exported.model import export
@@ -118,7 +115,7 @@ def export_result(
         temperature=temperature,
         call=asked.call,
         batch=asked.batches[0],
-        versions=versions,
+        versions=_versions(),
     )
     note = "model.json and model.safetensors, for art.load_model"
     artifact = bench.keep(path, name=ARCHIVE, kind="other", note=note)
@@ -172,6 +169,17 @@ def _here(path: Any, own: "Sequence[Part]", batch: Any, expected: "Tensor", why:
     seconds = time.monotonic() - began
     difference = float((loaded(batch).double() - expected.double()).abs().max())
     return Verified(difference, why, seconds)
+
+
+def _versions() -> dict[str, str]:
+    """Of what the model was made with."""
+    import platform
+    from importlib.metadata import version
+
+    from art_training import __version__
+
+    found = {name: version(name) for name in ("torch", "safetensors", "numpy")}
+    return {"python": platform.python_version(), "art-training": __version__, **found}
 
 
 def _way(asked: Asked) -> str:

@@ -9,6 +9,9 @@ from art_training.errors import SetupError
 from art_training.records import Artifact, Candidate, Finding, Outcome, Reading, Score, Severity, Split
 from art_training.setup.scores.metrics import LOSS
 from art_training.steps.bench import Bench
+from art_training.steps.delivering.delivery import DELIVERED
+from art_training.steps.delivering.predictions import Predictions
+from art_training.steps.examples import LookBack
 from art_training.steps.squeezing import calibrating
 from art_training.steps.squeezing.choosing import Choice, as_score, badness, choose, gain, name_by
 from art_training.steps.squeezing.contenders import Contender, Cost, Trained, candidate, cost, predicted, train
@@ -16,9 +19,8 @@ from art_training.steps.squeezing.ensemble import Tempering, equal, greedy
 from art_training.steps.squeezing.exporting import Asked, Exported, export_result, find_call, usable
 from art_training.steps.squeezing.members import Planned, planned
 from art_training.steps.squeezing.names import CALIBRATED, ENSEMBLE, GAIN, LONGER, OVER_TEACHER, SINGLE, STUDENT
-from art_training.steps.squeezing.predictions import Predictions
+from art_training.steps.squeezing.result import delivery_of, keep_weights, look_back
 from art_training.steps.squeezing.teacher import Teacher
-from art_training.steps.weights import LAST
 
 if TYPE_CHECKING:
     from art_training.steps.squeeze import Squeeze
@@ -74,7 +76,8 @@ class Squeezing:
         )
         temperature = self._calibrated(choice.taken)
         exported = self._export(choice.taken, asked, temperature)
-        return self._outcome(choice, temperature, costs, exported)
+        looked = look_back(self._step, self._bench, choice.taken, temperature)
+        return self._outcome(choice, temperature, costs, exported, looked)
 
     # Training.
 
@@ -98,10 +101,11 @@ class Squeezing:
     def _member(self, member: Planned) -> Trained | str:
         """Train it, unless the step that it comes from has left its weights."""
         if member.left is None:
-            return train(self._bench, member.label, member.setup, member.seed)
+            one = train(self._bench, member.label, member.setup, member.seed)
+            return replace(one, candidate=member.candidate) if isinstance(one, Trained) else one
         path = self._bench.fetch(member.left)
         told = predicted(self._bench, member.candidate, member.setup, member.seed, path)
-        return Trained(member.candidate, member.setup, member.seed, path, told, seconds=0.0)
+        return Trained(member.candidate, member.setup, member.seed, path, told, 0.0, candidate=member.candidate)
 
     def _longer(self, first: Trained) -> None:
         """Train on from the first member's weights, with an average of them."""
@@ -127,7 +131,7 @@ class Squeezing:
         if self._step.weighting == "equal":
             found = equal(predictions)
         else:
-            tempering = Tempering(calibrating.rough_temperature, calibrating.at_temperature)
+            tempering = Tempering(calibrating.rough_temperature, Predictions.at)
             can = self._step.calibrate is not False and not calibrating.why_not(self._bench.task, predictions[0])
             found = greedy(predictions, self._badness, tempering if can else None, seed=self._bench.seed)
         parts = tuple(zip(members, found.weights, strict=True))
@@ -167,7 +171,7 @@ class Squeezing:
             found = str(error)
         if isinstance(found, Trained):
             self._noted(found)
-            return found
+            return replace(found, candidate=like.candidate)
         self._others.append(Candidate(name, note=found))
         return None
 
@@ -235,20 +239,22 @@ class Squeezing:
         return found.temperature if found.helps else 1.0
 
     def _export(self, taken: Contender, asked: Asked, temperature: float) -> Exported:
-        models = [one for one, weight in taken.parts if weight > 0]
-        for one in models:
-            name = LAST if len(models) == 1 else f"{one.name}.ckpt"
-            self._artifacts.append(
-                self._bench.keep(one.weights, name=name, kind="checkpoint", note=f"weights of {one.name}")
-            )
+        self._artifacts += keep_weights(self._bench, taken)
         if not self._step.export:
             return Exported()
-        return export_result(self._bench, taken, asked, temperature, _versions())
+        return export_result(self._bench, taken, asked, temperature)
 
     def _scored(self, predictions: Predictions, source: str) -> dict[str, Score]:
         return predictions.scores(self._bench.metrics, split=Split.VALIDATION, seed=self._bench.seed, source=source)
 
-    def _outcome(self, choice: Choice, temperature: float, costs: Mapping[str, Cost], exported: Exported) -> Outcome:
+    def _outcome(
+        self,
+        choice: Choice,
+        temperature: float,
+        costs: Mapping[str, Cost],
+        exported: Exported,
+        looked: LookBack,
+    ) -> Outcome:
         candidates: list[Candidate] = []
         for one in self._contenders:
             gained = None
@@ -270,18 +276,17 @@ class Squeezing:
         result = self._scored(taken.predictions, taken.name)
         return Outcome(
             scores={**result, **self._scores, **exported.scores},
-            readings=tuple(self._readings),
+            readings=(*self._readings, *looked.readings),
             findings=(*self._findings, *self._lost(taken), *exported.findings),
             candidates=(*candidates, *self._others),
             parameters={
                 "result": taken.name,
                 "by": f"validation/{self._name}",
                 "prefer": self._step.prefer,
-                "members": {one.name: weight for one, weight in taken.parts if weight > 0},
-                "temperature": temperature,
+                DELIVERED: delivery_of(taken, temperature, self._step.of).described,
             },
-            artifacts=(*self._artifacts, *exported.artifacts),
-            seconds=self._seconds,
+            artifacts=(*self._artifacts, *exported.artifacts, *looked.artifacts),
+            seconds={**self._seconds, "look back": looked.seconds},
             summary=self._summary(choice, result),
         )
 
@@ -323,17 +328,3 @@ def _decay(steps: int) -> float:
 
 def _another(seed: int) -> int:
     return (seed + 1) % 2**31
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    found = {name: version(name) for name in ("torch", "safetensors", "numpy")}
-    return {"python": platform.python_version(), "art-training": _own(), **found}
-
-
-def _own() -> str:
-    from art_training import __version__
-
-    return __version__

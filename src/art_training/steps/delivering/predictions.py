@@ -63,7 +63,31 @@ class Predictions:
         losses = torch.where(weights > 0, totals / weights.clamp_min(1e-300), torch.zeros_like(totals))
         return Examples(self.count, self.pool, losses.numpy(), weights.numpy())
 
-    def scores(self, metrics: MetricCalculator, *, split: Split, seed: int, source: str) -> dict[str, Score]:
+    def part(self, rows: "Tensor") -> "Predictions":
+        """Some rows, their examples numbered anew.
+
+        Args:
+            rows: (rows,) which.
+        """
+        import torch
+
+        pool, example, count = self.pool, None, int(rows.sum())
+        if pool.example is not None:
+            known, example = torch.unique(pool.example[rows], return_inverse=True)
+            count = len(known)
+        return Predictions(Pool(pool.predictions[rows], pool.targets[rows], example), self.task, count)
+
+    def at(self, temperature: float) -> "Predictions":
+        """With scores that are divided by a temperature."""
+        import torch
+
+        from art_training.setup.scores.calibration import tempered
+
+        return self.saying(torch.from_numpy(tempered(self.pool.predictions.numpy(), temperature)))
+
+    def scores(
+        self, metrics: MetricCalculator, *, split: Split, seed: int, source: str, loader: str | None = None
+    ) -> dict[str, Score]:
         """Scores by address, the task's loss among them where it follows from predictions."""
         import torch
 
@@ -82,7 +106,7 @@ class Predictions:
             note = "; ".join(part for part in (NOTE, estimated.note) if part)
             value = float(totals.sum() / weights.sum())
             found[LOSS] = Score(value, estimated.interval, self.count, "minimize", source, note)
-        return {str(Metric(name, split)): score for name, score in found.items()}
+        return {str(Metric(name, split, loader)): score for name, score in found.items()}
 
     def loss(self) -> float:
         """The mean loss; NaN where it is not known."""
@@ -93,9 +117,10 @@ class Predictions:
 
 
 class Collector:
-    """Shown every batch of a pass, it keeps what was predicted."""
+    """Shown every batch of a pass over one split, it keeps what was predicted."""
 
-    def __init__(self, task: Task, adapter: "Adapter | None", who: str) -> None:
+    def __init__(self, task: Task, adapter: "Adapter | None", who: str, split: Split = Split.VALIDATION) -> None:
+        self._split = split
         self._task = task
         self._adapter = adapter
         self._who = who
@@ -126,8 +151,8 @@ class Collector:
         self._numbers += found.predictions.numel()
         if self._numbers > MOST_KEPT:
             raise SetupError(
-                f"{self._who} predicts more than {MOST_KEPT:,} numbers for the validation split, which are too many to keep "
-                "for each member; give a smaller validation split"
+                f"{self._who} predicts more than {MOST_KEPT:,} numbers for the {self._split.value} split, which are too many "
+                f"to keep for each member; give a smaller {self._split.value} split"
             )
         self._owned = self._owned or found.example is not None
         number = torch.arange(len(found.targets)) if found.example is None else found.example.cpu()
@@ -145,7 +170,7 @@ class Collector:
         import torch
 
         if not self._count:
-            raise SetupError(f"{self._who} predicted nothing: the validation split is empty")
+            raise SetupError(f"{self._who} predicted nothing: the {self._split.value} split is empty")
         example = torch.cat(self._examples) if self._owned else None
         pool = Pool(torch.cat(self._predictions), torch.cat(self._targets), example)
         return Predictions(pool, self._task, self._count)
