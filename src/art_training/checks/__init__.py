@@ -10,6 +10,7 @@ from art_training.checks.finite import NoNaN
 from art_training.checks.function import FunctionCheck, check
 from art_training.checks.gap import GeneralizationGap
 from art_training.checks.improves import Improves
+from art_training.checks.inputs import UsesInputs
 from art_training.checks.losses import LossDecreases, LossIsTheoretical
 from art_training.checks.reference import MetricLike, MetricReference
 from art_training.checks.unchanged import Changed, Unchanged
@@ -38,6 +39,7 @@ __all__ = [
     "NoNaN",
     "ScoreCheck",
     "Unchanged",
+    "UsesInputs",
     "check",
     "failed",
     "judge",

@@ -22,13 +22,18 @@ from art_training.records import Candidate, Direction, Metric, Outcome, Score
 
 BEST = "best"
 HUMAN = "human"
+OWN = "own model"
+NOT_TO_BEAT = frozenset({HUMAN, OWN})  # kinds of candidates that are meant only where they are named
+
+
+_MEANT = {HUMAN: "a declared human score", OWN: "the model itself"}
 
 
 class _Baseline(NamedTuple):
     step: str
     name: str
     score: Score
-    human: bool
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,11 @@ class BeatsBaseline(Check):
 
     Attributes:
         metric: which score, here and there.
-        baseline: a baseline's name, or `best`. A declared human score is only meant where it is named: the best model
-            need not beat a human to be worth training on.
+        against: which score of the baselines, where it is another one: `BeatsBaseline("train/loss", against="validation/loss")`
+            asks whether a model fits what it was trained on better than a baseline predicts what it was not.
+        baseline: a baseline's name, or `best`. A declared human score is only meant where it is named, because a model need
+            not beat people to be worth training on; so is the model itself, as it was trained with its inputs to be
+            compared with itself without.
         step: the step whose baselines count; None: those of every earlier step.
         margin: how much better the score must be, in the metric's units.
         direction: which way is better, where the scores do not say.
@@ -51,11 +59,13 @@ class BeatsBaseline(Check):
     step: str | None = None
     margin: float = 0.0
     direction: Direction | None = None
+    against: "MetricLike | None" = None
 
     def __post_init__(self) -> None:
         settle(
             self,
             metric=reference(self.metric),
+            against=None if self.against is None else reference(self.against),
             margin=not_negative("margin", self.margin),
             direction=direction(self.direction),
         )
@@ -66,20 +76,22 @@ class BeatsBaseline(Check):
     def title(self) -> str:
         """Whom it must beat, and by how much."""
         whom = "the best baseline" if self.baseline == BEST else f"baseline {self.baseline!r}"
-        return f"{self.metric} beats {whom}" + (f" by more than {number(self.margin)}" if self.margin else "")
+        theirs = f" in {self.against}" if self.against is not None else ""
+        return f"{self.metric} beats {whom}{theirs}" + (f" by more than {number(self.margin)}" if self.margin else "")
 
     def judge(self, evidence: Evidence) -> Answer:
         """Find the baseline and compare."""
         metric = address(self.metric)
+        wanted = metric if self.against is None else address(self.against)
         mine = evidence.score(metric)
-        found = list(self._found(evidence, metric))
+        found = list(self._found(evidence, wanted))
         if not found:
-            return not_judged(self._nowhere(evidence, metric))
+            return not_judged(self._nowhere(evidence, wanted))
         way = direction_of(self.direction, (mine, *(one.score for one in found)), metric=metric, check="BeatsBaseline")
         chosen = self._chosen(found, way)
         if chosen is None:
             return not_judged(
-                f"the only baseline for {metric} is a declared human score; name it to be compared with it: "
+                f"the only baseline for {wanted} is {_MEANT[found[0].kind]}; name it to be compared with it: "
                 f"baseline={found[0].name!r}"
             )
         return self._compare(metric, mine, chosen, way)
@@ -91,17 +103,19 @@ class BeatsBaseline(Check):
             for candidate in outcome.candidates:
                 score = candidate.scores.get(str(metric))
                 if score is not None and math.isfinite(score.value):
-                    yield _Baseline(step, candidate.name, score, candidate.parameters.get("kind") == HUMAN)
+                    yield _Baseline(step, candidate.name, score, str(candidate.parameters.get("kind")))
 
     def _chosen(self, found: list[_Baseline], way: Direction) -> _Baseline | None:
         """Raises CheckError where the named baseline does not exist."""
         if self.baseline == BEST:
-            found = [one for one in found if not one.human]
+            found = [one for one in found if one.kind not in NOT_TO_BEAT]
         else:
             names = ", ".join(dict.fromkeys(one.name for one in found))
             found = [one for one in found if one.name == self.baseline]
             if not found:
-                raise CheckError(f"no baseline is called {self.baseline!r}; those with {self.metric} are: {names}")
+                raise CheckError(
+                    f"no baseline is called {self.baseline!r}; those with {self.against or self.metric} are: {names}"
+                )
         best = max if way == "maximize" else min
         return best(found, key=lambda one: one.score.value, default=None)
 
@@ -109,7 +123,8 @@ class BeatsBaseline(Check):
         gain = mine.value - theirs.score.value if way == "maximize" else theirs.score.value - mine.value
         numbers = {**numbers_of(mine), **numbers_of(theirs.score, "baseline_"), "baseline": theirs.name, "gain": gain}
         told = with_interval(mine, apart_from=theirs.score.value)
-        whose = f"{theirs.name}'s {with_interval(theirs.score, apart_from=mine.value)} ({theirs.step})"
+        whose = f"{theirs.name}'s {with_interval(theirs.score, apart_from=mine.value)}"
+        whose += f" ({theirs.step})" if self.against is None else f" in {self.against} ({theirs.step})"
         beyond = "above" if way == "maximize" else "below"
         if not math.isfinite(mine.value):
             return failed(f"{metric} is {told}, which is not a finite number and not {beyond} {whose}", **numbers)
@@ -144,11 +159,19 @@ def _baselines(**reached: float) -> Outcome:
         Candidate(
             name,
             {"validation/accuracy": Score(value, direction="maximize")},
-            {"kind": HUMAN} if name == HUMAN else {},
+            {"kind": name} if name in NOT_TO_BEAT else {},
         )
         for name, value in reached.items()
     )
     return Outcome(candidates=candidates)
+
+
+_OF_ITSELF = Outcome(
+    candidates=(
+        Candidate("inputs real", {"validation/accuracy": Score(0.97, direction="maximize")}, {"kind": OWN}),
+        Candidate("inputs zeroed", {"validation/accuracy": Score(0.1, direction="maximize")}),
+    )
+)
 
 
 def _against(value: float, baselines: Outcome) -> Evidence:
@@ -159,19 +182,28 @@ def _against(value: float, baselines: Outcome) -> Evidence:
     )
 
 
+def _fitting(value: float, baselines: Outcome) -> Evidence:
+    scores = {"train/accuracy": Score(value, direction="maximize")}
+    return Evidence("Overfit", Outcome(scores=scores), {"EvaluateBaseline": baselines})
+
+
 _ACCURACY = "validation/accuracy"
 _THREE = _baselines(dummy=0.1, linear=0.9, human=0.99)
 
 BeatsBaseline.PASSES = (
+    (BeatsBaseline("train/accuracy", against=_ACCURACY), _fitting(0.91, _THREE)),
     (BeatsBaseline(_ACCURACY), _against(0.91, _THREE)),
     (BeatsBaseline(_ACCURACY, "dummy", margin=0.3), _against(0.5, _THREE)),
     (BeatsBaseline(_ACCURACY, "human", step="EvaluateBaseline"), _against(0.995, _THREE)),
     (BeatsBaseline(_ACCURACY, direction="minimize"), _against(0.05, _THREE)),
+    (BeatsBaseline(_ACCURACY), _against(0.95, _OF_ITSELF)),
 )
 BeatsBaseline.FAILS = (
+    (BeatsBaseline("train/accuracy", against=_ACCURACY), _fitting(0.9, _THREE)),
     (BeatsBaseline(_ACCURACY), _against(0.9, _THREE)),
     (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.92, _THREE)),
     (BeatsBaseline(_ACCURACY, "human"), _against(0.98, _THREE)),
+    (BeatsBaseline(_ACCURACY, "inputs real"), _against(0.95, _OF_ITSELF)),
     (BeatsBaseline(_ACCURACY), _against(math.nan, _THREE)),
 )
 BeatsBaseline.NOT_JUDGED = (
@@ -179,4 +211,5 @@ BeatsBaseline.NOT_JUDGED = (
     (BeatsBaseline(_ACCURACY), _against(0.9, _baselines(human=0.99))),
     (BeatsBaseline(_ACCURACY), _against(0.9, _baselines(linear=math.nan))),
     (BeatsBaseline(_ACCURACY, step="Elsewhere"), _against(0.9, _THREE)),
+    (BeatsBaseline("train/accuracy"), _fitting(0.9, _THREE)),
 )

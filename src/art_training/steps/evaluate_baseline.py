@@ -2,25 +2,47 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
 from art_training.checks.bounds import Above
+from art_training.checks.inputs import INPUTS_GAIN, UsesInputs
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Candidate, Finding, Metric, Outcome, Reading, Score, Split
-from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.records import Candidate, Metric, Outcome, Reading, Score, Split
+from art_training.setup.data.batch import size
+from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
-from art_training.steps.baselines.contenders import Contender, Module, target_of
+from art_training.steps.baselines.contenders import Contender, NoTarget, target_of
+from art_training.steps.baselines.control import Hiding, How, called, require_inputs
+from art_training.steps.baselines.files import read_predictions
+from art_training.steps.baselines.given import (
+    FromFile,
+    contender_of,
+    described,
+    is_predictions,
+    is_weights,
+    require_predictions,
+)
 from art_training.steps.baselines.learning import Learned, Limits, learn
 from art_training.steps.baselines.models import BOOSTING, DUMMY, LINEAR
 from art_training.steps.baselines.pooling import Pooled
+from art_training.steps.baselines.telling import (
+    SOURCE,
+    best_of,
+    of_people,
+    readings_of,
+    summary_of,
+    table_of,
+    uncomputed,
+)
+from art_training.steps.baselines.weights import score_weights
+from art_training.steps.baselines.without_inputs import REAL, WithoutInputs, train_without_inputs
 from art_training.steps.bench import Bench
 from art_training.steps.step import Step
 
 COUNT = "baselines"
-SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -33,12 +55,28 @@ class EvaluateBaseline(Step):
     a task is a candidate without scores, whose note says why.
 
     The scores are those of the best baseline by the first metric whose direction is known (else by the loss), and
-    `baselines`, the number of those that have it.
+    `baselines`, the number of those that have it. All scores with their intervals are in the artifact `baselines.csv`.
+
+    With `inputs`, the setup's own model is trained twice under one seed, without augmentation: with its inputs, and with
+    inputs that tell nothing. `UsesInputs` asks that the first does better; `inputs_gain.loss` and the like are the paired
+    differences. It is off by default, because it trains: all else here needs no model, and stays fresh when the model
+    changes. With it the step depends on the whole setup.
 
     Attributes:
         baselines: further ones: subclasses of ArtModule, or factories of one, with `baseline_train` and `predict`.
+        predictions: what else predicts, by name. A number is a class or value that is always predicted (several: one for
+            each label or output). A function is given a batch and returns predictions, one row an example: classes,
+            probabilities, values, or what the model would give. A module that is trained is called with the inputs.
+            A path names a file: predictions of the validation split as `.csv` (columns `prediction`, or `0`, `1`, ... for
+            classes or outputs; `example` where rows are in another order) or `.npy`; or weights of the setup's own model
+            (`.ckpt`, `.pt`, `.pth`, `.safetensors`), which are unpickled where they hold more than tensors. A file
+            counts by its content.
         human: what people reach, by metric, with where the numbers are from: `{"accuracy": 0.98, "source": "..."}`.
             Taken on trust, and therefore never the best baseline.
+        inputs: what is done to the inputs of the setup's own model: `zeroed` (0; 1 for integers, whose 0 is often padding),
+            `shuffled` (those of another example of the batch), or a function of a batch. Masks, lengths and positions stay
+            where inputs are zeroed, targets always. None: it is not trained.
+        inputs_steps: optimiser steps of each of these two trainings; None: as long as the Trainer's settings say.
         fit_rows: the most rows that a baseline learns from; of more a sample is drawn.
         fit_values: the most numbers in the table of features that a baseline learns from.
         fit_features: the most features; of more a sample is drawn.
@@ -49,21 +87,28 @@ class EvaluateBaseline(Step):
     fit_rows: int = 50_000
     fit_values: int = 20_000_000
     fit_features: int = 2_048
-
-    uses: ClassVar[frozenset[str]] = frozenset({"metrics"})
-    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
-    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
+    predictions: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    inputs: How | Hiding | None = None
+    inputs_steps: int | None = 500
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "baselines", tuple(self.baselines))
         object.__setattr__(self, "human", dict(self.human))
-        for name in ("fit_rows", "fit_values", "fit_features"):
-            value: Any = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ProjectError(f"{name}={value!r} of step {self.name!r} must be a whole number of at least 1")
+        for name in ("fit_rows", "fit_values", "fit_features", "inputs_steps"):
+            _require_count(name, getattr(self, name), self.name, optional=name == "inputs_steps")
         _check_human(self.human, self.name)
         _check_baselines(self.baselines, self.name)
+        require_inputs(self.inputs, self.name)
+        own = set[str]() if self.inputs is None else {REAL, f"inputs {called(self.inputs)}"}
+        taken = {DUMMY, LINEAR, BOOSTING, HUMAN, *own, *map(_name, self.baselines)}
+        object.__setattr__(self, "predictions", require_predictions(self.predictions, self.name, taken))
+
+    @property
+    def uses(self) -> frozenset[str]:  # pyright: ignore[reportIncompatibleVariableOverride]  depends on what is asked
+        """The metrics alone; the whole setup where its own model is trained or loaded."""
+        needs_model = self.inputs is not None or any(map(is_weights, self.predictions.values()))
+        return Step.uses if needs_model else frozenset({"metrics"})
 
     def run(self, bench: Bench) -> Outcome:
         if Split.VALIDATION not in bench.splits:
@@ -72,32 +117,72 @@ class EvaluateBaseline(Step):
                 "give a val_dataloader, or art.data(validation=...)"
             )
         _require_known(self.human, bench.metrics.names)
+        given = _contenders(self.predictions, bench)  # before anything costs: a file may be of another split
         limits = Limits(self.fit_rows, self.fit_values, self.fit_features)
         learned = learn(bench, limits, {_name(make): make for make in self.baselines})
+        learned.contenders += given
         scores = _predict_and_score(bench, learned)
         candidates = [_candidate(one, scores.get(one.name, {}), learned) for one in learned.contenders]
         known = {one.name for one in learned.contenders}
         candidates += [Candidate(name, note=why) for name, why in learned.left_out.items() if name not in known]
+        for name, path in self.predictions.items():
+            if is_weights(path):
+                candidates.append(score_weights(bench, name, path))
+                scores[name] = dict(candidates[-1].scores)
+        hidden = self._without_inputs(bench, scores)
+        if hidden is not None:
+            candidates += hidden.candidates
+            scores |= {one.name: dict(one.scores) for one in hidden.candidates if one.scores and one.name != REAL}
         if self.human:
-            candidates.append(_human(self.human, bench.metrics))
-        best, by, count = _best(scores)
-        top = dict(scores.get(best, {}))
-        top[COUNT] = Score(float(count), direction="maximize", note="baselines that could be scored")
-        return Outcome(
-            scores=top,
-            readings=(Reading("rows", learned.rows, "examples", "of the training split"),),
-            findings=_uncomputed(scores),
-            candidates=tuple(candidates),
-            parameters={"best": best, "by": by},
-            seconds=learned.seconds,
-            summary=_summary(best, by, candidates),
-        )
+            candidates.append(of_people(self.human, bench.metrics))
+        return _outcome(bench, learned, candidates, scores, hidden)
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        return (Above(COUNT, 0),)
+        return (Above(COUNT, 0),) if self.inputs is None else (Above(COUNT, 0), UsesInputs())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, LOSS, COUNT)
+        gains = () if self.inputs is None else tuple(f"{INPUTS_GAIN}{name}" for name in (*metrics, LOSS))
+        return (*metrics, LOSS, COUNT, *gains)
+
+    def configuration(self) -> dict[str, Any]:
+        """The fields; a file is its content."""
+        read = {name: described(value) for name, value in self.predictions.items()}
+        return {**super().configuration(), "predictions": read}
+
+    def _without_inputs(self, bench: Bench, scores: Mapping[str, Mapping[str, Score]]) -> WithoutInputs | None:
+        if self.inputs is None:
+            return None
+        return train_without_inputs(bench, self.inputs, self.inputs_steps, scores.get(DUMMY, {}))
+
+
+def _contenders(predictions: Mapping[str, Any], bench: Bench) -> list[Contender]:
+    """What predicts besides the baselines that learn; files are read, and are as long as the split."""
+    found: list[Contender] = []
+    examples = -1
+    for name, value in predictions.items():
+        if is_weights(value):
+            continue
+        if not is_predictions(value):
+            found.append(contender_of(name, value, bench.task))
+            continue
+        examples = _examples(bench) if examples < 0 else examples
+        read = read_predictions(value, f"predictions[{name!r}]={str(value)!r}")
+        read.require_examples(examples)
+        found.append(FromFile(name, read, bench.task))
+    return found
+
+
+def _examples(bench: Bench) -> int:
+    """How many examples the validation split has."""
+    count = 0
+
+    def see(_: Split, __: str | None, batch: Any) -> None:
+        nonlocal count
+        count += size(batch)
+
+    bench.say("count validation")
+    bench.read(Split.VALIDATION, see=see)
+    return count
 
 
 def _predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Score]]:
@@ -115,8 +200,10 @@ def _predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sc
                 predicted = one.predict(batch, target)
                 for place in dict.fromkeys((None, loader)):  # the split as a whole, and each of several loaders
                     own.setdefault(place, Pooled(task)).add(*predicted)
+            except NoTarget as error:
+                learned.left_out[one.name] = f"it could not be compared: {error}"
             except (ValueError, RuntimeError) as error:
-                if isinstance(one, Module):  # the user's own code
+                if one.users:
                     raise
                 learned.left_out[one.name] = f"it could not predict: {error}"
 
@@ -144,52 +231,53 @@ def _candidate(contender: Contender, scores: Mapping[str, Score], learned: Learn
     return Candidate(contender.name, scores, contender.parameters, "; ".join(notes))
 
 
-def _human(declared: Mapping[str, Any], metrics: MetricCalculator) -> Candidate:
-    source = declared[SOURCE]
-    scores = {
-        str(Metric(name, Split.VALIDATION)): Score(
-            float(value), direction=metrics.direction(name), source=source, note="declared, not measured"
-        )
-        for name, value in declared.items()
-        if name != SOURCE
-    }
-    return Candidate(HUMAN, scores, {"kind": HUMAN, SOURCE: source}, f"declared: {source}")
+def _outcome(
+    bench: Bench,
+    learned: Learned,
+    candidates: Sequence[Candidate],
+    scores: Mapping[str, Mapping[str, Score]],
+    hidden: WithoutInputs | None,
+) -> Outcome:
+    best, by, count = best_of(scores)
+    top = dict(scores.get(best, {}))
+    readings = [Reading("rows", learned.rows, "examples", "of the training split")]
+    if count or not learned.senseless:
+        top[COUNT] = Score(float(count), direction="maximize", note="baselines that could be scored")
+    else:
+        readings.append(Reading(COUNT, None, note=f"{learned.senseless}; {_REMEDY}"))
+    readings += readings_of(candidates)
+    outcome = Outcome(
+        scores=top,
+        readings=tuple(readings),
+        findings=uncomputed(scores),
+        candidates=tuple(candidates),
+        parameters={"best": best, "by": by},
+        artifacts=table_of(candidates, bench),
+        seconds=learned.seconds,
+        summary=summary_of(best, by, candidates),
+    )
+    return outcome if hidden is None else _with(outcome, hidden)
 
 
-def _uncomputed(scores: Mapping[str, Mapping[str, Score]]) -> tuple[Finding, ...]:
-    """Metrics that no baseline's predictions could be used for: the fault is the metric's, and better known now."""
-    from art_training.setup.scores.scoring import not_computed
-
-    addresses = dict.fromkeys(address for each in scores.values() for address in each)
-    found: list[Finding] = []
-    for address in addresses:
-        mine = [each[address] for each in scores.values() if address in each]
-        if all(math.isnan(score.value) and score.note for score in mine):
-            found.append(not_computed(Metric.parse(address), mine[0].note))
-    return tuple(found)
+_REMEDY = "declare Setup(task={'kind': ..., 'target': ...}), or compare with a check on a number of your own"
 
 
-def _best(scores: Mapping[str, Mapping[str, Score]]) -> tuple[str, str, int]:
-    """The best baseline, by which number, and how many have that number."""
-    addresses = list(dict.fromkeys(address for each in scores.values() for address in each))
-    for address in addresses:
-        reached = {
-            name: each[address]
-            for name, each in scores.items()
-            if address in each and math.isfinite(each[address].value)
-        }
-        directions = {score.direction for score in reached.values()} - {None}
-        if reached and directions:
-            choose = max if "maximize" in directions else min
-            return choose(reached, key=lambda name: reached[name].value), address, len(reached)
-    return "", "", 0
+def _with(outcome: Outcome, hidden: WithoutInputs) -> Outcome:
+    """With what was found of the setup's own model."""
+    return replace(
+        outcome,
+        scores={**outcome.scores, **hidden.gains},
+        readings=(*outcome.readings, hidden.reading),
+        findings=(*outcome.findings, *hidden.findings),
+        seconds={**outcome.seconds, **hidden.seconds},
+    )
 
 
-def _summary(best: str, by: str, candidates: Sequence[Candidate]) -> str:
-    if not best:
-        return "no baseline could be scored: " + "; ".join(f"{one.name}: {one.note}" for one in candidates if one.note)
-    reached = [(one.name, one.scores[by].value) for one in candidates if by in one.scores]
-    return f"{by}: " + ", ".join(f"{name} {value:.4g}" for name, value in reached) + f"; best is {best}"
+def _require_count(name: str, value: Any, step: str, *, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ProjectError(f"{name}={value!r} of step {step!r} must be a whole number of at least 1")
 
 
 def _check_human(human: Mapping[str, Any], step: str) -> None:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from art_training.setup.data.batch import as_array, detached, entry, size
 from art_training.setup.task import Activation, Task, TaskKind
@@ -26,7 +26,10 @@ class Contender(ABC):
         name: unique in the step.
         parameters: what it is (plain data).
         notes: what a reader of its scores must know.
+        users: whether it is the user's own code, so that what it raises is shown as it is.
     """
+
+    users: ClassVar[bool] = False
 
     def __init__(self, name: str, parameters: dict[str, Any]) -> None:
         self.name = name
@@ -52,7 +55,7 @@ class Tabular(Contender):
         import numpy as np
         import torch
 
-        target = _required(target)
+        target = required(target)
         inputs = self._flattening.of(batch)
         if inputs is None and self._baseline.name != DUMMY:
             raise ValueError(self._flattening.why_not)
@@ -93,7 +96,7 @@ class Prior(Contender):
     def predict(self, batch: Any, target: "Tensor | None") -> "tuple[Tensor, Tensor]":
         import torch
 
-        target = _required(target)
+        target = required(target)
         if self._one_output:
             yes = self._counts[1] / max(1, self._counts.total())
             return torch.full(target.shape, yes), (target > 0).to(target.dtype) if self._signed else target
@@ -119,7 +122,7 @@ class Mean(Contender):
     def predict(self, batch: Any, target: "Tensor | None") -> "tuple[Tensor, Tensor]":
         import torch
 
-        target = _required(target)
+        target = required(target)
         mean = torch.from_numpy(self._statistics.mean).float()
         if mean.numel() == 1:  # rows of varying size share one mean
             return mean.expand(target.shape).clone(), target
@@ -128,6 +131,8 @@ class Mean(Contender):
 
 class Module(Contender):
     """An ArtModule that learns without a trainer, through `baseline_train` and `predict`."""
+
+    users = True
 
     def __init__(self, name: str, module: Any, task: Task) -> None:
         super().__init__(name, {"model": f"{type(module).__module__}.{type(module).__qualname__}"})
@@ -149,12 +154,21 @@ class Module(Contender):
         prediction = torch.as_tensor(parsed["prediction"])
         if prediction.is_floating_point() and not is_probability(prediction, self._activation):
             prediction = activate(prediction, self._activation)
-        return prediction, _required(parsed.get("target", target))
+        return prediction, required(parsed.get("target", target))
 
 
-def _required(target: "Tensor | None") -> "Tensor":
+class NoTarget(ValueError):
+    """A batch has nothing that predictions could be compared with."""
+
+
+def required(target: "Tensor | None") -> "Tensor":
+    """The target of a batch.
+
+    Raises:
+        NoTarget: there is none.
+    """
     if target is None:
-        raise ValueError("the batch has no target with one row an example")
+        raise NoTarget("the batch has no target with one row an example")
     return target
 
 

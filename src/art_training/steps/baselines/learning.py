@@ -42,12 +42,14 @@ class Learned:
         left_out: why a baseline has no scores, by name.
         seconds: time by phase.
         rows: how many examples the training split has.
+        senseless: why nothing could learn from such a task; empty where something could.
     """
 
     contenders: list[Contender] = field(default_factory=list[Contender])
     left_out: dict[str, str] = field(default_factory=dict[str, str])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     rows: int = 0
+    senseless: str = ""
 
     @contextmanager
     def timed(self, phase: str) -> Generator[None]:
@@ -197,4 +199,5 @@ def _without_tables(gathered: _Gathered, task: Task, learned: Learned) -> None:
         return
     if task.kind not in _TABULAR:
         why = f"the task is {task.kind.value}, for which no baseline is known"
+    learned.senseless = why
     learned.left_out |= dict.fromkeys(("dummy", "linear", "boosting"), why)
