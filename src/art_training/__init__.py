@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from art_training.diagnosis.diagnose import diagnose
     from art_training.engines.lightning.module import ArtModule
     from art_training.exported.model import load_model
     from art_training.project import ArtProject
@@ -37,6 +38,7 @@ _WHERE = {
     "Verdict": "records",
     "all_but_last": "steps.transfer.freezing",
     "data": "setup.data.data",
+    "diagnose": "diagnosis.diagnose",
     "from_torch": "setup.torch_model",
     "load_model": "exported.model",
     "recipe": "recipes",
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "all_but_last",
     "data",
+    "diagnose",
     "from_torch",
     "load_model",
     "recipe",

@@ -10,6 +10,7 @@
     │   ├── StoreTooNew                  it was written by a newer ART
     │   └── StoreCorrupt                 it is not a store, or is damaged
     ├── ProjectLocked (RuntimeError)     another process runs this project now
+    ├── DiagnosisError (AssertionError)  a diagnosis that was asked to be healthy is not
     ├── TrainingStopped (RuntimeError)   a step could not finish its training; what was measured is kept
     │   ├── Interrupted                  by Ctrl-C
     │   └── OutOfMemory                  by the device or the machine
@@ -21,6 +22,7 @@ Each message is one sentence with the value, the rule and the remedy.
 __all__ = [
     "ARTError",
     "CheckError",
+    "DiagnosisError",
     "Interrupted",
     "MissingExtra",
     "OutOfMemory",
@@ -94,3 +96,7 @@ class OutOfMemory(TrainingStopped):
 
 class MissingExtra(ARTError, ImportError):
     """An optional dependency is not installed."""
+
+
+class DiagnosisError(ARTError, AssertionError):
+    """A diagnosis that was asked to be healthy is not; the message is its account."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from art_training.cli.locating import Place, only_one, or_a_step
+from art_training.cli.locating import Place, locate, only_one, or_a_step
 from art_training.errors import ARTError, ProjectError
 from art_training.setup.frames import is_users
 
@@ -43,6 +43,22 @@ def load_project(place: Place, store: str | None = None) -> "ArtProject":
     if store is not None:
         project.use_store(store, folder=Path.cwd())
     return project
+
+
+def load_object(text: str) -> object:
+    """What `path.py:Name` or `module:Name` names.
+
+    Raises:
+        ProjectError: the module cannot be imported, or has nothing of that name.
+    """
+    place = locate(text)
+    if not place.name:
+        raise ProjectError(f"{text} names no object; write it behind a colon: {text}:Net")
+    module = _imported(place)
+    if not hasattr(module, place.name):
+        there = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise ProjectError(f"{text}: there is no {place.name!r}; there are: {', '.join(there) or 'none'}")
+    return getattr(module, place.name)
 
 
 def _imported(place: Place) -> ModuleType:

@@ -10,6 +10,7 @@ from art_training.engines.engine import (
     Stopped,
     Watch,
 )
+from art_training.engines.experiment import ExperimentJob
 from art_training.engines.shaping import Averaging, Change, Look, Parameter, Parts, Teacher, Teaching
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Engine",
     "EvaluateJob",
     "EvaluateResult",
+    "ExperimentJob",
     "FitJob",
     "FitResult",
     "Look",

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from art_training.engines.experiment import ExperimentJob
 from art_training.engines.shaping import Averaging, Change, Look, Parameter, Parts, Teaching
+from art_training.errors import SetupError
 from art_training.records import Finding, Split
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.setup import Setup
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from art_training.probes import Monitor, Specimen
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class FitJob:
         parts: which parameters train, and how fast.
         averaging: the average of weights that training ends with; None: the weights of its last step.
         teaching: a model that teaches this one.
+        monitors: what watches; told of its moments in order.
         data_seed: what the data draws while it prepares, such as a random split, follows from it; None: from `seed`.
             Jobs that shall see the same rows in the same splits have it in common.
     """
@@ -87,6 +92,7 @@ class FitJob:
     parts: Parts | None = None
     averaging: Averaging | None = None
     teaching: Teaching | None = None
+    monitors: "tuple[Monitor, ...]" = ()
     data_seed: int | None = None
 
 
@@ -228,6 +234,16 @@ class Engine(ABC):
     @abstractmethod
     def read(self, job: EvaluateJob, see: Callable[[Split, str | None, Any], None], watch: Watch) -> EvaluateResult:
         """Show the batches of whole splits as they would enter the model (all data hooks run), without any model."""
+
+    def experiment(self, job: ExperimentJob, run: "Callable[[Specimen], None]") -> None:
+        """Lay a fresh model open, with its first batches of training, and let `run` experiment on it.
+
+        Raises:
+            SetupError: this engine cannot, or the setup cannot be trained as declared.
+            Exception: whatever the user's code raises.
+        """
+        del job, run
+        raise SetupError(f"the engine {self.name!r} cannot lay a model open for experiments; diagnose with another")
 
     @abstractmethod
     def parameters(self, setup: Setup) -> tuple[Parameter, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from art_training.errors import SetupError
 from art_training.records import Change, Plain, differences, plain
 from art_training.records.plain import is_marked
+from art_training.setup.declarations import check_declarations
 from art_training.setup.frames import folding
 from art_training.setup.modified import Modified, name_of
 from art_training.setup.task import Task
@@ -68,6 +69,7 @@ class Setup:
         _refuse_instance(model)
         _require_mapping("hparams", hparams)
         _require_mapping("declarations", declarations)
+        check_declarations(declarations or {})
         if trainer is not None and not callable(trainer):
             _require_mapping("trainer", trainer, or_else="or a callable that returns a Trainer")
         if outputs is not None and not callable(outputs):

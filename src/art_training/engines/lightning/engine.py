@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from art_training.engines.engine import Engine, EvaluateJob, EvaluateResult, FitJob, FitResult, Watch
+from art_training.engines.experiment import ExperimentJob
 from art_training.engines.shaping import Parameter
 from art_training.records import Split
 from art_training.setup.observation import See
@@ -12,6 +13,8 @@ from art_training.setup.setup import Setup
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from art_training.probes import Specimen
 
 
 class LightningEngine(Engine):
@@ -83,6 +86,14 @@ class LightningEngine(Engine):
 
         with undisturbed(), generators_kept(job.setup.data):
             return evaluate(job, see, watch)
+
+    def experiment(self, job: ExperimentJob, run: "Callable[[Specimen], None]") -> None:
+        from art_training.engines.lightning.experiment import experiment
+        from art_training.engines.lightning.random_states import generators_kept
+        from art_training.engines.lightning.surroundings import undisturbed
+
+        with undisturbed(), generators_kept(job.setup.data):
+            experiment(job, run)
 
     def parameters(self, setup: Setup) -> tuple[Parameter, ...]:
         from art_training.engines.lightning.surroundings import undisturbed

@@ -27,6 +27,7 @@ from art_training.engines.lightning.teaching import require_steps_to_teach, taug
 from art_training.engines.lightning.trainers import Additions, configured_callbacks, fit_trainer, users_of
 from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import fit_view
+from art_training.engines.lightning.watching import Watching
 
 
 def fit(job: FitJob, watch: Watch) -> FitResult:
@@ -104,6 +105,8 @@ def _asked_for(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
         found.append(hierarchy.derive(Freezing, "Callback")(job, recorder))
     if job.averaging is not None:
         found.append(hierarchy.derive(Averages, "Callback")(job, recorder))
+    if job.monitors:
+        found.append(hierarchy.derive(Watching, "Callback")(job))
     if job.looks:
         found.append(hierarchy.derive(Looks, "Callback")(job, recorder))
     return found

@@ -36,6 +36,12 @@ def learning_rates(optimizers: Iterable[Any], *, of: Any = None) -> list[tuple[s
     ]
 
 
+def returned_loss(outputs: Any, accumulated: int) -> Tensor | None:
+    """The loss among a batch's outputs, which Lightning has divided by the batches that are accumulated."""
+    found = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+    return found.detach() * accumulated if isinstance(found, Tensor) else None
+
+
 def values_of(tensors: list[Tensor]) -> list[float]:
     """The values of tensors of one element, moved from their device in one transfer."""
     if not tensors:

@@ -1,0 +1,253 @@
+"""A setup is diagnosed: probes and rules in stages, from the cheapest on."""
+
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from art_training.diagnosis.result import Diagnosis, Judged
+from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, FitResult, Position
+from art_training.errors import ARTError, SetupError
+from art_training.plugins import load
+from art_training.probes import Enough, Evaluation, Monitor, RowReader, Rows, Specimen
+from art_training.records import Finding, Severity, Split
+from art_training.rules import Laboratory, NotMeasured, Rule, Stage, rules
+from art_training.setup.data.batch import detached
+from art_training.setup.observation import BatchObservation
+from art_training.setup.setup import Setup
+
+_SHARE_OF_TRAINING = 0.5  # of what is left of the budget
+_SHARE_OF_READING = 0.15
+_MOST_EPOCHS = 3
+_MOST_BATCHES = 200  # of the validation split, whose predictions are kept
+_BATCHES_AGAIN = 8
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def diagnose_setup(
+    setup: Setup, *, budget: float = 60.0, ignore: Mapping[str, str] | Iterable[str] = (), seed: int = 0
+) -> Diagnosis:
+    """Say what is wrong with a setup, why, with what evidence, and what to change.
+
+    Nothing of the user's is changed: models are made anew, and trainings write into a scratch folder.
+
+    Args:
+        setup: what is diagnosed.
+        budget: seconds, about; trainings are cut to it.
+        ignore: codes of rules that shall not be judged, with the reason.
+        seed: of everything random.
+
+    Raises:
+        SetupError: the budget is not above 0, or a rule that shall be ignored does not exist.
+    """
+    if not budget > 0:
+        raise SetupError(f"budget={budget!r} of a diagnosis must be above 0 seconds")
+    ignored = dict(ignore) if isinstance(ignore, Mapping) else dict.fromkeys(ignore, "")
+    _require_known(ignored)
+    with tempfile.TemporaryDirectory(prefix="art-") as folder:
+        return _Diagnosing(setup, ignored, budget, seed, Path(folder)).run()
+
+
+@dataclass
+class _Diagnosing:
+    setup: Setup
+    ignored: Mapping[str, str]
+    budget: float
+    seed: int
+    folder: Path
+    judged: list[Judged] = field(default_factory=list[Judged])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    stages: dict[str, float] = field(default_factory=dict[str, float])
+    broken: str = ""
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.laboratory = Laboratory(declarations=self.setup.declarations)
+        self.engine: Engine = load("engines", self.setup.engine)()
+
+    def run(self) -> Diagnosis:
+        """Go through the stages; what breaks one leaves the others."""
+        with self._broken_at("look at a batch"):
+            self.laboratory.task = self.setup.task
+        if not self.broken:
+            self._read()
+            self._laid_open()
+        if not self.broken:
+            self._trained()
+        self._judge_rest()
+        return told(self.setup, self)
+
+    def _read(self) -> None:
+        """The rows of all splits, without any model."""
+        assert self.laboratory.task is not None
+        reader = RowReader(self.laboratory.task, _SHARE_OF_READING * self.budget)
+        try:
+            with self._timed("inspect"):
+                splits = tuple(self.engine.splits(self.setup, seed=self.seed))
+                job = EvaluateJob(self.setup, self.seed, splits, plain=True, data_seed=self.seed)
+                self.engine.read(job, reader.see, _unwatched)
+        except Enough:
+            pass
+        except Exception as error:  # noqa: BLE001  The user's code; what needs no rows is still judged.
+            self.laboratory.give_up(Rows, f"the splits could not be read: {type(error).__name__}: {error}")
+            return
+        self.laboratory.lay_down(reader.result())
+
+    def _laid_open(self) -> None:
+        """The stages that need no training."""
+
+        def run(specimen: Specimen) -> None:
+            self.laboratory.lay_open(specimen)
+            for stage in (Stage.INSPECT, Stage.PROBE):
+                with self._timed(stage.value):
+                    self._judge(stage)
+
+        folder = self.folder / "experiment"
+        folder.mkdir()
+        with self._broken_at("begin a training"):
+            self.engine.experiment(ExperimentJob(self.setup, self.seed, folder, data_seed=self.seed), run)
+        self.laboratory.lay_open(None)
+
+    def _trained(self) -> None:
+        """A short training under the user's settings, stopped from outside, and a look at what came of it."""
+        kinds = dict.fromkeys(kind for rule in self._rules(Stage.TRAIN, Stage.EVALUATE) for kind in rule.watches)
+        monitors: list[Monitor] = [kind() for kind in kinds]
+        folder = self.folder / "training"
+        folder.mkdir()
+        until = time.monotonic() + _SHARE_OF_TRAINING * (self.budget - (time.monotonic() - self.began))
+
+        def watch(position: Position) -> str | None:
+            enough = time.monotonic() > until or (position.epoch or 0) >= _MOST_EPOCHS
+            return "enough was seen" if enough and position.step else None
+
+        result = None
+        with self._timed("train"), self._broken_at("train"):
+            job = FitJob(self.setup, self.seed, folder, monitors=tuple(monitors), data_seed=self.seed)
+            result = self.engine.fit(job, watch)
+        for monitor in monitors:
+            if monitor.failure:
+                self.laboratory.give_up(type(monitor), monitor.failure)
+            else:
+                self.laboratory.lay_down(monitor)
+        if result is not None:
+            self.laboratory.lay_down(result)
+        with self._timed("train"):
+            self._judge(Stage.TRAIN)
+        if result is not None and result.last is not None:
+            with self._timed("evaluate"):
+                self._evaluated(result)
+                self._judge(Stage.EVALUATE)
+
+    def _evaluated(self, result: FitResult) -> None:
+        """Pass the validation split through the trained weights twice."""
+        if Split.VALIDATION not in self.engine.splits(self.setup, seed=self.seed):
+            self.laboratory.give_up(Evaluation, "there is no validation split")
+            return
+        job = EvaluateJob(
+            self.setup, self.seed, (Split.VALIDATION,), weights=result.last, data_seed=self.seed, limit=_MOST_BATCHES
+        )
+        seen: list[list[BatchObservation]] = [[], []]
+        try:
+            first = self.engine.evaluate(job, lambda one: seen[0].append(_on_cpu(one)), _unwatched)
+            other = replace(job, limit=_BATCHES_AGAIN, seed=self.seed + 1)
+            self.engine.evaluate(other, lambda one: seen[1].append(_on_cpu(one)), _unwatched)
+        except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
+            self.laboratory.give_up(Evaluation, f"the validation raised {type(error).__name__}: {error}")
+            return
+        logged = {name: value for one in first.logged.values() for name, value in one.items()}
+        self.laboratory.lay_down(
+            Evaluation(tuple(seen[0]), tuple(seen[1]), logged, first.rows.get("validation"), dict(result.logged))
+        )
+
+    def _judge_rest(self) -> None:
+        done = {one.code for one in self.judged}
+        for rule in rules():
+            if rule.code in self.ignored:
+                self.judged.append(Judged(rule.code, rule.name, "ignored", self.ignored[rule.code]))
+            elif rule.code not in done:
+                reason = f"the diagnosis did not come so far: {self.broken}" if self.broken else "nothing was trained"
+                self.judged.append(Judged(rule.code, rule.name, "not judged", reason))
+
+    def _rules(self, *stages: Stage) -> list[Rule]:
+        return [rule for rule in rules() if rule.stage in stages and rule.code not in self.ignored]
+
+    def _judge(self, stage: Stage) -> None:
+        for rule in self._rules(stage):
+            try:
+                found = rule.findings(self.laboratory)
+            except NotMeasured as reason:
+                self.judged.append(Judged(rule.code, rule.name, "not judged", str(reason)))
+                continue
+            self.findings += found
+            self.judged.append(Judged(rule.code, rule.name, "finding" if found else "passed"))
+
+    @contextmanager
+    def _timed(self, stage: str) -> Generator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[stage] = self.stages.get(stage, 0.0) + time.monotonic() - began
+
+    @contextmanager
+    def _broken_at(self, what: str) -> Generator[None]:
+        try:
+            yield
+        except ARTError as error:
+            self.broken = f"to {what}: {error}"
+        except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
+            self.broken = f"to {what}: {type(error).__name__}: {error}"
+
+
+def told(setup: Setup, diagnosing: _Diagnosing) -> Diagnosis:
+    """The causes in order, with the symptoms that they explain."""
+    by_code: Callable[[str], Rule] = {rule.code: rule for rule in rules()}.__getitem__
+    found = {one.code for one in diagnosing.findings}
+    symptoms: dict[str, tuple[Finding, ...]] = {}
+    explained: set[str] = set()
+    for code in sorted(found):
+        mine = [one for one in by_code(code).symptoms if one in found and one != code]
+        if mine:
+            symptoms[code] = tuple(one for one in diagnosing.findings if one.code in mine)
+            explained.update(mine)
+    causes = [one for one in diagnosing.findings if one.code not in explained]
+    causes.sort(key=lambda one: (_ORDER[one.severity], not one.confirmed_by, one.code))
+    return Diagnosis(
+        subject=_name(setup.model),
+        findings=tuple(causes),
+        symptoms=symptoms,
+        judged=tuple(sorted(diagnosing.judged, key=lambda one: one.code)),
+        stages=diagnosing.stages,
+        broken=diagnosing.broken,
+    )
+
+
+def _unwatched(position: Position) -> None:
+    """Nobody is told how far a pass is."""
+    del position
+
+
+def _on_cpu(observation: BatchObservation) -> BatchObservation:
+    return replace(
+        observation,
+        batch=detached(observation.batch),
+        returned=detached(observation.returned),
+        losses=tuple(
+            replace(one, prediction=one.prediction.cpu(), target=one.target.cpu(), value=one.value.cpu())
+            for one in observation.losses
+        ),
+    )
+
+
+def _name(model: Any) -> str:
+    return getattr(model, "__name__", None) or type(model).__name__
+
+
+def _require_known(ignored: Mapping[str, str]) -> None:
+    known = [rule.code for rule in rules()]
+    for code in ignored:
+        if code not in known:
+            raise SetupError(f"ignore has {code!r}, which is no rule; see `art rules`")

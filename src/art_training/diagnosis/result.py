@@ -1,0 +1,75 @@
+"""What a diagnosis came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from art_training.errors import DiagnosisError
+from art_training.records import Finding, Severity
+
+Status = Literal["healthy", "findings", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How one rule ended.
+
+    Attributes:
+        code: of the rule.
+        name: of the rule.
+        state: `passed`, `finding`, `not judged` or `ignored`.
+        reason: why it was not judged, or the user's reason to ignore it.
+    """
+
+    code: str
+    name: str
+    state: Literal["passed", "finding", "not judged", "ignored"]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a setup.
+
+    Attributes:
+        subject: what was diagnosed, in a few words.
+        findings: the worst first; symptoms of a finding are not among them.
+        symptoms: by the code of the finding that explains them.
+        judged: how each rule ended.
+        stages: seconds of each stage.
+        broken: the stage that could not be gone through and what it raised, where there is one.
+    """
+
+    subject: str
+    findings: tuple[Finding, ...] = ()
+    symptoms: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict[str, tuple[Finding, ...]])
+    judged: tuple[Judged, ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict[str, float])
+    broken: str = ""
+
+    @property
+    def status(self) -> Status:
+        """`findings` where an error or a warning was found; `inconclusive` where a stage could not be gone through."""
+        if any(one.severity is not Severity.INFO for one in self.findings):
+            return "findings"
+        return "inconclusive" if self.broken else "healthy"
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong, as far as all rules that matter could tell."""
+        return self.status == "healthy"
+
+    def raise_for_findings(self) -> None:
+        """Raise unless the setup is healthy.
+
+        Raises:
+            DiagnosisError: with the account as its message.
+        """
+        if not self.ok:
+            raise DiagnosisError(str(self))
+
+    def __str__(self) -> str:
+        """A readable account, the worst first."""
+        from art_training.diagnosis.account import account
+
+        return account(self)

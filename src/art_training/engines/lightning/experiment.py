@@ -1,0 +1,122 @@
+"""A fresh model laid open for experiments, where its step works: within a Trainer that has just begun."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from art_training.engines.engine import FitJob
+from art_training.engines.experiment import ExperimentJob
+from art_training.engines.lightning.build import build_model, require_trainable
+from art_training.engines.lightning.change import replaced
+from art_training.engines.lightning.data import METHODS, data_seed, open_data, split_names
+from art_training.engines.lightning.failures import as_setup_error
+from art_training.engines.lightning.lengths import batches_of
+from art_training.engines.lightning.loaders import named, uncombined
+from art_training.engines.lightning.logger import SilentLogger
+from art_training.engines.lightning.random_states import seeded, set_seed
+from art_training.engines.lightning.surroundings import ignore_warnings
+from art_training.engines.lightning.trainers import Additions, fit_trainer, users_of
+from art_training.engines.lightning.views import fit_view
+from art_training.probes import Plan, Schedule, Specimen
+from art_training.records import Split
+
+
+class _Done(BaseException):
+    """Leaves a Trainer in the middle of its first epoch; no handler of a user's catches it."""
+
+
+def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
+    """Begin a training, fetch its first batches, and let `run` experiment in place of the first step.
+
+    The caller restores what surrounds it. An epoch with fewer batches gives what it has.
+
+    Raises:
+        SetupError: the setup cannot be trained as declared.
+        Exception: whatever the user's code raises.
+    """
+    set_seed(job.seed)
+    module, hierarchy = build_model(job.setup)
+    require_trainable(module)
+    fitting = FitJob(job.setup, job.seed, job.folder, data_seed=job.data_seed)
+    datamodule = open_data(job.setup, seed=data_seed(fitting))
+    view = fit_view(datamodule, hierarchy, one_batch=0, seed=job.seed)
+    logger = hierarchy.derive(SilentLogger, "Logger")()
+    trainer = fit_trainer(fitting, hierarchy, Additions((), logger))
+    ignore_warnings(".*does not have many workers", "The number of training batches", "`training_step` returned `None`")
+    step = module.training_step
+    batches: list[Any] = []
+
+    # `wraps` leaves the signature where Lightning looks which arguments a step takes.
+    @wraps(step)
+    def training_step(batch: Any, *others: Any) -> None:
+        batches.append(batch)
+        if len(batches) < min(job.batches, batches_of(trainer) or job.batches):
+            return
+
+        def call(given: Any, index: int) -> Any:
+            return step(given, index) if others else step(given)
+
+        run(_specimen(trainer, module, call, tuple(batches)))
+        raise _Done
+
+    try:
+        with replaced(module, {"training_step": training_step}):
+            trainer.fit(module, datamodule=view)
+    except _Done:
+        pass
+    except Exception as error:
+        translated = as_setup_error(error, module)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _specimen(trainer: Any, module: Any, step: Callable[[Any, int], Any], batches: tuple[Any, ...]) -> Specimen:
+    return Specimen(
+        module=module,
+        step=step,
+        batches=batches,
+        optimizers=tuple(trainer.strategy.optimizers),
+        schedules=tuple(
+            Schedule(one.scheduler, one.interval, one.frequency, one.monitor or "")
+            for one in trainer.strategy.lr_scheduler_configs
+        ),
+        automatic=module.automatic_optimization,
+        plan=plan_of(trainer),
+        seeded=seeded,
+        loaders=_loaders(trainer),
+    )
+
+
+def plan_of(trainer: Any) -> Plan:
+    """How long and by what rules a Trainer would go on."""
+    steps = trainer.estimated_stepping_batches
+    return Plan(
+        epochs=None if trainer.max_epochs in {None, -1} else trainer.max_epochs,
+        batches=batches_of(trainer),
+        steps=int(steps) if steps not in {-1, float("inf")} else None,
+        accumulate=trainer.accumulate_grad_batches,
+        clip=trainer.gradient_clip_val,
+        precision=str(trainer.precision),
+        validations=_validations(trainer),
+        validates_every=trainer.check_val_every_n_epoch or 1,
+        callbacks=tuple(users_of(trainer.callbacks)),
+    )
+
+
+def _validations(trainer: Any) -> int | None:
+    if not trainer.enable_validation:
+        return 0
+    counts = trainer.num_val_batches
+    return int(sum(counts)) if counts and all(isinstance(one, int) for one in counts) else None
+
+
+def _loaders(trainer: Any) -> dict[Split, dict[str | None, Any]]:
+    found = {Split.TRAIN: named(uncombined(trainer.train_dataloader))}
+    if trainer.val_dataloaders is not None:
+        found[Split.VALIDATION] = named(trainer.val_dataloaders)
+    datamodule = trainer.datamodule
+    if Split.TEST in split_names(datamodule):
+        datamodule.setup("test")
+        found[Split.TEST] = named(getattr(datamodule, METHODS[Split.TEST])())
+    return found

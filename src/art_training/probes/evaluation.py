@@ -1,0 +1,25 @@
+"""What a pass over the validation split with trained weights showed, and whether another pass shows the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from art_training.setup.observation import BatchObservation
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Two passes over the validation split with the weights that the short training ended with.
+
+    Attributes:
+        observations: every batch of the first pass, on the CPU.
+        again: the first batches of the second pass.
+        logged: what the module logged over the first pass, as the engine reduced it, by name.
+        rows: examples that the loaders' datasets hold; None where they cannot be counted.
+        in_training: the last values that the module had logged in its own validation with the same weights, by name.
+    """
+
+    observations: tuple[BatchObservation, ...]
+    again: tuple[BatchObservation, ...]
+    logged: Mapping[str, float] = field(default_factory=dict[str, float])
+    rows: int | None = None
+    in_training: Mapping[str, float] = field(default_factory=dict[str, float])

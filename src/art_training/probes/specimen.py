@@ -1,0 +1,223 @@
+"""What experiments are made on: a fresh model with what trains it, and a few batches as they enter its step."""
+
+import copy
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from art_training.records import Split
+from art_training.setup.data.batch import mapped, size
+from art_training.setup.observation import BatchObservation
+from art_training.setup.observer import observe_calls
+
+Mode = Literal["train", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning-rate scheduler and when it is stepped.
+
+    Attributes:
+        scheduler: of torch.
+        interval: what it is stepped after: `step` or `epoch`.
+        frequency: after so many of them.
+        monitor: name of the value that it waits for; empty where it waits for none.
+    """
+
+    scheduler: Any
+    interval: Literal["step", "epoch"]
+    frequency: int = 1
+    monitor: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and by what rules the training would go on.
+
+    Attributes:
+        epochs: at most; None where it is not known.
+        batches: an epoch; None where the loader has no length.
+        steps: optimiser steps in all; None where it is not known.
+        accumulate: batches an optimiser step.
+        clip: the largest norm or value that gradients are cut to; None: they are not.
+        precision: as the trainer calls it.
+        validations: batches of a validation; 0: it never runs.
+        validates_every: epochs between two validations.
+        callbacks: the user's own.
+    """
+
+    epochs: int | None = None
+    batches: int | None = None
+    steps: int | None = None
+    accumulate: int = 1
+    clip: float | None = None
+    precision: str = "32-true"
+    validations: int | None = None
+    validates_every: int = 1
+    callbacks: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A model with what trains it, laid open for experiments.
+
+    Whoever experiments does it within `kept()`, after which weights, buffers, modes, gradients, optimisers and random
+    states are as they were.
+
+    Attributes:
+        module: the model, as freshly made.
+        step: its training step, called with a batch and its number.
+        batches: of the training split, as they enter the step, on the model's device, in the order of training.
+        optimizers: as the model configures them.
+        schedules: likewise.
+        automatic: whether the trainer optimises; else the step does.
+        plan: of the training that they belong to.
+        seeded: runs a block from a seed of its own, leaving all random states as they were.
+        loaders: of each split, by name, as the trainer was given them; only what can be read without a batch.
+    """
+
+    module: nn.Module
+    step: Callable[[Any, int], Any]
+    batches: tuple[Any, ...]
+    optimizers: tuple[Optimizer, ...]
+    schedules: tuple[Schedule, ...]
+    automatic: bool
+    plan: Plan
+    seeded: Callable[[int], AbstractContextManager[None]]
+    loaders: Mapping[Split, Mapping[str | None, Any]] = field(default_factory=dict[Split, Mapping[str | None, Any]])
+
+    @contextmanager
+    def kept(self, *, seed: int = 0) -> Generator[None]:
+        """A block after which the specimen is as it was. It draws from `seed`."""
+        before = _State.of(self)
+        with self.seeded(seed):
+            try:
+                yield
+            finally:
+                before.restore(self)
+
+    def observe(self, batch: Any, *, mode: Mode = "evaluate") -> BatchObservation:
+        """Pass a batch through the training step and see what enters its losses; nothing carries a graph.
+
+        In evaluation mode dropout is off and statistics of batch norms are those that were collected.
+
+        Args:
+            batch: as of `batches`; it is not changed, whatever the step takes out of it.
+            mode: of the model meanwhile.
+
+        Raises:
+            Exception: whatever the step raises.
+        """
+        given, index = _copy(batch), self._index(batch)
+        # A step that optimises by itself needs its gradients to come to its end.
+        gradients = torch.no_grad() if self.automatic else torch.enable_grad()
+        with self._mode(mode), gradients, observe_calls(self.module) as calls:
+            returned = self.step(given, index)
+        return BatchObservation(
+            split=Split.TRAIN,
+            loader=None,
+            index=index,
+            batch=batch,
+            returned=_without_graph(returned),
+            losses=calls.losses,
+            metric_inputs=calls.metric_inputs,
+            logged=calls.logged,
+            weight=size(batch),
+        )
+
+    def loss(self, batch: Any, *, mode: Mode = "train") -> Tensor | None:
+        """The loss that the step returns for a batch, with its graph; None where it returns none.
+
+        Raises:
+            Exception: whatever the step raises.
+        """
+        with self._mode(mode), torch.enable_grad():
+            returned = self.step(_copy(batch), self._index(batch))
+        found = returned.get("loss") if isinstance(returned, Mapping) else returned
+        return found if isinstance(found, Tensor) else None
+
+    def gradients(self, batch: Any, *, mode: Mode = "train") -> dict[str, Tensor | None]:
+        """The gradient of the loss of a batch by name of the parameter; None where none arrives.
+
+        Of a step that optimises by itself, what is left after it.
+        """
+        for parameter in self.module.parameters():
+            parameter.grad = None
+        loss = self.loss(batch, mode=mode)
+        if self.automatic and loss is not None and loss.requires_grad:
+            loss.backward()
+        return {
+            name: None if parameter.grad is None else parameter.grad.detach().clone()
+            for name, parameter in self.module.named_parameters()
+        }
+
+    def _index(self, batch: Any) -> int:
+        return next((index for index, one in enumerate(self.batches) if one is batch), 0)
+
+    @contextmanager
+    def _mode(self, mode: Mode) -> Generator[None]:
+        before = {one: one.training for one in self.module.modules()}
+        if mode == "evaluate":
+            self.module.eval()
+        try:
+            yield
+        finally:
+            for one, training in before.items():
+                one.training = training
+
+
+@dataclass(frozen=True)
+class _State:
+    """What an experiment may change."""
+
+    tensors: Sequence[tuple[Tensor, Tensor]]
+    gradients: Sequence[tuple[nn.Parameter, Tensor | None, bool]]
+    modes: Sequence[tuple[nn.Module, bool]]
+    optimizers: Sequence[dict[str, Any]]
+    schedules: Sequence[dict[str, Any]]
+
+    @classmethod
+    def of(cls, specimen: Specimen) -> "_State":
+        module = specimen.module
+        held = [*module.parameters(), *module.buffers()]
+        return cls(
+            tensors=[(one, one.detach().clone()) for one in held],
+            gradients=[
+                (one, None if one.grad is None else one.grad.clone(), one.requires_grad) for one in module.parameters()
+            ],
+            modes=[(one, one.training) for one in module.modules()],
+            optimizers=[copy.deepcopy(one.state_dict()) for one in specimen.optimizers],
+            schedules=[copy.deepcopy(one.scheduler.state_dict()) for one in specimen.schedules],
+        )
+
+    def restore(self, specimen: Specimen) -> None:
+        with torch.no_grad():
+            for tensor, before in self.tensors:
+                tensor.data.copy_(before)
+        for parameter, gradient, requires in self.gradients:
+            parameter.grad = gradient
+            parameter.requires_grad_(requires)
+        for module, training in self.modes:
+            module.training = training
+        for optimizer, state in zip(specimen.optimizers, self.optimizers, strict=True):
+            optimizer.load_state_dict(state)
+        for schedule, state in zip(specimen.schedules, self.schedules, strict=True):
+            schedule.scheduler.load_state_dict(state)
+
+
+def _copy(batch: Any) -> Any:
+    """The same tensors in containers of their own, since a step may take entries out of a dictionary."""
+    return mapped(batch, lambda leaf: leaf)
+
+
+def _without_graph(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, Mapping | list | tuple) or hasattr(value, "__dataclass_fields__"):
+        return mapped(value, lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf)
+    return value

@@ -1,0 +1,117 @@
+"""What a rule is: one kind of fault, how it is told, and everything a user may want to know about it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from art_training.records import Finding, Severity
+from art_training.rules.laboratory import Laboratory
+
+CATEGORIES = (
+    "data", "split", "labels", "preprocessing", "model", "initialization", "loss", "optimizer", "schedule", "mode",
+    "metrics", "evaluation", "reproducibility", "transfer", "checkpoint", "numerics",
+)  # fmt: skip
+
+
+class Stage(StrEnum):
+    """What a rule needs, from the cheapest on."""
+
+    INSPECT = "inspect"
+    PROBE = "probe"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+
+
+Judge: TypeAlias = Callable[["Laboratory"], "Found | Iterable[Found] | None"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a rule found; the rule adds its code, category and severity.
+
+    Attributes:
+        message: one sentence with the numbers.
+        evidence: the numbers, by name (plain data).
+        remedy: what to change.
+        where: module path, file and line, or indices of examples.
+        confirmed_by: the experiment that confirmed the cause, with its numbers; empty where none was made.
+        severity: another than the rule's own.
+        clear: how far beyond doubt it is, from 0 to 1; orders findings of one severity.
+    """
+
+    message: str
+    evidence: Mapping[str, Any]
+    remedy: str
+    where: str = ""
+    confirmed_by: str = ""
+    severity: Severity | None = None
+    clear: float = 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of fault.
+
+    Attributes:
+        code: stable, `ART` and three digits, of which the first is the category's.
+        name: in a few words.
+        category: one of `CATEGORIES`.
+        severity: of what it finds.
+        stage: the first at which it can be judged.
+        judge: says what it found; raises NotMeasured where it cannot be told.
+        finds: what it finds and how it is told, thresholds and where they come from among it.
+        why: why it matters.
+        wrong: an example of code.
+        right: the same without the fault.
+        source: where the fault or the method is described.
+        settles: declarations that settle it.
+        symptoms: codes of findings that this one explains, and that are told beneath it.
+        watches: monitors that must watch the training for it.
+    """
+
+    code: str
+    name: str
+    category: str
+    severity: Severity
+    stage: Stage
+    judge: Judge
+    finds: str
+    why: str
+    wrong: str
+    right: str
+    source: str
+    settles: tuple[str, ...] = ()
+    symptoms: tuple[str, ...] = ()
+    watches: tuple[type[Any], ...] = ()
+
+    def findings(self, laboratory: Laboratory) -> tuple[Finding, ...]:
+        """What is found.
+
+        Raises:
+            NotMeasured: it cannot be told.
+        """
+        answer = self.judge(laboratory)
+        found = (answer,) if isinstance(answer, Found) else tuple(answer or ())
+        return tuple(
+            Finding(
+                code=self.code,
+                category=self.category,
+                severity=one.severity or self.severity,
+                message=one.message,
+                evidence=dict(one.evidence),
+                remedy=one.remedy,
+                where=one.where,
+                confirmed_by=one.confirmed_by,
+            )
+            for one in found
+        )
+
+
+def rule(code: str, name: str, **described: Any) -> Callable[[Judge], Rule]:
+    """Make a rule of a function that judges; the arguments are the fields of `Rule`."""
+
+    def made(judge: Judge) -> Rule:
+        return Rule(code=code, name=name, judge=judge, **described)
+
+    return made
