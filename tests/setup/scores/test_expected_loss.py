@@ -171,7 +171,7 @@ def test_a_margin_knows_the_value_of_equal_scores() -> None:
     assert found.uniform == pytest.approx(float(F.multi_margin_loss(zeros(100, 4), CLASSES, margin=2.0, p=2)))
 
 
-@pytest.mark.parametrize("name", ["", "ctc_loss", "triplet_margin_loss", "cosine_embedding_loss"])
+@pytest.mark.parametrize("name", ["", "ctc_loss", "hinge_embedding_loss", "cosine_embedding_loss"])
 def test_what_is_not_known_has_a_reason(name: str) -> None:
     found = expected_at_init(Task(TaskKind.OTHER, loss=name), CLASSES)
     assert (found.uniform, found.prior) == (None, None)
