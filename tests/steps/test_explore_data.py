@@ -13,7 +13,7 @@ import art_training as art
 from art_training.checks import Evidence, judge_all
 from art_training.records import Outcome, Severity, Split, VerdictState, plain
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.exploration.survey import row_hashes
+from art_training.steps.exploration.hashing import row_hashes
 from art_training.steps.explore_data import ExploreData
 from art_training.testing.reading import ReadingBench
 

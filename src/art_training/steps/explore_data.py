@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from art_training.checks import Check
 from art_training.checks.bounds import Below, Equals
 from art_training.errors import SetupError
-from art_training.records import Outcome, Severity, Split
+from art_training.records import Artifact, Outcome, Severity, Split
+from art_training.records.use import NO_MODEL, TESTED_MODEL
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
-from art_training.steps.exploration import example_questions, split_questions
-from art_training.steps.exploration.answers import Answers, Question
-from art_training.steps.exploration.survey import Survey
+from art_training.steps.exploration import axis_questions, drift, example_questions, split_questions, target_questions
+from art_training.steps.exploration.answers import Answers, Question, Surveys
+from art_training.steps.exploration.near import near_duplicates
+from art_training.steps.exploration.sketches import Sketches
+from art_training.steps.exploration.survey import Limits, Survey
+from art_training.steps.overfitting.tables import keep_table
 from art_training.steps.step import Step
 
 # To ask something new of the data, write a function and add it here.
@@ -26,9 +30,18 @@ QUESTIONS: tuple[Question, ...] = (
     example_questions.statistics,
     split_questions.leaks,
     split_questions.class_priors,
+    target_questions.imbalance,
+    target_questions.values,
+    axis_questions.ends,
+    axis_questions.outliers,
+    axis_questions.saturated,
+    axis_questions.cut_off,
+    drift.feature_drift,
+    drift.target_drift,
 )
 
 _LABELLED = {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL}
+_SKETCHED = 1_000_000  # examples of each loader among which near duplicates are looked for
 
 
 @dataclass(frozen=True)
@@ -43,33 +56,57 @@ class ExploreData(Step):
     Of the test split only the schema, counts of examples that are broken, and duplicates are looked at.
     """
 
+    sample: int = 20_000
+    sample_values: int = 20_000_000
+    near: float = 0.05
+    label_noise: bool | Literal["linear", "boosting"] = False
+    pictures: bool = True
+
+    version: ClassVar[int] = 2
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def run(self, bench: Bench) -> Outcome:
-        surveys: dict[tuple[Split, str | None], Survey] = {}
+        surveys, sketches = self._read(bench)
         task = bench.task
+        bench.say("compare")
+        answers = Answers()
+        for question in QUESTIONS:
+            question(surveys, task, answers)
+        near_duplicates(surveys, sketches, bench, answers, near=self.near)
+        return Outcome(
+            scores=answers.scores,
+            readings=tuple(answers.readings),
+            findings=tuple(answers.findings),
+            parameters={
+                "inputs": list(task.inputs),
+                "target": task.target,
+                "kind": task.kind.value,
+                TESTED_MODEL: NO_MODEL,
+            },
+            artifacts=_tables(bench, answers),
+            summary=_summary(surveys, answers),
+        )
+
+    def _read(self, bench: Bench) -> tuple[Surveys, Sketches]:
+        surveys: dict[tuple[Split, str | None], Survey] = {}
+        limits = Limits(self.sample, self.sample_values, seed=bench.seed)
+        task = bench.task
+        sketches = Sketches(task, seed=bench.seed, most=_SKETCHED if self.near else 0)
 
         def see(split: Split, loader: str | None, batch: Any) -> None:
             if (split, loader) not in surveys:
-                surveys[split, loader] = Survey(split, loader, task)
-            surveys[split, loader].add(batch)
+                surveys[split, loader] = Survey(split, loader, task, limits)
+            survey = surveys[split, loader]
+            before = survey.examples
+            sketches.add(survey.place, survey.add(batch), survey.examples - before)
 
         for split in bench.splits:
             bench.say(f"read {split.value}")
             bench.read(split, see=see, plain=True)
         if not any(survey.split is Split.TRAIN for survey in surveys.values()):
             raise SetupError("the training split gave no batches; give its loader at least one example")
-        bench.say("compare")
-        answers = Answers()
-        for question in QUESTIONS:
-            question(tuple(surveys.values()), task, answers)
-        return Outcome(
-            scores=answers.scores,
-            readings=tuple(answers.readings),
-            findings=tuple(answers.findings),
-            parameters={"inputs": list(task.inputs), "target": task.target, "kind": task.kind.value},
-            summary=_summary(surveys.values(), answers),
-        )
+        sketches.finish()
+        return tuple(surveys.values()), sketches
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         checks: list[Check] = [Equals("non_finite_examples", 0), Below("leaked_share", 0.01)]
@@ -78,7 +115,11 @@ class ExploreData(Step):
         return checks
 
 
-def _summary(surveys: Any, answers: Answers) -> str:
+def _tables(bench: Bench, answers: Answers) -> tuple[Artifact, ...]:
+    return tuple(keep_table(bench, rows, name, note) for name, (rows, note) in answers.tables.items())
+
+
+def _summary(surveys: Surveys, answers: Answers) -> str:
     sizes = ", ".join(f"{survey.place} {survey.examples}" for survey in surveys)
     serious = [finding for finding in answers.findings if finding.severity is not Severity.INFO]
     if not serious:

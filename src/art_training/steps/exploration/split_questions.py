@@ -1,15 +1,13 @@
 """Questions about what the splits have in common, and in what they differ."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from art_training.records import Finding, Reading, Score, Severity, Split
 from art_training.setup.task import Task
-from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
+from art_training.steps.exploration.hashing import Hashed
 from art_training.steps.exploration.survey import SHOWN, Survey
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LEAKED_MUCH = 0.01  # share of a split that is also in another
 DRIFT_PROBABILITY, DRIFT_DISTANCE = 0.001, 0.05
@@ -18,18 +16,16 @@ LISTED_CLASSES = 100
 
 def leaks(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
     """Does a split hold inputs of another one?"""
-    import numpy as np
-
     train = [survey for survey in surveys if survey.split is Split.TRAIN]
     others = [survey for survey in surveys if survey.split is not Split.TRAIN]
-    known = np.concatenate([survey.input_hashes for survey in train])
+    known = [survey.hashed for survey in train]
     worst = 0.0
     for survey in others:
         worst = max(worst, _leak(survey, known, "train", answers))
         if survey.split is Split.TEST:
             validations = [one for one in others if one.split is Split.VALIDATION]
             if validations:
-                _leak(survey, np.concatenate([one.input_hashes for one in validations]), "validation", answers)
+                _leak(survey, [one.hashed for one in validations], "validation", answers)
     note = (
         "the largest share of an evaluation split that the training split holds too"
         if others
@@ -57,28 +53,31 @@ def class_priors(surveys: Surveys, task: Task, answers: Answers) -> None:  # noq
             _compare_priors(train, survey, answers)
 
 
-def _leak(survey: Survey, known: "NDArray[Any]", where: str, answers: Answers) -> float:
-    """Note which examples of `survey` are also in `where`, whose hashes are `known`; returns their share."""
+def _leak(survey: Survey, others: Sequence[Hashed], where: str, answers: Answers) -> float:
+    """Note which examples of `survey` are also in `where`, whose hashes are `others`; returns their share."""
     import numpy as np
 
-    order = np.argsort(known, kind="stable")
-    hashes = survey.input_hashes
+    limit = min(survey.hashed.limit, *(one.limit for one in others))
+    mine, theirs = survey.hashed.below(limit), [one.below(limit) for one in others]
+    hashes, known = mine.inputs, np.concatenate([one.inputs for one in theirs])
+    places_of_known = np.concatenate([one.indices for one in theirs])
     if not len(known) or not len(hashes):
         return 0.0
+    order = np.argsort(known, kind="stable")
     places = np.minimum(np.searchsorted(known[order], hashes), len(known) - 1)
     leaked = np.flatnonzero(known[order][places] == hashes)
-    share = len(leaked) / survey.examples
-    answers.fewer_is_better(f"also_in_{where}", len(leaked), survey)
-    answers.fewer_is_better(f"also_in_{where}_share", share, survey)
-    if len(leaked):
-        pairs = [[int(index), int(order[places[index]])] for index in leaked[:SHOWN]]
+    count, share, note = of_hashed(len(leaked), mine, survey)
+    answers.fewer_is_better(f"also_in_{where}", count, survey, note)
+    answers.fewer_is_better(f"also_in_{where}_share", share, survey, note)
+    if count:
+        pairs = [[int(mine.indices[at]), int(places_of_known[order[places[at]]])] for at in leaked[:SHOWN]]
         answers.findings.append(
             Finding(
                 "ART101",
                 "split",
                 Severity.ERROR if share > LEAKED_MUCH else Severity.WARNING,
-                f"{len(leaked)} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}",
-                {"count": len(leaked), "share": share, "pairs": pairs},
+                f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}",
+                {"count": count, "share": share, "pairs": pairs},
                 f"remove them from {survey.place} or from {where}, and split by what the examples have in common",
                 f"{survey.place}: examples {listed(pair[0] for pair in pairs)}; {where}: {listed(pair[1] for pair in pairs)}",
             )
