@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
@@ -91,6 +91,9 @@ class EvaluateBaseline(Step):
     predictions: Mapping[str, Any] = field(default_factory=dict[str, Any])
     inputs: How | Hiding | None = None
     inputs_steps: int | None = 500
+
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
 
     def __post_init__(self) -> None:
         super().__post_init__()
