@@ -19,6 +19,7 @@ FINAL_BIAS = "final bias"
 
 _CLOSE = 1.5  # a loss of less than this times another is told apart from it by no remedy
 _MOST_BIASES = 1_000  # outputs whose bias is worth writing down
+_UNEVEN = "fresh predictions are far from even: standardise the inputs, or make the initial weights of the final layer smaller"
 _WORDS = {
     UNIFORM: "uniform predictions",
     ZERO: "an output of zero",
@@ -137,9 +138,13 @@ class InitialLoss:
         return Reading(FINAL_BIAS, shown, note=note)
 
     def _remedy(self) -> str:
-        """What to do about a loss of errors that is above that of the best constant, if its cause is known."""
+        """What to do about a loss that is too high, if its cause is known."""
         assert self.measured is not None
         zero, prior, measured = self.expected.uniform, self.expected.prior, self.measured.value - (self.chance or 0.0)
+        if self._compared is None:
+            return ""
+        if self.task.loss not in OF_VALUES:
+            return _UNEVEN if measured > max(self._known.values()) else ""
         if self.task.loss not in OF_ERRORS or zero is None or prior is None or not measured > _CLOSE * prior:
             return ""
         if zero > _CLOSE * prior and measured < _CLOSE * zero:

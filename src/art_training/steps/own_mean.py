@@ -33,8 +33,9 @@ class OwnMean:
         """Take in a batch whose loss is `whole`."""
         values = call.value.double()
         masks = _masks(values, observation)
-        means = _means(call, values, observation.weight)
-        means |= {path: float((values * mask).sum() / mask.sum()) for path, mask in masks.items()}
+        # A mask that fits comes first: of values that are all alike, as of outputs of zero, every mean is the same.
+        means = {path: float((values * mask).sum() / mask.sum()) for path, mask in masks.items()}
+        means |= _means(call, values, observation.weight)
         fitting = {name: None for name, value in means.items() if close(value, whole)}
         known = fitting if self._fitting is None else {name: None for name in self._fitting if name in fitting}
         self._fitting = known

@@ -104,9 +104,8 @@ def _of_factors(factors: "Tensor", below: float) -> Expected:
         return unknown("every target is ignored or has the weight zero")
     share = factors / total
     entropy = -float((share[share > 0] * share[share > 0].log()).sum())
-    # A class that was never seen would need a bias of minus infinity; half an example of each class keeps it finite.
-    seen = factors if bool((factors > 0).all()) else factors + 0.5
-    bias = seen.log()
+    # A class that was never seen would need a bias of minus infinity; half an example of it keeps it finite.
+    bias = factors.where(factors > 0, 0.5).log()
     bias -= bias.mean()
     return Expected(math.log(classes) * total / below, entropy * total / below, "", listed(bias))
 
@@ -153,8 +152,8 @@ def _divergence(targets: "Tensor", task: Task) -> Expected:
     mean = rows.mean(0)
     uniform = float(math.log(rows.shape[1]) - entropy)
     prior = float(-torch.special.xlogy(mean, mean).sum() - entropy)
-    seen = mean if bool((mean > 0).all()) else mean + 0.5 / len(rows)
-    bias = seen.log() - seen.log().mean()
+    bias = mean.where(mean > 0, 0.5 / len(rows)).log()
+    bias -= bias.mean()
     # `mean` divides by all elements, `batchmean` by the rows, and so does the share of a sum.
     scale = 1.0 if options.get("reduction") in {"batchmean", "sum"} else 1 / rows.shape[1]
     return Expected(uniform, prior, "", listed(bias)).times(scale)
