@@ -23,7 +23,7 @@ class Axes:
     """What examples can be ordered by.
 
     Attributes:
-        names: of the axes, e.g. `0[3]`, `image brightness` or `input_ids length`.
+        names: of the axes, e.g. `0[3]`, `brightness of image` or `length of input_ids`.
         values: (rows, axes); NaN where an example has none.
         sources: the input and the number of the feature, of an axis that is one; None of those that were derived.
         note: what was left out.
@@ -65,7 +65,7 @@ def axes_of(columns: Mapping[str, "NDArray[Any]"], tokens: Mapping[str, Tokens],
         values += [one[:, None] for one in derived.values()]
         sources += [None] * len(derived)
     for path, one in tokens.items():
-        names.append(f"{path} length")
+        names.append(f"length of {path}")
         values.append(one.lengths[:, None].astype(np.float64))
         sources.append(None)
     table = np.concatenate(values, 1) if values else np.empty((count, 0))
@@ -106,7 +106,7 @@ def _of_images(path: str, column: "NDArray[Any]") -> dict[str, "NDArray[Any]"]:
         if images.ndim == 4:
             means = images.reshape(len(images), -1, images.shape[-1]).astype(np.float32).mean(1)
             found["colour"] = means.max(1) - means.min(1)
-    return {f"{path} {name}": np.where(known.all(1), one, np.nan) for name, one in found.items()}
+    return {f"{name} of {path}": np.where(known.all(1), one, np.nan) for name, one in found.items()}
 
 
 def _name(path: str, shape: tuple[int, ...], feature: int) -> str:

@@ -129,7 +129,7 @@ def saturated(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: 
         shares = [
             survey.axes.values[:, number]
             for number, name in enumerate(survey.axes.names)
-            if survey.axes.sources[number] is None and name.endswith((DARK, BRIGHT))
+            if survey.axes.sources[number] is None and name.startswith((DARK, BRIGHT))
         ]
         if not shares or not len(survey.sampled):
             continue

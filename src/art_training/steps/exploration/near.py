@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 MUCH = 0.01  # share of a split
 JACCARD = 0.1  # sequences that share nine tenths of their pairs are nearly the same
-_CLOSER = 0.25  # than the fifth nearest example, so that a crowded region accuses nobody
+_BY_CHANCE = 0.05  # pairs in the whole data that a crowded region may bring so close
+_ASKED = 100  # examples that tell how crowded it is
 _NEIGHBOURS = 5
 _VERIFIED = 300  # pairs
 _BAND = 12  # numbers of a sketch that are looked up together
@@ -66,7 +67,7 @@ def near_duplicates(surveys: Surveys, sketches: Sketches, bench: Bench, answers:
     candidates = _not_equal(candidates, gathered)
     asked, share = _drawn(candidates, bench.seed)
     if isinstance(form, Features):
-        asked = _apart_from_others(asked, gathered.rows)
+        asked = _apart_from_others(asked, gathered.rows, bench.seed)
     verified = _verify(asked, gathered, form, limit, bench) if len(asked) else []
     pairs = [_Pair(pair.one, pair.other, pair.apart / unit) for pair in verified]
     note = how if share == 1 else f"{how}; estimated from {len(asked):,} pairs of {len(candidates):,}"
@@ -190,25 +191,45 @@ def _drawn(pairs: "NDArray[Any]", seed: int) -> "tuple[NDArray[Any], float]":
     return pairs[chosen], _VERIFIED / len(pairs)
 
 
-def _apart_from_others(pairs: "NDArray[Any]", rows: "NDArray[Any]") -> "NDArray[Any]":
-    """Those that are much closer to each other than to their neighbours."""
+def _apart_from_others(pairs: "NDArray[Any]", rows: "NDArray[Any]", seed: int) -> "NDArray[Any]":
+    """Those that are so much closer to each other than to their neighbours that chance does not bring it about.
+
+    Where examples fill k dimensions evenly, a given one of the five nearest is within a share r of the distance of the
+    sixth with a chance of r ** k. In data that vary in few ways, however many features they have, examples come close by
+    chance, and only far closer ones count.
+    """
     import numpy as np
 
     if not len(pairs):
         return pairs
-    asked = rows[pairs[:, 1]]
-    nearest = np.full((len(pairs), 1), np.inf, np.float32)
-    kept = _NEIGHBOURS + 2  # with itself and the other of the pair
+    known = np.flatnonzero(np.isfinite(rows).all(1))
+    some = np.random.default_rng(seed).choice(known, min(_ASKED, len(known)), replace=False)
+    usual = _nearest(rows, some, 2 * _NEIGHBOURS)
+    if usual.shape[1] < 2 * _NEIGHBOURS:
+        return pairs  # too few examples to crowd
+    # The fifth over the tenth distance, to the power of k, has a median of a half: it is a Beta(5, 5).
+    logarithms = np.log(usual[:, -1] / np.maximum(usual[:, _NEIGHBOURS - 1], 1e-30))
+    dimensions = float(np.log(2) / max(float(np.median(logarithms)), 1e-9))
+    reach = _nearest(rows, pairs[:, 1], _NEIGHBOURS + 1)[:, -1]
+    share = np.minimum(_distances(rows, pairs) / np.maximum(reach, 1e-30), 1)
+    chance = _NEIGHBOURS * share.astype(np.float64) ** dimensions
+    return pairs[chance * len(known) <= _BY_CHANCE]
+
+
+def _nearest(rows: "NDArray[Any]", asked: "NDArray[Any]", count: int) -> "NDArray[Any]":
+    """(asked, count) distances to the nearest others, ascending; fewer where there are no more."""
+    import numpy as np
+
+    mine = rows[asked]
+    nearest = np.empty((len(asked), 0), np.float32)
     for first in range(0, len(rows), _PART):
         part = rows[first : first + _PART]
         part = part[np.isfinite(part).all(1)]
-        squares = (asked**2).sum(1)[:, None] + (part**2).sum(1)[None] - 2 * asked @ part.T
+        squares = (mine**2).sum(1)[:, None] + (part**2).sum(1)[None] - 2 * mine @ part.T
         nearest = np.concatenate([nearest, np.maximum(squares, 0)], 1)
-        if nearest.shape[1] > kept:
-            nearest = np.partition(nearest, kept - 1, axis=1)[:, :kept]
-    reach = np.sqrt(np.sort(nearest, axis=1)[:, -1])
-    apart = np.linalg.norm(rows[pairs[:, 0]] - asked, axis=1)
-    return pairs[apart <= _CLOSER * reach]
+        if nearest.shape[1] > count + 1:
+            nearest = np.partition(nearest, count, axis=1)[:, : count + 1]
+    return np.sqrt(np.sort(nearest, axis=1)[:, 1:])  # the nearest is the example itself
 
 
 def _verify(pairs: "NDArray[Any]", gathered: _All, form: Form, limit: float, bench: Bench) -> list[_Pair]:

@@ -114,7 +114,8 @@ def _padded(tokens: Tokens) -> Tokens | None:
         real = tokens.real & ~run
         others = np.unique(ids[real])
         inside = bool(((ids == filling) & real).any())
-        if not inside and len(np.unique(real.sum(1))) > 1 and len(others) >= _FEWEST_TOKENS:
+        varies = len(np.unique((tokens.real & run).sum(1))) > 1  # else it is a token that begins or ends every row
+        if not inside and varies and len(others) >= _FEWEST_TOKENS:
             return Tokens(ids, real, tokens.widths, filling)
     return None
 
