@@ -50,7 +50,7 @@ def setup_of(
 def project_of(
     setup: art.Setup, metrics: Mapping[str, Any] | None = None, store: Any = None, **step: Any
 ) -> art.ArtProject:
-    asked = EvaluateBaseline(**{"inputs": "zeroed", "inputs_steps": 150, **FEW, **step})
+    asked = EvaluateBaseline(**{"inputs": "zeroed", "inputs_steps": 100, **FEW, **step})
     return art.ArtProject("it", setup, metrics=metrics or {}, steps=[asked], store=store or MemoryStore())
 
 
