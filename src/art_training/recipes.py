@@ -33,8 +33,6 @@ from art_training.stores import Store
 # Hyper-parameters whose name says what they regularise by, with a value worth trying.
 _KNOWN: Mapping[str, float] = {"dropout": 0.2, "weight_decay": 0.01, "label_smoothing": 0.1}
 
-_FOLLOWED = 16  # examples whose predictions are kept over the epochs
-
 
 def recipe(
     setup: Setup,
@@ -120,7 +118,7 @@ class _Asked:
         yield EvaluateBaseline, unvalidated or self._baselines()
         yield CheckLossOnInit, CheckLossOnInit()
         yield OverfitOneBatch, OverfitOneBatch()
-        yield Overfit, Overfit(capacity=self.capacity, dynamics=_FOLLOWED, checks=self._fits(unvalidated))
+        yield Overfit, Overfit(capacity=self.capacity, checks=self._fits(unvalidated))
         yield (
             TransferLearning,
             self.transfer or "a pretrained part: transfer=TransferLearning(freeze=..., pretrained=...)",
