@@ -9,7 +9,7 @@ from torch import nn
 import art_training as art
 from art_training.errors import SetupError
 from art_training.records import Action, StepState
-from art_training.steps import Overfit, TransferLearning
+from art_training.steps import Overfit, TransferLearning, Tune
 
 X = torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long()
@@ -24,14 +24,17 @@ class Net(nn.Module):
         return self.head(self.body(x).relu())
 
 
-def project(folder: Path, *after: Overfit, pretrained: Path | str = "First") -> art.ArtProject:
+def setup_of() -> art.Setup:
     model = art.from_torch(Net, loss=nn.CrossEntropyLoss, lr=0.05)
-    setup = art.Setup(model, art.data((X, Y), (X, Y)), trainer={"max_epochs": 2, "accelerator": "cpu"})
+    return art.Setup(model, art.data((X, Y), (X, Y)), trainer={"max_epochs": 2, "accelerator": "cpu"})
+
+
+def project(folder: Path, *after: Overfit, pretrained: Path | str = "First") -> art.ArtProject:
     first = Overfit(name="First", examples=0, continue_on_failure=True)
     transfer = TransferLearning(
         freeze="body.*", pretrained=pretrained, frozen_epochs=1, fine_tuning_rate=1.0, continue_on_failure=True
     )
-    return art.ArtProject("p", setup, steps=(first, transfer, *after), store=folder / "art.db", folder=folder)
+    return art.ArtProject("p", setup_of(), steps=(first, transfer, *after), store=folder / "art.db", folder=folder)
 
 
 def test_weights_that_a_step_left_are_found_by_later_steps_wherever_the_store_lies_by_then(tmp_path: Path) -> None:
@@ -68,3 +71,24 @@ def test_a_file_of_pretrained_weights_may_lie_elsewhere_by_then(tmp_path: Path) 
     moved = project(tmp_path, Overfit(name="After", examples=0), pretrained=tmp_path / "there" / "net.pt")
     assert [step.action for step in moved.plan().steps] == [Action.RECALL, Action.RECALL, Action.RUN]
     assert moved.run()["After"].state is not StepState.ERRORED
+
+
+def test_a_search_that_was_interrupted_goes_on_where_its_store_lies_by_then(tmp_path: Path) -> None:
+    def searched(folder: Path) -> art.ArtProject:
+        step = Tune({"lr": art.space.choice(0.01, 0.1, 0.3)}, trials=3, sampler="random", top=3, seeds_for_winner=1)
+        return art.ArtProject("p", setup_of(), steps=[step], store=folder / "art.db", folder=folder)
+
+    def interrupt(event: object) -> None:
+        if getattr(event, "phase", "") == "trial 2":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path / "here").run(listen=interrupt)
+    (tmp_path / "here").rename(tmp_path / "there")
+    phases: list[str] = []
+    moved = searched(tmp_path / "there")
+    outcome = moved.run(listen=lambda event: phases.append(getattr(event, "phase", "")))["Tune"].outcome
+    assert outcome is not None
+    assert {"fit trial 0", "fit trial 1"}.isdisjoint(phases)
+    assert "fit trial 2" in phases
+    assert {f"trial {number}.ckpt" for number in range(3)} <= {one.name for one in outcome.artifacts}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
 from art_training.checks import Check
@@ -23,7 +22,7 @@ from art_training.steps.looking_back import LOOKING_BACK, LooksBack
 from art_training.steps.searching.again import Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.telling import candidates, gain, readings, write_table
-from art_training.steps.searching.trying import Tried, Trying, best
+from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.tuning.dimension import Choice, Dimension
 from art_training.tuning.space import TRAINER, Space
 from art_training.tuning.study import Pruning, Sampler, Search
@@ -281,10 +280,9 @@ def _kept(bench: Bench, leaders: Sequence[Trial], decision: Decision | None) -> 
 
 def _weights(bench: Bench, trial: Trial) -> Artifact | None:
     key = f"weights of {trial.label}"
-    if trial.weights and Path(trial.weights).is_file():
-        artifact = bench.keep(
-            Path(trial.weights), name=f"{trial.label}.ckpt", kind="checkpoint", note="under the seed of the search"
-        )
+    if (path := weights_of(bench, trial)) is not None:
+        note = "under the seed of the search"
+        artifact = bench.keep(path, name=f"{trial.label}.ckpt", kind="checkpoint", note=note)
         bench.remember(key, plain(artifact))
         return artifact
     stored = bench.recall(key)
