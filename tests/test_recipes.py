@@ -7,11 +7,13 @@ import torch
 from sklearn.datasets import load_diabetes, load_iris
 from torch import nn
 from torch.utils.data import TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
 from art_training.checks import BeatsBaseline
+from art_training.errors import ProjectError
 from art_training.records import StepState
-from art_training.steps import Overfit, Regularize, Squeeze, TransferLearning, Tune
+from art_training.steps import Overfit, Regularize, Squeeze, Step, TransferLearning, Tune
 from art_training.stores.memory import MemoryStore
 
 WHOLE = [
@@ -78,15 +80,34 @@ def test_regularisations_are_derived_from_the_names_of_hyper_parameters() -> Non
     assert "dropout" in without.left_out["Regularize"]
 
 
-def test_checks_and_choices_go_by_the_first_metric() -> None:
+def step_of(project: art.ArtProject, kind: type[Step]) -> Any:
+    return next(step for step in project.steps if isinstance(step, kind))
+
+
+def test_choices_go_by_the_first_metric_and_what_is_delivered_must_beat_the_baselines_by_it() -> None:
     project = art.recipe(setup("train", "validation"), space={"width": art.space.choice(8, 16)}, store="memory")
-    overfit = next(step for step in project.steps if isinstance(step, Overfit))
-    assert overfit.checks == (BeatsBaseline("validation/accuracy"),)
-    assert next(step for step in project.steps if isinstance(step, Tune)).by == "validation/accuracy"
+    assert {step_of(project, kind).by for kind in (Regularize, Tune, Squeeze)} == {"validation/accuracy"}
+    assert step_of(project, Squeeze).checks == (BeatsBaseline("validation/accuracy", step="EvaluateBaseline"),)
     unmeasured = art.recipe(setup("train", "validation"), metrics={}, store="memory")
-    assert next(step for step in unmeasured.steps if isinstance(step, Overfit)).checks == (
-        BeatsBaseline("validation/loss"),
-    )
+    assert step_of(unmeasured, Squeeze).checks == (BeatsBaseline("validation/loss", step="EvaluateBaseline"),)
+
+
+def test_an_overfitted_model_is_asked_how_it_fits_and_not_yet_how_it_generalises() -> None:
+    fits = BeatsBaseline("train/loss", step="EvaluateBaseline", against="validation/loss")
+    assert step_of(art.recipe(setup("train", "validation"), store="memory"), Overfit).checks == (fits,)
+
+    def distance(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return ((prediction.softmax(1) - nn.functional.one_hot(target, 3)) ** 2).mean()
+
+    by_hand = setup("train", "validation").but(model=art.from_torch(net, loss=distance, lr=1e-2))
+    metrics = {"accuracy": MulticlassAccuracy(num_classes=3)}
+    fits = BeatsBaseline("train/accuracy", step="EvaluateBaseline", against="validation/accuracy")
+    assert step_of(art.recipe(by_hand, metrics=metrics, store="memory"), Overfit).checks == (fits,)
+
+
+def test_an_empty_space_is_no_space_that_was_not_given() -> None:
+    with pytest.raises(ProjectError, match=r"space=\{\} has no dimension"):
+        art.recipe(setup("train", "validation"), space={}, store="memory")
 
 
 def test_a_regression_gets_its_own_metrics() -> None:

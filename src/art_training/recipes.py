@@ -33,8 +33,6 @@ from art_training.stores import Store
 # Hyper-parameters whose name says what they regularise by, with a value worth trying.
 _KNOWN: Mapping[str, float] = {"dropout": 0.2, "weight_decay": 0.01, "label_smoothing": 0.1}
 
-_FOLLOWED = 16  # examples whose predictions are kept over the epochs
-
 
 def recipe(
     setup: Setup,
@@ -57,8 +55,11 @@ def recipe(
     What a step needs and the setup does not tell is given here; a step that lacks it is left out, and the project's
     `left_out` and its plan say what it would need. Add to the steps and replace them as in any project.
 
-    Without `metrics` they are derived from the task, which takes one batch through the model each time that the project
-    is declared.
+    What fits the task is told by one batch, which passes through the model each time that the project is declared.
+
+    Two of the derived checks compare with the baselines: Overfit has to fit its training data better than the best of them
+    predicts new examples, and what Squeeze leaves has to be better than the best of them on validation. A model that can only
+    do one of both is told so before the test split is used.
 
     Args:
         setup: what is trained.
@@ -68,9 +69,9 @@ def recipe(
         capacity: hyper-parameters of growing capacity, as for `Overfit`.
         transfer: the step, for a model that has a pretrained part.
         candidates: regularisations, as for `Regularize`; None: those that hyper-parameters of the model are named after.
-        space: of hyper-parameters, as for `Tune`.
+        space: of hyper-parameters, as for `Tune`; None: nothing is searched.
         trials: of `Tune`.
-        squeeze: the step, where its settings shall be others than usual.
+        squeeze: the step, where its settings or checks shall be others than usual.
         store: as for a project.
         seed: as for a project.
         folder: as for a project.
@@ -114,17 +115,17 @@ class _Asked:
         splits = set(load("engines", self.setup.engine)().splits(self.setup, seed=self.seed))
         unvalidated = "" if Split.VALIDATION in splits else "a validation split"
         yield ExploreData, ExploreData()
-        yield EvaluateBaseline, unvalidated or EvaluateBaseline(human=self.human)
+        yield EvaluateBaseline, unvalidated or self._baselines()
         yield CheckLossOnInit, CheckLossOnInit()
         yield OverfitOneBatch, OverfitOneBatch()
-        yield Overfit, Overfit(capacity=self.capacity, dynamics=_FOLLOWED, checks=self._beats(unvalidated))
+        yield Overfit, Overfit(capacity=self.capacity, checks=self._fits(unvalidated))
         yield (
             TransferLearning,
             self.transfer or "a pretrained part: transfer=TransferLearning(freeze=..., pretrained=...)",
         )
         yield Regularize, unvalidated or self._regularize()
         yield Tune, unvalidated or self._tune()
-        yield Squeeze, unvalidated or self.given_squeeze or Squeeze(by=self._by)
+        yield Squeeze, unvalidated or self.given_squeeze or Squeeze(by=self._by, checks=self._beats(self._by))
         yield FinalTest, FinalTest() if Split.TEST in splits else "a test split"
 
     @property
@@ -132,8 +133,22 @@ class _Asked:
         """The validation score that decides: the first metric, else the loss."""
         return f"validation/{next(iter(self.metrics), LOSS)}"
 
-    def _beats(self, unvalidated: str) -> tuple[Check, ...]:
-        return () if unvalidated else (BeatsBaseline(self._by),)
+    def _baselines(self) -> Step | str:
+        if self.setup.task.target is None:
+            return "a target, which was not recognised: Setup(task={'target': '1'})"
+        return EvaluateBaseline(human=self.human)
+
+    def _fits(self, unvalidated: str) -> tuple[Check, ...]:
+        """By the loss where baselines have it: of a share that is perfect, nobody can be above."""
+        if unvalidated:
+            return ()
+        name = LOSS if self.setup.task.loss else self._by.partition("/")[2]
+        return self._beats(f"train/{name}", f"validation/{name}")
+
+    def _beats(self, mine: str, theirs: str | None = None) -> tuple[Check, ...]:
+        if isinstance(self._baselines(), str):
+            return ()
+        return (BeatsBaseline(mine, step=EvaluateBaseline.__name__, against=theirs),)
 
     def _regularize(self) -> Step | str:
         found = self.candidates if self.candidates is not None else self._named_candidates()
@@ -152,7 +167,7 @@ class _Asked:
         }
 
     def _tune(self) -> Step | str:
-        if not self.space:
+        if self.space is None:
             return "a search space: space={'lr': art.space.log_uniform(1e-4, 1e-1)}"
         return Tune(space=self.space, by=self._by, trials=self.trials)
 

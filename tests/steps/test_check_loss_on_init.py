@@ -6,6 +6,8 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -13,6 +15,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
 from art_training.records import Outcome, StepEnded, StepState
+from art_training.setup.scores.expected_values import mirrored_share
+from art_training.setup.task import Task, TaskKind
 from art_training.steps.check_loss_on_init import CheckLossOnInit
 from art_training.stores.memory import MemoryStore
 
@@ -59,10 +63,16 @@ class Net(L.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def outcome_of(model: Any, data: Any = Data, metrics: Any = None, **hparams: Any) -> tuple[Outcome, StepState, str]:
+def outcome_of(
+    model: Any, data: Any = Data, metrics: Any = None, pretrained: Any = None, seed: int = 0, **hparams: Any
+) -> tuple[Outcome, StepState, str]:
     ended: list[StepEnded] = []
     setup = art.Setup(model=model, data=data, hparams=hparams, trainer={"max_epochs": 1, "accelerator": "cpu"})
-    project = art.ArtProject("loss", setup, metrics=metrics or {}, steps=[CheckLossOnInit()], store=MemoryStore())
+    if pretrained is not None:
+        setup = setup.but(declarations={"pretrained": pretrained})
+    project = art.ArtProject(
+        "loss", setup, metrics=metrics or {}, steps=[CheckLossOnInit()], store=MemoryStore(), seed=seed
+    )
     project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
     assert ended[0].outcome is not None
     assert ended[0].judgement is not None
@@ -108,6 +118,7 @@ def test_a_model_that_is_sure_of_nothing_but_noise_fails() -> None:
     assert state is StepState.FAILED
     assert outcome.scores["train/loss"].value > 2 * math.log(3)
     assert "is expected" in reasons
+    assert "at most 20% is allowed; fresh predictions are far from even: standardise the inputs, or make" in reasons
 
 
 def test_training_mode_is_measured_beside_evaluation_mode() -> None:
@@ -227,3 +238,132 @@ def test_data_without_a_validation_split_is_enough() -> None:
     outcome, state, _ = outcome_of(Net, WithoutValidation)
     assert "validation/loss" not in outcome.scores
     assert state is StepState.PASSED
+
+
+DIGITS = load_digits(return_X_y=True)
+DIGITS = (torch.as_tensor(DIGITS[0][:600]).float() / 16, torch.as_tensor(DIGITS[1][:600]))
+
+
+def knowing() -> nn.Module:
+    """A model whose weights are fitted to digits already, as if they had been loaded."""
+    layer = nn.Linear(64, 10)
+    fitted = LogisticRegression(C=0.02).fit(*(part.numpy() for part in DIGITS))
+    with torch.no_grad():
+        layer.weight.copy_(torch.as_tensor(fitted.coef_))
+        layer.bias.copy_(torch.as_tensor(fitted.intercept_))
+    return layer
+
+
+def test_pretrained_weights_are_judged_by_what_knowing_nothing_costs() -> None:
+    model, data = art.from_torch(knowing, loss=nn.CrossEntropyLoss, lr=0.1), art.data(train=DIGITS)
+    outcome, state, reasons = outcome_of(model, data, pretrained="logistic regression")
+    assert state is StepState.PASSED
+    assert outcome.scores["train/loss"].value < 0.7 * math.log(10)
+    assert outcome.scores["expected_loss"].value == pytest.approx(math.log(10))
+    assert "where at most 2.303 is expected" in reasons
+    assert (
+        "from weights that are pretrained (logistic regression), at most 2.303 expected of uniform" in outcome.summary
+    )
+
+
+@pytest.mark.parametrize("declared", [None, False, ""])
+def test_weights_that_know_too_much_and_are_not_declared_fail(declared: Any) -> None:
+    model, data = art.from_torch(knowing, loss=nn.CrossEntropyLoss, lr=0.1), art.data(train=DIGITS)
+    _, state, reasons = outcome_of(model, data, pretrained=declared)
+    assert state is StepState.FAILED
+    assert "fresh weights cannot know this much: if they are pretrained, declare" in reasons
+
+
+def test_pretrained_weights_that_know_less_than_nothing_fail() -> None:
+    outcome, state, _ = outcome_of(Net, scale=40.0, pretrained=True)
+    assert state is StepState.FAILED
+    assert "pretrained (as declared), at most 1.099 expected" in outcome.summary
+
+
+def one_feature(seed: int) -> Any:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(200, 1, generator=generator)
+    y = x + 0.1 * torch.randn(200, 1, generator=generator)
+    return art.data(train=((x - x.mean()) / x.std(), (y - y.mean()) / y.std()))
+
+
+def pointing(weight: float, bias: float) -> Any:
+    layer = nn.Linear(1, 1)
+    with torch.no_grad():
+        layer.weight.fill_(weight)
+        layer.bias.fill_(bias)
+    return layer
+
+
+def test_one_feature_may_point_the_wrong_way_by_chance() -> None:
+    """The most that a linear layer of torch can be off: weight and bias are between -1 and 1."""
+    model = art.from_torch(lambda: pointing(-1.0, 0.9), loss=nn.MSELoss, lr=0.1)
+    outcome, state, reasons = outcome_of(model, one_feature(0))
+    assert outcome.scores["train/loss"].value == pytest.approx(1 + 1 + 0.81 + 2, abs=0.05)
+    assert state is StepState.PASSED, reasons
+    chance = outcome.reading("chance")
+    assert chance is not None
+    assert chance.value == pytest.approx(2.0, abs=0.05)
+    assert "more by chance, because fresh outputs happen to lie against the targets" in reasons
+
+
+def test_one_feature_that_points_the_right_way_hides_no_output_that_is_too_large() -> None:
+    model = art.from_torch(lambda: pointing(2.2, 0.0), loss=nn.MSELoss, lr=0.1)
+    outcome, state, reasons = outcome_of(model, one_feature(0))
+    assert outcome.scores["train/loss"].value < 3 * outcome.scores["prior_loss"].value
+    assert state is StepState.FAILED
+    assert "less by chance, because fresh outputs happen to lie along the targets" in reasons
+
+
+def test_half_the_difference_to_the_mirrored_outputs_is_chance() -> None:
+    """The mean over many fresh layers is what each of them loses without its chance, on average."""
+    x = (X[:, :1] - X[:, :1].mean()) / X[:, :1].std()
+    y = x
+    raw, without = [], []
+    torch.manual_seed(0)
+    for _ in range(2000):
+        with torch.no_grad():
+            output = nn.Linear(1, 1)(x)
+        loss = float(((output - y) ** 2).mean())
+        share = mirrored_share(output, y, Task(TaskKind.REGRESSION, loss="mse_loss"))
+        assert share is not None
+        raw.append(loss)
+        without.append(loss - loss * (1 - share) / 2)
+    assert sum(without) == pytest.approx(sum(raw), rel=0.03)
+    assert max(without) < 0.75 * max(raw)
+
+
+class Sorted(L.LightningDataModule):
+    """Digits, class after class, as many files are."""
+
+    def __init__(self, in_order: bool = True) -> None:
+        super().__init__()
+        order = DIGITS[1].argsort(stable=True) if in_order else torch.randperm(600, generator=G)
+        self.rows = TensorDataset(DIGITS[0][order], DIGITS[1][order])
+
+    def train_dataloader(self) -> Any:
+        return DataLoader(self.rows, batch_size=50, shuffle=True)
+
+
+def normed() -> nn.Module:
+    torch.manual_seed(3)
+    net = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 10))
+    with torch.no_grad():
+        net[3].weight.mul_(5)
+    return net
+
+
+def test_batch_norm_in_training_mode_sees_batches_as_training_makes_them_of_a_sorted_file() -> None:
+    model = art.from_torch(normed, loss=nn.CrossEntropyLoss, lr=0.1)
+    values = []
+    for in_order in (True, False):
+        outcome, _, _ = outcome_of(model, lambda in_order=in_order: Sorted(in_order))
+        values.append(outcome.scores["train/loss_in_training_mode"].value)
+        assert "of shuffled batches" in outcome.scores["train/loss_in_training_mode"].note
+    batches = zip(*(part[DIGITS[1].argsort(stable=True)].split(50) for part in DIGITS), strict=True)
+    with torch.no_grad():
+        net = normed()
+        misleading = sum(float(F.cross_entropy(net(x), y)) for x, y in batches) / 12
+    # What the file's order would have given is far off; two orders that were drawn are not.
+    assert abs(values[0] - values[1]) < 0.25 * abs(misleading - values[1])
+    assert abs(misleading / values[1] - 1) > 0.03

@@ -12,7 +12,7 @@ from torchmetrics.regression import MeanAbsoluteError
 import art_training as art
 from art_training.checks import Evidence, judge_all
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Outcome, VerdictState, plain
+from art_training.records import Outcome, Split, VerdictState, plain
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.baselines.models import Baseline
 from art_training.steps.baselines.tables import Sample
@@ -317,3 +317,11 @@ def test_a_metric_that_fits_no_prediction_is_a_finding_before_anything_is_traine
     (finding,) = outcome.findings
     assert finding.code == "ART703"
     assert "validation/accuracy could not be computed: metric 'accuracy' raised" in finding.message
+
+
+def test_a_rule_makes_sense_of_a_task_that_nothing_learns():
+    task = Task(TaskKind.OTHER, ("0",), "1", classes=10)
+    outcome = evaluate(digits(500), task, ACCURACY, predictions={"always 3": lambda batch: batch[1] * 0 + 3})
+    assert outcome.parameters["best"] == "always 3"
+    assert outcome.score("baselines").value == 1
+    assert EvaluateBaseline().needs_splits == {Split.VALIDATION}

@@ -40,6 +40,7 @@ def counted(*looks: list[bool], memory: Memory | None = None) -> Any:
     forgetting = Forgetting(memory or Memory())  # type: ignore[arg-type]
     for epochs, right in enumerate(looks):
         forgetting.see(epochs, seen(right))
+    forgetting.remember()
     return forgetting.result()
 
 
@@ -87,6 +88,8 @@ def test_a_training_that_goes_on_after_a_kill_counts_what_one_without_would(
     before = Forgetting(memory)  # type: ignore[arg-type]
     for epochs in range(killed):
         before.see(epochs, seen(looks[epochs]))
+        if epochs == resumed > 0:  # it is looked at, and then the checkpoint is written
+            before.remember()
     after = Forgetting(memory)  # type: ignore[arg-type]
     for epochs in range(resumed, len(looks)):
         after.see(epochs, seen(looks[epochs]))

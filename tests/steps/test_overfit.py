@@ -172,7 +172,7 @@ def everything() -> tuple[Outcome, StepState, Store]:
     """All that can be asked of the step, at once; made once, because it trains seven times."""
     store = MemoryStore()
     setup = a_setup(trainer={"callbacks": [Counting()]})
-    asked = Overfit(find_learning_rate=True, capacity=WIDTHS, repeats=2, dynamics=6, examples=5)
+    asked = Overfit(find_learning_rate=True, capacity=WIDTHS, repeats=2, dynamics=6, share=1.0, examples=5)
     outcome, state, _ = run(asked, setup=setup, store=store)
     return outcome, state, store
 
@@ -367,7 +367,14 @@ def test_a_training_that_can_be_repeated_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Overfit(repeats=0), lambda: Overfit(use_found=True), lambda: Overfit(dynamics=-1)]
+    "make",
+    [
+        lambda: Overfit(repeats=0),
+        lambda: Overfit(use_found=True),
+        lambda: Overfit(dynamics=-1),
+        lambda: Overfit(share=-0.1),
+        lambda: Overfit(share=float("nan")),
+    ],
 )
 def test_settings_that_mean_nothing_are_refused_at_once(make: Callable[[], Any]) -> None:
     with pytest.raises(ProjectError):
@@ -402,6 +409,30 @@ def test_predictions_of_a_fixed_batch_are_followed_over_the_epochs() -> None:
         given = net.eval()(X[:6]).softmax(1)
     for row, expected in zip(last, given, strict=True):
         assert json.loads(row["numbers"]) == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_a_training_of_few_batches_is_not_looked_at_and_says_so() -> None:
+    outcome, _, _ = run(Overfit(examples_seconds=0), setup=a_setup(trainer={"max_epochs": 1}))
+    found = reading(outcome, "looks")
+    assert found.value == []
+    assert (
+        found.note
+        == "its batches are too few for looks within 0.01 of the training; train longer, or give a larger share"
+    )
+    assert outcome.artifact("dynamics.csv") is None
+    assert outcome.reading("forgotten train examples") is None
+
+
+@pytest.mark.slow
+def test_a_longer_training_is_looked_at_unasked_in_the_same_places_each_time() -> None:
+    """Eight hundred batches, of which looks may count eight: a batch and a third each."""
+    setup = a_setup(data=art.data((X, Y), (XV, YV), batch_size=8), trainer={"max_epochs": 25})
+    outcome, _, _ = run(Overfit(examples_seconds=0), setup=setup)
+    found = reading(outcome, "looks")
+    assert found.value == [0, 1, 4, 9, 16, 25]
+    assert found.note == "epochs after which the first 1 batches were looked at, within 0.01 of the training"
+    assert reading(outcome, "prediction dynamics").value["epochs"] == found.value
+    assert "of the first 8 training examples, looked at" in reading(outcome, "forgotten train examples").note
 
 
 @pytest.mark.slow

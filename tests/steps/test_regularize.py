@@ -498,7 +498,7 @@ def test_what_cannot_be_meant_is_refused_at_once(arguments: Any, said: str) -> N
         (
             {"candidates": {"a": DECAY}, "setup": setup_of(data=art.data((X, Y)))},
             SetupError,
-            r"chooses by validation/loss, and the data has: train; give a val_dataloader",
+            r"'Regularize' needs a validation split, and the data has: train; give a val_dataloader",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 
 import art_training as art
 from art_training.checks import ExportAgrees, NoNaN
-from art_training.errors import ProjectError, SetupError
+from art_training.errors import ProjectError, SetupError, UnknownMetric
 from art_training.records import Outcome, StepEnded, StepState, Verdict
 from art_training.setup.task import Task, TaskKind
 from art_training.steps import Squeeze
@@ -327,7 +327,7 @@ def test_calibration_that_is_insisted_on_needs_classes() -> None:
 
 def test_without_a_validation_split_nothing_can_be_chosen() -> None:
     setup = of_digits().but(data=art.data(train=(X, Y)))
-    with pytest.raises(SetupError, match="chooses on the validation split, and the data has: train"):
+    with pytest.raises(SetupError, match="needs a validation split, and the data has: train"):
         squeezed(setup)
 
 
@@ -358,7 +358,7 @@ def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], sentence: 
 
 
 def test_an_unknown_score_is_refused_before_anything_is_trained() -> None:
-    with pytest.raises(ProjectError, match="by='validation/auc' of step 'Squeeze' is no metric of this project"):
+    with pytest.raises(UnknownMetric, match="no metric 'auc' in this project; it has: accuracy"):
         squeezed(of_digits(), by="validation/auc")
 
 

@@ -29,7 +29,7 @@ def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert location(tmp_path / "given.db", tmp_path) == str(tmp_path / "given.db")
 
 
-@pytest.mark.parametrize("where", ["memory", "memory://"])
+@pytest.mark.parametrize("where", ["memory", "memory:", "memory://"])
 def test_it_may_live_in_memory(where: str, tmp_path: Path) -> None:
     assert location(where, tmp_path) == "memory://"
 

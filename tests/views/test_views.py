@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+import tracemalloc
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ from art_training.records import (
     StepState,
     plain,
 )
-from art_training.stores import RunQuery, Store
+from art_training.stores import Point, RunQuery, Store
 from art_training.stores.memory import MemoryStore
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import BEGINNING, keep_run, keep_toy_project, verdict
@@ -37,6 +38,7 @@ from art_training.views import (
     status_of,
     view_of,
 )
+from art_training.views.rows import CurveRow
 
 
 @pytest.fixture
@@ -386,3 +388,29 @@ def test_what_the_fingerprint_says_is_not_said_again(store):
     ]
     found = difference(store, *runs)
     assert [change.component for change in found.parameters] == ["declarations.note"]
+
+
+def test_a_run_with_very_many_points_is_shown_without_loading_them(tmp_path):
+    store = SqlStore(tmp_path / "art.db")
+    run = keep_run(store, "Overfit", minute=0, verdicts=[verdict("a")])
+    for start in range(0, 100_000, 10_000):
+        store.append(run.id, points=[Point("train/loss", step, 0, step % 7) for step in range(start, start + 10_000)])
+    tracemalloc.start()
+    view = view_of(store, run)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert view.curves == (CurveRow("train/loss", 100_000, 0.0, 99_999 % 7, 0.0, 6.0),)
+    assert peak < 1_000_000  # bytes; the points themselves are ten times as many
+    store.close()
+
+
+def test_a_step_whose_setup_is_broken_is_marked_and_keeps_what_is_known_of_it(store):
+    keep_run(store, "A", minute=0, verdicts=[verdict("a")])
+    broken = PlannedStep("A", "A", Action.RUN, "its setup is broken: no", broken="no")
+    never = PlannedStep("B", "B", Action.RUN, "its setup is broken: no", broken="no")
+    status = status_of(store, "toy", Plan("toy", (broken, never)), ())
+    assert [(row.state.value, row.stale, row.broken) for row in status.steps] == [
+        ("passed", False, "no"),
+        ("not run", False, "no"),
+    ]
+    assert status.next == "Next: mend the setup of A and type `art run`."

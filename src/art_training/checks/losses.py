@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from art_training.checks.check import Answer, Check, failed, not_judged, passed
 from art_training.checks.evidence import Evidence
@@ -13,6 +14,9 @@ from art_training.records import Curve, Metric, Outcome, Reading, Score
 
 EXPECTED = "expected_loss"
 REMEDY = "remedy"  # the reading in which a step says what to do if its loss is judged too high
+CHANCE = "chance"  # the reading in which it says how much of its loss is due to how fresh outputs happen to lie
+PRETRAINED = "pretrained"  # the reading in which it says that weights are not fresh, and where they come from
+_MEASURED = "train/loss"  # what a step's reading of chance is about
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,9 @@ class LossIsTheoretical(Check):
     """An untrained model's loss is what the loss function and the label prior make one expect.
 
     The expected value is the outcome's score `expected_loss`, which the step CheckLossOnInit writes where it can be
-    derived (log C for cross-entropy over C balanced classes, the targets' variance for a squared error, ...).
+    derived (log C for cross-entropy over C balanced classes, the targets' variance for a squared error, ...). A part
+    of the training loss that the step's reading `chance` tells is left out of account. Where its reading `pretrained`
+    says that the weights are not fresh, the expected loss is an upper bound.
 
     Attributes:
         tolerance: the largest distance that passes, as a share of the expected loss.
@@ -45,19 +51,45 @@ class LossIsTheoretical(Check):
             return not_judged(_why_unknown(evidence.outcome, expected))
         measured = evidence.score(address(self.metric))
         numbers = {**numbers_of(measured), "expected": expected.value}
-        said = f"{self.metric} is {with_interval(measured)} where {number(expected.value)} is expected"
+        pretrained = evidence.outcome.reading(PRETRAINED) is not None
+        most = "at most " if pretrained else ""
+        said = f"{self.metric} is {with_interval(measured)} where {most}{number(expected.value)} is expected"
         if not math.isfinite(measured.value):
             return failed(f"{said}, which is not a finite number", **numbers)
-        distance = abs(measured.value - expected.value)
-        allowed = self.tolerance * abs(expected.value) if expected.value else self.tolerance  # no share of zero is any
-        if distance <= allowed:
+        raw, chance = measured.value - expected.value, self._chance(evidence.outcome)
+        off = raw - chance
+        if self._passes(off, expected.value, pretrained) != self._passes(raw, expected.value, pretrained):
+            numbers["chance"] = chance
+            more, how = ("more", "against") if chance > 0 else ("less", "along")
+            said += (
+                f"; it is {number(abs(chance))} {more} by chance, because fresh outputs happen to lie {how} the targets"
+            )
+        if self._passes(off, expected.value, pretrained):
             return passed(said, **numbers)
-        away, most = number(distance), f"{self.tolerance:.3g}"
-        if expected.value:
-            away, most = f"{distance / abs(expected.value):.0%}", f"{self.tolerance:.0%}"
-        remedy = evidence.outcome.reading(REMEDY)
-        do = f"; {remedy.value}" if remedy and measured.value > expected.value else ""
-        return failed(f"{said}: {away} off, and at most {most} is allowed{do}", **numbers)
+        return failed(f"{said}: {self._apart(off, expected.value)}{_remedy(evidence.outcome, off)}", **numbers)
+
+    def _passes(self, off: float, expected: float, pretrained: bool) -> bool:
+        allowed = self.tolerance * abs(expected) if expected else self.tolerance  # no share of zero is any
+        return off <= allowed if pretrained else abs(off) <= allowed
+
+    def _chance(self, outcome: Outcome) -> float:
+        reading = outcome.reading(CHANCE)
+        return reading.value if reading is not None and str(self.metric) == _MEASURED else 0.0
+
+    def _apart(self, off: float, expected: float) -> str:
+        if expected:
+            return f"{abs(off) / abs(expected):.0%} off, and at most {self.tolerance:.0%} is allowed"
+        return f"{number(abs(off))} off, and at most {self.tolerance:.3g} is allowed"
+
+
+def _remedy(outcome: Outcome, off: float) -> str:
+    if off < 0:
+        return (
+            "; fresh weights cannot know this much: if they are pretrained, declare "
+            "Setup(declarations={'pretrained': '...'}), else look at how the loss is computed"
+        )
+    remedy = outcome.reading(REMEDY)
+    return f"; {remedy.value}" if remedy else ""
 
 
 @dataclass(frozen=True)
@@ -118,8 +150,14 @@ def _why_unknown(outcome: Outcome, expected: Score | None) -> str:
     )
 
 
-def _at_start(loss: float, expected: float = math.log(10)) -> Evidence:
-    return Evidence("CheckLossOnInit", Outcome(scores={"train/loss": Score(loss), EXPECTED: Score(expected)}))
+def _at_start(loss: float, expected: float = math.log(10), **readings: Any) -> Evidence:
+    return Evidence(
+        "CheckLossOnInit",
+        Outcome(
+            scores={"train/loss": Score(loss), EXPECTED: Score(expected)},
+            readings=tuple(Reading(name, value) for name, value in readings.items()),
+        ),
+    )
 
 
 def _training(values: Sequence[float]) -> Evidence:
@@ -131,11 +169,16 @@ LossIsTheoretical.PASSES = (
     (LossIsTheoretical(), _at_start(2.31)),
     (LossIsTheoretical(metric=Metric.parse("train/loss")), _at_start(2.75)),
     (LossIsTheoretical(tolerance=0.1), _at_start(0.05, expected=0.0)),
+    (LossIsTheoretical(tolerance=2.0), _at_start(3.4, expected=1.0, chance=1.2)),
+    (LossIsTheoretical(), _at_start(0.4, pretrained="another task")),
 )
 LossIsTheoretical.FAILS = (
     (LossIsTheoretical(), _at_start(4.6)),
     (LossIsTheoretical(), _at_start(math.nan)),
     (LossIsTheoretical(tolerance=0.1), _at_start(1.0, expected=0.0)),
+    (LossIsTheoretical(), _at_start(0.4)),
+    (LossIsTheoretical(tolerance=2.0), _at_start(2.9, expected=1.0, chance=-0.5)),
+    (LossIsTheoretical(), _at_start(3.4, pretrained="another task")),
 )
 LossIsTheoretical.NOT_JUDGED = (
     (

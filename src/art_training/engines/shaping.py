@@ -24,27 +24,43 @@ the task's loss is one of classes or labels, values elsewhere."""
 class Look:
     """Batches that pass through the weights in evaluation mode before training and at the end of its epochs.
 
-    Training is not disturbed: modes, buffers and random states are as they were, and what a look takes is bounded. A
-    training that is resumed looks when it goes on; looks from before are not repeated.
+    Training is not disturbed: modes, buffers and random states are as they were. When it is looked at is counted in
+    batches and never timed, so that it is the same each time. Over a training of known length, looks take at most their
+    share of its batches, the first (before training) and the last (at its end) among them; a batch that only passes
+    forward counts a third of one that trains, and what surrounds a look one more. Where the share does not allow a look
+    after every epoch, the gaps between looks grow evenly; where it does not allow two, none is taken. A training of unknown length is looked at before it begins, and
+    after every doubling as far as the share allows. One that ends before its time is looked at then; its early looks may
+    have been more than their share of it. What was looked at is in `FitResult.parameters["looks"]`.
+
+    A training that is resumed has the looks that it would have had; the one that it goes on from is taken again.
 
     Attributes:
         see: called with the number of completed epochs (0: before training) and each batch.
         split: of which split; in the order of its dataset, without augmentation.
         batches: the first so many of each loader; None: all.
-        share: of the training time that looks may take together; one that would cost more is left out, except the first
-            and the last.
+        share: of the batches of training that this look may take.
+        times: looks at most; None: as many as the share allows.
+        least: batches of each loader that are enough where the share does not allow all of them in `times` looks or after
+            every epoch; None: no fewer.
     """
 
     see: Callable[[int, BatchObservation], None]
     split: Split = Split.TRAIN
     batches: int | None = 1
-    share: float = 0.05
+    share: float = 0.01
+    times: int | None = None
+    least: int | None = None
 
     def __post_init__(self) -> None:
-        if self.batches is not None and self.batches < 1:
-            raise SetupError(f"batches={self.batches} of a look must be at least 1; give None for all")
-        if not self.share >= 0:
-            raise SetupError(f"share={self.share} of a look must not be negative; 0 looks first and last only")
+        for name in ("batches", "times", "least"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                remedy = "; give None for all" if name == "batches" else ""
+                raise SetupError(f"{name}={value} of a look must be at least 1{remedy}")
+        if self.least is not None and self.batches is not None and self.least > self.batches:
+            raise SetupError(f"least={self.least} of a look must not be more than batches={self.batches}")
+        if not (math.isfinite(self.share) and self.share >= 0):
+            raise SetupError(f"share={self.share} of a look must be a number of at least 0; 0 takes no look")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from art_training.records.outcome import Outcome
 
 TESTED_MODEL = "tested weights"  # parameters of an outcome
 TESTED_ROWS = "test rows"
+NO_MODEL = "none"  # what a step says it tested that counts test examples and scores nothing on them
 
 _OF_TEST = (f"{Split.TEST}/", f"{Split.TEST}:")
 
@@ -28,8 +29,10 @@ class Use:
 
     @classmethod
     def of(cls, run: str, outcome: Outcome) -> "Use | None":
-        """The use that an outcome is; None where it holds no score on the test split."""
+        """The use that an outcome is; None where it holds no score of a model on the test split."""
         if not any(name.startswith(_OF_TEST) for name in outcome.scores):
+            return None
+        if outcome.parameters.get(TESTED_MODEL) == NO_MODEL:
             return None
         model, rows = (outcome.parameters.get(name) or "" for name in (TESTED_MODEL, TESTED_ROWS))
         # A step of the user's own may not say what it scored; each of its outcomes then counts as another model.

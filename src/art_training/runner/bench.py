@@ -1,7 +1,7 @@
 """The bench that the runner lays out for a step."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from art_training.engines import Change, Engine, EvaluateJob, FitJob, FitResult, Position
 from art_training.errors import Interrupted, OutOfMemory, SetupError
-from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split, StepProgress
+from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split, StepProgress, Use
 from art_training.runner.curves import CurveWriter
 from art_training.runner.resumption import Resumption
 from art_training.runner.validating import require_splits
@@ -76,7 +76,7 @@ class RunnerBench(Bench):
         resumed: str = "",
         may_test: bool = False,
         data_seed: int | None = None,
-        tested: Callable[[], tuple[Outcome, ...]] = tuple,
+        tested: Callable[[], Sequence[Use]] = tuple,
         earlier: tuple[Earlier, ...] = (),
         memory: Path | None = None,
     ) -> None:
@@ -236,7 +236,7 @@ class RunnerBench(Bench):
     def recall(self, key: str) -> Plain:
         return self._left.recall(key)
 
-    def tested(self) -> tuple[Outcome, ...]:
+    def tested(self) -> Sequence[Use]:
         return self._tested()
 
     def say(self, phase: str, fraction: float | None = None) -> None:

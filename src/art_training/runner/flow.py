@@ -130,8 +130,8 @@ class _Run:
         self.announce(ProjectStarted(self.plan()))
         foreseen = dict(self.views)
         self.handed.forget()
-        for index, step in enumerate(self.project.steps):
-            if not self.asked(index):
+        for step in self.project.steps:
+            if not self.asked(step):
                 self.remember(step)
                 continue
             # What was foreseen holds until a step has run: what comes after it may use what it found.
@@ -148,9 +148,9 @@ class _Run:
     def plan(self) -> Plan:
         steps: list[PlannedStep] = []
         barrier: tuple[str, StepState] | None = None  # the first step that is known not to pass
-        for index, step in enumerate(self.project.steps):
-            if not self.asked(index):
-                steps.append(skipped(step, self.reason_to_skip(step)))
+        for step in self.project.steps:
+            if not self.asked(step):
+                steps.append(skipped(step, self.wish))
                 self.remember(step)
                 continue
             try:
@@ -270,11 +270,6 @@ class _Run:
         recalled, stale = planned.action is Action.RECALL, planned.action is Action.KEEP
         self.handed.add(step.name, record, outcome)
         self.announce(StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale))
-        notes = [f"not known: {'; '.join(planned.unknown)}"] if planned.unknown else []
-        told = " ".join(verdict.reason for verdict in verdicts)
-        missed = [one.message.partition(":")[0] for one in outcome.findings if one.code == NOT_COMPUTED]
-        if missed and not any(what in told for what in missed):
-            notes.append(f"{'; '.join(missed)}; `art show {step.name}` says why")
         return StepResult(
             name=step.name,
             kind=record.kind,
@@ -285,7 +280,7 @@ class _Run:
             recalled=recalled or stale,
             stale=stale,
             judged_again=bool(before) and judgement is not before[-1],
-            note="\n".join(notes),
+            note=_note(planned, outcome, verdicts),
         )
 
     def remember(self, step: Step) -> None:
@@ -298,27 +293,19 @@ class _Run:
                 self.stood[step.name] = summary.state
 
     def result(self) -> ProjectResult:
-        steps = tuple(
-            self.results.get(step.name) or self.not_run(step, asked=self.asked(index))
-            for index, step in enumerate(self.project.steps)
-        )
+        steps = tuple(self.results.get(step.name) or self.not_run(step) for step in self.project.steps)
         return ProjectResult(self.project.name, steps, next_sentence(self.project.name, steps))
 
-    def not_run(self, step: Step, *, asked: bool) -> StepResult:
+    def not_run(self, step: Step) -> StepResult:
         """A step that was not asked for, with how it stood before; or one behind a step that did not pass."""
+        asked = self.asked(step)
         before = f" ({ended(self.stood[step.name])} before)" if step.name in self.stood else ""
         note = "" if asked else f"not asked for{before}"
         return StepResult(step.name, type(step).__name__, StepState.NOT_RUN, note=note, asked=asked)
 
-    def asked(self, index: int) -> bool:
+    def asked(self, step: Step) -> bool:
         """Whether the user wants this step."""
-        names = [step.name for step in self.project.steps]
-        if self.wish.only:
-            return names[index] in self.wish.only
-        return not self.wish.until or index <= names.index(self.wish.until)
-
-    def reason_to_skip(self, step: Step) -> str:
-        return f"only {', '.join(sorted(self.wish.only))}" if self.wish.only else f"after {self.wish.until}"
+        return self.wish.asks_for(step.name, [one.name for one in self.project.steps])
 
     def fingerprint(self, step: Step) -> Fingerprint:
         digests = {name: outcome.digest for name, outcome in self.handed.outcomes.items()}
@@ -335,6 +322,16 @@ class _Run:
             self._provenance = collect(folder=self.project.folder)
         data = self.identity.data(setup)
         return replace(self._provenance, data_digest=data.value, data_note=data.note, seeds=dict(seeds))
+
+
+def _note(planned: PlannedStep, outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
+    """What a reader must know beside the verdicts, a line each."""
+    notes = [f"not known: {'; '.join(planned.unknown)}"] if planned.unknown else []
+    told = " ".join(verdict.reason for verdict in verdicts)
+    missed = [one.message.partition(":")[0] for one in outcome.findings if one.code == NOT_COMPUTED]
+    if missed and not any(what in told for what in missed):
+        notes.append(f"{'; '.join(missed)}; `art show {planned.step}` says why")
+    return "\n".join(notes)
 
 
 def _same(before: Sequence[Verdict], now: Sequence[Verdict]) -> bool:

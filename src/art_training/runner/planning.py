@@ -1,6 +1,6 @@
 """What would be done to each step, and why: recall by fingerprint, staleness in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -37,6 +37,17 @@ class Wish:
     def forces(self, step: str) -> bool:
         """Whether this step shall run in any case."""
         return self.force if isinstance(self.force, bool) else step in self.force
+
+    def asks_for(self, step: str, names: Sequence[str]) -> bool:
+        """Whether this step is wanted; `names` are those of all steps in order."""
+        if self.only:
+            return step in self.only
+        return not self.until or names.index(step) <= names.index(self.until)
+
+    @property
+    def reason_to_skip(self) -> str:
+        """Why a step is left out that is not asked for."""
+        return f"only {', '.join(sorted(self.only))}" if self.only else f"after {self.until}"
 
 
 def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, wish: Wish) -> PlannedStep:
@@ -76,9 +87,9 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
     return planned(Action.RUN, _reason(changes), changes=changes)
 
 
-def skipped(step: Step, reason: str) -> PlannedStep:
+def skipped(step: Step, wish: Wish) -> PlannedStep:
     """A step that was not asked for."""
-    return PlannedStep(step.name, type(step).__name__, Action.SKIP, reason)
+    return PlannedStep(step.name, type(step).__name__, Action.SKIP, wish.reason_to_skip)
 
 
 def unplanned(step: Step, error: Exception) -> PlannedStep:

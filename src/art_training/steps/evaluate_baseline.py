@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
@@ -16,11 +16,12 @@ from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
 from art_training.steps.baselines.contenders import Contender, NoTarget, target_of
 from art_training.steps.baselines.control import Hiding, How, called, require_inputs
-from art_training.steps.baselines.files import read_predictions
+from art_training.steps.baselines.files import predictions_of, read_predictions
 from art_training.steps.baselines.given import (
-    FromFile,
+    Given,
     contender_of,
     described,
+    is_array,
     is_predictions,
     is_weights,
     require_predictions,
@@ -66,8 +67,8 @@ class EvaluateBaseline(Step):
         baselines: further ones: subclasses of ArtModule, or factories of one, with `baseline_train` and `predict`.
         predictions: what else predicts, by name. A number is a class or value that is always predicted (several: one for
             each label or output). A function is given a batch and returns predictions, one row an example: classes,
-            probabilities, values, or what the model would give. A module that is trained is called with the inputs.
-            A path names a file: predictions of the validation split as `.csv` (columns `prediction`, or `0`, `1`, ... for
+            probabilities, values, or what the model would give. A module that is trained is called with the inputs. An array
+            holds predictions of the validation split, in its order. A path names a file: predictions of the validation split as `.csv` (columns `prediction`, or `0`, `1`, ... for
             classes or outputs; `example` where rows are in another order) or `.npy`; or weights of the setup's own model
             (`.ckpt`, `.pt`, `.pth`, `.safetensors`), which are unpickled where they hold more than tensors. A file
             counts by its content.
@@ -90,6 +91,9 @@ class EvaluateBaseline(Step):
     predictions: Mapping[str, Any] = field(default_factory=dict[str, Any])
     inputs: How | Hiding | None = None
     inputs_steps: int | None = 500
+
+    needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
+    scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -162,13 +166,14 @@ def _contenders(predictions: Mapping[str, Any], bench: Bench) -> list[Contender]
     for name, value in predictions.items():
         if is_weights(value):
             continue
-        if not is_predictions(value):
+        if not (is_predictions(value) or is_array(value)):
             found.append(contender_of(name, value, bench.task))
             continue
         examples = _examples(bench) if examples < 0 else examples
-        read = read_predictions(value, f"predictions[{name!r}]={str(value)!r}")
+        what = f"predictions[{name!r}]"
+        read = predictions_of(value, what) if is_array(value) else read_predictions(value, f"{what}={str(value)!r}")
         read.require_examples(examples)
-        found.append(FromFile(name, read, bench.task))
+        found.append(Given(name, read, bench.task))
     return found
 
 

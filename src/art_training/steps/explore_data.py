@@ -2,17 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from art_training.checks import Check
 from art_training.checks.bounds import Below, Equals
-from art_training.errors import SetupError
-from art_training.records import Outcome, Severity, Split
+from art_training.errors import ProjectError, SetupError
+from art_training.records import Artifact, Outcome, Reading, Severity, Split
+from art_training.records.use import NO_MODEL, TESTED_MODEL
 from art_training.setup.task import Task, TaskKind
+from art_training.steps.baselines.models import LINEAR
 from art_training.steps.bench import Bench
-from art_training.steps.exploration import example_questions, split_questions
-from art_training.steps.exploration.answers import Answers, Question
-from art_training.steps.exploration.survey import Survey
+from art_training.steps.exploration import (
+    axis_questions,
+    drift,
+    example_questions,
+    sequence_questions,
+    split_questions,
+    target_questions,
+)
+from art_training.steps.exploration.answers import Answers, Question, Surveys
+from art_training.steps.exploration.drawing import pictures
+from art_training.steps.exploration.label_noise import KINDS, label_noise
+from art_training.steps.exploration.near import near_duplicates
+from art_training.steps.exploration.sketches import Sketches
+from art_training.steps.exploration.survey import Limits, Survey
+from art_training.steps.overfitting.tables import keep_table
 from art_training.steps.step import Step
 
 # To ask something new of the data, write a function and add it here.
@@ -26,9 +40,26 @@ QUESTIONS: tuple[Question, ...] = (
     example_questions.statistics,
     split_questions.leaks,
     split_questions.class_priors,
+    target_questions.imbalance,
+    target_questions.values,
+    axis_questions.ends,
+    axis_questions.outliers,
+    axis_questions.saturated,
+    axis_questions.cut_off,
+    drift.feature_drift,
+    drift.target_drift,
+    sequence_questions.lengths,
+    sequence_questions.vocabulary,
+    sequence_questions.ignored,
 )
 
 _LABELLED = {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL}
+HOW_TO_OPEN = (
+    "numbers of examples are places in the dataset of their split, from 0: dataset[37], or (X[37], y[37]) of arrays; of "
+    "shuffled or sampled loaders, places in one pass"
+)
+MOST_NEAR = 0.25
+_SKETCHED = 1_000_000  # examples of each loader among which near duplicates are looked for
 
 
 @dataclass(frozen=True)
@@ -37,48 +68,117 @@ class ExploreData(Step):
 
     Scores, for each place (`train`, `validation`, `validation:noisy` where a split has several loaders, `test`):
     `examples`, `nan_inputs`, `infinite_inputs`, `non_finite_targets`, `blank_inputs`, `duplicates`,
-    `conflicting_labels`, `also_in_train`, `classes`, `class_prior_distance`, `constant_features`; and over all of them
-    `non_finite_examples` and `leaked_share`. Examples are named by their position in the split.
+    `near_duplicates`, `nearly_in_train`, `conflicting_labels`, `also_in_train`, `classes`, `class_prior_distance`,
+    `feature_drift`, `target_drift`, `constant_features`, `axes_with_outliers`, `saturated_inputs`, `padding_share`,
+    `truncated_share`, `empty_sequences`, `unseen_tokens_share`, `label_noise`, those that make sense for the data; and
+    over all of them `non_finite_examples`, `leaked_share` and, for classes, `unseen_classes`. Examples are named by their
+    position in the split.
+
+    Everything is read once, batch by batch. Counts, ends of features and duplicates are of all examples; quantiles,
+    drift, outliers, lengths and label noise are of a sample that is drawn with the step's seed, and say so.
 
     Of the test split only the schema, counts of examples that are broken, and duplicates are looked at.
+
+    Attributes:
+        sample: the most examples of each loader in that sample.
+        sample_values: the most numbers in it.
+        near: how far apart near duplicates may be, as a share of what is usual between two examples; 0: not looked for.
+        label_noise: estimate how many labels are wrong, and name the most suspicious: True or "linear" by a logistic
+            regression, "boosting" by gradient boosting, which takes longer and sees more.
+        pictures: draw examples and distributions, where matplotlib is installed.
     """
 
+    sample: int = 20_000
+    sample_values: int = 20_000_000
+    near: float = 0.05
+    label_noise: bool | Literal["linear", "boosting"] = False
+    pictures: bool = True
+
+    version: ClassVar[int] = 2
     uses: ClassVar[frozenset[str]] = frozenset()
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("sample", "sample_values"):
+            value: Any = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ProjectError(f"{name}={value!r} of step {self.name!r} must be a whole number of at least 1")
+        near: Any = self.near
+        if not isinstance(near, int | float) or isinstance(near, bool) or not 0 <= near <= MOST_NEAR:
+            raise ProjectError(
+                f"near={near!r} of step {self.name!r} must be a share of the usual distance, from 0 (off) to {MOST_NEAR}"
+            )
+        if self.label_noise not in {True, False, *KINDS}:
+            kinds = ", ".join(repr(kind) for kind in KINDS)
+            raise ProjectError(
+                f"label_noise={self.label_noise!r} of step {self.name!r} is none of True, False, {kinds}"
+            )
+
     def run(self, bench: Bench) -> Outcome:
-        surveys: dict[tuple[Split, str | None], Survey] = {}
+        surveys, sketches = self._read(bench)
         task = bench.task
+        bench.say("compare")
+        answers = Answers()
+        for question in QUESTIONS:
+            question(surveys, task, answers)
+        near_duplicates(surveys, sketches, bench, answers, near=self.near)
+        noise = None
+        if self.label_noise:
+            bench.say("estimate label noise")
+            kind = LINEAR if self.label_noise is True else self.label_noise
+            noise = label_noise(surveys, task, answers, kind=kind, seed=bench.seed)
+        drawn: list[Artifact] = []
+        if self.pictures:
+            drawn, readings = pictures(surveys, bench, noise)
+            answers.readings += readings
+        answers.readings.append(Reading("examples", HOW_TO_OPEN))
+        return Outcome(
+            scores=answers.scores,
+            readings=tuple(answers.readings),
+            findings=tuple(answers.findings),
+            parameters={
+                "inputs": list(task.inputs),
+                "target": task.target,
+                "kind": task.kind.value,
+                TESTED_MODEL: NO_MODEL,
+            },
+            artifacts=(*_tables(bench, answers), *drawn),
+            summary=_summary(surveys, answers),
+        )
+
+    def _read(self, bench: Bench) -> tuple[Surveys, Sketches]:
+        surveys: dict[tuple[Split, str | None], Survey] = {}
+        limits = Limits(self.sample, self.sample_values, seed=bench.seed)
+        task = bench.task
+        sketches = Sketches(task, seed=bench.seed, most=_SKETCHED if self.near else 0)
 
         def see(split: Split, loader: str | None, batch: Any) -> None:
             if (split, loader) not in surveys:
-                surveys[split, loader] = Survey(split, loader, task)
-            surveys[split, loader].add(batch)
+                surveys[split, loader] = Survey(split, loader, task, limits)
+            survey = surveys[split, loader]
+            before = survey.examples
+            sketches.add(survey.place, survey.add(batch), survey.examples - before)
 
         for split in bench.splits:
             bench.say(f"read {split.value}")
             bench.read(split, see=see, plain=True)
         if not any(survey.split is Split.TRAIN for survey in surveys.values()):
             raise SetupError("the training split gave no batches; give its loader at least one example")
-        bench.say("compare")
-        answers = Answers()
-        for question in QUESTIONS:
-            question(tuple(surveys.values()), task, answers)
-        return Outcome(
-            scores=answers.scores,
-            readings=tuple(answers.readings),
-            findings=tuple(answers.findings),
-            parameters={"inputs": list(task.inputs), "target": task.target, "kind": task.kind.value},
-            summary=_summary(surveys.values(), answers),
-        )
+        sketches.finish()
+        return tuple(surveys.values()), sketches
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         checks: list[Check] = [Equals("non_finite_examples", 0), Below("leaked_share", 0.01)]
         if task.kind in _LABELLED and task.target is not None:
-            checks.append(Below("train/conflicting_labels_share", 0.01))
+            checks += [Below("train/conflicting_labels_share", 0.01), Equals("unseen_classes", 0)]
         return checks
 
 
-def _summary(surveys: Any, answers: Answers) -> str:
+def _tables(bench: Bench, answers: Answers) -> tuple[Artifact, ...]:
+    return tuple(keep_table(bench, rows, name, note) for name, (rows, note) in answers.tables.items())
+
+
+def _summary(surveys: Surveys, answers: Answers) -> str:
     sizes = ", ".join(f"{survey.place} {survey.examples}" for survey in surveys)
     serious = [finding for finding in answers.findings if finding.severity is not Severity.INFO]
     if not serious:

@@ -84,6 +84,18 @@ class Forgetting:
         self._owner.append(_owners(example, wrong) + self._examples)
         self._examples += observation.weight
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of completed epochs at which was looked."""
+        self._close()
+        return tuple(self._state.looks)
+
+    def remember(self) -> None:
+        """Keep what was counted, for a training that goes on after a kill."""
+        self._close()
+        if 0 < len(self._state.right) <= _MOST_REMEMBERED:
+            self._bench.remember(self._key, vars(self._state))
+
     def result(self) -> Forgotten | None:
         """What was counted; None where there is no right and wrong, or nothing was looked at."""
         self._close()
@@ -118,8 +130,6 @@ class Forgetting:
         else:
             times = torch.zeros_like(of)
         self._state = _State([*state.looks, epoch], _ints(now), _ints(times), _ints(of), _ints(learned))
-        if len(now) <= _MOST_REMEMBERED:
-            self._bench.remember(self._key, vars(self._state))
 
 
 def _owners(example: "Tensor | None", wrong: "Tensor") -> "Tensor":

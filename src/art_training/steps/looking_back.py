@@ -14,6 +14,8 @@ from art_training.steps.examples import Budget, LookBack, worst_examples
 from art_training.steps.forgetting import Forgotten
 from art_training.steps.step import Step
 
+LOOKING_BACK = frozenset({"examples", "examples_seconds"})  # what a search that names more of them need not repeat
+
 
 @dataclass(frozen=True)
 class LooksBack(Step):

@@ -1,19 +1,24 @@
 """What entered the loss over a pass, and what theory makes of it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from art_training.setup.observation import BatchObservation
-from art_training.setup.scores.expected_loss import Expected, expected_at_init
+from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.scores.expectation import Expected, unknown
+from art_training.setup.scores.expected_ctc import lengths_of
+from art_training.setup.scores.expected_loss import OF_CLASSES, OF_ERRORS, expected_at_init
+from art_training.setup.scores.expected_values import mirrored_share
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
+from art_training.steps.own_mean import COUNTED, EXAMPLES, OwnMean, alike
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from art_training.setup.scores.outputs import BatchOutputs
 
-_MOST_TARGETS = 20_000_000  # numbers that are kept for the label prior
+_MOST_NUMBERS = 20_000_000  # of targets, and of predictions of errors, that are kept for the label prior
 
 
 class LossTargets:
@@ -21,54 +26,57 @@ class LossTargets:
 
     def __init__(self, bench: Bench) -> None:
         self._task = bench.task
-        self._adapter = bench.setup.outputs
         self._targets: list[Tensor] = []
+        self._predictions: list[Tensor] = []
         self._numbers = 0
         self._examples = 0
         self._parts: list[tuple[float, float, float]] = []
+        self._own = OwnMean()
         self._sampled = False
 
     def see(self, observation: BatchObservation) -> None:
         """Take in a batch."""
-        from art_training.setup.scores.outputs import read_outputs
-
-        outputs = read_outputs(observation, self._task, self._adapter)
+        outputs = self._see_loss(observation)
         call = outputs.call
         if call is None or call.name != self._task.loss:
             return
-        self._see_parts(outputs)
-        if self._numbers > _MOST_TARGETS:
+        if self._numbers > _MOST_NUMBERS:
             self._sampled = True
             return
-        self._numbers += call.target.numel()
+        if self._is_unreduced and outputs.loss is not None:
+            self._own.see(call, observation, outputs.loss)
+        self._keep(call)
         self._examples += observation.weight
-        self._targets.append(call.target.cpu())
 
     def see_beside(self, observation: BatchObservation) -> None:
         """Take in what the step makes of its call's loss, and nothing else: one batch cannot tell a factor from a summand."""
-        from art_training.setup.scores.outputs import read_loss
+        self._see_loss(observation)
 
-        outputs = read_loss(observation, self._task)
-        if outputs.call is not None and outputs.call.name == self._task.loss:
-            self._see_parts(outputs)
+    def expected(self, grouped: "Callable[[Tensor], Tensor] | None" = None) -> Expected:
+        """The theory's values, with what the step's loss holds besides the call of the loss function.
 
-    def _see_parts(self, outputs: "BatchOutputs") -> None:
-        if outputs.loss is not None and outputs.call_loss is not None and outputs.loss_weight > 0:
-            self._parts.append((outputs.loss, outputs.call_loss, outputs.loss_weight))
-
-    def expected(self) -> Expected:
-        """The theory's values, with what the step's loss holds besides the call of the loss function."""
+        Args:
+            grouped: makes (rows, outputs) of pooled targets, for who asks for one bias of several outputs.
+        """
         if not self._targets:
-            return Expected(None, None, _why_unseen(self._task))
-        try:
-            targets = _pooled(self._targets)
-        except RuntimeError:
-            return Expected(None, None, "targets of different shapes cannot be pooled")
-        found = expected_at_init(self._task, targets, self._examples)
+            return unknown(_why_unseen(self._task))
+        targets, task = self._pooled(), self._task
+        beside = self.beside
+        if self._own.parts:
+            kind, everything = self._own.kind, self._own.made_of_everything
+            if kind in {COUNTED, EXAMPLES}:
+                task = _reducing(task, kind)
+            elif kind is None and everything is None:
+                task = _reducing(task, COUNTED)
+                if not self._is_steady:
+                    return unknown(
+                        f"the step makes a mean of its own of what {task.loss} returns, and it is not known which"
+                    )
+            beside = (1.0, 0.0) if kind is not None else everything or beside
+        found = expected_at_init(task, targets if grouped is None else grouped(targets), self._examples)
         if self._sampled and not found.reason_if_none:
             found = replace(found, reason_if_none=f"the label prior is that of the first {self._examples} examples")
-        factor, added = self.beside
-        return found if (factor, added) == (1.0, 0.0) else _moved(found, factor, added)
+        return found if beside == (1.0, 0.0) else found.times(*beside)
 
     @property
     def beside(self) -> tuple[float, float]:
@@ -81,30 +89,91 @@ class LossTargets:
         if abs(rest) <= 1e-4 * usual:
             return 1.0, 0.0
         factors = [whole / part for whole, part, _ in self._parts if part]
-        if len(factors) == len(self._parts) > 1 and max(factors) - min(factors) <= 1e-3 * abs(factors[0]):
+        if len(factors) == len(self._parts) > 1 and alike(factors):
             return factors[0], 0.0
         return 1.0, rest
+
+    def by_chance(self, measured: float) -> float | None:
+        """How much of the loss of fresh outputs is due to how they happen to lie along the targets.
+
+        The final weights of a fresh model are as likely as their negatives, and so are its outputs and the same mirrored
+        about their mean: half the difference of the two losses is chance. None where it is not a loss of errors.
+
+        Args:
+            measured: the loss of these outputs.
+        """
+        if self._task.loss not in OF_ERRORS or len(self._predictions) != len(self._targets) or not self._targets:
+            return None
+        if self._task.loss_options.get("weight") is not None or self._own.masks:
+            return None
+        share = mirrored_share(_pooled(self._predictions, self._task), self._pooled(), self._task)
+        return None if share is None else (measured - self.beside[1]) * (1 - share) / 2
 
     def mean_and_deviation(self) -> tuple[float, float] | None:
         """Mean and standard deviation of all targets; None where there are none."""
         if not self._targets:
             return None
-        numbers = _pooled([target.double().reshape(-1) for target in self._targets])
+        numbers = _joined([target.double().reshape(-1) for target in self._targets])
         return float(numbers.mean()), float(numbers.std(correction=0))
 
+    def _pooled(self) -> "Tensor":
+        """All targets that count in the mean of the step."""
+        masks = self._own.masks.get(self._own.kind or "")
+        if not masks:
+            return _pooled(self._targets, self._task)
+        kept = [target.reshape(-1)[mask.reshape(-1)] for target, mask in zip(self._targets, masks, strict=True)]
+        return _joined(kept)
 
-def _pooled(targets: "list[Tensor]") -> "Tensor":
+    @property
+    def _is_steady(self) -> bool:
+        """Whether the same numbers make the step's loss of its call's in every batch."""
+        if len(self._parts) < 2:
+            return True  # of one batch nothing else can be said
+        factors = [whole / part for whole, part, _ in self._parts if part]
+        return alike(factors) or alike([whole - part for whole, part, _ in self._parts])
+
+    @property
+    def _is_unreduced(self) -> bool:
+        return self._task.loss_options.get("reduction") == "none"
+
+    def _see_loss(self, observation: BatchObservation) -> "BatchOutputs":
+        from art_training.setup.scores.outputs import read_loss
+
+        outputs = read_loss(observation, self._task)
+        of_task = outputs.call is not None and outputs.call.name == self._task.loss
+        if of_task and outputs.loss is not None and outputs.call_loss is not None and outputs.loss_weight > 0:
+            self._parts.append((outputs.loss, outputs.call_loss, outputs.loss_weight))
+        return outputs
+
+    def _keep(self, call: LossCall) -> None:
+        target = lengths_of(call) if call.name == "ctc_loss" else call.target.cpu()
+        self._targets.append(target)
+        self._numbers += target.numel()
+        if call.name == "linear_cross_entropy":  # the one loss whose call makes the scores of classes itself
+            self._task = replace(self._task, classes=len(call.options["linear_weight"]))
+        if call.name in OF_ERRORS and call.prediction.shape == call.target.shape:
+            self._predictions.append(call.prediction.cpu())
+            self._numbers += target.numel()
+
+
+def _pooled(targets: "Sequence[Tensor]", task: Task) -> "Tensor":
+    """One tensor of all targets; positions of sequences of different lengths become rows."""
+    if len({target.shape[1:] for target in targets}) == 1:
+        return _joined(targets)
+    if task.loss in OF_CLASSES:
+        soft = targets[0].is_floating_point()
+        return _joined([one.movedim(1, -1).reshape(-1, one.shape[1]) if soft else one.reshape(-1) for one in targets])
+    return _joined([target.reshape(-1, 1) for target in targets])
+
+
+def _joined(tensors: "Sequence[Tensor]") -> "Tensor":
     import torch
 
-    return torch.cat([target.reshape(1) if target.ndim == 0 else target for target in targets])
+    return torch.cat([tensor.reshape(1) if tensor.ndim == 0 else tensor for tensor in tensors])
 
 
-def _moved(found: Expected, factor: float, rest: float) -> Expected:
-    return replace(
-        found,
-        uniform=None if found.uniform is None else found.uniform * factor + rest,
-        prior=None if found.prior is None else found.prior * factor + rest,
-    )
+def _reducing(task: Task, reduction: str) -> Task:
+    return replace(task, loss_options={**task.loss_options, "reduction": reduction})
 
 
 def _why_unseen(task: Task) -> str:

@@ -1,5 +1,6 @@
 """Overfit: a model that cannot fit its training data will not do well on any other."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,20 +10,17 @@ from art_training.checks.bounds import Equals
 from art_training.checks.capacity import CapacityHelps
 from art_training.checks.finite import NoNaN
 from art_training.checks.losses import LossDecreases
-from art_training.engines import FitResult, Look
+from art_training.engines import FitResult
 from art_training.errors import ProjectError
 from art_training.records import Artifact, Outcome, Reading, Split
-from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench, Scored
-from art_training.steps.examples import LookBack
-from art_training.steps.forgetting import Forgetting
+from art_training.steps.bench import Bench
 from art_training.steps.looking_back import LooksBack
 from art_training.steps.overfitting import learning_rate
 from art_training.steps.overfitting.capacity import require_capacity, sizes, sweep
-from art_training.steps.overfitting.dynamics import Dynamics
 from art_training.steps.overfitting.learning_rate import RangeTest
+from art_training.steps.overfitting.looking import Looking
 from art_training.steps.overfitting.repeats import (
     DIFFERING,
     LossTrace,
@@ -33,20 +31,16 @@ from art_training.steps.overfitting.repeats import (
     scores_of,
 )
 
-_LOOKED_AT = 4  # batches, of which the first is followed closely and all are watched for being forgotten
-# Of a training that takes more than a few seconds, so few batches are a few percent, which is why nobody pays for them
-# unasked. A toy's looks may take as long as its training: a course with gaps, other ones in every run, is worth little.
-_SHARE = 1.0
-
 
 @dataclass(frozen=True)
 class Overfit(LooksBack):
     """Train on the whole training split, without augmentation where the data offers its `plain()` form.
 
     The scores are those of the weights at the end of training, not of the best checkpoint. The worst and the most
-    confidently wrong examples of each split are named. With `dynamics`, predictions of the first batches are looked at
-    between epochs, too, which does not disturb the training: how those of a few examples move is kept as a table and a
-    picture, and which examples are forgotten is counted.
+    confidently wrong examples of each split are named. Predictions of the first batches are looked at between epochs,
+    which does not disturb the training: how those of a few examples move is kept as a table and a picture, and which
+    examples are forgotten is counted. How often is a matter of `share`, counted in batches (see `Look`), so that it is the
+    same in every run; a training of few batches has few looks or none, which the reading `looks` tells.
 
     Attributes:
         capacity: hyper-parameters of growing capacity, such as `[{"width": 16}, {"width": 64}]`; each is trained like the
@@ -56,6 +50,8 @@ class Overfit(LooksBack):
         use_found: train with the suggested rate, and hand it on to later steps.
         repeats: trainings with the same seed; from 2 on, their weights must be bit-identical.
         dynamics: examples whose predictions are followed while it trains; 0: none.
+        share: of the batches of training that looks at it may take; 1.0 looks after every epoch of all but the tiniest
+            training, 0 never.
         examples: worst examples of each kind that are named; 0: no look back at the data.
         examples_seconds: the time to read their inputs again for pictures.
     """
@@ -64,7 +60,8 @@ class Overfit(LooksBack):
     find_learning_rate: bool = False
     use_found: bool = False
     repeats: int = 1
-    dynamics: int = 0
+    dynamics: int = 16
+    share: float = 0.01
 
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
 
@@ -76,18 +73,24 @@ class Overfit(LooksBack):
             raise ProjectError(f"use_found=True of step {self.name!r} has no rate to use; add find_learning_rate=True")
         if self.dynamics < 0:
             raise ProjectError(f"dynamics={self.dynamics!r} of step {self.name!r} must not be negative; 0 is none")
+        if not (math.isfinite(self.share) and self.share >= 0):
+            raise ProjectError(
+                f"share={self.share!r} of step {self.name!r} must be a number of at least 0: what looks at the training may "
+                "take of it; 0 is none"
+            )
 
     def run(self, bench: Bench) -> Outcome:
         sizes(bench, bench.setup, self.capacity)  # what is wrong with them is said before anything costs
         setup, found = self._with_rate(bench)
-        looking = _Looking(bench, self.dynamics, forgetting=self.dynamics > 0 and self.examples > 0)
+        looking = Looking(bench, self.dynamics, forgetting=self.examples > 0, share=self.share)
         trace = LossTrace()
-        result = bench.fit(setup, plain=True, looks=looking.looks, stop=trace.see)
+        result = bench.fit(setup, plain=True, looks=looking.looks, stop=looking.stop(trace.see))
+        looking.remember()
         kept = _checkpoints(bench, result)
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
         scored = bench.evaluate(*splits, setup=setup, weights=result.last, plain=True)
-        looked = self._look_back(bench, scored, setup, result, looking.forgetting)
-        dynamics, pictures = looking.dynamics.results() if looking.dynamics else ([], [])
+        looked = self.look_back(bench, scored, setup=setup, weights=result.last, forgotten=looking.forgotten(result))
+        seen, pictures = looking.results(result)
         repetitions = self._repeat(bench, setup, result, trace)
         candidates = sweep(bench, sizes(bench, setup, self.capacity), setup, result)
         shown = ", ".join(f"{name} {score.value:.4g}" for name, score in scored.scores.items())
@@ -100,7 +103,7 @@ class Overfit(LooksBack):
                 Reading("callbacks", dict(result.callbacks), note="the state that callbacks ended with"),
                 *(learning_rate.told(found, bench.setup, used=self.use_found) if found else ()),
                 *readings_of(repetitions),
-                *dynamics,
+                *seen,
                 *looked.readings,
             ),
             findings=(*result.findings, *scored.findings),
@@ -153,37 +156,11 @@ class Overfit(LooksBack):
             return {}
         return {learning_rate.USED: found.suggestion}
 
-    def _look_back(
-        self, bench: Bench, scored: Scored, setup: Setup, result: FitResult, forgetting: Forgetting | None
-    ) -> LookBack:
-        forgotten = None if forgetting is None else forgetting.result()
-        return self.look_back(bench, scored, setup=setup, weights=result.last, forgotten=forgotten)
-
     def _repeat(self, bench: Bench, setup: Setup, result: FitResult, trace: LossTrace) -> tuple[Repetition, ...]:
         def train(label: str, seen: LossTrace) -> FitResult:
             return bench.fit(setup, plain=True, label=label, stop=seen.see)
 
         return repeat(bench.engine, result, trace, self.repeats, train)
-
-
-class _Looking:
-    """What is looked at between epochs; one look serves all, so that the bound on its time is one."""
-
-    def __init__(self, bench: Bench, followed: int, *, forgetting: bool) -> None:
-        self.dynamics = Dynamics(bench, followed) if followed else None
-        self.forgetting = Forgetting(bench) if forgetting else None
-
-    @property
-    def looks(self) -> tuple[Look, ...]:
-        """For the training."""
-        if self.forgetting is not None:
-            return (Look(self._see, batches=_LOOKED_AT, share=_SHARE),)
-        return (Look(self._see, batches=1, share=_SHARE),) if self.dynamics is not None else ()
-
-    def _see(self, epochs: int, observation: BatchObservation) -> None:
-        for one in (self.dynamics, self.forgetting):
-            if one is not None:
-                one.see(epochs, observation)
 
 
 def _checkpoints(bench: Bench, result: FitResult) -> list[Artifact]:

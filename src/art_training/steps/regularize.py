@@ -9,14 +9,16 @@ from art_training.checks.bounds import Above
 from art_training.checks.improves import ADJUSTED, GAIN
 from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.records import Artifact, Metric, Outcome, Reading, Score, Split
-from art_training.setup.modified import Modified
 from art_training.setup.scores.comparison import holm
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
+from art_training.steps.buildable import require_buildable
 from art_training.steps.deciding import deciding_metric
+from art_training.steps.examples import LookBack
+from art_training.steps.looking_back import LOOKING_BACK, LooksBack
 from art_training.steps.regularization.telling import (
     GAP,
     Compared,
@@ -30,8 +32,7 @@ from art_training.steps.regularization.telling import (
     shown,
     write_table,
 )
-from art_training.steps.regularization.trying import REFERENCE, Tried, Trying, Weights
-from art_training.steps.step import Step
+from art_training.steps.regularization.trying import REFERENCE, Tried, Trying, Weights, nth_seed
 from art_training.steps.weights import LAST
 from art_training.steps.weights_picture import first_layer_picture
 
@@ -41,7 +42,7 @@ _MANY = 10  # seeds from which on more of them would not make up for what the ex
 
 
 @dataclass(frozen=True)
-class Regularize(Step):
+class Regularize(LooksBack):
     """Try named differences from the setup, one by one, and hand on the one that is better beyond doubt.
 
     The reference, the setup as earlier steps hand it on, is trained anew under the same seeds as every candidate, on the
@@ -51,7 +52,7 @@ class Regularize(Step):
     adjusted p-value below 0.05 wins; where there is none, the reference is handed on, and the summary says so.
 
     What is handed on is the winner's difference, laid over the setup that later steps would have begun with. Its weights
-    under the first seed are kept, and the step's scores are theirs.
+    under the first seed are kept, and the step's scores are theirs. The examples that they do worst on are named.
 
     A candidate that raises, diverges or runs out of memory is told with its sentence, and the next is tried. What cannot
     work at all, such as a modifier that returns nothing, is refused before anything is trained. A training that this step
@@ -71,6 +72,8 @@ class Regularize(Step):
             on that is better at all.
         weights: which weights of a training are scored: `last`, or the `best` of the user's ModelCheckpoint where there
             is one, for candidates that stop early.
+        examples: worst examples of each kind that are named; 0: no look back at the data.
+        examples_seconds: the time to read their inputs again for pictures.
     """
 
     candidates: Mapping[str, Variant] = field(default_factory=dict[str, Variant])
@@ -79,7 +82,7 @@ class Regularize(Step):
     keep_reference: bool = True
     weights: Weights = "last"
 
-    amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference"})
+    amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference", *LOOKING_BACK})
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     decides: ClassVar[str] = "by"
@@ -164,7 +167,7 @@ class Regularize(Step):
         for name, variant in self.candidates.items():
             try:
                 setups[name] = setup = variant.apply(bench.setup)
-                _build(bench, setup)
+                require_buildable(bench, setup)
             except UsageError as error:
                 raise SetupError(f"candidate {name!r} of step {self.name!r}: {error}") from error
             digest = trying.identity(setup).digest
@@ -188,9 +191,12 @@ class Regularize(Step):
         if best is not None:
             readings.append(Reading(ADJUSTED, best.adjusted, note=f"of {best.name}, by Holm's method"))
         pictures: tuple[Artifact, ...] = ()
+        looked = LookBack()
         if (weights := chosen.trainings[0].weights) is not None:
-            looked, pictures = first_layer_picture(bench, bench.fetch(weights), setup=chosen.setup)
-            readings.append(looked)
+            path = bench.fetch(weights)
+            layer, pictures = first_layer_picture(bench, path, setup=chosen.setup)
+            looked = self.look_back_with(bench, path, chosen.setup, seed=nth_seed(bench.seed, 1))
+            readings += [layer, *looked.readings]
         everyone = (reference, *(one.tried for one in found))
         return Outcome(
             scores=scores,
@@ -198,8 +204,8 @@ class Regularize(Step):
             findings=findings_of(found),
             candidates=(of_reference(reference, metric), *(as_candidate(one, metric) for one in found)),
             parameters={"by": str(metric), "seeds": self.seeds, "winner": chosen.name},
-            artifacts=(*self._kept(bench, metric, reference, found, chosen), *pictures),
-            seconds={one.name: one.seconds for one in everyone},
+            artifacts=(*self._kept(bench, metric, reference, found, chosen), *pictures, *looked.artifacts),
+            seconds={**{one.name: one.seconds for one in everyone}, "look back": looked.seconds},
             summary=_summary(winner, best, metric, why, sum(one.recalled for one in everyone)),
         )
 
@@ -266,23 +272,6 @@ def _require_direction(bench: Bench, metric: Metric, step: str) -> None:
             f"it is not known which way metric {metric.name!r} is better, so {step} cannot choose by it; "
             "set its attribute higher_is_better to True or False"
         )
-
-
-def _build(bench: Bench, setup: Setup) -> None:
-    """Build what a candidate's code makes, so that a wrong one is told of before anything is trained.
-
-    Raises:
-        SetupError: it cannot be trained as declared.
-    """
-    try:
-        bench.engine.validate(setup)
-        bench.engine.parameters(setup)
-        if isinstance(setup.data, Modified):
-            bench.engine.splits(setup, seed=bench.seed)
-    except UsageError:
-        raise
-    except Exception:  # noqa: BLE001  What its code raises is told when it is tried, as the candidate's own failure.
-        return
 
 
 def _called(name: str) -> str:

@@ -41,6 +41,9 @@ class Squeeze(LooksBack):
     parameters and taking the better of two that are as small; or simply the best (`prefer`). A temperature is applied
     where it lowers the loss. The scores are those of the result.
 
+    What is delivered is the result at its temperature: that is exported, that is what `FinalTest` judges, and of that the
+    examples are named that it does worst on.
+
     What is not done: calibration of a regression, which has no probabilities, and of a multi-label task, which has no
     most probable class. A reading says so.
 
@@ -57,6 +60,8 @@ class Squeeze(LooksBack):
         weighting: of members: `greedy`, or `equal`, where nothing is chosen.
         by: the score that decides, of the validation split.
         prefer: `small`: the smallest that is not significantly worse than the best; `best`: the best.
+        examples: worst examples of each kind that are named; 0: no look back at the data.
+        examples_seconds: the time to read their inputs again for pictures.
     """
 
     ensemble: int = 5

@@ -19,7 +19,8 @@ from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench, Scored
-from art_training.steps.step import Fetch, Step
+from art_training.steps.looking_back import LooksBack
+from art_training.steps.step import Fetch
 from art_training.steps.transfer import freezing, pretrained, proof
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
 from art_training.steps.weights import LAST, checkpoint_of
@@ -37,7 +38,7 @@ _HEAD = AllButLast(1)
 
 
 @dataclass(frozen=True)
-class TransferLearning(Step):
+class TransferLearning(LooksBack):
     """Train what is new on top of what was learned elsewhere, and then all of it, slowly.
 
     In the frozen phase the parameters that `freeze` names do not move, nor do the statistics of batch norms among them.
@@ -47,7 +48,7 @@ class TransferLearning(Step):
 
     The outcome proves it: digests of the frozen part before and after the frozen phase, of the part that was trained,
     of the weights between the phases, and of the part that thawed. The scores are those of the fine-tuned weights; what
-    the frozen phase had reached is a candidate beside it.
+    the frozen phase had reached is a candidate beside it. The examples that the fine-tuned weights do worst on are named.
 
     Later steps get a setup whose fresh models begin with the pretrained weights, where `pretrained` gave them: they
     train all of it from there, without a frozen phase. The fine-tuned weights are the artifact `last.ckpt`.
@@ -65,6 +66,8 @@ class TransferLearning(Step):
         layer_rates: factor from each layer to the one before it, so that what is nearer to the input moves less; 1.0: all
             alike. Or factors by pattern; the first that matches counts.
         unfreeze: `all` at the beginning of fine-tuning, or `gradual`: a layer an epoch, from the last to the first.
+        examples: worst examples of each kind that are named; 0: no look back at the data.
+        examples_seconds: the time to read their inputs again for pictures.
     """
 
     freeze: Freeze = _HEAD
@@ -126,6 +129,7 @@ class TransferLearning(Step):
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
         reached = bench.evaluate(*splits, weights=before.last, plain=True, keep=False)
         scored = bench.evaluate(*splits, weights=after.last, plain=True)
+        looked = self.look_back(bench, scored, weights=after.last)
         artifacts = [
             bench.keep(before.last, name="frozen.ckpt", kind="checkpoint", note="at the end of the frozen phase")
         ]
@@ -138,6 +142,7 @@ class TransferLearning(Step):
             Reading("learning rates", _by_layer(names, factors), note="factors in fine-tuning, by layer"),
             Reading("epochs", {FROZEN: before.epochs, TUNED: after.epochs}, "epochs"),
             Reading("callbacks", {FROZEN: dict(before.callbacks), TUNED: dict(after.callbacks)}),
+            *looked.readings,
         ]
         return Outcome(
             scores=scored.scores,
@@ -153,8 +158,13 @@ class TransferLearning(Step):
                 "frozen": list(frozen),
                 _SOURCE: start.source,
             },
-            artifacts=tuple(artifacts),
-            seconds={FROZEN: before.seconds, TUNED: after.seconds, "evaluate": reached.seconds + scored.seconds},
+            artifacts=(*artifacts, *looked.artifacts),
+            seconds={
+                FROZEN: before.seconds,
+                TUNED: after.seconds,
+                "evaluate": reached.seconds + scored.seconds,
+                "look back": looked.seconds,
+            },
             summary=_summary(names, frozen, reached, scored),
             stopped=after.stopped or before.stopped,
         )

@@ -2,25 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
 from art_training.checks import Check
 from art_training.checks.bounds import Above
-from art_training.errors import ProjectError, SetupError, StoreError
+from art_training.errors import ProjectError, SetupError, StoreError, UsageError
 from art_training.records import Artifact, Direction, Metric, Outcome, Reading, Score, Split, plain
 from art_training.setup.forward import parameters_of
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
+from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
+from art_training.steps.buildable import require_buildable
 from art_training.steps.deciding import deciding_metric
-from art_training.steps.searching.again import Again, Decision
+from art_training.steps.examples import LookBack
+from art_training.steps.looking_back import LOOKING_BACK, LooksBack
+from art_training.steps.searching.again import Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.telling import candidates, gain, readings, write_table
-from art_training.steps.searching.trying import Tried, Trying, best
-from art_training.steps.step import Step
+from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.tuning.dimension import Choice, Dimension
 from art_training.tuning.space import TRAINER, Space
 from art_training.tuning.study import Pruning, Sampler, Search
@@ -32,7 +34,7 @@ GAIN = "gain"
 
 
 @dataclass(frozen=True)
-class Tune(Step):
+class Tune(LooksBack):
     """Search a space for the setup that does best on the validation split, and train the best again on fresh seeds.
 
     Every trial is a whole training under the step's seed, scored on the validation split with the weights that it ends
@@ -42,7 +44,8 @@ class Tune(Step):
 
     The `top` trials and the incoming setup are then trained under `seeds_for_winner` seeds that chose nothing. The best
     under these wins. It is handed on only where it is not worse than the incoming setup; what is handed on is the
-    winner's point of the space, laid over the setup that later steps would have begun with.
+    winner's point of the space, laid over the setup that later steps would have begun with. The examples that the weights
+    of what is handed on do worst on are named, those under the first fresh seed.
 
     What is proposed follows from the seed and the trials before it alone, and every trial is remembered as it ends: a
     search that is killed goes on with the trials that it would have had. Fields that say how much is searched (`trials`,
@@ -66,6 +69,8 @@ class Tune(Step):
             ends the search. Trainings under fresh seeds come on top.
         seeds_for_winner: fresh seeds for each of the top trials and for the incoming setup.
         top: so many of the best trials are trained again; their weights are kept as `trial <n>.ckpt`.
+        examples: worst examples of each kind that are named; 0: no look back at the data.
+        examples_seconds: the time to read their inputs again for pictures.
     """
 
     space: Mapping[str, Dimension] | Space
@@ -78,7 +83,9 @@ class Tune(Step):
     seeds_for_winner: int = 3
     top: int = 3
 
-    amounts: ClassVar[frozenset[str]] = frozenset({"trials", "seconds", "epochs", "seeds_for_winner", "top"})
+    amounts: ClassVar[frozenset[str]] = frozenset({
+        "trials", "seconds", "epochs", "seeds_for_winner", "top", *LOOKING_BACK
+    })  # fmt: skip
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
     decides: ClassVar[str] = "by"
@@ -103,6 +110,8 @@ class Tune(Step):
         metric = Metric.parse(self.by)
         direction = self._direction(bench, metric)
         _check_setup(self._space, bench.setup)
+        bench.say("look at the modifiers")
+        _check_modifiers(self._space, bench)
         search = Search(self._space, direction, self.sampler, self.pruning, bench.seed)
         tried = Trying(bench, search, metric, direction, self._budget, self.top).run()
         leaders = best(tried.trials, direction)[: self.top]
@@ -199,12 +208,13 @@ class Tune(Step):
             )
             parameters |= {"winner": winner, "point": dict(trial.point), "carried": decision.carried}
             told.append(Reading("winner", self._space.shown(trial.point), note=_verdict(decision, metric)))
-        artifacts = _kept(bench, leaders, decision)
+        looked = self._look_back(bench, decision)
+        artifacts = [*_kept(bench, leaders, decision), *looked.artifacts]
         table = write_table(bench.folder / "trials.csv", self._space, trials, metric)
         artifacts.append(bench.keep(table, name="trials.csv", kind="table", note="all trials, a row each"))
         return Outcome(
             scores=scores,
-            readings=tuple(told),
+            readings=(*told, *looked.readings),
             candidates=candidates(self._space, trials, decision, self.seeds_for_winner),
             parameters=parameters,
             artifacts=tuple(artifacts),
@@ -212,9 +222,15 @@ class Tune(Step):
             seconds={
                 "trials": sum(trial.seconds for trial in trials),
                 "fresh seeds": 0.0 if decision is None else decision.seconds,
+                "look back": looked.seconds,
             },
             summary=_summary(tried, decision, metric, leaders, self.seeds_for_winner),
         )
+
+    def _look_back(self, bench: Bench, decision: Decision | None) -> LookBack:
+        if decision is None or decision.last is None:
+            return LookBack()
+        return self.look_back_with(bench, decision.last, decision.chosen.setup, seed=fresh_seed(bench.seed, 0))
 
 
 def _check_setup(space: Space, setup: Setup) -> None:
@@ -237,6 +253,22 @@ def _check_setup(space: Space, setup: Setup) -> None:
             )
 
 
+def _check_modifiers(space: Space, bench: Bench) -> None:
+    """Build what each modifier makes that may be chosen, so that a wrong one is no failed trial hours later.
+
+    Raises:
+        SetupError: one of them cannot be trained as declared.
+    """
+    for name, dimension in space.dimensions.items():
+        for label, option in dimension.options.items() if isinstance(dimension, Choice) else ():
+            if not isinstance(option, Variant) or (option.model is None and option.data is None):
+                continue
+            try:
+                require_buildable(bench, option.apply(bench.setup))
+            except UsageError as error:
+                raise SetupError(f"space[{name!r}] may be {label!r}: {error}") from error
+
+
 def _kept(bench: Bench, leaders: Sequence[Trial], decision: Decision | None) -> list[Artifact]:
     """The weights of the best trials, of this run or of one that was asked for less; and those of what is handed on."""
     kept = [artifact for trial in leaders if (artifact := _weights(bench, trial)) is not None]
@@ -248,10 +280,9 @@ def _kept(bench: Bench, leaders: Sequence[Trial], decision: Decision | None) -> 
 
 def _weights(bench: Bench, trial: Trial) -> Artifact | None:
     key = f"weights of {trial.label}"
-    if trial.weights and Path(trial.weights).is_file():
-        artifact = bench.keep(
-            Path(trial.weights), name=f"{trial.label}.ckpt", kind="checkpoint", note="under the seed of the search"
-        )
+    if (path := weights_of(bench, trial)) is not None:
+        note = "under the seed of the search"
+        artifact = bench.keep(path, name=f"{trial.label}.ckpt", kind="checkpoint", note=note)
         bench.remember(key, plain(artifact))
         return artifact
     stored = bench.recall(key)

@@ -46,7 +46,9 @@ def first_layer_picture(
     held = bench.engine.weights(weights)
     order = [one.name for one in bench.engine.parameters(setup) if one.name in held]
     # A vector is a bias or a norm, and one row a token of its own; what looks at the input has outputs and inputs.
-    first = next((one for one in order if held[one].ndim >= 2 and len(held[one]) > 1), None)
+    wide = [one for one in order if held[one].ndim >= 2 and len(held[one]) > 1]
+    # A parameter of the model itself, such as a table of positions, is registered before its layers, and looks at nothing.
+    first = next((one for one in wide if one.rpartition(".")[2] == "weight"), wide[0] if wide else None)
     if first is None:
         return Reading(name, None, note="no parameter has an output and an input dimension"), ()
     tensor = held[first].detach().float().cpu()

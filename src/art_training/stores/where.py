@@ -62,7 +62,9 @@ def _meant(where: str | Path | None, project_folder: Path) -> tuple[str, Path | 
         project_folder = Path.cwd()
     text = str(where or project_folder / DEFAULT)
     scheme, separator, rest = text.partition("://")
-    if text == "memory" or (separator and not (scheme == "sqlite" and rest.startswith("/"))):
+    if text in {"memory", "memory:"}:  # the second is what whoever has seen URLs of SQLite types
+        return "memory://", None
+    if separator and not (scheme == "sqlite" and rest.startswith("/")):
         return text, None
     return text, project_folder / Path(rest[1:] if separator else text).expanduser()
 

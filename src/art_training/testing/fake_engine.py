@@ -15,12 +15,12 @@ from art_training.engines import (
     EvaluateResult,
     FitJob,
     FitResult,
-    Look,
     Parameter,
     Position,
     Stopped,
     Watch,
 )
+from art_training.engines.timetable import Length, Timetable, timetable
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.observation import BatchObservation, See
@@ -132,13 +132,13 @@ class FakeEngine(Engine):
         rows, seconds = self._pass(job, lambda split, loader, _, batch: see(split, loader, batch), watch)
         return EvaluateResult(rows, {}, seconds)
 
-    def look(self, model: Line, job: FitJob, which: Look, epochs: int) -> None:
+    def look(self, model: Line, job: FitJob, when: Timetable, epochs: int) -> None:
         """Pass the batches of a look through a model."""
 
         def observe(split: Split, loader: str | None, index: int, batch: Batch) -> None:
-            which.see(epochs, self.observed(model, split, loader, index, batch))
+            when.look.see(epochs, self.observed(model, split, loader, index, batch))
 
-        wanted = EvaluateJob(job.setup, job.seed, (which.split,), limit=which.batches, change=job.change)
+        wanted = EvaluateJob(job.setup, job.seed, (when.look.split,), limit=when.batches, change=job.change)
         self._pass(wanted, observe, lambda position: None)  # noqa: ARG005
 
     def observed(self, model: Line, split: Split, loader: str | None, index: int, batch: Batch) -> BatchObservation:
@@ -183,11 +183,10 @@ class _Training:
         self._engine = engine
         self._job = job
         self._watch = watch
-        self._began = time.monotonic()
         self._averaged: list[float] = []
         self._count = 0  # of what is averaged
         self._looked: dict[int, int] = {}  # optimiser steps at the last look
-        self._spent: dict[int, float] = {}  # seconds in looks
+        self._tables: list[Timetable] = []
         self._random = random.Random(job.seed)  # noqa: S311  likewise
         self.model = model_of(job.setup, self._random)
         self._data = points_of(job.setup)
@@ -200,11 +199,12 @@ class _Training:
     def run(self) -> Stopped:
         """Train to the end; returns why it ended before."""
         epochs = epochs_of(self._job.setup)
-        self._look(always=True)
+        self._tables = self._timetables(epochs)
+        self._look()
         stopped = self._epochs(epochs)
         if self._averaged and not stopped:
             self.model.weight, self.model.bias = self._averaged
-        self._look(always=True)
+        self._look(ended=True)
         return stopped
 
     def _epochs(self, epochs: int) -> Stopped:
@@ -251,16 +251,24 @@ class _Training:
         before = self._averaged or now
         self._averaged = [a + share * (b - a) for a, b in zip(before, now, strict=True)]
 
-    def _look(self, *, always: bool = False) -> None:
-        """Look, unless it has been done since the last step, or takes too much time."""
-        for index, look in enumerate(self._job.looks):
-            now, spent = time.monotonic(), self._spent.get(index, 0.0)
-            training = now - self._began - sum(self._spent.values())
-            if self._looked.get(index) == self.steps or not (always or spent <= look.share * training):
-                continue
-            self._engine.look(self.model, self._job, look, self.epoch)
-            self._looked[index] = self.steps
-            self._spent[index] = spent + time.monotonic() - now
+    def _timetables(self, epochs: int) -> list[Timetable]:
+        """When it is looked at; every loader of points knows its length."""
+        (those, *_) = self._data.splits[Split.TRAIN].values()
+        batches = self._job.one_batch or len(list(batches_of(those, self._data.batch_size)))
+        length = Length(epochs, epochs * batches)
+        found: list[Timetable] = []
+        for look in self._job.looks:
+            loaders = self._data.splits[look.split].values()
+            lengths = [len(list(batches_of(one, self._data.batch_size))) for one in loaders]
+            found.append(timetable(look, length, lengths))
+        return found
+
+    def _look(self, *, ended: bool = False) -> None:
+        """Look where it is due, unless it has been done since the last step."""
+        for index, table in enumerate(self._tables):
+            if self._looked.get(index) != self.steps and table.is_due(self.epoch, self.steps, ended=ended):
+                self._engine.look(self.model, self._job, table, self.epoch)
+                self._looked[index] = self.steps
 
     def save(self, name: str) -> Path:
         """Write a checkpoint, whole or not at all."""

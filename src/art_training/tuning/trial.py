@@ -26,7 +26,7 @@ class Trial:
         seconds: that it took.
         note: why it was pruned or failed, in words.
         scores: of the validation split, by address.
-        weights: the file that the training ended with; it may be gone.
+        weights: the file that the training ended with, as seen from the folder that its step's executions write in; it may be gone.
         attributes: what the pruner noted about it (plain data).
     """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from art_training.checks.baseline import NOT_TO_BEAT
 from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, StepState
 from art_training.records.use import of_rows
 from art_training.stores import RunQuery, Store
@@ -204,7 +205,7 @@ def _best_baseline(metric: str, way: str | None, earlier: Mapping[str, Outcome])
         (candidate.name, score.value)
         for outcome in earlier.values()
         for candidate in outcome.candidates
-        if candidate.parameters.get("kind") != "human"
+        if candidate.parameters.get("kind") not in NOT_TO_BEAT
         and (score := candidate.scores.get(metric)) is not None
         and math.isfinite(score.value)
     ]

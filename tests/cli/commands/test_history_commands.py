@@ -113,8 +113,11 @@ def test_uses_of_the_test_split_are_told_where_there_are_any(art, toy):
     store = SqlStore(toy / ".art" / "art.db")
     for minute in (30, 31):
         keep_run(store, "FinalTest", minute=minute, scores={"test/loss": 0.3}, verdicts=[verdict("a")])
+    newest = store.runs(RunQuery(step="FinalTest"))[0].id
     store.close()
     assert "The test split was used 2 times by this project." in art("status").out
+    assert art("rm", newest, "--yes").code == 0
+    assert "The test split was used 2 times by this project." in art("status").out  # what was seen cannot be unseen
 
 
 def test_a_step_with_one_run_has_nothing_to_be_compared_with(art, toy):

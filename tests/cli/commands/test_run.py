@@ -311,6 +311,47 @@ def test_a_setting_that_does_not_exist_is_told_before_anything_runs(art, tmp_pat
     assert art("status").code == 0
 
 
+def test_status_shows_where_all_steps_stand_though_the_model_of_one_is_broken(art, tmp_path):
+    """A step that is told by its task alone asks a model that raises; the others, and what it did before, are shown."""
+    steps = "Measure(checks=[NoNaN()]), Tells(checks=[NoNaN()]), Tells(name='Later', checks=[NoNaN()])"
+    tells = "@dataclass(frozen=True)\nclass Tells(Measure):\n    uses = frozenset()\n\n\n"
+    declared = f"{DECLARED}{tells}project = art.ArtProject('toy', setup, steps=[{steps}])\n"
+    file = tmp_path / "art_project.py"
+    file.write_text(declared)
+    assert art("run", "--quiet").code == 0
+    file.write_text(declared.replace("nn.Linear(4, 2)", "nn.Linear(5, 2)"))
+
+    answer = art("status")
+    assert answer.code == 0
+    assert answer.err.count("Error") == 0
+    table, _, below = answer.out.partition("\nTells, Later: ")
+    assert [line.split()[:2] for line in table.splitlines() if line.startswith(("Measure", "Tells", "Later"))] == [
+        ["Measure", "passed"],
+        ["Tells", "passed"],
+        ["Later", "passed"],
+    ]
+    assert table.count("broken") == 2
+    assert table.count("stale") == 1
+    assert below.startswith("Linear cannot take its first batch")
+    assert answer.out.rstrip().splitlines()[-1].startswith("Next: type `art run`; it begins with Measure")
+    found = json.loads(art("status", "--json").out)
+    assert [bool(row["broken"]) for row in found["steps"]] == [False, True, True]
+    assert art("plan").code == 2
+    assert art("run").code == 2
+
+
+def test_status_says_what_to_mend_where_a_broken_setup_is_the_first_thing_in_the_way(art, tmp_path):
+    tells = "@dataclass(frozen=True)\nclass Tells(Measure):\n    uses = frozenset()\n\n\n"
+    broken = DECLARED.replace("lambda: nn.Linear(4, 2)", "lambda: undefined(4, 2)")
+    (tmp_path / "art_project.py").write_text(
+        f"{broken}{tells}project = art.ArtProject('toy', setup, steps=[Tells(checks=[NoNaN()])])\n"
+    )
+    answer = art("status")
+    assert answer.code == 0
+    assert "\nTells: NameError: name 'undefined' is not defined\n" in answer.out
+    assert answer.out.rstrip().endswith("Next: mend the setup of Tells and type `art run`.")
+
+
 def test_an_optimiser_that_cannot_be_made_is_a_mistake_and_no_traceback(art, tmp_path):
     write(tmp_path, "Overfit(trainer={'max_epochs': 1}, hparams={'lr': -1})")
     text = (tmp_path / "art_project.py").read_text()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
+from torch.utils.data import DataLoader, Sampler, SubsetRandomSampler, TensorDataset
 
 from art_training.engines import EvaluateJob, FitJob
 from art_training.errors import OutOfMemory, SetupError
@@ -21,9 +21,9 @@ TRAIN, VALIDATION, TEST = Split.TRAIN, Split.VALIDATION, Split.TEST
 
 @pytest.fixture
 def observe(engine):
-    def observe(setup, *splits, **how):
+    def observe(setup, *splits, seed=0, **how):
         seen = []
-        result = engine.evaluate(EvaluateJob(setup, 0, splits, **how), seen.append, lambda position: None)
+        result = engine.evaluate(EvaluateJob(setup, seed, splits, **how), seen.append, lambda position: None)
         return result, seen
 
     return observe
@@ -58,6 +58,41 @@ def test_in_training_mode_a_last_batch_that_training_drops_is_dropped_too(observ
     result, seen = observe(Setup(net, Dropping), TRAIN)
     assert result.rows == {"train": 65}
     assert [one.weight for one in seen] == [16] * 4 + [1]
+
+
+def test_in_training_mode_rows_are_shuffled_by_the_seed_and_each_is_seen_once(observe, net, points):
+    setup = Setup(net, points)
+
+    def rows(**asked):
+        return torch.cat([one.batch[0] for one in observe(setup, TRAIN, **asked)[1]])
+
+    in_order, drawn = rows(), rows(mode="train")
+    assert not torch.equal(in_order, drawn)
+    assert torch.equal(in_order.sort(0).values, drawn.sort(0).values)
+    assert torch.equal(drawn, rows(mode="train"))
+    assert not torch.equal(drawn, rows(mode="train", seed=1, data_seed=0))
+
+
+def test_in_training_mode_a_subset_stays_a_subset_and_a_sampler_of_ones_own_its_order(observe, net, points):
+    class Backwards(Sampler):
+        def __iter__(self):
+            return iter(range(69, -1, -1))
+
+        def __len__(self):
+            return 70
+
+    def rows(sampler):
+        class Sampled(points):
+            def train_dataloader(self):
+                return DataLoader(self.parts["train"], batch_size=16, sampler=sampler)
+
+        return torch.cat([one.batch[0] for one in observe(Setup(net, Sampled), TRAIN, mode="train")[1]])
+
+    whole = points()
+    whole.setup("fit")
+    x = whole.parts["train"][:][0]
+    assert torch.equal(rows(SubsetRandomSampler(range(0, 70, 2))).sort(0).values, x[::2].sort(0).values)
+    assert torch.equal(rows(Backwards()), x.flip(0))
 
 
 def test_a_subset_of_rows_stays_a_subset(observe, net, points):

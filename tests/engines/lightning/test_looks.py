@@ -166,24 +166,27 @@ def test_a_look_sees_what_an_evaluation_of_these_weights_would(engine, ignore, t
 def test_looks_before_training_are_those_of_a_fresh_model(engine, net, points, ignore, tmp_path):
     seen, evaluated = [], []
     setup = Setup(net, points, trainer={"max_epochs": 1})
-    look = Look(lambda epochs, batch: seen.append(batch.losses[0].value.item()), batches=None)
+    look = Look(lambda epochs, batch: seen.append(batch.losses[0].value.item()), batches=None, share=1e9)
     engine.fit(FitJob(setup, 0, tmp_path, looks=(look,)), ignore)
     job = EvaluateJob(setup, 0, (Split.TRAIN,))
     engine.evaluate(job, lambda batch: evaluated.append(batch.losses[0].value.item()), ignore)
     assert seen[:5] == evaluated
 
 
-def test_time_is_bounded_and_the_first_and_last_look_are_always_taken(engine, net, points, ignore, tmp_path):
+def test_batches_are_bounded_and_what_is_looked_at_is_told(engine, net, points, ignore, tmp_path):
+    """Thirty batches train; a look of two counts a batch and two thirds, and four of them count less than seven."""
     epochs = []
-    look = Look(lambda epoch, batch: epochs.append(epoch), share=0.0)
-    engine.fit(FitJob(Setup(net, points, trainer={"max_epochs": 6}), 0, tmp_path, looks=(look,)), ignore)
-    assert epochs == [0, 6]
+    look = Look(lambda epoch, batch: epochs.append(epoch), batches=2, share=7 / 30)
+    setup = Setup(net, points, trainer={"max_epochs": 6})
+    result = engine.fit(FitJob(setup, 0, tmp_path, looks=(look,)), ignore)
+    assert epochs == [0, 0, 1, 1, 3, 3, 6, 6]
+    assert result.parameters["looks"] == [{"split": "train", "batches": 2, "epochs": [0, 1, 3, 6], "share": 7 / 30}]
 
 
 def test_time_in_looks_is_no_training_time(engine, net, points, ignore, tmp_path):
     import time
 
-    look = Look(lambda epoch, batch: time.sleep(0.5))
+    look = Look(lambda epoch, batch: time.sleep(0.5), share=1e9)
     result = engine.fit(FitJob(Setup(net, points, trainer={"max_epochs": 1}), 0, tmp_path, looks=(look,)), ignore)
     assert result.seconds < 0.5
 

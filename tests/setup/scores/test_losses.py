@@ -75,6 +75,16 @@ def test_rows_of_other_losses_add_up(call: "object") -> None:
     assert float(whole) == pytest.approx(float(loss.value), rel=1e-4)
 
 
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_alignments_that_are_not_averaged_are_not_divided_by_their_lengths(reduction: str) -> None:
+    lengths = torch.tensor([1, 2, 3])
+    scores = torch.randn(6, 3, 4, generator=G).log_softmax(2)
+    call = seen(lambda: F.ctc_loss(scores, torch.ones(3, 3).long(), torch.full((3,), 6), lengths, reduction=reduction))
+    found = terms(call)
+    assert found is not None
+    assert float(found.total.sum()) == pytest.approx(float(call.value.sum()), rel=1e-4)
+
+
 def test_rows_that_do_not_add_up_are_not_believed() -> None:
     call = seen(lambda: F.mse_loss(VALUES, LABELS))
     changed = LossCall(call.name, call.prediction, call.target, call.options, call.value * 2)

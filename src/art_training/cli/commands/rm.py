@@ -18,7 +18,7 @@ def rm(
 ) -> None:
     """Remove runs with all that belongs to them.
 
-    `art gc` then frees their files.
+    `art gc` then frees their files. That a run used the test split stays counted.
     """
     from art_training.cli.history import history
     from art_training.cli.output import put_json, when

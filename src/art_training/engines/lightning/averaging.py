@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
 from art_training.engines.engine import EvaluateJob, FitJob
-from art_training.engines.lightning.build import build_model
 from art_training.engines.lightning.checkpoint import take_weights, weights_of
 from art_training.engines.lightning.data import data_seed, open_data
-from art_training.engines.lightning.evaluation import Passing, pass_once, require_step, showing_to
+from art_training.engines.lightning.lazy import open_model
 from art_training.engines.lightning.lengths import batches_of
-from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
+from art_training.engines.lightning.passing import Passing, pass_once, require_step, showing_to
+from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.views import Pass, Passes
@@ -147,8 +147,7 @@ def _renew_statistics(job: FitJob, trainer: Any, module: Any) -> None:
 
 def _second(job: FitJob, trainer: Any, module: Any, norms: list[str]) -> tuple[Passing, Pass]:
     """A second model, whose batch norms average over all batches of a pass."""
-    set_seed(job.seed)
-    second, hierarchy = build_model(job.setup)
+    second, hierarchy = open_model(job.setup, seed=job.seed, data_seed=data_seed(job))
     require_step(second, Split.TRAIN)
     modes = {name: one.training for name, one in module.named_modules()}
 

@@ -48,6 +48,14 @@ def data_seed(job: FitJob | EvaluateJob) -> int:
     return job.seed if job.data_seed is None else job.data_seed
 
 
+def is_plain(datamodule: Any) -> bool:
+    """Whether the data have no other form, without augmentation, than the one that they are in."""
+    declared = getattr(datamodule, "_data", None)
+    if isinstance(declared, Data):
+        return declared.plain() is declared
+    return getattr(datamodule, _PLAIN, False) or not callable(getattr(datamodule, "plain", None))
+
+
 def unreached(datamodule: Any, module: Any) -> Finding | None:
     """What goes on changing batches though data were asked for without augmentation; None where nothing does.
 

@@ -8,17 +8,17 @@ from typing import Any
 
 from art_training.engines.engine import FitJob, FitResult, Stopped, Watch
 from art_training.engines.lightning.averaging import Averages
-from art_training.engines.lightning.build import build_model, require_trainable
+from art_training.engines.lightning.build import require_trainable
 from art_training.engines.lightning.change import changed, replaced, require_batches
 from art_training.engines.lightning.checkpoint import Checkpoints, load_weights
 from art_training.engines.lightning.data import data_seed, open_data, require_split, unreached
 from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy
+from art_training.engines.lightning.lazy import open_model
 from art_training.engines.lightning.logger import CurveLogger
 from art_training.engines.lightning.looks import Looks
 from art_training.engines.lightning.parts import Freezing
-from art_training.engines.lightning.random_states import set_seed
 from art_training.engines.lightning.rate import Rates, after_optimizers
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
@@ -69,8 +69,7 @@ class _Training:
 
 
 def _prepare(job: FitJob, watch: Watch) -> _Training:
-    set_seed(job.seed)
-    module, hierarchy = build_model(job.setup)
+    module, hierarchy = open_model(job.setup, seed=job.seed, data_seed=data_seed(job))
     require_trainable(module)
     require_batches(module, job.change)
     if job.teaching is not None:

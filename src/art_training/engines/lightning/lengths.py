@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from art_training.engines.timetable import Length
+
 
 def batches_of(trainer: Any) -> int | None:
     """Batches in an epoch of training; None where nobody knows."""
@@ -19,3 +21,14 @@ def epochs_of(trainer: Any) -> int | None:
     if trainer.max_steps >= 0 and batches:
         limits.append(math.ceil(trainer.max_steps / math.ceil(batches / trainer.accumulate_grad_batches)))
     return min(limits) if limits else None
+
+
+def length_of(trainer: Any) -> Length:
+    """How long a training will be that has begun or goes on, from its very beginning."""
+    epochs, batches = epochs_of(trainer), batches_of(trainer)
+    if epochs is None or batches is None:
+        return Length(epochs, None)
+    most = epochs * batches
+    return Length(
+        epochs, most if trainer.max_steps < 0 else min(most, trainer.max_steps * trainer.accumulate_grad_batches)
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
+import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -64,7 +65,9 @@ def evaluation_form(loader: Any, *, whole: bool = True) -> Any:
 
     Args:
         loader: as the user made it.
-        whole: also the rows of a short last batch that `drop_last` leaves out.
+        whole: also the rows of a short last batch that `drop_last` leaves out. Without them it is for a pass in training
+            mode, where rows are in an order that torch's generator draws: batch norm would see other batches than
+            training ever gives it where neighbours in a file are alike.
     """
     if not isinstance(loader, DataLoader):
         return loader
@@ -75,6 +78,8 @@ def evaluation_form(loader: Any, *, whole: bool = True) -> Any:
             return _changed(loader)
         return _changed(loader, sampler=_in_order(loader.sampler, loader.dataset))
     sampler = _in_order(loader.sampler, loader.dataset)
+    if not whole:
+        sampler = _shuffled(sampler)
     drop_last = loader.drop_last and not whole
     batch_sampler = BatchSampler(sampler, loader.batch_size, drop_last=drop_last)
     return _changed(loader, sampler=sampler, batch_sampler=batch_sampler, drop_last=drop_last)
@@ -167,6 +172,13 @@ def _in_order(sampler: Any, dataset: Any) -> Any:
         source = dataset if isinstance(sampler, DistributedSampler) else sampler.data_source
         return SequentialSampler(source)
     return sampler
+
+
+def _shuffled(sampler: Any) -> Any:
+    if not isinstance(sampler, list | SequentialSampler):
+        return sampler
+    rows_ = list(cast("Any", sampler))
+    return [rows_[place] for place in torch.randperm(len(rows_)).tolist()]
 
 
 def _changed(loader: DataLoader[Any], **changes: Any) -> DataLoader[Any]:

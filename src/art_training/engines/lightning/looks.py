@@ -1,30 +1,28 @@
-"""Looks at batches while a training goes on, through a model of their own."""
+"""Looks at batches while a training goes on, when their timetable says so."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from art_training.engines.engine import EvaluateJob, FitJob
-from art_training.engines.lightning.build import build_model
-from art_training.engines.lightning.checkpoint import take_weights, weights_of
-from art_training.engines.lightning.data import data_seed, open_data
-from art_training.engines.lightning.evaluation import Passing, pass_once, require_step, showing_to
-from art_training.engines.lightning.hierarchy import Hierarchy
+from art_training.engines.engine import FitJob
+from art_training.engines.lightning.glass import Glass, attributes_kept, loaders_of
+from art_training.engines.lightning.lengths import length_of
+from art_training.engines.lightning.loaders import batches, evaluation_form
 from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
 from art_training.engines.lightning.recorder import Recorder
-from art_training.engines.lightning.surroundings import ignore_warnings
-from art_training.engines.lightning.views import Pass, Passes
 from art_training.engines.shaping import Look
+from art_training.engines.timetable import Timetable, timetable
+from art_training.records import Split
+
+_READ = (Split.TRAIN, Split.VALIDATION)
 
 
 class Looks:
     """The callback that looks, between epochs.
 
-    A look passes its batches through a second model that is given the weights of the first: hooks, modes, buffers,
-    metrics, logged values and gradients of the model that trains cannot be touched by it. It costs the memory of one
-    more set of weights, and of the data a second time where their datamodule reads them. Batches that are few are read
-    once. A training that is resumed looks when it begins again, as one that begins does.
+    A look passes its batches through a second model that is given the weights of the first (see `Glass`), which is not
+    made before the first look is due. The time that looks take is no training time.
     """
 
     def __init__(self, job: FitJob, recorder: Recorder) -> None:
@@ -32,100 +30,64 @@ class Looks:
         self._job = job
         self._recorder = recorder
         self._seed = derived_seed(job.seed, "look")
-        self._glass: _Glass | None = None
-        self._spent = [0.0] * len(job.looks)
-        self._costs = [0.0] * len(job.looks)  # seconds of the last look, without what is made once
+        self._glass: Glass | None = None
+        self._tables: list[Timetable] = []
         self._looked: list[tuple[int, int] | None] = [None] * len(job.looks)  # optimiser steps and epochs
-        self._started = 0.0
 
     # Hooks.
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
-        """Training begins: the first look."""
-        self._started = time.monotonic()
-        self._look(trainer, module, range(len(self._job.looks)))
+        """Training begins, or goes on: how long it will be is known."""
+        length = length_of(trainer)
+        self._tables = [timetable(look, length, self._lengths(trainer, look)) for look in self._job.looks]
+        self._recorder.parameters["looks"] = [table.told() for table in self._tables]
+        self._look(trainer, module)
 
     def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         """The moment between two epochs."""
-        self._look(trainer, module, [index for index in range(len(self._job.looks)) if self._affordable(index)])
+        self._look(trainer, module)
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
-        """Training is done: the last look, unless it has been taken since the last step."""
-        self._look(trainer, module, range(len(self._job.looks)))
+        """Training is done."""
+        self._look(trainer, module, ended=True)
+        self._glass = None  # its weights are of no use any more
 
     # Its own work.
 
-    def _affordable(self, index: int) -> bool:
-        training = time.monotonic() - self._started - sum(self._spent)
-        return self._spent[index] + self._costs[index] <= self._job.looks[index].share * training
+    def _lengths(self, trainer: Any, look: Look) -> list[int | None]:
+        if self._job.one_batch:
+            return [1]
+        found = loaders_of(trainer, look.split)
+        return [batches(evaluation_form(loader)) for loader in found.values()] or [None]
 
-    def _look(self, trainer: Any, module: Any, which: Sequence[int]) -> None:
+    def _look(self, trainer: Any, module: Any, *, ended: bool = False) -> None:
         now = (trainer.global_step, trainer.current_epoch)
-        due = [index for index in which if self._looked[index] != now]
-        if not due:
-            return
+        passed = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        due = [
+            index
+            for index, table in enumerate(self._tables)
+            if self._looked[index] != now and table.is_due(trainer.current_epoch, passed, ended=ended)
+        ]
+        if due:
+            began = time.monotonic()
+            self._take(due, trainer, module)
+            self._recorder.leave_out(time.monotonic() - began)
+        for index in due:
+            self._looked[index] = now
+
+    def _take(self, due: Sequence[int], trainer: Any, module: Any) -> None:
         loaders = {"train": trainer.train_dataloader, "validation": trainer.val_dataloaders}
-        kept = generators_kept(self._job.setup.data, fit=trainer.datamodule, module=module, **loaders)
+        generators = generators_kept(self._job.setup.data, fit=trainer.datamodule, module=module, **loaders)
+        attributes = attributes_kept(one for split in _READ for one in loaders_of(trainer, split).values())
         modes = {one: one.training for one in module.modules()}
-        began = time.monotonic()
-        with seeded(self._seed), kept:
+        with seeded(self._seed), generators, attributes:
+            if self._glass is None:
+                self._glass = Glass(self._job, trainer, [table.batches for table in self._tables])
             for index in due:
-                self._take(index, trainer, module)
-                self._looked[index] = now
+                if index != due[0]:
+                    set_seed(self._seed)  # what a data set draws is the same in every look
+                count = self._glass.look(index, trainer, module)
+                if self._tables[index].cost is None:
+                    self._tables[index] = replace(self._tables[index], cost=count)
         for one, training in modes.items():  # a model may share layers with every other one that is made
             one.training = training
-        self._recorder.leave_out(time.monotonic() - began)
-
-    def _take(self, index: int, trainer: Any, module: Any) -> None:
-        began = time.monotonic()
-        if self._glass is None:
-            self._glass = _Glass.made(self._job)
-        made = time.monotonic()
-        set_seed(self._seed)  # what a data set draws is the same in every look
-        self._glass.look(index, trainer, module)
-        self._costs[index] = time.monotonic() - made
-        self._spent[index] += time.monotonic() - began
-
-
-@dataclass
-class _Glass:
-    """The model and the data that looks are taken through."""
-
-    job: FitJob
-    hierarchy: Hierarchy
-    module: Any
-    passes: Passes
-    wanted: list[Pass]
-
-    @classmethod
-    def made(cls, job: FitJob) -> "_Glass":
-        """Everything fresh, as for an evaluation.
-
-        Raises:
-            SetupError: there is no step that a split can be passed through.
-        """
-        set_seed(job.seed)
-        module, hierarchy = build_model(job.setup)
-        datamodule = open_data(job.setup, seed=data_seed(job), plain=True)
-        for look in job.looks:
-            require_step(module, look.split)
-        ignore_warnings(".*does not have many workers", ".*sampler has shuffling enabled")
-        wanted = [_wanted(look, one_batch=bool(job.one_batch)) for look in job.looks]
-        return cls(job, hierarchy, module, Passes(datamodule, hierarchy, seed=job.seed), wanted)
-
-    def look(self, index: int, trainer: Any, live: Any) -> None:
-        """Pass the batches of one look through the weights of `live`."""
-        look, epochs = self.job.looks[index], trainer.current_epoch
-        job = self.job
-        asked = EvaluateJob(job.setup, job.seed, (look.split,), plain=True, change=job.change, data_seed=job.data_seed)
-
-        def ready(model: Any) -> None:
-            take_weights(model, weights_of(trainer, live), "the model that trains")
-
-        passing = Passing(asked, self.hierarchy, self.module, ready, epoch=epochs)
-        showing = showing_to(lambda seen: look.see(epochs, seen))
-        pass_once(passing, self.passes, self.wanted[index], showing, lambda position: None)  # noqa: ARG005
-
-
-def _wanted(look: Look, *, one_batch: bool) -> Pass:
-    return Pass(look.split, one_batch=one_batch, first=look.batches)

@@ -104,11 +104,12 @@ def generators_kept(data: Any, **more: Any) -> Generator[None]:
         more: what else may hold generators, by any name.
     """
     roots = {"data": data, "closure": list(_enclosed(data)), **more}
-    states = generator_states(roots)
+    states = [(generator, _state(generator)) for _, generator in _generators(roots)]
     try:
         yield
     finally:
-        set_generator_states(roots, states)
+        for generator, state in states:
+            _set_state(generator, state)
 
 
 def _enclosed(factory: Any) -> Iterator[Any]:

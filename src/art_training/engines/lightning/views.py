@@ -34,6 +34,7 @@ class Pass:
         first: only so many batches of each loader, which are read once and kept; None: the loaders as they are.
         as_trained: in the order and batches of training, whatever else is said.
         loaders: by name, in the order of Lightning's dataloader index.
+        found: whether they are what they shall be, however often Lightning asks for them.
     """
 
     split: Split
@@ -42,11 +43,20 @@ class Pass:
     first: int | None = None
     as_trained: bool = False
     loaders: dict[str | None, Any] = field(default_factory=dict[str | None, Any])
+    found: bool = False
 
     @property
     def names(self) -> tuple[str | None, ...]:
         """Names of the loaders."""
         return tuple(self.loaders)
+
+    def keep(self, loaders: Mapping[str | None, Any]) -> None:
+        """Read what is wanted of loaders in evaluation form, once and for all."""
+        first = self.first
+        self.loaders = {
+            name: loader if first is None else keeping(first_batches(loader, first)) for name, loader in loaders.items()
+        }
+        self.found = True
 
     def rows(self) -> dict[str, int | None]:
         """Examples of each loader by `split` or `split:loader`."""
@@ -61,10 +71,12 @@ def address(split: Split, loader: str | None) -> str:
 class Passes:
     """The datamodule of several passes: prepared and set up once for all of them, with its hooks in each."""
 
-    def __init__(self, datamodule: Any, hierarchy: Hierarchy, *, seed: int) -> None:
+    def __init__(self, datamodule: Any, hierarchy: Hierarchy, *, seed: int, stands: bool = False) -> None:
+        """Of a datamodule; one that `stands` is another's, who sets it up and tears it down."""
         self.datamodule = datamodule
         self._hierarchy = hierarchy
         self._seed = seed
+        self._stands = stands
         self._done: dict[str, None] = {}
 
     def view(self, wanted: Pass, *, testing: bool = False) -> Any:
@@ -86,15 +98,16 @@ class Passes:
             """Left to `close`, because a later pass may use what this one has set up."""
 
         def loaders(view: Any) -> list[Any]:  # noqa: ARG001
-            if wanted.one_batch:
+            if wanted.found:
+                pass
+            elif wanted.one_batch:
                 wanted.loaders = {None: repeating(_one_batch(inner, self._seed), 1)}
             elif wanted.as_trained:
                 wanted.loaders = named(uncombined(inner.train_dataloader()))
             elif wanted.first is None:
                 wanted.loaders = split_loaders(inner, wanted.split, whole=wanted.whole)
-            elif not wanted.loaders:
-                found = split_loaders(inner, wanted.split, whole=wanted.whole)
-                wanted.loaders = {name: keeping(first_batches(one, wanted.first)) for name, one in found.items()}
+            else:
+                wanted.keep(split_loaders(inner, wanted.split, whole=wanted.whole))
             return list(wanted.loaders.values())
 
         method = "test_dataloader" if testing else "val_dataloader"
@@ -108,7 +121,7 @@ class Passes:
             self.datamodule.teardown(stage)
 
     def _once(self, name: str, work: Callable[[], None]) -> None:
-        if name not in self._done:
+        if name not in self._done and not self._stands:
             work()
             self._done[name] = None
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from art_training.engines.lightning.build import build_model
-from art_training.engines.lightning.random_states import set_seed
+from art_training.engines.lightning.lazy import open_model
 from art_training.engines.shaping import Parameter
 from art_training.setup.setup import Setup
 
@@ -20,8 +19,7 @@ def parameters(setup: Setup) -> tuple[Parameter, ...]:
     Raises:
         SetupError: the model cannot be made.
     """
-    set_seed(0)
-    module, _ = build_model(setup)
+    module, _ = open_model(setup, seed=0, data_seed=0)
     return tuple(Parameter(name, tuple(one.shape), one.requires_grad) for name, one in module.named_parameters())
 
 
@@ -31,8 +29,7 @@ def fresh_weights(setup: Setup, *, seed: int) -> Mapping[str, Tensor]:
     Raises:
         SetupError: the model cannot be made.
     """
-    set_seed(seed)
-    module, _ = build_model(setup)
+    module, _ = open_model(setup, seed=seed, data_seed=seed)
     return {name: one.detach().cpu() for name, one in module.state_dict().items()}
 
 

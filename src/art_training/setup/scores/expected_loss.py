@@ -1,66 +1,55 @@
 """What a loss should be before any training: of uniform predictions, and of the best that ignores its input.
 
 Cross-entropy over C classes gives ln C for uniform predictions (Karpathy, A Recipe for Training Neural Networks, 2019,
-"verify loss @ init"); the constant that minimises a loss is the label prior for cross-entropies, the mean for squared
-and the median for absolute errors (Gneiting and Raftery, Strictly proper scoring rules, JASA 102, 2007). Definitions of
-the losses, with smoothing, weights and reductions, are those of `torch.nn.functional`.
+"verify loss @ init"); the constant that minimises it is the label prior (Gneiting and Raftery, Strictly proper scoring
+rules, JASA 102, 2007). Definitions of the losses, with smoothing, weights and reductions, are those of
+`torch.nn.functional`.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from art_training.setup.scores.expectation import Expected, columns, listed, unknown, vector
+from art_training.setup.scores.expected_ctc import ctc
+from art_training.setup.scores.expected_margins import multi_margin, multilabel_margin, of_distances, of_equal_scores
+from art_training.setup.scores.expected_values import REGRESSIONS, gaussian, poisson, regression
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_HALVINGS = 60
-
-
-@dataclass(frozen=True)
-class Expected:
-    """The loss that theory gives, in the units in which ART reports losses.
-
-    Attributes:
-        uniform: of uniform predictions, or of an output of zero where the outputs are values (`OF_VALUES`); None where
-            that is not known.
-        prior: of the best prediction that is the same for every input; None where that is not known.
-        reason_if_none: why something is not known.
-        bias: the bias of the final layer that predicts the prior, for each output; empty where there is none.
-    """
-
-    uniform: float | None
-    prior: float | None
-    reason_if_none: str = ""
-    bias: tuple[float, ...] = ()
+__all__ = ["OF_CLASSES", "OF_ERRORS", "OF_VALUES", "Expected", "expected_at_init"]
 
 
 def expected_at_init(task: Task, targets: "Tensor", examples: int | None = None) -> Expected:
     """The loss that a model of this task should have before training.
 
+    A call with `reduction="none"` is taken to be averaged over everything that it returns.
+
     Args:
         task: its loss and the loss's options.
-        targets: what entered the loss, pooled over the data in the shape of its calls.
+        targets: what entered the loss, pooled over the data in the shape of its calls; for `ctc_loss` the lengths
+            (`expected_ctc.lengths_of`).
         examples: how many examples the targets belong to, for losses that are sums; by default their first dimension.
     """
     theory = _THEORIES.get(task.loss)
     if theory is None:
-        name = task.loss or "a loss that is not a function of torch"
-        return Expected(None, None, f"no value follows from {name} and the labels alone")
+        return unknown(
+            f"no value follows from {task.loss or 'a loss that is not a function of torch'} and the labels alone"
+        )
     if targets.numel() == 0:
-        return Expected(None, None, "there are no targets")
+        return unknown("there are no targets")
     found = theory(targets, task)
     if task.loss_options.get("reduction") != "sum":
         return found
     # A sum is reported as an example's share of it; theories give means over what they count.
-    return _times(found, _count(targets, task) / (examples or len(targets)))
+    return found.times(_count(targets, task) / (examples or len(targets)))
 
 
 def _count(targets: "Tensor", task: Task) -> int:
     """Over how many terms the theory of a loss that sums takes its mean."""
-    if task.loss in {"cross_entropy", "linear_cross_entropy", "nll_loss"}:
+    if task.loss in OF_CLASSES:
         if targets.is_floating_point():
             return targets.numel() // targets.shape[1]
         return int((targets != task.loss_options.get("ignore_index", -100)).sum())
@@ -81,45 +70,44 @@ def _cross_entropy(targets: "Tensor", task: Task) -> Expected:
         return _soft_cross_entropy(targets, options)
     classes = task.classes
     if classes is None:
-        return Expected(None, None, "the number of classes is not known; declare it: Setup(task={'classes': ...})")
+        return unknown("the number of classes is not known; declare it: Setup(task={'classes': ...})")
     kept = targets.reshape(-1)
     kept = kept[kept != options.get("ignore_index", -100)].long()
     if len(kept) == 0 or int(kept.min()) < 0 or int(kept.max()) >= classes:
-        return Expected(None, None, f"the targets are not classes of 0 to {classes - 1}")
+        return unknown(f"the targets are not classes of 0 to {classes - 1}")
     counts = torch.bincount(kept, minlength=classes).double()
-    weights = _vector(options.get("weight"), classes)
+    weights = vector(options.get("weight"), classes)
     if weights is None:
-        return Expected(None, None, "the class weights are not known")
+        return unknown("the class weights are not known")
     smoothing = float(options.get("label_smoothing", 0.0))
     factors = (1 - smoothing) * counts * weights + smoothing / classes * weights * counts.sum()
-    below = (counts * weights).sum() if options.get("reduction", "mean") != "sum" else counts.sum()
-    return _of_factors(factors, float(below), (1 - smoothing) * counts * weights)
+    below = {"sum": float(counts.sum()), "none": float(targets.numel())}
+    return _of_factors(factors, below.get(options.get("reduction", "mean"), float((counts * weights).sum())))
 
 
 def _soft_cross_entropy(targets: "Tensor", options: Mapping[str, Any]) -> Expected:
     """Targets that are probabilities: rows (N, C, ...), each of weight one."""
     rows = targets.double().movedim(1, -1).reshape(-1, targets.shape[1])
     classes = rows.shape[1]
-    weights = _vector(options.get("weight"), classes)
+    weights = vector(options.get("weight"), classes)
     if weights is None:
-        return Expected(None, None, "the class weights are not known")
+        return unknown("the class weights are not known")
     smoothing = float(options.get("label_smoothing", 0.0))
     smooth = (1 - smoothing) * rows + smoothing / classes
-    factors = smooth.sum(0) * weights
-    return _of_factors(factors, float(len(rows)), factors)
+    return _of_factors(smooth.sum(0) * weights, float(len(rows)))
 
 
-def _of_factors(factors: "Tensor", below: float, counts: "Tensor") -> Expected:
+def _of_factors(factors: "Tensor", below: float) -> Expected:
     classes = len(factors)
     total = float(factors.sum())
     if below <= 0 or total <= 0:
-        return Expected(None, None, "every target is ignored or has the weight zero")
+        return unknown("every target is ignored or has the weight zero")
     share = factors / total
     entropy = -float((share[share > 0] * share[share > 0].log()).sum())
-    # Half an example more of each class keeps the bias of a class that was never seen finite.
-    bias = ((counts + 0.5) / (counts.sum() + 0.5 * classes)).log()
+    # A class that was never seen would need a bias of minus infinity; half an example of it keeps it finite.
+    bias = factors.where(factors > 0, 0.5).log()
     bias -= bias.mean()
-    return Expected(math.log(classes) * total / below, entropy * total / below, "", _listed(bias))
+    return Expected(math.log(classes) * total / below, entropy * total / below, "", listed(bias))
 
 
 def _binary(targets: "Tensor", task: Task) -> Expected:
@@ -132,112 +120,21 @@ def _binary(targets: "Tensor", task: Task) -> Expected:
 
     if task.loss == "soft_margin_loss":
         targets = (targets + 1) / 2  # written as -1 and 1
-    columns = _columns(targets)
-    rate = columns.mean(0)
-    positive = _vector(task.loss_options.get("pos_weight"), len(rate))
-    weight = _vector(task.loss_options.get("weight"), len(rate))
+    labels = columns(targets)
+    rate = labels.mean(0)
+    positive = vector(task.loss_options.get("pos_weight"), len(rate))
+    weight = vector(task.loss_options.get("weight"), len(rate))
     if positive is None or weight is None:
-        return Expected(None, None, "the weights differ from example to example")
+        return unknown("the weights differ from example to example")
     up, down = positive * rate, 1 - rate
     q = up / (up + down)
     at_best = -(torch.special.xlogy(up, q) + torch.special.xlogy(down, 1 - q))
-    seen = (columns.sum(0) * positive + 0.5) / (columns.sum(0) * positive + (1 - columns).sum(0) + 1)
+    half = 0.5 / len(labels)
+    one_sided = (up <= 0) | (down <= 0)  # half an example of each keeps the bias finite, as for classes
+    bias = ((up + half * one_sided) / (down + half * one_sided)).log()
     return Expected(
-        float((weight * math.log(2) * (up + down)).mean()), float((weight * at_best).mean()), "", _listed(seen.logit())
+        float((weight * math.log(2) * (up + down)).mean()), float((weight * at_best).mean()), "", listed(bias)
     )
-
-
-def _regression(targets: "Tensor", task: Task) -> Expected:
-    """An output of zero, and the constant that minimises the loss: the mean, the median, or the zero of its slope."""
-    columns = _columns(targets)
-    if task.loss_options.get("weight") is not None:
-        return Expected(None, None, "the weights differ from example to example")
-    loss, constant = _REGRESSIONS[task.loss]
-    best = constant(columns, task.loss_options)
-    zero = float(loss(columns, task.loss_options).mean())
-    return Expected(zero, float(loss(columns - best, task.loss_options).mean()), "", _listed(best))
-
-
-def _squared(errors: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    del options
-    return errors**2
-
-
-def _absolute(errors: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    del options
-    return errors.abs()
-
-
-def _smooth(errors: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    beta = float(options.get("beta", 1.0))
-    size = errors.abs()
-    return size if beta == 0 else (size**2 / (2 * beta)).where(size < beta, size - beta / 2)
-
-
-def _huber(errors: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    delta = float(options.get("delta", 1.0))
-    size = errors.abs()
-    return (size**2 / 2).where(size <= delta, delta * (size - delta / 2))
-
-
-def _mean(columns: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    del options
-    return columns.mean(0)
-
-
-def _median(columns: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    del options
-    return columns.median(0).values
-
-
-def _flat_point(columns: "Tensor", options: Mapping[str, Any]) -> "Tensor":
-    """Where the slope of a Huber loss is zero, by bisection: errors count as they are up to the threshold."""
-    threshold = float(options.get("beta", options.get("delta", 1.0)))
-    if threshold == 0:
-        return _median(columns, options)
-    low, high = columns.min(0).values, columns.max(0).values
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        up = (columns - middle).clamp(-threshold, threshold).sum(0) > 0
-        low, high = middle.where(up, low), high.where(up, middle)
-    return (low + high) / 2
-
-
-def _gaussian(targets: "Tensor", task: Task) -> Expected:
-    """The variance that a fresh model predicts is its own affair; the best constants are mean and variance."""
-    eps, full = float(task.loss_options.get("eps", 1e-6)), bool(task.loss_options.get("full"))
-    columns = _columns(targets)
-    variance = columns.var(0, correction=0).clamp(min=eps)
-    loss = 0.5 * (variance.log() + columns.var(0, correction=0) / variance) + (0.5 * math.log(2 * math.pi) * full)
-    reason = "the loss at first depends on the variance that the fresh model predicts"
-    return Expected(None, float(loss.mean()), reason, _listed(columns.mean(0)))
-
-
-def _poisson(targets: "Tensor", task: Task) -> Expected:
-    """Rate λ for counts y: λ - y ln λ, with Stirling's term for y > 1 where `full`; a zero output is λ = 1."""
-    options = task.loss_options
-    columns = _columns(targets)
-    rate = columns.mean(0)
-    if bool((rate <= 0).any()):
-        return Expected(None, None, "an output whose counts are all zero has no rate")
-    stirling = columns * columns.log() - columns + 0.5 * (2 * math.pi * columns).log()
-    constant = float(stirling.where(columns > 1, 0.0).mean()) if options.get("full") else 0.0
-    prior = float((rate - rate * rate.log()).mean()) + constant
-    if not options.get("log_input", True):
-        return Expected(None, prior, "an output of zero is a rate of zero, which no count can have", _listed(rate))
-    return Expected(1.0 + constant, prior, "", _listed(rate.log()))
-
-
-def _multi_margin(targets: "Tensor", task: Task) -> Expected:
-    """Equal scores: each of the C - 1 other classes costs margin^p, over C; the best constant has no closed form."""
-    classes, options = task.classes, task.loss_options
-    if classes is None:
-        return Expected(None, None, "the number of classes is not known; declare it: Setup(task={'classes': ...})")
-    weights = _vector(options.get("weight"), classes)
-    if weights is None:
-        return Expected(None, None, "the class weights are not known")
-    cost = float(options.get("margin", 1.0)) ** int(options.get("p", 1)) * (classes - 1) / classes
-    return Expected(cost * float(weights[targets.reshape(-1).long()].mean()), None, "no prior follows from a margin")
 
 
 def _divergence(targets: "Tensor", task: Task) -> Expected:
@@ -246,55 +143,22 @@ def _divergence(targets: "Tensor", task: Task) -> Expected:
 
     options = task.loss_options
     if targets.ndim < 2:
-        return Expected(None, None, "the targets are not rows of probabilities")
+        return unknown("the targets are not rows of probabilities")
     rows = targets.double().exp() if options.get("log_target") else targets.double()
     rows = rows.reshape(len(rows), -1)
     if not bool(((rows.sum(1) - 1).abs() < 1e-3).all()):
-        return Expected(None, None, "the targets are not rows of probabilities")
+        return unknown("the targets are not rows of probabilities")
     entropy = -torch.special.xlogy(rows, rows).sum(1).mean()
     mean = rows.mean(0)
     uniform = float(math.log(rows.shape[1]) - entropy)
     prior = float(-torch.special.xlogy(mean, mean).sum() - entropy)
+    bias = mean.where(mean > 0, 0.5 / len(rows)).log()
+    bias -= bias.mean()
     # `mean` divides by all elements, `batchmean` by the rows, and so does the share of a sum.
     scale = 1.0 if options.get("reduction") in {"batchmean", "sum"} else 1 / rows.shape[1]
-    return _times(Expected(uniform, prior), scale)
+    return Expected(uniform, prior, "", listed(bias)).times(scale)
 
 
-def _columns(targets: "Tensor") -> "Tensor":
-    """(examples, outputs) in double precision."""
-    return targets.double().reshape(len(targets), -1)
-
-
-def _vector(option: Any, count: int) -> "Tensor | None":
-    """A weight for each class or output; None where the option is something else."""
-    import torch
-
-    if option is None:
-        return torch.ones(count, dtype=torch.float64)
-    if not isinstance(option, list | int | float):
-        return None
-    weights = torch.tensor(cast("Any", option), dtype=torch.float64).reshape(-1)
-    return weights.expand(count) if len(weights) in {1, count} else None
-
-
-def _listed(values: "Tensor") -> tuple[float, ...]:
-    return tuple(cast("list[float]", values.reshape(-1).tolist()))
-
-
-def _times(found: Expected, factor: float) -> Expected:
-    return replace(
-        found,
-        uniform=None if found.uniform is None else found.uniform * factor,
-        prior=None if found.prior is None else found.prior * factor,
-    )
-
-
-_REGRESSIONS: Mapping[str, tuple[Callable[..., "Tensor"], Callable[..., "Tensor"]]] = {
-    "mse_loss": (_squared, _mean),
-    "l1_loss": (_absolute, _median),
-    "smooth_l1_loss": (_smooth, _flat_point),
-    "huber_loss": (_huber, _flat_point),
-}
 _THEORIES: Mapping[str, Callable[["Tensor", Task], Expected]] = {
     "cross_entropy": _cross_entropy,
     "nll_loss": _cross_entropy,
@@ -303,15 +167,27 @@ _THEORIES: Mapping[str, Callable[["Tensor", Task], Expected]] = {
     "binary_cross_entropy_with_logits": _binary,
     "soft_margin_loss": _binary,
     "multilabel_soft_margin_loss": _binary,
-    "multi_margin_loss": _multi_margin,
     "kl_div": _divergence,
-    "gaussian_nll_loss": _gaussian,
-    "poisson_nll_loss": _poisson,
-    **dict.fromkeys(_REGRESSIONS, _regression),
+    "gaussian_nll_loss": gaussian,
+    "poisson_nll_loss": poisson,
+    **dict.fromkeys(REGRESSIONS, regression),
+    "multi_margin_loss": multi_margin,
+    "multilabel_margin_loss": multilabel_margin,
+    "margin_ranking_loss": of_equal_scores,
+    "triplet_margin_loss": of_equal_scores,
+    "triplet_margin_with_distance_loss": of_equal_scores,
+    "cosine_embedding_loss": of_distances,
+    "hinge_embedding_loss": of_distances,
+    "ctc_loss": ctc,
 }
+# Cross-entropies over classes that exclude each other.
+OF_CLASSES = frozenset({"cross_entropy", "nll_loss", "linear_cross_entropy"})
 # Losses of an error, nothing where there is none: what a constant leaves is their scale, whatever the targets' units are.
-OF_ERRORS = frozenset(_REGRESSIONS)
+OF_ERRORS = frozenset(REGRESSIONS)
 # Losses whose outputs are values, not probabilities.
 OF_VALUES = OF_ERRORS | {"gaussian_nll_loss", "poisson_nll_loss"}
 # Losses that have one term a row, whatever the row holds.
-_BY_ROW = {"multilabel_soft_margin_loss", "multi_margin_loss", "kl_div"}
+_BY_ROW = frozenset({
+    "multilabel_soft_margin_loss", "multi_margin_loss", "multilabel_margin_loss", "kl_div", "ctc_loss",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss",
+})  # fmt: skip

@@ -153,7 +153,7 @@ def _weights(call: "LossCall", values: "Tensor") -> "Tensor":
         return weight.to(values.dtype).expand_as(values)
     if call.name == "kl_div" and call.options.get("reduction") == "batchmean":
         return ones / ones[0].numel()
-    if call.name == "ctc_loss":
+    if call.name == "ctc_loss" and call.options.get("reduction", "mean") == "mean":
         # The mean of ctc_loss divides each value by the length of its target, then averages over the batch.
         values /= torch.as_tensor(call.options["target_lengths"], device=values.device).clamp(min=1)
     return ones

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from art_training.errors import ProjectError, SetupError
 from art_training.setup.data.batch import entries, mapped, rows, size
@@ -31,7 +31,9 @@ def require_inputs(inputs: Any, step: str) -> None:
     Raises:
         ProjectError: it is neither one of the two words nor a function.
     """
-    if inputs is None or inputs in ("zeroed", "shuffled") or (callable(inputs) and not isinstance(inputs, type)):
+    if inputs is None or (isinstance(inputs, str) and inputs in get_args(How)):
+        return
+    if callable(inputs) and not isinstance(inputs, type):
         return
     raise ProjectError(
         f"inputs={inputs!r} of step {step!r} is unknown; give 'zeroed', 'shuffled', or a function of a batch that returns "

@@ -1,11 +1,12 @@
-"""Predictions that somebody else made, from a file: one row an example of the validation split, in its order."""
+"""Predictions that somebody else made, from a file or an array: one row an example of the validation split."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from art_training.errors import ProjectError, SetupError
+from art_training.setup.data.batch import as_array
 from art_training.stores.artifacts import file_digest
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class Predictions:
 
     Attributes:
         values: (examples, ...) numbers; integers where all of them are.
-        digest: SHA-256 of the file's bytes, in hexadecimal.
-        what: names the file in sentences.
+        digest: SHA-256 of the file's bytes, in hexadecimal; empty where there is no file.
+        what: names the file or array in sentences.
     """
 
     values: "NDArray[Any]"
@@ -69,29 +70,40 @@ def read_predictions(path: Path, what: str) -> Predictions:
     Raises:
         SetupError: it is gone, or holds something else, or a number that is none.
     """
-    import numpy as np
-
     try:
         digest, _ = file_digest(path)
-        values = _array(path, what) if path.suffix.lower() == ".npy" else _table(path, what)
+        values = _loaded(path, what) if path.suffix.lower() == ".npy" else _table(path, what)
     except OSError as error:
         raise SetupError(f"{what} cannot be read: {error.strerror or error}; give the path of a file") from error
-    if values.dtype.kind == "f" and not bool(np.isfinite(values).all()):
-        row = int(np.argwhere(~np.isfinite(values.reshape(len(values), -1)).all(1))[0, 0])
-        raise SetupError(f"{what} has no finite number for example {row}; give a prediction of each example")
-    return Predictions(values, digest, what)
+    return replace(predictions_of(values, what), digest=digest)
 
 
-def _array(path: Path, what: str) -> "NDArray[Any]":
+def predictions_of(array: Any, what: str) -> Predictions:
+    """Predictions in an array, a tensor or a column of a frame.
+
+    Raises:
+        SetupError: it holds something else, or a number that is none.
+    """
+    import numpy as np
+
+    values = as_array(array)
+    if values.dtype.kind not in "biuf" or not values.ndim:
+        raise SetupError(f"{what} holds no numbers with one row an example; give an array of (examples, ...) numbers")
+    if values.dtype.kind != "f":
+        return Predictions(values.astype(np.int64), "", what)
+    wrong = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
+    if len(wrong):
+        raise SetupError(f"{what} has no finite number for example {wrong[0]}; give a prediction of each example")
+    return Predictions(values, "", what)
+
+
+def _loaded(path: Path, what: str) -> "NDArray[Any]":
     import numpy as np
 
     try:
-        values = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except ValueError as error:
         raise SetupError(f"{what} holds no array of numbers: {error}; write it with numpy.save") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf" or not values.ndim:
-        raise SetupError(f"{what} holds no array of numbers with one row an example; write it with numpy.save")
-    return values.astype(np.int64) if values.dtype.kind in "biu" else values
 
 
 def _table(path: Path, what: str) -> "NDArray[Any]":

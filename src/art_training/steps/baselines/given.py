@@ -14,7 +14,7 @@ from art_training.setup.identity.values import is_a
 from art_training.setup.modified import name_of
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.baselines.contenders import Contender, required
-from art_training.steps.baselines.files import PREDICTIONS, WEIGHTS, Predictions, require_file
+from art_training.steps.baselines.files import PREDICTIONS, WEIGHTS, Predictions, predictions_of, require_file
 from art_training.stores.artifacts import file_digest
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ def is_predictions(value: Any) -> bool:
     return isinstance(value, Path) and value.suffix.lower() in PREDICTIONS
 
 
+def is_array(value: Any) -> bool:
+    """Whether it is an array, a tensor or a column of a frame: predictions of each example."""
+    return hasattr(value, "shape") and hasattr(value, "dtype") and len(value.shape) > 0
+
+
 def is_weights(value: Any) -> bool:
     """Whether it is a file of weights of the setup's own model."""
     return isinstance(value, Path) and value.suffix.lower() in WEIGHTS
@@ -87,6 +92,8 @@ def contender_of(name: str, value: Any, task: Task) -> Contender:
 
 class Constant(Contender):
     """Always the same: a class, a value, or one value for each label or output."""
+
+    users = True
 
     def __init__(self, name: str, value: Any, task: Task) -> None:
         super().__init__(name, {"model": "constant", "value": value})
@@ -147,13 +154,14 @@ class Existing(Rule):
             return module(*positional, **named)
 
 
-class FromFile(Contender):
+class Given(Contender):
     """Predictions of each example, in the order in which the split is read."""
 
     users = True
 
     def __init__(self, name: str, predictions: Predictions, task: Task) -> None:
-        super().__init__(name, {"model": "predictions from a file", "sha256": predictions.digest})
+        origin = {"sha256": predictions.digest} if predictions.digest else {}
+        super().__init__(name, {"model": "predictions of each example", **origin})
         if task.kind is TaskKind.CLASSIFICATION and predictions.values.ndim == 1:
             _require_classes(predictions, task)
         self._predictions = predictions
@@ -190,6 +198,11 @@ def as_predictions(given: Any, target: "Tensor", task: Task, what: str) -> "Tens
         raise SetupError(
             f"{what} gave predictions of shape {tuple(predicted.shape)} for {len(target)} examples; give one row an example"
         )
+    if predicted.ndim == target.ndim + 1 and task.classes and task.classes not in {predicted.shape[1], predicted.shape[-1]}:
+        raise SetupError(
+            f"{what} gave predictions of shape {tuple(predicted.shape)} for targets of shape {tuple(target.shape)}, and the "
+            f"task has {task.classes} classes; give a class, or a number for each class"
+        )
     if not predicted.is_floating_point():
         return predicted.long() if task.kind is not TaskKind.REGRESSION else predicted.float()
     if not bool(torch.isfinite(predicted).all()):
@@ -209,9 +222,14 @@ def _required_value(value: Any, what: str, step: str) -> Any:
         raise ProjectError(f"{what} of step {step!r} is the class {value.__name__}; give an instance that is trained")
     if is_a(value, _MODULE):
         return value
+    if is_array(value):
+        predictions_of(value, f"{what} of step {step!r}")
+        return value
     if callable(value):
         _require_signature(value, f"{what} of step {step!r}")
         return value
+    if hasattr(value, "item"):  # a number of numpy or torch
+        value = value.item()
     numbers: list[Any] = list(cast("Sequence[Any]", value)) if isinstance(value, list | tuple) else [value]
     if not numbers or any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
         raise ProjectError(

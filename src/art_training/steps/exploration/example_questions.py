@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Reading, Score, Severity
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
 from art_training.steps.exploration.survey import SHOWN, Rows, Survey
 
 if TYPE_CHECKING:
@@ -74,21 +74,21 @@ def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
     import numpy as np
 
     for survey in surveys:
-        hashes = survey.input_hashes
-        _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
-        again = np.flatnonzero(first[inverse] != np.arange(len(hashes)))
-        answers.fewer_is_better("duplicates", len(again), survey)
-        if not len(again):
+        hashed = survey.hashed
+        _, first, inverse = np.unique(hashed.inputs, return_index=True, return_inverse=True)
+        again = np.flatnonzero(first[inverse] != np.arange(len(first[inverse])))
+        count, share, note = of_hashed(len(again), hashed, survey)
+        answers.fewer_is_better("duplicates", count, survey, note)
+        if not count:
             continue
-        pairs = [[int(index), int(first[inverse[index]])] for index in again[:SHOWN]]
-        share = len(again) / survey.examples
+        pairs = [[int(hashed.indices[at]), int(hashed.indices[first[inverse[at]]])] for at in again[:SHOWN]]
         answers.findings.append(
             Finding(
                 "ART108",
                 "data",
                 Severity.WARNING if share > REPEATED_MUCH else Severity.INFO,
-                f"{len(again)} of {survey.examples} examples of {survey.place} ({share:.2%}) repeat an earlier one",
-                {"count": len(again), "share": share, "pairs": pairs},
+                f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) repeat an earlier one",
+                {"count": count, "share": share, "pairs": pairs},
                 "leave repeated examples out, or weight examples on purpose",
                 f"{survey.place}: examples {listed(pair[0] for pair in pairs)}",
             )
@@ -100,14 +100,15 @@ def conflicting_labels(surveys: Surveys, task: Task, answers: Answers) -> None:
     if task.kind not in {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL}:
         return
     for survey in surveys:
-        if len(survey.target_hashes) != len(survey.input_hashes):
+        hashed = survey.hashed
+        if not len(hashed.targets):
             continue
-        conflicting = _conflicting(survey.input_hashes, survey.target_hashes)
-        share = len(conflicting) / survey.examples
-        answers.fewer_is_better("conflicting_labels", len(conflicting), survey)
-        answers.fewer_is_better("conflicting_labels_share", share, survey)
-        if len(conflicting):
-            rows = Rows(len(conflicting), [int(index) for index in conflicting[:SHOWN]])
+        conflicting = hashed.indices[_conflicting(hashed.inputs, hashed.targets)]
+        count, share, note = of_hashed(len(conflicting), hashed, survey)
+        answers.fewer_is_better("conflicting_labels", count, survey, note)
+        answers.fewer_is_better("conflicting_labels_share", share, survey, note)
+        if count:
+            rows = Rows(count, conflicting[:SHOWN].tolist())
             remedy = "look at these examples and settle their labels; no model can learn both"
             what = "an input that also occurs with another label"
             answers.findings.append(_found("ART102", Severity.WARNING, what, rows, survey, remedy, "labels"))

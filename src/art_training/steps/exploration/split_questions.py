@@ -1,15 +1,13 @@
 """Questions about what the splits have in common, and in what they differ."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from art_training.records import Finding, Reading, Score, Severity, Split
-from art_training.setup.task import Task
-from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.records import Finding, Plain, Reading, Score, Severity, Split
+from art_training.setup.task import Task, TaskKind
+from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
+from art_training.steps.exploration.hashing import Hashed
 from art_training.steps.exploration.survey import SHOWN, Survey
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LEAKED_MUCH = 0.01  # share of a split that is also in another
 DRIFT_PROBABILITY, DRIFT_DISTANCE = 0.001, 0.05
@@ -18,18 +16,16 @@ LISTED_CLASSES = 100
 
 def leaks(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
     """Does a split hold inputs of another one?"""
-    import numpy as np
-
     train = [survey for survey in surveys if survey.split is Split.TRAIN]
     others = [survey for survey in surveys if survey.split is not Split.TRAIN]
-    known = np.concatenate([survey.input_hashes for survey in train])
+    known = [survey.hashed for survey in train]
     worst = 0.0
     for survey in others:
         worst = max(worst, _leak(survey, known, "train", answers))
         if survey.split is Split.TEST:
             validations = [one for one in others if one.split is Split.VALIDATION]
             if validations:
-                _leak(survey, np.concatenate([one.input_hashes for one in validations]), "validation", answers)
+                _leak(survey, [one.hashed for one in validations], "validation", answers)
     note = (
         "the largest share of an evaluation split that the training split holds too"
         if others
@@ -38,7 +34,7 @@ def leaks(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG0
     answers.scores["leaked_share"] = Score(worst, direction="minimize", note=note)
 
 
-def class_priors(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+def class_priors(surveys: Surveys, task: Task, answers: Answers) -> None:
     """How often does each class occur, and is it as often in validation as in training?"""
     counted = [survey for survey in surveys if survey.labels]
     if not counted:
@@ -48,37 +44,49 @@ def class_priors(surveys: Surveys, task: Task, answers: Answers) -> None:  # noq
     note = "" if len(shown) == len(together) else f"the {len(shown)} most frequent of {len(together)}"
     table = {"class": shown} | {survey.place: [survey.labels[label] for label in shown] for survey in counted}
     answers.readings.append(Reading("class counts", table, "labels", note))
+    answers.tables["classes.csv"] = (
+        _rows(counted, sorted(together), task),
+        "how often each class occurs in each split",
+    )
     train = [survey for survey in counted if survey.split is Split.TRAIN]
     if not train:
         return
+    known = {label for survey in train for label in +survey.labels}
+    unseen = {label for survey in counted for label in +survey.labels} - known
+    answers.scores["unseen_classes"] = Score(
+        float(len(unseen)), direction="minimize", note="classes of validation that training never shows"
+    )
     for survey in counted:
         answers.neutral("classes", len(+survey.labels), survey)
         if survey.split is not Split.TRAIN:
             _compare_priors(train, survey, answers)
 
 
-def _leak(survey: Survey, known: "NDArray[Any]", where: str, answers: Answers) -> float:
-    """Note which examples of `survey` are also in `where`, whose hashes are `known`; returns their share."""
+def _leak(survey: Survey, others: Sequence[Hashed], where: str, answers: Answers) -> float:
+    """Note which examples of `survey` are also in `where`, whose hashes are `others`; returns their share."""
     import numpy as np
 
-    order = np.argsort(known, kind="stable")
-    hashes = survey.input_hashes
+    limit = min(survey.hashed.limit, *(one.limit for one in others))
+    mine, theirs = survey.hashed.below(limit), [one.below(limit) for one in others]
+    hashes, known = mine.inputs, np.concatenate([one.inputs for one in theirs])
+    places_of_known = np.concatenate([one.indices for one in theirs])
     if not len(known) or not len(hashes):
         return 0.0
+    order = np.argsort(known, kind="stable")
     places = np.minimum(np.searchsorted(known[order], hashes), len(known) - 1)
     leaked = np.flatnonzero(known[order][places] == hashes)
-    share = len(leaked) / survey.examples
-    answers.fewer_is_better(f"also_in_{where}", len(leaked), survey)
-    answers.fewer_is_better(f"also_in_{where}_share", share, survey)
-    if len(leaked):
-        pairs = [[int(index), int(order[places[index]])] for index in leaked[:SHOWN]]
+    count, share, note = of_hashed(len(leaked), mine, survey)
+    answers.fewer_is_better(f"also_in_{where}", count, survey, note)
+    answers.fewer_is_better(f"also_in_{where}_share", share, survey, note)
+    if count:
+        pairs = [[int(mine.indices[at]), int(places_of_known[order[places[at]]])] for at in leaked[:SHOWN]]
         answers.findings.append(
             Finding(
                 "ART101",
                 "split",
                 Severity.ERROR if share > LEAKED_MUCH else Severity.WARNING,
-                f"{len(leaked)} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}",
-                {"count": len(leaked), "share": share, "pairs": pairs},
+                f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}",
+                {"count": count, "share": share, "pairs": pairs},
                 f"remove them from {survey.place} or from {where}, and split by what the examples have in common",
                 f"{survey.place}: examples {listed(pair[0] for pair in pairs)}; {where}: {listed(pair[1] for pair in pairs)}",
             )
@@ -105,9 +113,11 @@ def _compare_priors(train: Surveys, survey: Survey, answers: Answers) -> None:
         )
     labels = sorted(before)
     mine, theirs = [survey.labels[label] for label in labels], [before[label] for label in labels]
-    distance, probability = _drift(mine, theirs)
+    distance, association, probability = _drift(mine, theirs)
     note = "total variation: half the sum of the differences of the shares"
     answers.fewer_is_better("class_prior_distance", distance, survey, note)
+    told = {"total variation": distance, "cramers v": association, "p": probability}
+    answers.readings.append(Reading(f"{survey.place} classes against train", told, note="p: by chi-squared"))
     if distance > DRIFT_DISTANCE and probability < DRIFT_PROBABILITY:
         shares = {
             label: [_share(after, mine), _share(was, theirs)]
@@ -121,23 +131,47 @@ def _compare_priors(train: Surveys, survey: Survey, answers: Answers) -> None:
                 Severity.WARNING,
                 f"classes are not as frequent in {survey.place} as in train: class {worst} has a share of "
                 f"{shares[worst][0]:.1%} there and {shares[worst][1]:.1%} in train (total variation {distance:.3f})",
-                {"distance": distance, "p": probability, "class": worst, "shares": shares[worst]},
+                {
+                    "distance": distance,
+                    "cramers_v": association,
+                    "p": probability,
+                    "class": worst,
+                    "shares": shares[worst],
+                },
                 "split stratified by class, or shuffle before splitting, unless the difference is meant",
                 survey.place,
             )
         )
 
 
-def _drift(mine: Sequence[int], theirs: Sequence[int]) -> tuple[float, float]:
-    """Total variation distance of two priors, and the chance of such a difference in equal ones (chi-squared)."""
+def _drift(mine: Sequence[int], theirs: Sequence[int]) -> tuple[float, float, float]:
+    """Total variation distance of two priors, Cramer's V, and the chance of such a difference in equal ones.
+
+    V is the root of chi-squared over the number of examples, because one side of the table has two rows (Cramer,
+    Mathematical Methods of Statistics, 1946, section 21.9); the chance is that of chi-squared.
+    """
     from scipy.stats import chi2_contingency
 
     kept = [(a, b) for a, b in zip(mine, theirs, strict=True) if a or b]
     distance = sum(abs(_share(a, mine) - _share(b, theirs)) for a, b in kept) / 2
     if len(kept) < 2 or not any(a for a, _ in kept) or not any(b for _, b in kept):
-        return distance, 1.0
-    tested: Any = chi2_contingency([[a for a, _ in kept], [b for _, b in kept]])
-    return distance, float(tested.pvalue)
+        return distance, 0.0, 1.0
+    tested: Any = chi2_contingency([[a for a, _ in kept], [b for _, b in kept]], correction=False)
+    return distance, (float(tested.statistic) / (sum(mine) + sum(theirs))) ** 0.5, float(tested.pvalue)
+
+
+def _rows(counted: Surveys, labels: Sequence[int], task: Task) -> list[dict[str, Plain]]:
+    """A row a class. Where an example has several labels, shares are of examples, else of labels."""
+    rows: list[dict[str, Plain]] = []
+    many = task.kind is TaskKind.MULTI_LABEL
+    totals = {one.place: max(1, one.examples if many else one.labels.total()) for one in counted}
+    for label in labels:
+        row: dict[str, Plain] = {"class": label}
+        for survey in counted:
+            count = survey.labels[label]
+            row |= {survey.place: count, f"{survey.place} share": round(count / totals[survey.place], 6)}
+        rows.append(row)
+    return rows
 
 
 def _share(count: int, counts: Sequence[int]) -> float:

@@ -1,22 +1,44 @@
-"""What one loader's data looks like, gathered in one pass and in bounded memory: eight bytes a row and a hash."""
+"""What one loader's data looks like, gathered in one pass and in bounded memory: counts, statistics, hashes and a sample."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.records import Split
 from art_training.setup.data.batch import as_array, entries, rows, size
 from art_training.setup.task import Task, TaskKind
+from art_training.steps.exploration.axes import Axes, axes_of
+from art_training.steps.exploration.hashing import Hashed, Hashes, numeric, row_hashes
+from art_training.steps.exploration.sample import RowSample, Sampled
 from art_training.steps.exploration.statistics import FeatureStatistics
+from art_training.steps.exploration.tokens import Tokens, sequences
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHOWN = 10  # indices that are kept as examples of what was found
+TARGET = "\0target"  # under which a sample holds the target
 _LABELLED = {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE}
 _FEWEST_VALUES = 4  # with fewer, values that are all equal are no sign of a blank example
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is kept of each loader, however much there is.
+
+    Attributes:
+        rows: examples that are sampled.
+        values: the most numbers in that sample.
+        hashes: examples whose hashes are kept.
+        seed: of the sample.
+    """
+
+    rows: int = 20_000
+    values: int = 20_000_000
+    hashes: int = 4_000_000
+    seed: int = 0
 
 
 @dataclass
@@ -70,8 +92,10 @@ class Survey:
         target_statistics: of a target that is a number; none for the test split.
     """
 
-    def __init__(self, split: Split, loader: str | None, task: Task) -> None:
+    def __init__(self, split: Split, loader: str | None, task: Task, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
         self.split = split
+        self.loader = loader
         self.place = split.value if loader is None else f"{split.value}:{loader}"
         self.examples = self.broken = 0
         self.nan, self.infinite, self.bad_targets, self.blank = Rows(), Rows(), Rows(), Rows()
@@ -80,44 +104,79 @@ class Survey:
         self.labels: Counter[int] = Counter()
         self.target_statistics = FeatureStatistics()
         self._task = task
-        self._inputs: list[NDArray[Any]] = []
-        self._targets: list[NDArray[Any]] = []
+        self._hashes = Hashes(limits.hashes)
+        self._sample = RowSample(rows=limits.rows, values=limits.values, seed=limits.seed)
 
-    def add(self, batch: Any) -> None:
-        """Take in a batch."""
+    def add(self, batch: Any) -> "dict[str, NDArray[Any]]":
+        """Take in a batch; returns the inputs that have a row an example."""
         found = entries(batch)
         count = size(batch)
         self._note_schema(found, count)
-        inputs = {path: leaf for path, leaf in self._of_inputs(found).items() if rows(leaf) == count}
-        numeric = {path: array for path, leaf in inputs.items() if (array := _numeric(leaf)) is not None}
-        broken = self._note_values(numeric, count)
-        if inputs:
-            self._inputs.append(row_hashes(list(inputs.values()), count))
+        inputs = self._inputs(found, count)
+        numbers = {path: array for path, leaf in inputs.items() if (array := numeric(leaf)) is not None}
+        broken = self._note_values(numbers, count)
         target = found.get(self._task.target) if self._task.target is not None else None
+        hashes: NDArray[Any] | None = None
         if target is not None and rows(target) == count:
-            self._targets.append(row_hashes([target], count))
-            broken = broken | self._note_target(_numeric(target), count)
+            hashes = row_hashes([target], count)
+            broken = broken | self._note_target(numeric(target), count)
+        columns = {path: numbers[path] if path in numbers else _objects(leaf) for path, leaf in inputs.items()}
+        if inputs:
+            self._hashes.add(self.examples, row_hashes(list(inputs.values()), count), hashes)
+        if self.split is not Split.TEST and inputs:
+            with_target = {} if hashes is None else {TARGET: as_array(target)}
+            self._sample.add(columns | with_target, count)
         self.broken += int(broken.sum())
         self.examples += count
+        return columns
 
-    @property
-    def input_hashes(self) -> "NDArray[Any]":
-        """One number a row; equal numbers stand for equal inputs."""
-        return _joined(self._inputs)
+    def inputs_of(self, batch: Any) -> "tuple[dict[str, NDArray[Any]], int]":
+        """The inputs of a batch that have a row an example, as `add` returns them, and how many examples it holds."""
+        count = size(batch)
+        inputs = self._inputs(entries(batch), count)
+        arrays = {path: (leaf, numeric(leaf)) for path, leaf in inputs.items()}
+        return {path: _objects(leaf) if array is None else array for path, (leaf, array) in arrays.items()}, count
 
-    @property
-    def target_hashes(self) -> "NDArray[Any]":
-        """One number a row; empty where no target was recognised."""
-        return _joined(self._targets)
+    @cached_property
+    def hashed(self) -> Hashed:
+        """A number a row for its input and its target; equal numbers stand for equal ones. For when all was read."""
+        return self._hashes.all()
+
+    @cached_property
+    def sampled(self) -> Sampled:
+        """The sample, for when all was read; empty for the test split."""
+        return self._sample.taken()
+
+    @cached_property
+    def inputs(self) -> "dict[str, NDArray[Any]]":
+        """The inputs of the sample by path."""
+        return {path: column for path, column in self.sampled.columns.items() if path != TARGET}
+
+    @cached_property
+    def targets(self) -> "NDArray[Any] | None":
+        """The targets of the sample; None where they are no numbers, or vary in shape."""
+        column = self.sampled.columns.get(TARGET)
+        return None if column is None or column.dtype.kind not in "biuf" else column
+
+    @cached_property
+    def tokens(self) -> dict[str, Tokens]:
+        """The inputs of the sample that are sequences of tokens."""
+        return sequences(self.inputs, self._task)
+
+    @cached_property
+    def axes(self) -> Axes:
+        """What the sampled examples can be ordered by."""
+        return axes_of(self.inputs, self.tokens, len(self.sampled))
 
     @property
     def constant_features(self) -> int:
         """Features that never vary."""
         return sum(statistics.constant for statistics in self.statistics.values())
 
-    def _of_inputs(self, found: dict[str, Any]) -> dict[str, Any]:
+    def _inputs(self, found: dict[str, Any], count: int) -> dict[str, Any]:
         named = {path: found[path] for path in self._task.inputs if path in found}
-        return named or {path: leaf for path, leaf in found.items() if path != self._task.target}
+        inputs = named or {path: leaf for path, leaf in found.items() if path != self._task.target}
+        return {path: leaf for path, leaf in inputs.items() if rows(leaf) == count}
 
     def _note_schema(self, found: dict[str, Any], count: int) -> None:
         for path, leaf in found.items():
@@ -127,7 +186,7 @@ class Survey:
             if shape not in entry.shapes and len(entry.shapes) < SHOWN:
                 entry.shapes.append(shape)
 
-    def _note_values(self, numeric: dict[str, "NDArray[Any]"], count: int) -> "NDArray[Any]":
+    def _note_values(self, numbers: dict[str, "NDArray[Any]"], count: int) -> "NDArray[Any]":
         """Returns which rows are broken."""
         import numpy as np
 
@@ -135,16 +194,17 @@ class Survey:
         infinite: NDArray[Any] = np.zeros(count, bool)
         blank: NDArray[Any] = np.ones(count, bool)
         values = 0
-        for path, array in numeric.items():
+        for path, array in numbers.items():
             flat = array.reshape(count, -1)
             values += flat.shape[1]
-            if flat.dtype.kind in "fc":
+            if flat.dtype.kind in "fc" and not np.isfinite(flat).all():
                 nan |= np.isnan(flat).any(1)
                 infinite |= np.isinf(flat).any(1)
-            if flat.shape[1]:
-                blank &= (flat == flat[:, :1]).all(1)
+            if flat.shape[1] and blank.any():
+                blank[blank] = (flat[blank, :2] == flat[blank, :1]).all(1)  # which rules out nearly all of them
+                blank[blank] = (flat[blank] == flat[blank, :1]).all(1)
             if self.split is not Split.TEST and flat.dtype.kind != "c":
-                self.statistics.setdefault(path, FeatureStatistics()).add(array)
+                self.statistics.setdefault(path, FeatureStatistics()).add(array, self.examples)
         for noted, mask in ((self.nan, nan), (self.infinite, infinite)):
             noted.add((np.flatnonzero(mask) + self.examples).tolist())
         if values >= _FEWEST_VALUES:
@@ -164,46 +224,8 @@ class Survey:
         if self.split is not Split.TEST and self._task.kind in _LABELLED:
             self.labels.update(_label_counts(target, self._task))
         elif self.split is not Split.TEST and self._task.kind is TaskKind.REGRESSION:
-            self.target_statistics.add(target)
+            self.target_statistics.add(target, self.examples)
         return bad
-
-
-def row_hashes(leaves: Sequence[Any], count: int) -> "NDArray[Any]":
-    """A number for each of `count` rows: equal for equal rows, and for others only with a chance of 1 to 2**64.
-
-    Type and shape of a row count too.
-    """
-    import numpy as np
-
-    columns = [_row_bytes(leaf, count) for leaf in leaves]
-    hashes = np.empty(count, np.uint64)
-    for index in range(count):
-        hashed = hashlib.blake2b(digest_size=8)
-        for header, values in columns:
-            hashed.update(header)
-            hashed.update(values[index])
-        hashes[index] = int.from_bytes(hashed.digest(), "little")
-    return hashes
-
-
-def _row_bytes(leaf: Any, count: int) -> tuple[bytes, Sequence[Any]]:
-    """What tells a row apart besides its values, and the bytes of each row."""
-    import numpy as np
-
-    array = _numeric(leaf)
-    if array is None:
-        return b"values", [repr(value).encode() for value in cast("Sequence[Any]", leaf)]
-    array = np.ascontiguousarray(array)
-    header = f"{array.dtype.str}{array.shape[1:]}".encode()
-    if array.nbytes == 0:
-        return header, [b""] * count
-    return header, array.reshape(count, -1).view(np.uint8)  # pyright: ignore[reportReturnType]  rows are buffers
-
-
-def _numeric(leaf: Any) -> "NDArray[Any] | None":
-    """The leaf as an array of numbers; None where it holds something else."""
-    array = as_array(leaf)
-    return array if array.dtype.kind in "biufc" else None
 
 
 def _label_counts(target: "NDArray[Any]", task: Task) -> dict[int, int]:
@@ -220,10 +242,15 @@ def _label_counts(target: "NDArray[Any]", task: Task) -> dict[int, int]:
     return {int(one): int(count) for one, count in zip(classes, counts, strict=True) if one != ignored}
 
 
-def _joined(parts: Sequence["NDArray[Any]"]) -> "NDArray[Any]":
+def _objects(leaf: Any) -> "NDArray[Any]":
+    """A column of texts and other values, one object a row."""
     import numpy as np
 
-    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+    values = cast("Sequence[Any]", leaf)
+    column = np.empty(len(values), object)
+    for at, value in enumerate(values):
+        column[at] = value
+    return column
 
 
 def _kind(leaf: Any) -> str:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 READING = "prediction dynamics"
 _KEY = "dynamics"
 _NUMBERS = 32  # of one example that are followed
-_LOOKS = 64  # that are kept; of more, those of every second epoch, then of every fourth
 _COLUMNS = 4
 
 
@@ -56,7 +55,6 @@ class Dynamics:
         self._epochs: list[int] = []
         self._followed: list[_Followed] = []
         self._form = ""
-        self._stride = 1
         self._read(bench.recall(_KEY))
 
     def see(self, epochs: int, observation: BatchObservation) -> None:
@@ -66,7 +64,7 @@ class Dynamics:
         if observation.index or epochs in self._epochs:
             return
         if epochs == 0:  # from the beginning again
-            self._epochs, self._followed, self._stride = [], [], 1
+            self._epochs, self._followed = [], []
         elif self._epochs and epochs < self._epochs[-1]:  # a training that goes on repeats what was not saved
             return
         outputs = read_outputs(observation, self._bench.task, self._bench.setup.outputs)
@@ -75,6 +73,23 @@ class Dynamics:
         example = None if outputs.example is None else outputs.example.cpu()
         pool = Pool(outputs.predictions.cpu(), outputs.targets.cpu(), example)
         self._add(epochs, Decisions(pool, self._bench.task, observation.weight))
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of completed epochs at which was looked."""
+        return tuple(self._epochs)
+
+    def remember(self) -> None:
+        """Keep what was seen, for a training that goes on after a kill."""
+        if not self._followed:
+            return
+        followed: list[Plain] = [cast("Plain", vars(one)) for one in self._followed]
+        kept: Plain = {
+            "epochs": list(self._epochs),
+            "form": self._form,
+            "followed": followed,
+        }
+        self._bench.remember(_KEY, kept)
 
     def results(self) -> tuple[list[Reading], list[Artifact]]:
         """What was seen: a reading, a table, and a picture where one can be drawn."""
@@ -101,22 +116,10 @@ class Dynamics:
             self._followed = [_followed(decisions, one) for one in range(count)]
         if count != len(self._followed):
             return
-        if self._epochs and self._epochs[-1] % self._stride:
-            self._keep(range(len(self._epochs) - 1))  # only the newest may stand between strides
         self._epochs.append(epochs)
         for at, one in enumerate(self._followed):
             one.course.append(decisions.toward_label(at)[:_NUMBERS])
             one.said.append(decisions.shown(at)["predicted"])
-        if len(self._epochs) > _LOOKS:
-            self._stride *= 2
-            last = len(self._epochs) - 1
-            self._keep([at for at, epoch in enumerate(self._epochs) if epoch % self._stride == 0 or at == last])
-        self._remember()
-
-    def _keep(self, looks: Sequence[int]) -> None:
-        self._epochs = [self._epochs[at] for at in looks]
-        for one in self._followed:
-            one.course, one.said = [one.course[at] for at in looks], [one.said[at] for at in looks]
 
     def _rows(self) -> list[dict[str, Plain]]:
         return [
@@ -159,21 +162,11 @@ class Dynamics:
         if self._form != "values":
             axis.set_ylim(-0.03, 1.03)
 
-    def _remember(self) -> None:
-        followed: list[Plain] = [cast("Plain", vars(one)) for one in self._followed]
-        kept: Plain = {
-            "epochs": list(self._epochs),
-            "stride": self._stride,
-            "form": self._form,
-            "followed": followed,
-        }
-        self._bench.remember(_KEY, kept)
-
     def _read(self, remembered: Plain) -> None:
         if not isinstance(remembered, dict):
             return
         kept: Any = remembered
-        self._epochs, self._stride, self._form = kept["epochs"], kept["stride"], kept["form"]
+        self._epochs, self._form = kept["epochs"], kept["form"]
         self._followed = [_Followed(**one) for one in kept["followed"]]
 
 

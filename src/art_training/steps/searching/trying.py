@@ -1,9 +1,11 @@
 """Trials, one after the other, until the budget is spent."""
 
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from art_training.errors import ARTError, Interrupted, ProjectError, SetupError, StoreError
 from art_training.records import Direction, Metric, Score, Split
@@ -116,7 +118,7 @@ class Trying:
                     if result.stopped:
                         return replace(trial, epochs=epochs, note=result.message)
                     scored = self.bench.evaluate(Split.VALIDATION, setup=setup, weights=result.last, keep=False)
-                    trial = replace(trial, epochs=epochs, weights="" if result.last is None else str(result.last))
+                    trial = replace(trial, epochs=epochs, weights=_noted(self.bench, result.last))
                     return self._judged(trial, scored.scores)
             return replace(trial, state="pruned", epochs=progress.pruned + 1, note=watcher.why)
         except (Interrupted, StoreError, ProjectError):  # not the trial's: the user stopped it, or it cannot be kept
@@ -148,6 +150,17 @@ def sentence(error: BaseException) -> str:
     """An error in one line; one of ART's own is a sentence as it is."""
     lines = str(error).strip().splitlines() or ["it said nothing"]
     return lines[0] if isinstance(error, ARTError) else f"{type(error).__name__}: {lines[0]}"
+
+
+def weights_of(bench: Bench, trial: Trial) -> Path | None:
+    """The file that a trial ended with; None where there is none any more."""
+    path = bench.folder.parent / trial.weights
+    return path if trial.weights and path.is_file() else None
+
+
+def _noted(bench: Bench, weights: Path | None) -> str:
+    """Where a file lies, as seen from the folder in which all executions of a project write: the store may be moved."""
+    return "" if weights is None else os.path.relpath(weights, bench.folder.parent)
 
 
 def _first_watched(trials: Sequence[Trial]) -> Trial | None:

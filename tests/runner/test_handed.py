@@ -13,7 +13,7 @@ from art_training.project import ArtProject
 from art_training.records import Action, Outcome, Score
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
-from art_training.steps.step import Step
+from art_training.steps.step import Fetch, Step
 from art_training.stores.memory import MemoryStore
 
 MODEL = art.from_torch(lambda hidden=2: nn.Linear(2, hidden), loss=nn.CrossEntropyLoss, lr=0.1)
@@ -98,3 +98,25 @@ def test_another_choice_makes_later_steps_stale_and_the_same_choice_does_not(sto
     assert planned.action is Action.RUN
     assert "hparams.hidden: 3 -> 4" in planned.reason
     assert plan(3)["Sees"].action is Action.RECALL
+
+
+@dataclass(frozen=True)
+class Leaves(Chooses):
+    """Leaves a file that what it hands on needs."""
+
+    def run(self, bench: Bench) -> Outcome:
+        path = bench.folder / "width.txt"
+        path.write_text("6")
+        return Outcome(scores={"train/loss": Score(1.0)}, artifacts=(bench.keep(path, name="width"),))
+
+    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+        raise AssertionError("the runner asks carry_with")
+
+    def carry_with(self, setup: Setup, outcome: Outcome, fetch: Fetch) -> Setup:
+        return setup.but(hparams={"hidden": int(fetch(outcome.artifacts[0].digest).read_text())})
+
+
+def test_a_step_that_hands_on_a_file_is_given_what_fetches_it(store: MemoryStore) -> None:
+    declared = project(store, Leaves(continue_on_failure=True), Sees())
+    assert seen(declared) == 6
+    assert declared.plan().steps[1].action is Action.RECALL

@@ -1,0 +1,68 @@
+"""`python -m benchmarks.faults.prove [--seed 0] [--part opened] [name ...]`: does each case hold what its title says?
+
+Trains every clean project, which has to beat a dummy, and every faulty one, whose true quality on the clean validation
+rows stands beside; then what each of them logs at the end of its training, where a fault of metrics shows.
+"""
+
+import argparse
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmarks.faults import Case, Project, modules
+from benchmarks.faults.training import trained
+
+Row = tuple[float, float, float, dict[str, float]]
+
+
+def key(module: ModuleType, seeded: Callable[[int], Project], seed: int) -> str:
+    return f"{module.__name__} {seeded!r} {seed}"
+
+
+def run(module: ModuleType, project: Project, clean: Project, seed: int) -> Row:
+    """The model's quality, the dummy's, seconds, and what was logged at the end."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        began = time.perf_counter()
+        model, trainer = trained(project, Path(folder), seed)
+        seconds = time.perf_counter() - began
+        quality, dummy = module.measure(model.eval(), clean)
+    return quality, dummy, seconds, {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def line(case: Case, kind: str, row: Row) -> str:
+    quality, dummy, seconds, logged = row
+    told = " ".join(f"{name}={value:.3g}" for name, value in sorted(logged.items()) if "_step" not in name)
+    return f"{case.name:36} {kind:6} quality {quality:8.3f} dummy {dummy:7.3f} {seconds:5.1f} s  {told}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="cases, or the beginnings of their names")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", default="opened")
+    arguments: Any = parser.parse_args()
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    done: dict[str, Row] = {}
+    for module in modules(arguments.part):
+        for case in module.CASES:
+            if arguments.names and not case.name.startswith(tuple(arguments.names)):
+                continue
+            clean = case.clean(arguments.seed)
+            for kind, seeded in (("clean", case.clean), ("faulty", case.faulty)):
+                if seeded is None:
+                    continue
+                known = key(module, seeded, arguments.seed)
+                if known not in done:
+                    done[known] = run(module, seeded(arguments.seed), clean, arguments.seed)
+                print(line(case, kind, done[known]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

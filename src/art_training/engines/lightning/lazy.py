@@ -1,0 +1,67 @@
+"""Models whose layers learn the size of their input from the first batch, such as `nn.LazyLinear`."""
+
+from typing import Any
+
+from torch.nn.parameter import is_lazy
+
+from art_training.engines.engine import EvaluateJob
+from art_training.engines.lightning.build import build_model
+from art_training.engines.lightning.data import open_data
+from art_training.engines.lightning.failures import name_of
+from art_training.engines.lightning.hierarchy import Hierarchy
+from art_training.engines.lightning.passing import Passing, pass_once, require_step, showing_to
+from art_training.engines.lightning.random_states import derived_seed, generators_kept, seeded, set_seed
+from art_training.engines.lightning.surroundings import ignore_warnings
+from art_training.engines.lightning.views import Pass, Passes
+from art_training.errors import SetupError
+from art_training.records import Split
+from art_training.setup.setup import Setup
+
+
+def open_model(setup: Setup, *, seed: int, data_seed: int) -> tuple[Any, Hierarchy]:
+    """A fresh model of a setup, all of whose parameters have their shapes and their first values.
+
+    Random initialisation follows from the seed. Where layers learn their sizes from a batch, the first of the training
+    split is passed through the model in evaluation mode, so that what is counted, frozen, loaded or looked at before
+    training is what will train. The global random states are left where making the model left them.
+
+    Raises:
+        SetupError: the model cannot be made, or no batch can be passed through it before training.
+        Exception: whatever the user's constructor raises.
+    """
+    set_seed(seed)
+    module, hierarchy = build_model(setup)
+    if _sizeless(module):
+        with seeded(derived_seed(seed, "sizes")), generators_kept(setup.data):
+            _pass_a_batch(module, hierarchy, setup, seed=seed, data_seed=data_seed)
+    return module, hierarchy
+
+
+def _sizeless(module: Any) -> list[str]:
+    """Names of the parameters and buffers that have no shape yet."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return [name for name, one in named if is_lazy(one)]
+
+
+def _pass_a_batch(module: Any, hierarchy: Hierarchy, setup: Setup, *, seed: int, data_seed: int) -> None:
+    names = _sizeless(module)
+    try:
+        require_step(module, Split.TRAIN)
+    except SetupError as error:
+        raise _told(module, names, str(error)) from error
+    ignore_warnings(".*does not have many workers", ".*sampler has shuffling enabled")
+    passes = Passes(open_data(setup, seed=data_seed, plain=True), hierarchy, seed=seed)
+    job = EvaluateJob(setup, seed, (Split.TRAIN,), limit=1)
+    passing = Passing(job, hierarchy, module, lambda model: None)  # noqa: ARG005
+    pass_once(passing, passes, Pass(Split.TRAIN, first=1), showing_to(lambda seen: None), lambda position: None)  # noqa: ARG005
+    passes.close()
+    left = _sizeless(module)
+    if left:
+        raise _told(module, left, "a batch of the training split does not pass through it")
+
+
+def _told(module: Any, names: list[str], why: str) -> SetupError:
+    return SetupError(
+        f"{name_of(type(module))} has parameters without a size, {', '.join(names)}, and {why}; give their layers the size "
+        "of their input (in_features=..., in_channels=...), or pass a batch through them in the model's constructor"
+    )
