@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,10 @@ class _Diagnosing:
             for stage in (Stage.INSPECT, Stage.PROBE):
                 with self._timed(stage.value):
                     self._judge(stage)
+            with self._timed(Stage.PROBE.value):
+                for probe in dict.fromkeys(one for rule in self._rules(*Stage) for one in rule.asks):
+                    with suppress(NotMeasured):  # kept, and told to the rule that asks
+                        self.laboratory.ask(probe)
 
         folder = self.folder / "experiment"
         folder.mkdir()

@@ -21,6 +21,7 @@ class Moment:
         batch: as it enters the step; None between batches.
         loss: what the step returned, detached; None where it returned none, and before.
         logged: what has been logged so far, by name.
+        schedulers: of learning rates.
     """
 
     module: nn.Module
@@ -31,6 +32,7 @@ class Moment:
     batch: Any = None
     loss: Tensor | None = None
     logged: Mapping[str, Any] | None = None
+    schedulers: Sequence[Any] = ()
 
 
 class Monitor:

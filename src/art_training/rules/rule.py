@@ -68,6 +68,7 @@ class Rule:
         settles: declarations that settle it.
         symptoms: codes of findings that this one explains, and that are told beneath it.
         watches: monitors that must watch the training for it.
+        asks: probes that it asks after the training, which must be made before.
     """
 
     code: str
@@ -84,6 +85,7 @@ class Rule:
     settles: tuple[str, ...] = ()
     symptoms: tuple[str, ...] = ()
     watches: tuple[type[Any], ...] = ()
+    asks: tuple[Callable[[Any], Any], ...] = ()
 
     def findings(self, laboratory: Laboratory) -> tuple[Finding, ...]:
         """What is found.

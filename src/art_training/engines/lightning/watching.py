@@ -72,6 +72,7 @@ class Watching:
             batch=batch,
             loss=loss,
             logged=trainer.callback_metrics,
+            schedulers=tuple(one.scheduler for one in trainer.lr_scheduler_configs),
         )
 
     def _tell(self, moment: str, *arguments: Any) -> None:
