@@ -1,13 +1,21 @@
-"""Rules on losses: what enters them, and what they make of it."""
+"""Rules on what enters a loss: logits where logits are expected, along the axis that they are expected along."""
 
-from art_training.probes.losses import observed, with_input
+from collections.abc import Iterable
+
+import torch
+
+from art_training.probes.losses import with_input
 from art_training.probes.one_batch import OneBatch, course, learned
 from art_training.probes.specimen import Specimen
+from art_training.probes.step_losses import SeenLoss, steps
+from art_training.probes.undone import without_first
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _TINY = 1e-30
+# Sums of probabilities in half precision are off by up to 256 roundings of 2^-9.
+_OFF = 1e-2
 
 
 @rule(
@@ -17,9 +25,9 @@ _TINY = 1e-30
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "What enters cross_entropy is already a probability: in every batch that was looked at all values lie in 0..1 and "
-        "those of an example sum to 1. Logits do so only by chance. Confirmed where one batch is learned further when the "
-        "loss is computed of the logarithm, which undoes the softmax."
+        "What enters cross_entropy is already a probability: the graph of the loss shows that a softmax or a sigmoid made "
+        "it, or in every batch all values lie in 0..1 and those of an example sum to 1, which logits do only by chance. "
+        "Confirmed where one batch is learned further when the loss is computed of the logits, which undoes it."
     ),
     why=(
         "cross_entropy takes logits and applies a softmax itself. Of probabilities the second softmax makes almost uniform "
@@ -28,38 +36,28 @@ _TINY = 1e-30
     wrong="F.cross_entropy(torch.softmax(self.net(x), dim=1), y)",
     right="F.cross_entropy(self.net(x), y)",
     source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (input: unnormalized logits)",
+    symptoms=("ART405",),
 )
 def softmax_before_cross_entropy(laboratory: Laboratory) -> Found | None:
     """Probabilities where logits are expected."""
-    calls = [call for one in laboratory.ask(observed) for call in one.losses if call.name == "cross_entropy"]
-    if not calls:
+    calls = _calls(laboratory, "cross_entropy")
+    kinds = {_probability(call) for call in calls}
+    if not calls or len(kinds) != 1 or None in kinds:
         return None
-    for call in calls:
-        values = call.prediction.double()
-        if values.ndim < 2 or values.shape[1] < 2:
-            return None
-        sums = values.sum(1)
-        if not (bool((values >= 0).all()) and bool((sums - 1).abs().max() < 1e-3)):
-            return None
+    kind = str(kinds.pop())
     classes = calls[0].prediction.shape[1]
-    as_it_is = laboratory.ask(course)
-    without = laboratory.ask(_without_softmax)
-    confirmed = ""
-    if as_it_is is not None and without is not None and without.floor < as_it_is.floor:
-        confirmed = (
-            f"without the softmax the loss of one batch fell to {without.floor:.3g} in as many steps, and with it to "
-            f"{as_it_is.floor:.3g}"
-        )
-    return Found(
-        f"what enters cross_entropy are probabilities of {classes} classes that sum to 1, and not logits",
-        {"classes": classes, "batches": len(calls), "largest": float(max(call.prediction.max() for call in calls))},
-        "remove the softmax in front of the loss (cross_entropy applies its own), or use nll_loss of the log_softmax",
-        confirmed_by=confirmed,
+    confirmed, severity = _confirmed(
+        laboratory.ask(course), laboratory.ask(without_first), f"without the {kind} the loss of one batch fell to"
     )
-
-
-def _without_softmax(specimen: Specimen) -> OneBatch | None:
-    return learned(specimen, around=lambda: with_input("cross_entropy", lambda one: one.clamp_min(_TINY).log()))
+    told = "that sum to 1" if kind == "softmax" else "that a sigmoid made"
+    return Found(
+        f"what enters cross_entropy are probabilities of {classes} classes {told}, and not logits",
+        {"classes": classes, "batches": len(calls), "largest": float(max(call.prediction.max() for call in calls))},
+        f"remove the {kind} in front of the loss (cross_entropy applies its own), or use nll_loss of the log_softmax",
+        where=calls[0].where,
+        confirmed_by=confirmed,
+        severity=severity,
+    )
 
 
 @rule(
@@ -86,3 +84,278 @@ def one_batch_stays(laboratory: Laboratory) -> Found | None:
         {"first": found.first, "floor": found.floor, "steps": len(found.losses)},
         "look at what the loss is computed of, and at which parameters get a gradient",
     )
+
+
+@rule(
+    "ART410",
+    "sigmoid before a loss that applies its own",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "Between the last layer and the loss a sigmoid or softmax is fed by another: the graph of the loss shows both, with "
+        "nothing but views between. Confirmed where one batch is learned further with the first of them undone."
+    ),
+    why=(
+        "A sigmoid of a probability lies between 0.5 and 0.73: no example can be called negative, and the loss stays far "
+        "above what the data allow."
+    ),
+    wrong="F.binary_cross_entropy_with_logits(torch.sigmoid(self.net(x)), y)",
+    right="F.binary_cross_entropy_with_logits(self.net(x), y)",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html (combines a sigmoid layer)",
+    symptoms=("ART405",),
+)
+def normalised_once_too_often(laboratory: Laboratory) -> Found | None:
+    """A normalisation of what is normalised already."""
+    seen = laboratory.ask(steps)
+    pairs = list(dict.fromkeys(pair for one in seen for pair in one.twice))
+    if any(call.name == "cross_entropy" for one in seen for call in one.calls):
+        pairs = [pair for pair in pairs if pair[0] != "log_softmax"]  # told by ART402
+    if not pairs:
+        return None
+    outer, inner = pairs[0]
+    confirmed, severity = _confirmed(
+        laboratory.ask(course),
+        laboratory.ask(without_first),
+        f"without the first {inner} the loss of one batch fell to",
+    )
+    name = "the loss" if outer.startswith("binary") else f"a {outer}"
+    calls = [call.where for one in seen for call in one.calls]
+    return Found(
+        f"{name} ({outer}) is given what a {inner} has made: it is normalised twice",
+        {"outer": outer, "inner": inner},
+        f"remove the {inner}: {outer} wants the output of the last layer as it is",
+        where=calls[0] if calls else "",
+        confirmed_by=confirmed,
+        severity=severity,
+    )
+
+
+@rule(
+    "ART412",
+    "no log-probabilities where the loss wants them",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "nll_loss and kl_div take log-probabilities, whose exponentials sum to 1. In every batch those of some example sum to "
+        "more than 1.05. Confirmed where the loss of one batch falls below 0, which a negative log-likelihood cannot, and "
+        "stays above it when it is computed of log-probabilities."
+    ),
+    why=(
+        "nll_loss applies no logarithm: of probabilities it is minus the mean probability, negative, and nearly without "
+        "gradient for examples that are wrong; of logits it falls without end."
+    ),
+    wrong="F.nll_loss(torch.softmax(self.net(x), dim=1), y)",
+    right="F.nll_loss(torch.log_softmax(self.net(x), dim=1), y)",
+    source="https://discuss.pytorch.org/t/cnn-results-negative-when-using-log-softmax-and-nll-loss/16839",
+    symptoms=("ART405",),
+)
+def no_log_probabilities(laboratory: Laboratory) -> Iterable[Found]:
+    """A logarithm that is missing."""
+    for name in ("nll_loss", "kl_div"):
+        calls = _calls(laboratory, name)
+        if not calls or not all(_is_no_log_probability(call) for call in calls):
+            continue
+        if any(call.made_by is not None and call.made_by.kind == "log_softmax" for call in calls):
+            continue  # along another axis, which is told by ART414
+        probabilities = all(bool((call.prediction >= 0).all()) for call in calls)
+        confirmed = ""
+        if name == "nll_loss":
+            as_it_is = laboratory.ask(course)
+            changed = laboratory.ask(_of_log if probabilities else _of_log_softmax)
+            if as_it_is is not None and changed is not None and as_it_is.floor < 0 <= min(changed.losses) + 1e-4:
+                confirmed = (
+                    f"the loss of one batch fell to {as_it_is.floor:.3g}, below 0, and of log-probabilities to "
+                    f"{changed.floor:.3g}"
+                )
+        what = "probabilities" if probabilities else "numbers that are not normalised"
+        yield Found(
+            f"what enters {name} are {what}, and not log-probabilities",
+            {"largest": float(max(call.prediction.max() for call in calls)), "loss": float(calls[0].value.sum())},
+            f"give {name} the log_softmax of the logits" + (", or use cross_entropy" if name == "nll_loss" else ""),
+            where=calls[0].where,
+            confirmed_by=confirmed,
+        )
+
+
+@rule(
+    "ART413",
+    "a loss that can only be zero",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "cross_entropy of a single class, whose softmax is always 1, so that the loss is 0 whatever the model says. Confirmed "
+        "where the loss stays exactly 0 when other numbers are put in the place of the logits."
+    ),
+    why="A loss of exactly 0 has no gradient: nothing is learned, and the curve looks perfect.",
+    wrong="nn.Linear(32, 1)  # with F.cross_entropy",
+    right="nn.Linear(32, 2)  # or one output with F.binary_cross_entropy_with_logits",
+    source="https://stackoverflow.com/questions/33969059",
+    symptoms=("ART405",),
+)
+def one_class(laboratory: Laboratory) -> Found | None:
+    """A softmax over one number."""
+    calls = _calls(laboratory, "cross_entropy")
+    single = [call for call in calls if call.prediction.ndim > 1 and call.prediction.shape[1] == 1]
+    if not single or len(single) != len(calls) or single[0].target.is_floating_point():
+        return None
+    other = laboratory.ask(_of_other_numbers)
+    confirmed = f"with other numbers in place of the logits the loss is {other:.3g} too" if other == 0 else ""
+    return Found(
+        "cross_entropy is given one class only: its softmax is always 1, and the loss exactly 0",
+        {"classes": 1, "loss": float(single[0].value.sum())},
+        "give the last layer one output a class, or use binary_cross_entropy_with_logits with one",
+        where=single[0].where,
+        confirmed_by=confirmed,
+    )
+
+
+@rule(
+    "ART414",
+    "softmax along the batch",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "What enters nll_loss was normalised along the first dimension, that of the examples, and the loss reads classes along "
+        "the second. Confirmed where one batch is learned further with the right dimension. Square inputs, as of contrastive "
+        "losses, are not judged."
+    ),
+    why="Examples compete with each other instead of classes: what is learned depends on who else is in the batch.",
+    wrong="F.nll_loss(logits.log_softmax(dim=0), y)",
+    right="F.nll_loss(logits.log_softmax(dim=1), y)",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html",
+    symptoms=("ART405", "ART311"),
+)
+def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
+    """The wrong axis."""
+    calls = [call for call in _calls(laboratory, "nll_loss") if call.prediction.ndim > 1]
+    made = [call.made_by for call in calls]
+    if not calls or not all(one is not None and one.dim == 0 for one in made):
+        return None
+    if all(call.prediction.shape[0] == call.prediction.shape[1] for call in calls):
+        return None
+    confirmed, severity = _confirmed(
+        laboratory.ask(course), laboratory.ask(_of_log_softmax), "normalised along dim=1 the loss of one batch fell to"
+    )
+    sums = calls[0].prediction.double().exp().sum(1)
+    return Found(
+        f"what enters nll_loss is normalised along dim 0, the examples: probabilities of an example sum to "
+        f"{float(sums.min()):.2g}..{float(sums.max()):.2g}",
+        {"smallest sum": float(sums.min()), "largest sum": float(sums.max())},
+        "normalise along dim=1, the classes",
+        where=calls[0].where,
+        confirmed_by=confirmed,
+        severity=severity,
+    )
+
+
+@rule(
+    "ART415",
+    "a view swaps classes with positions",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "On its way from the last layer to cross_entropy or nll_loss a tensor (N, a, b) is viewed as (N, b, a), or (N, C, ...) "
+        "as (-1, C): numbers keep their order, so that scores of one position are read as those of others. Confirmed where one "
+        "batch is learned further when the axes are really swapped."
+    ),
+    why="view and reshape never swap axes: each score is compared with the label of another position or example.",
+    wrong="F.cross_entropy(logits.view(-1, classes), y.view(-1))  # logits of shape (N, classes, T)",
+    right="F.cross_entropy(logits, y)  # classes are its second dimension anyway",
+    source="https://discuss.pytorch.org/t/for-beginners-do-not-use-view-or-reshape-to-swap-dimensions-of-tensors/75524",
+    symptoms=("ART405",),
+)
+def view_swaps_axes(laboratory: Laboratory) -> Found | None:
+    """A view in place of a permutation."""
+    calls = [call for name in ("cross_entropy", "nll_loss") for call in _calls(laboratory, name)]
+    swapped = [(call, shapes) for call in calls if (shapes := _swapped(call)) is not None]
+    if not swapped or len(swapped) != len(calls):
+        return None
+    call, (before, after) = swapped[0]
+    confirmed, _ = _confirmed(
+        laboratory.ask(course), laboratory.ask(_really_swapped), "with the axes swapped the loss of one batch fell to"
+    )
+    return Found(
+        f"a tensor of shape {before} is viewed as {after} in front of {call.name}: its axes keep their order, and scores are "
+        "read as those of other positions",
+        {"before": list(before), "after": list(after)},
+        "move the axis (movedim, permute, transpose) in place of view or reshape",
+        where=call.where,
+        confirmed_by=confirmed,
+    )
+
+
+def _calls(laboratory: Laboratory, name: str) -> list[SeenLoss]:
+    return [call for one in laboratory.ask(steps) for call in one.calls if call.name == name]
+
+
+def _probability(call: SeenLoss) -> str | None:
+    """What made probabilities of the input of a cross entropy; None where it is logits."""
+    if call.prediction.ndim < 2 or call.prediction.shape[1] < 2:
+        return None
+    if call.made_by is not None and call.made_by.kind in {"softmax", "sigmoid"}:
+        return call.made_by.kind
+    values = call.prediction.double()
+    # Two rows could by chance; many cannot.
+    if call.made_by is not None or len(values) < 4 or not bool((values >= 0).all()):
+        return None
+    return "softmax" if bool((values.sum(1) - 1).abs().max() < 1e-3) else None
+
+
+def _is_no_log_probability(call: SeenLoss) -> bool:
+    values = call.prediction.double()
+    if values.ndim < 2:
+        return False
+    axes = {1} if call.name == "nll_loss" else set(range(1, values.ndim))
+    return all(bool((values.logsumexp(axis).exp() > 1 + 5 * _OFF).any()) for axis in axes)
+
+
+def _swapped(call: SeenLoss) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The shapes before and after a view that takes one axis for another."""
+    for view in call.views:
+        before, after = view.before, view.after
+        if len(before) < 3 or before[1] == before[-1]:
+            continue
+        moved = len(after) == 3 == len(before) and after == (before[0], before[2], before[1])
+        flat = len(after) == 2 and after[1] == before[1] and after == call.prediction.shape
+        if moved or flat:
+            return before, after
+    return None
+
+
+def _confirmed(as_it_is: OneBatch | None, other: OneBatch | None, said: str) -> tuple[str, Severity | None]:
+    """The experiment in words; what it does not confirm is a warning at most."""
+    if as_it_is is None or other is None:
+        return "", None
+    # The noise of a floor: two courses of one network differ by less.
+    if other.floor < as_it_is.floor - 0.02 * abs(as_it_is.floor):
+        return f"{said} {other.floor:.3g} in as many steps, and as it is to {as_it_is.floor:.3g}", None
+    return "", Severity.WARNING
+
+
+def _of_log(specimen: Specimen) -> OneBatch | None:
+    return learned(specimen, around=lambda: with_input("nll_loss", lambda one: one.clamp_min(_TINY).log()))
+
+
+def _of_log_softmax(specimen: Specimen) -> OneBatch | None:
+    return learned(specimen, around=lambda: with_input("nll_loss", lambda one: one.log_softmax(1)))
+
+
+def _of_other_numbers(specimen: Specimen) -> float | None:
+    with with_input("cross_entropy", lambda one: torch.randn_like(one) * 10):
+        loss = specimen.loss(specimen.batches[0])
+    return None if loss is None else float(loss.detach())
+
+
+def _really_swapped(specimen: Specimen) -> OneBatch | None:
+    call = next(call for call in steps(specimen)[0].calls if _swapped(call) is not None)
+    before, _ = _swapped(call) or ((), ())
+
+    def change(given: torch.Tensor) -> torch.Tensor:
+        return given.reshape(before).movedim(1, -1).reshape(given.shape)
+
+    return learned(specimen, around=lambda: with_input(call.name, change))
