@@ -70,11 +70,13 @@ class _Diagnosing:
 
     def run(self) -> Diagnosis:
         """Go through the stages; what breaks one leaves the others."""
-        with self._broken_at("look at a batch"):
+        try:
             self.laboratory.task = self.setup.task
-        if not self.broken:
+        except Exception as error:  # noqa: BLE001  A model whose task cannot be told may train all the same.
+            self.laboratory.give_up(Rows, f"what the setup is for could not be told: {error}")
+        else:
             self._read()
-            self._laid_open()
+        self._laid_open()
         if not self.broken:
             self._trained()
         self._judge_rest()
@@ -83,7 +85,7 @@ class _Diagnosing:
     def _read(self) -> None:
         """The rows of all splits, without any model."""
         assert self.laboratory.task is not None
-        reader = RowReader(self.laboratory.task, _SHARE_OF_READING * self.budget)
+        reader = RowReader(self.laboratory.task, _SHARE_OF_READING * self.budget, self.setup.declarations)
         try:
             with self._timed("inspect"):
                 splits = tuple(self.engine.splits(self.setup, seed=self.seed))

@@ -1,0 +1,347 @@
+"""Rules on optimisers: each fault in two kinds of clothes is seen, and what resembles it is not accused."""
+
+import warnings
+
+import lightning as L
+import pytest
+import torch
+from sklearn.datasets import load_diabetes, load_digits
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+import art_training as art
+
+TRAINER = {"max_epochs": 2, "accelerator": "cpu"}
+MINE = ("ART51", "ART52", "ART53")
+
+
+def digits():
+    x, y = load_digits(return_X_y=True)
+    x, y = torch.tensor(x / 16, dtype=torch.float32)[:400], torch.tensor(y)[:400]
+    return (
+        DataLoader(TensorDataset(x[:320], y[:320]), batch_size=32, shuffle=True),
+        DataLoader(TensorDataset(x[320:], y[320:]), batch_size=40),
+    )
+
+
+def diabetes():
+    x, y = load_diabetes(return_X_y=True)
+    x, y = torch.tensor(x * 20, dtype=torch.float32), torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32)
+    return (
+        DataLoader([{"x": a, "y": b} for a, b in zip(x[:352], y[:352], strict=True)], batch_size=32, shuffle=True),
+        DataLoader([{"x": a, "y": b} for a, b in zip(x[352:], y[352:], strict=True)], batch_size=30),
+    )
+
+
+def codes(model, data=digits, starting=MINE, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        diagnosis = art.diagnose(model, data(), **{"trainer": TRAINER, "budget": 10, **options})
+    assert not diagnosis.broken, diagnosis.broken
+    reasons = [one.reason for one in diagnosis.judged if one.state == "not judged" and one.code.startswith(starting)]
+    assert not [one for one in reasons if "raised" in one], reasons
+    found = [*diagnosis.findings, *(one for many in diagnosis.symptoms.values() for one in many)]
+    return {one.code: one for one in found if one.code.startswith(starting) and one.severity != "info"}
+
+
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    def training_step(self, batch, index):
+        return F.cross_entropy(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch, index):
+        self.log("val_loss", F.cross_entropy(self.net(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=3e-3)
+
+
+class Conv(Net):
+    """Images, batch norm, plain SGD with momentum and manual optimisation."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.net = nn.Sequential(
+            nn.Unflatten(1, (1, 8, 8)),
+            nn.Conv2d(1, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(512, 10),
+        )
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9)
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]))
+        optimizer.step()
+
+
+class Regression(L.LightningModule):
+    """Dictionary batches, a network of layers by name, weight decay by group."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh())
+        self.head = nn.Linear(32, 1)
+
+    def loss(self, batch):
+        return F.mse_loss(self.head(self.body(batch["x"])).squeeze(1), batch["y"])
+
+    def training_step(self, batch):
+        return {"loss": self.loss(batch)}
+
+    def validation_step(self, batch):
+        self.log("val/mse", self.loss(batch))
+
+    def configure_optimizers(self):
+        biases = [one for one in self.parameters() if one.ndim == 1]
+        weights = [one for one in self.parameters() if one.ndim > 1]
+        return torch.optim.AdamW([{"params": weights, "weight_decay": 0.01}, {"params": biases}], lr=3e-3)
+
+
+@pytest.mark.parametrize(("model", "data"), [(Net, digits), (Conv, digits), (Regression, diabetes)])
+def test_nothing_is_said_of_trainings_that_are_right(model, data):
+    assert codes(model, data) == {}
+
+
+class StaleHead(Net):
+    def __init__(self):
+        super().__init__()
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=3e-3)
+        self.net[2] = nn.Linear(32, 10)
+
+    def configure_optimizers(self):
+        return self.optimizer
+
+
+class BodyOnly(Regression):
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.body.parameters(), lr=0.05)
+
+
+class UnfrozenLate(Regression):
+    def __init__(self):
+        super().__init__()
+        self.body.requires_grad_(False)
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 1:
+            self.body.requires_grad_(True)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam([one for one in self.parameters() if one.requires_grad], lr=1e-2)
+
+
+class UnfrozenRight(UnfrozenLate):
+    def on_train_epoch_start(self):
+        if self.current_epoch == 1:
+            self.body.requires_grad_(True)
+            self.optimizers().add_param_group({"params": list(self.body.parameters())})
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "where"),
+    [(StaleHead, digits, "net.2"), (BodyOnly, diabetes, "head"), (UnfrozenLate, diabetes, "body.0")],
+)
+def test_parameters_in_no_optimiser(model, data, where):
+    found = codes(model, data)["ART510"]
+    assert where in found.where
+    assert bool(found.confirmed_by) is (found.severity == "error")
+
+
+def test_what_is_left_alone_on_purpose_is_no_fault():
+    assert codes(BodyOnly, diabetes, frozen=["head"]) == {}
+    assert codes(UnfrozenRight, diabetes) == {}
+
+
+class ClearedTooLate(Conv):
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]))
+        optimizer.zero_grad()
+        optimizer.step()
+
+
+class ClearedInAHook(Regression):
+    def on_after_backward(self):
+        for one in self.parameters():
+            one.grad.zero_()
+
+
+class NeverCleared(Conv):
+    def training_step(self, batch, index):
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]))
+        self.optimizers().step()
+
+
+class NeverClearedByHook(Regression):
+    def optimizer_zero_grad(self, epoch, batch_idx, optimizer):
+        pass
+
+
+class NeverStepped(Conv):
+    def training_step(self, batch, index):
+        self.optimizers().zero_grad()
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]))
+
+
+class NeverSteppedByHook(Regression):
+    def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure=None):
+        optimizer_closure()
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "code"),
+    [
+        (ClearedTooLate, digits, "ART511"),
+        (ClearedInAHook, diabetes, "ART511"),
+        (NeverCleared, digits, "ART512"),
+        (NeverClearedByHook, diabetes, "ART512"),
+        (NeverStepped, digits, "ART514"),
+        (NeverSteppedByHook, diabetes, "ART514"),
+    ],
+)
+def test_what_happens_between_backward_and_step(model, data, code):
+    found = codes(model, data)
+    assert code in found, found
+    assert found[code].confirmed_by
+
+
+class Accumulates(Conv):
+    def training_step(self, batch, index):
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]) / 4)
+        if index % 4 == 3:
+            self.optimizers().step()
+            self.optimizers().zero_grad(set_to_none=False)
+
+
+class TwoLosses(Conv):
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        logits = self.net(batch[0])
+        self.manual_backward(F.cross_entropy(logits, batch[1]), retain_graph=True)
+        self.manual_backward(0.01 * logits.square().mean())
+        self.clip_gradients(optimizer, gradient_clip_val=0.5, gradient_clip_algorithm="norm")
+        optimizer.step()
+
+
+@pytest.mark.parametrize("model", [Accumulates, TwoLosses])
+def test_accumulation_within_a_step_is_no_fault(model):
+    assert codes(model) == {}
+
+
+def test_accumulation_and_clipping_by_the_trainer_are_no_fault():
+    assert codes(Net, trainer={**TRAINER, "accumulate_grad_batches": 4, "gradient_clip_val": 0.5}) == {}
+
+
+class Gan(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 64), nn.Sigmoid())
+        self.critic = nn.Sequential(nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+
+    def held(self):
+        return self.generator.parameters(), self.critic.parameters()
+
+    def configure_optimizers(self):
+        return [torch.optim.Adam(one, lr=1e-3, betas=(0.5, 0.999)) for one in self.held()]
+
+    def fooled(self, made, wanted):
+        logits = self.critic(made)
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
+
+    def training_step(self, batch, index):
+        first, second = self.optimizers()
+        made = self.generator(torch.randn(len(batch[0]), 8))
+        second.zero_grad()
+        self.manual_backward(self.fooled(batch[0], 1.0) + self.fooled(self.passed(made), 0.0))
+        second.step()
+        self.clear(first)
+        self.manual_backward(self.fooled(self.generator(torch.randn(len(batch[0]), 8)), 1.0))
+        first.step()
+        self.after(first)
+
+    def passed(self, made):
+        return made.detach()
+
+    def clear(self, optimizer):
+        optimizer.zero_grad()
+
+    def after(self, optimizer):
+        pass
+
+
+class LeakingGan(Gan):
+    def passed(self, made):
+        return made
+
+    def clear(self, optimizer):
+        pass
+
+    def after(self, optimizer):
+        optimizer.zero_grad()
+
+
+class WastefulGan(Gan):
+    def passed(self, made):
+        return made
+
+
+class SharedGan(Gan):
+    def held(self):
+        return self.generator.parameters(), self.parameters()
+
+    def passed(self, made):
+        return made
+
+
+class AdversarialAutoencoder(Gan):
+    """An encoder in two optimisers, whose losses have nothing against each other."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 8))
+        self.decoder = nn.Linear(8, 64)
+        self.critic = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1))
+        del self.generator
+
+    def held(self):
+        return (
+            [*self.encoder.parameters(), *self.decoder.parameters()],
+            self.critic.parameters(),
+            self.encoder.parameters(),
+        )
+
+    def training_step(self, batch, index):
+        rebuilt, critic, encoder = self.optimizers()
+        rebuilt.zero_grad()
+        self.manual_backward(F.mse_loss(self.decoder(self.encoder(batch[0])), batch[0]))
+        rebuilt.step()
+        critic.zero_grad()
+        code = self.encoder(batch[0]).detach()
+        self.manual_backward(self.fooled(torch.randn_like(code), 1.0) + self.fooled(code, 0.0))
+        critic.step()
+        encoder.zero_grad()
+        self.manual_backward(self.fooled(self.encoder(batch[0]), 1.0))
+        encoder.step()
+
+
+@pytest.mark.parametrize("model", [LeakingGan, SharedGan])
+def test_adversaries_that_pull_at_the_same_weights(model):
+    assert set(codes(model, lambda: digits()[0])) == {"ART513"}
+
+
+@pytest.mark.parametrize("model", [Gan, WastefulGan, AdversarialAutoencoder])
+def test_adversaries_apart_are_no_fault(model):
+    assert codes(model, lambda: digits()[0]) == {}
