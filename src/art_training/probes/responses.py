@@ -1,0 +1,186 @@
+"""How the loss of a batch responds: to targets that are exchanged, to inputs that are made equal, to half the examples."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from art_training.probes.specimen import Specimen
+from art_training.probes.step_losses import totals
+from art_training.setup.data.batch import entries, mapped, rows, size
+
+_MOST_ENTRIES = 8
+_RELATIVE = 1e-5  # single precision, summed in another order
+_NOISE = 0.05  # of weights: enough that a last layer of zeros tells examples apart
+
+
+@dataclass(frozen=True)
+class Response:
+    """What an entry of the batch does to the loss, where nothing but the loss sees it.
+
+    Attributes:
+        path: of the entry.
+        exchanged: by how much the loss changes when rows of the entry are exchanged among the examples.
+        replaced: by how much it changes when every row of the entry is made the first one.
+        sign: whether the loss turns its sign with that of the entry.
+    """
+
+    path: str
+    exchanged: float
+    replaced: float
+    sign: bool
+
+
+@dataclass(frozen=True)
+class Responses:
+    """How the loss of the first batch responds.
+
+    Attributes:
+        loss: as it is; the sum where a step differentiates several.
+        noise: what two computations of the same differ by, with what single precision leaves.
+        entries: that nothing but the loss sees.
+        inputs: by how much the loss changes when all examples have the inputs of the first.
+    """
+
+    loss: float
+    noise: float
+    entries: tuple[Response, ...]
+    inputs: float
+
+    def unpaired(self, one: Response) -> bool:
+        """Whether the loss needs the entry, and does not care which example it belongs to."""
+        return one.replaced > 100 * self.noise and self.inputs > 100 * self.noise and one.exchanged <= self.noise
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The loss of a batch and of its two halves."""
+
+    whole: float
+    first: float
+    second: float
+    examples: int
+
+    @property
+    def sums(self) -> bool:
+        """Whether the whole is the sum of the halves, and not their mean."""
+        total = self.first + self.second
+        return abs(self.whole - total) <= 1e-3 * abs(self.whole) and abs(total) > 1e-6
+
+
+def responses(specimen: Specimen) -> Responses | None:
+    """What targets and inputs do to the loss; None where no loss or no layer was seen.
+
+    Where it seems that a target does nothing, weights are moved a little first: a last layer of zeros predicts the same of
+    everybody.
+    """
+    found = _responses(specimen)
+    if found is None or not any(found.unpaired(one) or one.replaced <= found.noise for one in found.entries):
+        return found
+    with torch.no_grad():
+        for parameter in specimen.module.parameters():
+            if parameter.is_floating_point():
+                parameter.add_(torch.randn_like(parameter) * _NOISE)
+    return _responses(specimen) or found
+
+
+def scaling(specimen: Specimen) -> Scaling | None:
+    """Whether the loss is a sum over examples; None where halves of a batch cannot be made or tell nothing."""
+    batch = specimen.batches[0]
+    count = size(batch)
+    half = count // 2
+    if half < 2:
+        return None
+    batch = _taken(batch, slice(0, 2 * half), count)
+    parts = [batch, _taken(batch, slice(0, half), 2 * half), _taken(batch, slice(half, None), 2 * half)]
+    values = [totals(specimen, part) for part in parts]
+    if any(len(one) != 1 for one in values):
+        return None
+    whole, first, second = (one[0] for one in values)
+    return Scaling(whole, first, second, 2 * half)
+
+
+def exchanged(batch: Any, path: str) -> Any:
+    """The batch with the rows of an entry moved to other examples."""
+    return _with(batch, path, lambda leaf: leaf.roll(max(1, len(leaf) // 3), 0))
+
+
+def _responses(specimen: Specimen) -> Responses | None:
+    batch = specimen.batches[0]
+    count = size(batch)
+    found = {path: leaf for path, leaf in entries(batch).items() if isinstance(leaf, Tensor) and rows(leaf) == count}
+    before, seen = _passed(specimen, batch)
+    if len(found) > _MOST_ENTRIES or count < 4 or not before or not seen:
+        return None
+    loss, noise = sum(before), _noise(specimen, batch, before)
+    unseen: list[Response] = []
+    inputs = batch
+    for path, leaf in found.items():
+        after, now = _passed(specimen, exchanged(batch, path))
+        same = _same(seen, now)
+        if not same:
+            inputs = _with(inputs, path, _first_row)
+            continue
+        if bool((leaf == leaf[:1]).all()):
+            continue
+        replaced = totals(specimen, _with(batch, path, _first_row))
+        turned = leaf.is_floating_point() and abs(
+            sum(totals(specimen, _with(batch, path, torch.neg))) + loss
+        ) <= 1e-3 * (abs(loss))
+        unseen.append(Response(path, abs(sum(after) - loss), abs(sum(replaced) - loss), turned))
+    alike = 0.0 if inputs is batch else abs(sum(totals(specimen, inputs)) - loss)
+    return Responses(loss, noise, tuple(unseen), alike)
+
+
+def _noise(specimen: Specimen, batch: Any, before: tuple[float, ...]) -> float:
+    again = totals(specimen, batch)
+    return 10 * abs(sum(again) - sum(before)) + _RELATIVE * sum(abs(one) for one in before)
+
+
+def _passed(specimen: Specimen, batch: Any) -> tuple[tuple[float, ...], list[float]]:
+    """What is differentiated, and a number for what each layer gave."""
+    with _outputs(specimen.module) as seen:
+        found = totals(specimen, batch)
+    return found, seen
+
+
+@contextmanager
+def _outputs(module: nn.Module) -> Generator[list[float]]:
+    """A list that fills with a number for each call of a layer: its outputs, weighed by their place."""
+    seen: list[float] = []
+
+    def note(layer: Any, given: Any, output: Any) -> None:
+        del layer, given
+        if isinstance(output, Tensor) and output.is_floating_point():
+            flat = output.detach().reshape(-1).double()
+            weights = torch.arange(1, len(flat) + 1, dtype=torch.float64, device=flat.device).sin()
+            seen.append(float((flat * weights).sum()))
+
+    handles = [one.register_forward_hook(note) for one in module.modules() if not list(one.children())]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _same(one: list[float], other: list[float]) -> bool:
+    return len(one) == len(other) and all(
+        a == b or abs(a - b) <= 1e-7 * max(abs(a), abs(b)) for a, b in zip(one, other, strict=True)
+    )
+
+
+def _with(batch: Any, path: str, change: Callable[[Tensor], Tensor]) -> Any:
+    wanted = entries(batch)[path]
+    return mapped(batch, lambda leaf: change(leaf) if leaf is wanted else leaf)
+
+
+def _first_row(leaf: Tensor) -> Tensor:
+    return leaf[:1].expand_as(leaf).clone()
+
+
+def _taken(batch: Any, part: slice, count: int) -> Any:
+    return mapped(batch, lambda leaf: leaf[part] if rows(leaf) == count else leaf)

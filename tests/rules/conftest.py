@@ -1,0 +1,38 @@
+"""Judging a fresh model by the rules that need no training."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from art_training.engines.engine import ExperimentJob
+from art_training.engines.lightning.engine import LightningEngine
+from art_training.rules import Laboratory, NotMeasured, Stage, rules
+from art_training.setup.setup import Setup
+
+
+def _judged(model, data, *, codes="ART4", trainer=None, **declarations):
+    setup = Setup(
+        model, data, trainer={"accelerator": "cpu", "max_epochs": 2, **(trainer or {})}, declarations=declarations
+    )
+    found = {}
+
+    def run(specimen):
+        laboratory = Laboratory(declarations=declarations, task=setup.task)
+        laboratory.lay_open(specimen)
+        for rule in rules():
+            if rule.code.startswith(codes) and rule.stage in {Stage.INSPECT, Stage.PROBE}:
+                try:
+                    found.update({one.code: one for one in rule.findings(laboratory)})
+                except NotMeasured:
+                    continue
+
+    with tempfile.TemporaryDirectory() as folder:
+        LightningEngine().experiment(ExperimentJob(setup, 0, Path(folder), data_seed=0), run)
+    return found
+
+
+@pytest.fixture
+def judged():
+    """A function of a model and data that gives the findings of rules, by code; those on losses unless told otherwise."""
+    return _judged
