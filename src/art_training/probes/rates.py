@@ -2,8 +2,9 @@
 
 import time
 import warnings
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from art_training.probes.monitor import Moment
 from art_training.probes.specimen import Plan, Schedule, Specimen
@@ -55,13 +56,21 @@ def length(plan: Plan) -> tuple[int, int] | None:
     return plan.steps, max(1, -(-plan.batches // max(1, plan.accumulate)))
 
 
-def courses(specimen: Specimen) -> tuple[Course, ...] | None:
-    """The course of every scheduler that waits for no value; None where the length of the training is not known."""
+def courses(specimen: Specimen, *, exchanged: bool = False) -> tuple[Course, ...] | None:
+    """The course of every scheduler that waits for no value; None where the length of the training is not known.
+
+    Args:
+        specimen: within `kept()`.
+        exchanged: step each after the other interval.
+    """
     known = length(specimen.plan)
     if known is None:
         return None
+    other: Mapping[str, Literal["step", "epoch"]] = {"step": "epoch", "epoch": "step"}
     return tuple(
-        _course(one, *known) for one in specimen.schedules if _kind(one) != _PLATEAU and hasattr(one.scheduler, "step")
+        _course(replace(one, interval=other[one.interval]) if exchanged else one, *known)
+        for one in specimen.schedules
+        if _kind(one) != _PLATEAU
     )
 
 

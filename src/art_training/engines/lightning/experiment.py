@@ -1,5 +1,6 @@
 """A fresh model laid open for experiments, where its step works: within a Trainer that has just begun."""
 
+import copy
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -45,10 +46,13 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
     ignore_warnings(".*does not have many workers", "The number of training batches", "`training_step` returned `None`")
     step = module.training_step
     batches: list[Any] = []
+    before: list[Any] = []  # the Trainer steps schedulers after each batch that is fetched
 
     # `wraps` leaves the signature where Lightning looks which arguments a step takes.
     @wraps(step)
     def training_step(batch: Any, *others: Any) -> None:
+        if not batches:
+            before.extend(_rates(trainer))
         batches.append(batch)
         if len(batches) < min(job.batches, batches_of(trainer) or job.batches):
             return
@@ -56,6 +60,8 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
         def call(given: Any, index: int) -> Any:
             return step(given, index) if others else step(given)
 
+        for one, state in zip(_rated(trainer), before, strict=True):
+            one.load_state_dict(state)
         run(_specimen(trainer, module, call, tuple(batches)))
         raise _Done
 
@@ -86,6 +92,14 @@ def _specimen(trainer: Any, module: Any, step: Callable[[Any, int], Any], batche
         seeded=seeded,
         loaders=_loaders(trainer),
     )
+
+
+def _rated(trainer: Any) -> list[Any]:
+    return [*trainer.strategy.optimizers, *(one.scheduler for one in trainer.strategy.lr_scheduler_configs)]
+
+
+def _rates(trainer: Any) -> list[Any]:
+    return [copy.deepcopy(one.state_dict()) for one in _rated(trainer)]
 
 
 def plan_of(trainer: Any) -> Plan:
