@@ -1,0 +1,74 @@
+"""Which rows loaders of validation and test would serve, told by their samplers; no row is read."""
+
+import copy
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from art_training.probes.specimen import Plan, Specimen
+from art_training.records import Split
+
+_MOST_ROWS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What one pass over a loader serves.
+
+    Attributes:
+        split: of the loader.
+        loader: its name; None where the split has one.
+        rows: of its dataset.
+        offered: that its sampler draws.
+        served: that come in batches.
+        repeated: that come more than once.
+        kept: that come in batches where a short last one is kept.
+        drops_last: whether a short last batch is left out.
+    """
+
+    split: Split
+    loader: str | None
+    rows: int
+    offered: int
+    served: int
+    repeated: int
+    kept: int
+    drops_last: bool
+
+
+def servings(specimen: Specimen) -> tuple[Serving, ...]:
+    """One for each loader of validation and test whose samplers can be asked."""
+    found = [
+        _serving(split, name, loader)
+        for split in (Split.VALIDATION, Split.TEST)
+        for name, loader in specimen.loaders.get(split, {}).items()
+    ]
+    return tuple(one for one in found if one is not None)
+
+
+def plan(specimen: Specimen) -> Plan:
+    """How long and by what rules the training would go on."""
+    return specimen.plan
+
+
+def _serving(split: Split, name: str | None, loader: Any) -> Serving | None:
+    batches, dataset = getattr(loader, "batch_sampler", None), getattr(loader, "dataset", None)
+    if batches is None or not hasattr(dataset, "__len__") or not hasattr(batches, "drop_last"):
+        return None
+    rows = len(dataset)  # pyright: ignore[reportArgumentType]
+    if rows > _MOST_ROWS:
+        return None
+    served = Counter[Any](index for batch in batches for index in batch)
+    whole = copy.copy(batches)
+    whole.drop_last = False
+    offered = sum(1 for _ in batches.sampler)
+    return Serving(
+        split=split,
+        loader=name,
+        rows=rows,
+        offered=offered,
+        served=sum(served.values()),
+        repeated=sum(count - 1 for count in served.values()),
+        kept=sum(len(batch) for batch in whole),
+        drops_last=bool(batches.drop_last),
+    )

@@ -1,0 +1,82 @@
+"""What a training's own validations logged, and what their metric objects held when they began."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from art_training.probes.monitor import Moment, Monitor
+
+
+@dataclass(frozen=True)
+class Validated:
+    """One validation of a training.
+
+    Attributes:
+        step: optimiser steps done.
+        logged: what is known by name when it is over.
+        weights: a number for the weights that it was done with.
+    """
+
+    step: int
+    logged: Mapping[str, float]
+    weights: float
+
+
+class Validations(Monitor):
+    """Keeps each validation.
+
+    Attributes:
+        seen: in order.
+        epochs: that have ended.
+        names: of everything that was logged by the end of an epoch.
+        held: updates that a metric object held when a validation began, by the path of the object.
+        weights: a number for the weights at the end; None where training did not come to it.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[Validated] = []
+        self.epochs = 0
+        self.names: set[str] = set()
+        self.held: dict[str, int] = {}
+        self.weights: float | None = None
+
+    def validating(self, moment: Moment) -> None:
+        """A metric object that holds updates now has been used by somebody else."""
+        for name, one in moment.module.named_modules():
+            updates = getattr(one, "_update_count", 0)
+            if hasattr(one, "compute") and isinstance(updates, int) and updates > 0:
+                self.held[name] = updates
+
+    def validated(self, moment: Moment) -> None:
+        """Keep what was logged."""
+        self.seen.append(Validated(moment.step, _numbers(moment.logged or {}), _weighed(moment.module)))
+
+    def epoch_ended(self, moment: Moment) -> None:
+        """Keep the names."""
+        self.epochs += 1
+        self.names.update(moment.logged or {})
+
+    def ended(self, moment: Moment) -> None:
+        """Keep the end."""
+        self.names.update(moment.logged or {})
+        self.weights = _weighed(moment.module)
+
+
+def _numbers(logged: Mapping[str, Any]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in logged.items():
+        if isinstance(value, Tensor) and value.numel() == 1:
+            found[name] = float(value.detach())
+        elif isinstance(value, int | float):
+            found[name] = float(value)
+    return found
+
+
+def _weighed(module: nn.Module) -> float:
+    """A sum that changes with any weight; weights that differ give the same one only by chance."""
+    with torch.no_grad():
+        parts = [one.double().abs().sum() for one in module.parameters() if one.is_floating_point()]
+        return float(torch.stack([one.cpu() for one in parts]).sum()) if parts else 0.0

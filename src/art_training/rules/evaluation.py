@@ -1,0 +1,244 @@
+"""Rules on evaluation: whether it happens, of which rows, and which way what is monitored is better."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from art_training.probes.rows import Rows
+from art_training.probes.serving import plan, servings
+from art_training.probes.validations import Validations
+from art_training.records import Severity, Split
+from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.rule import Found, Stage, rule
+
+_HIGHER = {
+    "acc", "accuracy", "auc", "auroc", "rocauc", "prauc", "auprc", "f1", "f1score", "fscore", "precision", "recall", "iou",
+    "miou", "jaccard", "dice", "r2", "map", "ap", "psnr", "ssim", "bleu", "rouge", "meteor", "mcc", "kappa", "ndcg", "mrr",
+    "top1", "top5", "acc1", "acc5", "sensitivity", "specificity", "spearman", "pearson", "reward", "return",
+}  # fmt: skip
+_LOWER = {
+    "loss", "error", "err", "mse", "mae", "rmse", "mape", "nll", "bce", "ce", "xent", "crossentropy", "perplexity", "ppl",
+    "wer", "cer", "fid", "logloss", "brier", "ece", "rmsle",
+}  # fmt: skip
+# Names with these are combinations, or turned round.
+_UNCLEAR = {"neg", "negative", "minus", "inv", "inverse", "gap", "diff", "ratio", "rate", "time", "one"}
+
+
+@rule(
+    "ART720",
+    "a callback waits in the wrong direction",
+    category="evaluation",
+    severity=Severity.ERROR,
+    stage=Stage.TRAIN,
+    finds=(
+        "A callback that chooses or stops by a value (`monitor`, `mode`) looks for the smallest of what is better when it is "
+        "larger, or the other way round, as its name says: accuracy, AUC, F1, IoU and their kind; loss, error, MSE and theirs. "
+        "Names that say neither, or both, are not judged. Confirmed where the value rose from one validation of the short "
+        "training to the last while the validation loss fell, or fell with it."
+    ),
+    why=(
+        "EarlyStopping, whose mode is 'min' unless told otherwise, ends a training that is getting better, and ModelCheckpoint "
+        "keeps the worst weights."
+    ),
+    wrong="EarlyStopping('val_acc')",
+    right="EarlyStopping('val_acc', mode='max')",
+    source="https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.EarlyStopping.html (mode)",
+    watches=(Validations,),
+    asks=(plan,),
+)
+def wrong_direction(laboratory: Laboratory) -> Iterable[Found]:
+    """A mode that does not fit its monitor."""
+    watched = _watched(laboratory)
+    for callback in laboratory.ask(plan).callbacks:
+        monitor, mode = _monitor(callback), getattr(callback, "mode", None)
+        better = direction_of(monitor) if monitor else None
+        if better is None or mode not in {"min", "max"} or mode == better:
+            continue
+        word = "larger" if better == "max" else "smaller"
+        yield Found(
+            f"{type(callback).__name__} waits for the {'smallest' if mode == 'min' else 'largest'} {monitor}, which is better "
+            f"when it is {word}",
+            {"monitor": str(monitor), "mode": str(mode), "better": better},
+            f"give {type(callback).__name__}(monitor={monitor!r}, mode={better!r})",
+            where=f"{type(callback).__name__}(monitor={monitor!r})",
+            confirmed_by=_course(watched, str(monitor), better) if watched is not None else "",
+        )
+
+
+@rule(
+    "ART721",
+    "a callback waits for what is never logged",
+    category="evaluation",
+    severity=Severity.WARNING,
+    stage=Stage.TRAIN,
+    finds="A callback monitors a name that nothing had logged after an epoch of the short training with its validation.",
+    why="It never stops and never chooses: what is kept is whatever came last.",
+    wrong="EarlyStopping('val_loss', strict=False)  # the module logs 'valid_loss'",
+    right="EarlyStopping('valid_loss')",
+    source="https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.EarlyStopping.html (strict)",
+    watches=(Validations,),
+    asks=(plan,),
+)
+def never_logged(laboratory: Laboratory) -> Iterable[Found]:
+    """A monitor without a value."""
+    waiting = [(one, name) for one in laboratory.ask(plan).callbacks if (name := _monitor(one))]
+    if not waiting:
+        return
+    watched = laboratory.get(Validations)
+    if not watched.epochs:
+        raise NotMeasured("the short training did not come to the end of an epoch")
+    every = laboratory.ask(plan).validates_every
+    if watched.epochs < every:
+        raise NotMeasured(f"the short training did not come to a validation, which is every {every} epochs")
+    for callback, monitor in waiting:
+        if monitor in watched.names or not watched.names:
+            continue
+        yield Found(
+            f"{type(callback).__name__} waits for {monitor!r}, and after {watched.epochs} epochs nothing has logged it",
+            {"monitor": monitor, "logged": sorted(watched.names)[:20], "epochs": watched.epochs},
+            f"monitor one of what is logged: {', '.join(sorted(watched.names)[:8])}",
+            where=f"{type(callback).__name__}(monitor={monitor!r})",
+            confirmed_by=f"{len(watched.names)} names were logged in {watched.epochs} epochs, and {monitor!r} is none of them",
+        )
+
+
+@rule(
+    "ART722",
+    "validation never runs",
+    category="evaluation",
+    severity=Severity.ERROR,
+    stage=Stage.INSPECT,
+    finds=(
+        "There is a validation split and a step for it, and the trainer's settings run no batch of it: limit_val_batches=0, or "
+        "check_val_every_n_epoch above max_epochs."
+    ),
+    why="Nothing tells when the model overfits; callbacks that wait for a validation value do nothing.",
+    wrong="Trainer(max_epochs=5, check_val_every_n_epoch=10)",
+    right="Trainer(max_epochs=5)",
+    source="https://lightning.ai/docs/pytorch/stable/common/trainer.html (limit_val_batches, check_val_every_n_epoch)",
+)
+def never_validated(laboratory: Laboratory) -> Found | None:
+    """Validation data that nobody looks at."""
+    known = laboratory.ask(plan)
+    if Split.VALIDATION not in laboratory.get(Rows).splits:
+        return None
+    if known.epochs is not None and known.validates_every > known.epochs and known.validations != 0:
+        return Found(
+            f"validation runs every {known.validates_every} epochs of a training of {known.epochs}: never",
+            {"every": known.validates_every, "epochs": known.epochs},
+            f"set check_val_every_n_epoch to at most {known.epochs}",
+            confirmed_by=f"{known.epochs // known.validates_every} validations fit into {known.epochs} epochs",
+        )
+    if known.validations == 0 and laboratory.ask(_validates):
+        return Found(
+            "there is a validation split, and the trainer runs 0 batches of it",
+            {"batches": 0, "rows": len(laboratory.get(Rows).splits[Split.VALIDATION])},
+            "remove limit_val_batches=0",
+            confirmed_by="the trainer that had begun to train counted 0 batches a validation",
+        )
+    return None
+
+
+@rule(
+    "ART723",
+    "rows are left out of evaluation",
+    category="evaluation",
+    severity=Severity.WARNING,
+    stage=Stage.INSPECT,
+    finds=(
+        "A loader of validation or test has drop_last=True and its rows do not fill the last batch. Counted by its samplers, "
+        "and confirmed by counting again with drop_last=False."
+    ),
+    why="The rows of the last batch are never evaluated, and which they are depends on the batch size.",
+    wrong="DataLoader(test, batch_size=64, drop_last=True)",
+    right="DataLoader(test, batch_size=64)",
+    source="https://github.com/thuml/Autoformer/issues/104",
+)
+def left_out(laboratory: Laboratory) -> Iterable[Found]:
+    """A last batch that is dropped."""
+    for one in laboratory.ask(servings):
+        if one.drops_last and one.served < one.kept:
+            place = one.split.value if one.loader is None else f"{one.split.value}:{one.loader}"
+            yield Found(
+                f"{place}: {one.kept - one.served} of {one.kept} rows are never evaluated, because the last batch is dropped",
+                {"served": one.served, "rows": one.kept, "left out": one.kept - one.served},
+                "set drop_last=False for validation and test",
+                where=f"the loader of {place}",
+                confirmed_by=f"with drop_last=False it serves {one.kept} rows, and as it is {one.served}",
+            )
+
+
+@rule(
+    "ART724",
+    "rows are evaluated more than once",
+    category="evaluation",
+    severity=Severity.WARNING,
+    stage=Stage.INSPECT,
+    finds="The sampler of a validation or test loader draws some row more than once in a pass. Counted by its samplers.",
+    why="Rows that come twice count twice, and others are missing: the number is that of another data set.",
+    wrong="DataLoader(validation, sampler=WeightedRandomSampler(weights, len(weights)))",
+    right="DataLoader(validation)",
+    source="https://github.com/pytorch/examples/issues/1063",
+)
+def more_than_once(laboratory: Laboratory) -> Iterable[Found]:
+    """A sampler that pads or draws with replacement."""
+    for one in laboratory.ask(servings):
+        if one.repeated:
+            place = one.split.value if one.loader is None else f"{one.split.value}:{one.loader}"
+            yield Found(
+                f"{place}: {one.repeated} of {one.served} rows of a pass were served before in the same pass",
+                {"repeated": one.repeated, "served": one.served, "rows": one.rows},
+                "evaluate each row once: leave sampler= out, or use one that draws without replacement",
+                where=f"the loader of {place}",
+                confirmed_by=f"its sampler drew {one.served - one.repeated} different rows of {one.rows} in {one.served}",
+            )
+
+
+def direction_of(name: str) -> str | None:
+    """`max` or `min` for a name that says which way is better; None for one that says neither or both."""
+    split = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    words = {one for one in re.split(r"[^a-z0-9]+", split) if one}
+    if words & _UNCLEAR or split.startswith("-"):
+        return None
+    higher, lower = bool(words & _HIGHER), bool(words & _LOWER)
+    return None if higher == lower else "max" if higher else "min"
+
+
+def _monitor(callback: Any) -> str | None:
+    monitor = getattr(callback, "monitor", None)
+    return monitor if isinstance(monitor, str) and monitor else None
+
+
+def _watched(laboratory: Laboratory) -> Validations | None:
+    try:
+        return laboratory.get(Validations)
+    except NotMeasured:
+        return None
+
+
+def _course(watched: Validations, monitor: str, better: str) -> str:
+    """How the value went while a loss went down, in words; empty where that tells nothing."""
+    if len(watched.seen) < 2:
+        return ""
+    first, last = watched.seen[0].logged, watched.seen[-1].logged
+    losses = [name for name in last if name in first and direction_of(name) == "min" and name != monitor]
+    if better == "min":
+        losses = [monitor]
+    name = next((one for one in losses if one in first and one in last and last[one] < first[one]), None)
+    if name is None or monitor not in first or monitor not in last:
+        return ""
+    if better == "max" and last[monitor] <= first[monitor]:
+        return ""
+    rose = f"while {name} fell from {first[name]:.4g} to {last[name]:.4g}, {monitor} rose from {first[monitor]:.4g} to "
+    return (
+        rose + f"{last[monitor]:.4g}"
+        if better == "max"
+        else f"{monitor} fell from {first[monitor]:.4g} to {last[monitor]:.4g} as the model was trained"
+    )
+
+
+def _validates(specimen: Any) -> bool:
+    """Whether the model says what a validation is; one that does not may well have none."""
+    step = getattr(type(specimen.module), "validation_step", None)
+    bases = [base for base in type(specimen.module).__mro__ if "validation_step" in vars(base)]
+    return step is not None and bool(bases) and not bases[0].__module__.startswith(("lightning.", "pytorch_lightning."))
