@@ -1,12 +1,13 @@
 """What the rows of each split are, in numbers small enough to keep: a hash of the inputs, one of the target, the label."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.data.batch import as_array, entries, rows, size
 from art_training.setup.data.hashing import row_hashes
@@ -32,6 +33,12 @@ class SplitRows:
         labels: the class of each row, where the task is a classification; else the target where it is one number a row.
         values: the inputs of the first rows as a table, where they are numbers of one shape.
         whole: whether all rows were read.
+        loaders: the number of the loader that gave each row.
+        names: of these loaders; None is the name of an only one.
+        shape: of one example's input, where there is one input of numbers.
+        integral: whether all inputs are whole numbers by their type, as tokens are.
+        groups: what the declaration `groups` gives of each row, as text; None where nothing is declared.
+        times: likewise of `time`, as numbers.
     """
 
     inputs: "NDArray[np.uint64]"
@@ -39,9 +46,30 @@ class SplitRows:
     labels: "NDArray[Any] | None"
     values: "NDArray[np.float32] | None"
     whole: bool
+    loaders: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, np.int64))
+    names: tuple[str | None, ...] = (None,)
+    shape: tuple[int, ...] = ()
+    integral: bool = False
+    groups: "NDArray[Any] | None" = None
+    times: "NDArray[Any] | None" = None
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+
+@dataclass
+class _Part:
+    """What was taken in of one batch."""
+
+    inputs: "NDArray[np.uint64]"
+    targets: "NDArray[np.uint64]"
+    labels: "NDArray[Any] | None"
+    values: "NDArray[np.float32] | None"
+    loader: str | None
+    shape: tuple[int, ...]
+    integral: bool
+    groups: "NDArray[Any] | None"
+    times: "NDArray[Any] | None"
 
 
 @dataclass(frozen=True)
@@ -52,17 +80,19 @@ class Rows:
 
 
 class RowReader:
-    """Takes in batches of splits; of the test split hashes only.
+    """Takes in batches of splits; of the test split hashes, groups and times only.
 
     Args:
         task: says what is input and what is target.
         seconds: after which it has enough.
+        declarations: of the user; `groups` and `time` are called with each batch.
     """
 
-    def __init__(self, task: Task, seconds: float) -> None:
+    def __init__(self, task: Task, seconds: float, declarations: Mapping[str, Any] | None = None) -> None:
         self._task = task
         self._until = time.monotonic() + seconds
-        self._parts: dict[Split, list[tuple[Any, Any, Any, Any]]] = {}
+        self._declared = dict(declarations or {})
+        self._parts: dict[Split, list[_Part]] = {}
         self._kept = 0
         self._stopped: set[Split] = set()
 
@@ -78,12 +108,18 @@ class RowReader:
         target = found.get(self._task.target) if self._task.target is not None else None
         target = target if target is not None and rows(target) == count else None
         testing = split is Split.TEST
+        first = as_array(inputs[0]) if inputs else None
         self._parts.setdefault(split, []).append(
-            (
-                row_hashes(inputs, count) if inputs else np.empty(0, np.uint64),
-                row_hashes([target], count) if target is not None else np.empty(0, np.uint64),
-                None if target is None or testing else self._label(as_array(target)),
-                None if testing else self._values(inputs, count),
+            _Part(
+                inputs=row_hashes(inputs, count) if inputs else np.empty(0, np.uint64),
+                targets=row_hashes([target], count) if target is not None else np.empty(0, np.uint64),
+                labels=None if target is None or testing else self._label(as_array(target)),
+                values=None if testing else self._values(inputs, count),
+                loader=loader,
+                shape=() if first is None or len(inputs) > 1 else first.shape[1:],
+                integral=bool(inputs) and all(as_array(one).dtype.kind in "biu" for one in inputs),
+                groups=self._told("groups", batch, count),
+                times=self._told("time", batch, count),
             )
         )
         if time.monotonic() > self._until:
@@ -94,16 +130,37 @@ class RowReader:
         """What was read."""
         found: dict[Split, SplitRows] = {}
         for split, parts in self._parts.items():
-            labels = [part[2] for part in parts]
-            values = [part[3] for part in parts if part[3] is not None]
+            values = [part.values for part in parts if part.values is not None]
+            names = tuple(dict.fromkeys(part.loader for part in parts))
+            numbers = [np.full(len(part.inputs), names.index(part.loader)) for part in parts]
+            shapes = {part.shape for part in parts}
             found[split] = SplitRows(
-                inputs=np.concatenate([part[0] for part in parts]),
-                targets=np.concatenate([part[1] for part in parts]),
-                labels=None if any(one is None for one in labels) else np.concatenate(labels),
+                inputs=np.concatenate([part.inputs for part in parts]),
+                targets=np.concatenate([part.targets for part in parts]),
+                labels=_joined([part.labels for part in parts]),
                 values=np.concatenate(values) if values and len({one.shape[1] for one in values}) == 1 else None,
                 whole=split not in self._stopped,
+                loaders=np.concatenate(numbers),
+                names=names,
+                shape=shapes.pop() if len(shapes) == 1 else (),
+                integral=all(part.integral for part in parts),
+                groups=_joined([part.groups for part in parts]),
+                times=_joined([part.times for part in parts]),
             )
         return Rows(found)
+
+    def _told(self, name: str, batch: Any, count: int) -> "NDArray[Any] | None":
+        """What a declared function says of each example of a batch."""
+        function: Callable[[Any], Any] | None = self._declared.get(name)
+        if function is None:
+            return None
+        told = as_array(function(batch))
+        if told.shape[:1] != (count,):
+            raise SetupError(
+                f"the declaration {name}= gave {told.shape} for a batch of {count} examples; it must give one value of each"
+            )
+        flat = told.reshape(count, -1)
+        return flat[:, 0].astype(np.float64) if name == "time" else flat[:, 0].astype(str)
 
     def _label(self, target: "NDArray[Any]") -> "NDArray[Any] | None":
         flat = target.reshape(len(target), -1)
@@ -120,3 +177,8 @@ class RowReader:
             return None
         self._kept += table.size
         return table
+
+
+def _joined(parts: "list[NDArray[Any] | None]") -> "NDArray[Any] | None":
+    known = [one for one in parts if one is not None]
+    return np.concatenate(known) if known and len(known) == len(parts) else None

@@ -1,0 +1,296 @@
+"""Rules on which rows training gets, how often, and in which order."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from art_training.probes.coverage import Drawn, drawn
+from art_training.probes.label_order import reshuffled, train_labels
+from art_training.probes.order import Order
+from art_training.probes.rows import Rows
+from art_training.records import Severity, Split
+from art_training.rules.labelled import counts_of, labelled, reserved
+from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.rule import Found, Stage, rule
+from art_training.setup.task import TaskKind
+
+_MIXED = 0.75  # of the entropy that batches of rows in random order have
+_DEVIATIONS = 6.0
+_REPEATED = 2.0  # a draw with replacement takes a row that it takes at all 1.58 times: 1 / (1 - exp(-1))
+_CHANCE = 1e-6
+_LIKELY = 0.01
+_SURE = 30.0  # of the logarithm of the odds against chance: about 1 to 1e13
+
+
+@rule(
+    "ART131",
+    "rows of a class come one after another",
+    category="data",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "The first batches of training hold far fewer classes than batches of the same rows in random order: the mean entropy "
+        "of their labels is less than three quarters of that, and more than six standard deviations of it (200 random orders) "
+        "below. Confirmed by a loader re-made with shuffle=True. Batches that a batch sampler of the user's own puts together, "
+        "as in metric learning, are no finding."
+    ),
+    why=(
+        "Each step then pulls the network towards one class and the next ones away from it; batch norms see one class at a "
+        "time, and what was learned of the first classes is lost by the end of an epoch."
+    ),
+    wrong="DataLoader(sorted_by_label, batch_size=32)",
+    right="DataLoader(sorted_by_label, batch_size=32, shuffle=True)",
+    source="https://blog.slavv.com/37-reasons-why-your-neural-network-is-not-working-4020854bd607 (7: shuffle the dataset)",
+    settles=("same_order",),
+)
+def sorted_rows(laboratory: Laboratory) -> Found | None:
+    """Batches of one class after another."""
+    if laboratory.declarations.get("same_order"):
+        return None
+    task = laboratory.task
+    if task is None or task.kind is not TaskKind.CLASSIFICATION or task.target is None:
+        return None
+    rows = laboratory.get(Rows).splits.get(Split.TRAIN)
+    if rows is None or rows.labels is None:
+        raise NotMeasured("the labels of the training split are not known")
+    batches = laboratory.ask(train_labels(task.target))
+    if batches is None:
+        raise NotMeasured("the labels of the first batches are not known")
+    sizes = [len(one) for one in batches]
+    if sum(sizes) < 16 or min(sizes) < 2 or len(rows) < 2 * max(sizes):
+        return None
+    found = float(np.mean([_entropy(one) for one in batches]))
+    usual = _random_entropies(rows.labels, sizes)
+    mean, deviation = float(usual.mean()), float(usual.std())
+    if found >= _MIXED * mean or mean - found <= _DEVIATIONS * max(deviation, 1e-9):
+        return None
+    if any(one.grouped for one in laboratory.ask(drawn)):
+        return None
+    again = laboratory.ask(reshuffled(task.target))
+    confirmed = ""
+    if again is not None:
+        shuffled = float(np.mean([_entropy(one) for one in again]))
+        if shuffled > found + (mean - found) / 2:
+            confirmed = f"with shuffle=True the label entropy of a batch rises from {found:.2f} to {shuffled:.2f}"
+    return Found(
+        f"the first {len(sizes)} training batches have a label entropy of {found:.2f} where rows in random order have "
+        f"{mean:.2f}: rows of one class come one after another",
+        {"entropy": found, "random": mean, "deviation": deviation, "batches": len(sizes)},
+        "give the training loader shuffle=True; of a stream, mix the rows before they are written, or through a buffer that is "
+        "larger than a class",
+        where="train_dataloader",
+        confirmed_by=confirmed,
+    )
+
+
+@rule(
+    "ART132",
+    "an epoch is made of few rows again and again",
+    category="data",
+    severity=Severity.ERROR,
+    stage=Stage.TRAIN,
+    finds=(
+        "An epoch takes at most half of the rows, each on average twice or more, and the next epochs take the same ones; or "
+        "batches that entered training are equal to one another. A draw with replacement takes 63% of the rows, and others each "
+        "time; a sampler that stands for a part of the rows takes each once."
+    ),
+    why="The model learns a few rows by heart and never sees the others.",
+    wrong="def __iter__(self): return (i % 64 for i in range(len(self.data)))",
+    right="def __iter__(self): return iter(torch.randperm(len(self.data)).tolist())",
+    source="https://blog.slavv.com/37-reasons-why-your-neural-network-is-not-working-4020854bd607 (1: the same batch again)",
+    symptoms=("ART135",),
+    watches=(Order,),
+    asks=(drawn,),
+)
+def few_rows(laboratory: Laboratory) -> Found | None:
+    """The same rows again and again."""
+    for one in laboratory.ask(drawn):
+        found = _repeated_by_sampler(one)
+        if found is not None:
+            return found
+    return _repeated_batches(laboratory)
+
+
+@rule(
+    "ART135",
+    "every epoch has the same random order",
+    category="data",
+    severity=Severity.WARNING,
+    stage=Stage.TRAIN,
+    finds=(
+        "The sampler gives the rows in a random order, and rows enter the second epoch in exactly the order of the first. Told "
+        "by hashes of what entered. An order without shuffling is not meant: it is the same on purpose."
+    ),
+    why=(
+        "Batches of the same rows in the same order give gradients whose errors do not average out over epochs; the shuffling "
+        "that was asked for happens once."
+    ),
+    wrong="def __iter__(self): return iter(torch.randperm(n, generator=torch.Generator().manual_seed(0)).tolist())",
+    right="def __init__(self): self.generator = torch.Generator().manual_seed(0)  # and draw from it in each epoch",
+    source="https://github.com/pytorch/pytorch/issues/31771 (set_epoch forgotten)",
+    settles=("same_order",),
+    watches=(Order,),
+    asks=(drawn,),
+)
+def same_order(laboratory: Laboratory) -> Found | None:
+    """An order that is drawn once."""
+    if laboratory.declarations.get("same_order"):
+        return None
+    loaders = laboratory.ask(drawn)
+    if not loaders or all(one.in_order for one in loaders) or any(len(one.passes[0]) < 8 for one in loaders):
+        return None
+    epochs = laboratory.get(Order).epochs
+    if len(epochs) < 2 or len(epochs[1]) < 8:
+        raise NotMeasured("training did not reach a second epoch")
+    first, second = epochs[0], epochs[1]
+    for path in first.parts:
+        before, after = first.of(path), second.of(path)
+        if before is None or after is None:
+            continue
+        length = min(len(before), len(after))
+        before, after = before[:length], after[:length]
+        if length * _surprise(before) < _SURE:
+            continue
+        if not np.array_equal(before, after):
+            continue
+        mixed = np.random.default_rng(0).permutation(length)
+        share = float((before[mixed] == before).mean())
+        return Found(
+            f"the {length} rows of the second epoch entered training in exactly the order of the first, though "
+            f"{loaders[0].sampler} mixes them",
+            {"rows": length, "sampler": loaders[0].sampler, "entry": path},
+            "draw the order anew in each epoch: keep one generator for all epochs, or call set_epoch(epoch) before each",
+            where=loaders[0].sampler,
+            confirmed_by=f"in an order drawn anew {share:.1%} of the rows have the same place, and here all",
+        )
+    return None
+
+
+@rule(
+    "ART136",
+    "classes that training lacks or hardly has",
+    category="data",
+    severity=Severity.ERROR,
+    stage=Stage.INSPECT,
+    finds=(
+        "A class is in the validation split and not in training, or has there less than a third of its share in validation and "
+        "less than its part of an even division; in both cases with a chance below 1e-6 if rows had been divided at random "
+        "(hypergeometric, times the number of classes; or all such classes together, times that of all sets of classes). Training that is more even than validation, as after balancing, is no "
+        "finding."
+    ),
+    why="The model cannot learn what it is not shown; a filter or a loading error that drops rows leaves no other trace.",
+    wrong="train = train[train.label < 5]  # left over from a trial",
+    right="train, valid = train_test_split(rows, stratify=rows.label)",
+    source="https://doi.org/10.1145/3377811.3380395 (Humbatova et al., Taxonomy of real faults: unbalanced training data)",
+    settles=("imbalance_expected", "reserved_classes"),
+)
+def lost_classes(laboratory: Laboratory) -> Iterator[Found]:
+    """Classes that validation has and training lacks."""
+    if laboratory.declarations.get("imbalance_expected"):
+        return
+    splits = labelled(laboratory)
+    train, rows = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
+    if train is None or rows is None or train.labels is None or rows.labels is None:
+        return
+    from scipy.stats import hypergeom
+
+    classes = np.union1d(train.labels, rows.labels)
+    classes = classes[~np.isin(classes, reserved(laboratory))]
+    mine, theirs = counts_of(train.labels, classes), counts_of(rows.labels, classes)
+    n, m = int(mine.sum()), int(theirs.sum())
+    if not n or not m:
+        return
+    chances = hypergeom.cdf(mine, n + m, mine + theirs, n) * len(classes)
+    rarer = (mine / n < theirs / m / 3) & (mine / n < 1 / len(classes))
+    if not rarer.any():
+        return
+    group = int(mine[rarer].sum()), int((mine + theirs)[rarer].sum())
+    together = float(hypergeom.logcdf(group[0], n + m, group[1], n)) + len(classes) * np.log(2)
+    if not (chances[rarer] < _CHANCE).any() and together >= np.log(_CHANCE):
+        return
+    rarer &= chances < _LIKELY  # one beyond doubt is enough to look at others
+    lost, rare = classes[rarer & (mine == 0)].tolist(), classes[rarer & (mine > 0)].tolist()
+    at = np.flatnonzero(rarer)
+    worst = int(at[np.argmin(mine[at] / n / (theirs[at] / m))])
+    kind = "does not occur" if not mine[worst] else f"has a share of {mine[worst] / n:.2%}"
+    yield Found(
+        f"{len(at)} of {len(classes)} classes are lost or rare in training and not in validation: class {classes[worst]:g} "
+        f"{kind} in training and has {theirs[worst] / m:.1%} in validation",
+        {"lost": lost[:20], "rare": rare[:20], "train": mine[at].tolist()[:20], "validation": theirs[at].tolist()[:20]},
+        "look at what selects the training rows; where it is meant, declare imbalance_expected=True",
+        where=f"classes {', '.join(f'{one:g}' for one in classes[at][:8])}",
+        confirmed_by=(
+            f"divided at random, training would have {(mine[worst] + theirs[worst]) * n / (n + m):.0f} rows of class "
+            f"{classes[worst]:g}, and it has {mine[worst]}"
+        ),
+    )
+
+
+def _repeated_by_sampler(one: Drawn) -> Found | None:
+    distinct = [np.unique(each) for each in one.passes]
+    draws = len(one.passes[0])
+    if not draws or one.rows < 16:
+        return None
+    share, times = len(distinct[0]) / one.rows, draws / max(1, len(distinct[0]))
+    if share > 0.5 or times < _REPEATED or any(not np.array_equal(distinct[0], each) for each in distinct[1:]):
+        return None
+    random = len(np.unique(np.random.default_rng(0).integers(one.rows, size=draws)))
+    return Found(
+        f"an epoch draws {draws} times from only {len(distinct[0])} of {one.rows} rows, and the next epochs from the same",
+        {"rows": one.rows, "distinct": len(distinct[0]), "draws": draws},
+        f"let {one.sampler} go through all rows, or use shuffle=True",
+        where=one.sampler,
+        confirmed_by=f"as many draws at random, with replacement, would take {random} of the rows, and others each time",
+    )
+
+
+def _repeated_batches(laboratory: Laboratory) -> Found | None:
+    """Batches that are equal to one another, row by row."""
+    epochs = laboratory.get(Order).epochs
+    rows = laboratory.get(Rows).splits.get(Split.TRAIN)
+    if not epochs or rows is None or len(epochs[0].sizes) < 4:
+        return None
+    seen = epochs[0].together()
+    if seen is None:
+        return None
+    known = len(np.unique(rows.inputs))
+    ends = np.cumsum(epochs[0].sizes)[:-1]
+    batches = [tuple(one.tolist()) for one in np.split(seen, ends)]
+    distinct = len(np.unique(seen))
+    different = len(set(batches))
+    if different > len(batches) / 2 or distinct > min(known, len(seen)) / 2:
+        return None
+    return Found(
+        f"of the {len(batches)} batches of the first epoch only {different} are different: {distinct} rows entered training, "
+        f"and the training split has {known} different ones",
+        {"batches": len(batches), "different": different, "rows": distinct, "known": known},
+        "let the loader go on to its next batch: a batch is kept and given again",
+        where="train_dataloader",
+        confirmed_by=f"read through once without training, the split gave {known} different rows",
+    )
+
+
+def _entropy(labels: NDArray[Any]) -> float:
+    _, counts = np.unique(labels, return_counts=True)
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def _random_entropies(labels: NDArray[Any], sizes: list[int]) -> NDArray[Any]:
+    """(200,) the mean entropy of as many batches in random orders."""
+    generator = np.random.default_rng(0)
+    ends = np.cumsum(sizes)
+    found: list[float] = []
+    for _ in range(200):
+        rows = labels[generator.choice(len(labels), size=min(int(ends[-1]), len(labels)), replace=False)]
+        parts = [one for one in np.split(rows, ends[:-1]) if len(one)]
+        found.append(float(np.mean([_entropy(one) for one in parts])))
+    return np.asarray(found)
+
+
+def _surprise(hashes: NDArray[np.uint64]) -> float:
+    """Minus the logarithm of the chance that two rows of these are equal."""
+    _, counts = np.unique(hashes, return_counts=True)
+    return float(-np.log(((counts / counts.sum()) ** 2).sum()))
