@@ -37,6 +37,7 @@ def diabetes():
 def codes(model, data=digits, starting=MINE, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "Found .* in eval mode")
         diagnosis = art.diagnose(model, data(), **{"trainer": TRAINER, "budget": 10, **options})
     assert not diagnosis.broken, diagnosis.broken
     reasons = [one.reason for one in diagnosis.judged if one.state == "not judged" and one.code.startswith(starting)]
@@ -50,11 +51,14 @@ class Net(L.LightningModule):
         super().__init__()
         self.net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
+    def logits(self, x):
+        return self.net(x)
+
     def training_step(self, batch, index):
-        return F.cross_entropy(self.net(batch[0]), batch[1])
+        return F.cross_entropy(self.logits(batch[0]), batch[1])
 
     def validation_step(self, batch, index):
-        self.log("val_loss", F.cross_entropy(self.net(batch[0]), batch[1]))
+        self.log("val_loss", F.cross_entropy(self.logits(batch[0]), batch[1]))
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=3e-3)

@@ -66,8 +66,8 @@ class Plan:
 class Specimen:
     """A model with what trains it, laid open for experiments.
 
-    Whoever experiments does it within `kept()`, after which weights, buffers, modes, gradients, optimisers and random
-    states are as they were.
+    Whoever experiments does it within `kept()`, after which weights, buffers, modes, plain attributes, gradients,
+    optimisers and random states are as they were.
 
     Attributes:
         module: the model, as freshly made.
@@ -178,6 +178,7 @@ class _State:
     tensors: Sequence[tuple[Tensor, Tensor]]
     gradients: Sequence[tuple[nn.Parameter, Tensor | None, bool]]
     modes: Sequence[tuple[nn.Module, bool]]
+    attributes: Sequence[tuple[nn.Module, dict[str, Any]]]
     optimizers: Sequence[dict[str, Any]]
     schedules: Sequence[dict[str, Any]]
 
@@ -191,6 +192,7 @@ class _State:
                 (one, None if one.grad is None else one.grad.clone(), one.requires_grad) for one in module.parameters()
             ],
             modes=[(one, one.training) for one in module.modules()],
+            attributes=[(one, _plain(one)) for one in module.modules()],
             optimizers=[copy.deepcopy(one.state_dict()) for one in specimen.optimizers],
             schedules=[copy.deepcopy(one.scheduler.state_dict()) for one in specimen.schedules],
         )
@@ -204,10 +206,19 @@ class _State:
             parameter.requires_grad_(requires)
         for module, training in self.modes:
             module.training = training
+        for module, attributes in self.attributes:
+            for name in _plain(module).keys() - attributes.keys():
+                del vars(module)[name]
+            vars(module).update(attributes)
         for optimizer, state in zip(specimen.optimizers, self.optimizers, strict=True):
             optimizer.load_state_dict(state)
         for schedule, state in zip(specimen.schedules, self.schedules, strict=True):
             schedule.scheduler.load_state_dict(state)
+
+
+def _plain(module: nn.Module) -> dict[str, Any]:
+    """Attributes that a step may set to another value, such as a share of dropout."""
+    return {name: value for name, value in vars(module).items() if isinstance(value, bool | int | float | str)}
 
 
 def _copy(batch: Any) -> Any:
