@@ -9,6 +9,7 @@ from art_training.checks.export import ExportAgrees
 from art_training.checks.finite import NoNaN
 from art_training.checks.function import FunctionCheck, check
 from art_training.checks.gap import GeneralizationGap
+from art_training.checks.healthy import Healthy
 from art_training.checks.improves import Improves
 from art_training.checks.inputs import UsesInputs
 from art_training.checks.losses import LossDecreases, LossIsTheoretical
@@ -31,6 +32,7 @@ __all__ = [
     "ExportAgrees",
     "FunctionCheck",
     "GeneralizationGap",
+    "Healthy",
     "Improves",
     "LossDecreases",
     "LossIsTheoretical",

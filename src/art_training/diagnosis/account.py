@@ -1,51 +1,150 @@
-"""A diagnosis, to be read."""
+"""A diagnosis, to be read: lines whose parts say what they are, so that whoever shows them may colour them."""
 
+import math
 import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from art_training.diagnosis.result import Diagnosis
-from art_training.records import Finding
+from art_training.records import Finding, Severity
 
-_WIDTH = 100
-_SIGNS = {"error": "✗", "warning": "!", "info": "i"}
+WIDTH = 100
+_SIGNS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
+_SAID = {"healthy": "healthy: nothing was found", "findings": "something is wrong", "inconclusive": "inconclusive"}
+_MARGIN = 12  # columns that the names of a finding's parts take
+_NUMBERS = 6  # of the evidence; JSON has all
 
 
-def account(diagnosis: Diagnosis) -> str:
+@dataclass(frozen=True)
+class Part:
+    """A piece of a line.
+
+    Attributes:
+        text: as it is read.
+        kind: `healthy`, `findings`, `inconclusive`, `error`, `warning`, `info`, `name`, `label`, or empty.
+    """
+
+    text: str
+    kind: str = ""
+
+
+Line = tuple[Part, ...]
+
+
+def account(diagnosis: Diagnosis, width: int = WIDTH) -> str:
     """Every finding with its evidence, cause first, and what could not be judged."""
-    lines = [_headline(diagnosis)]
+    return "\n".join("".join(part.text for part in line).rstrip() for line in lines(diagnosis, width))
+
+
+def lines(diagnosis: Diagnosis, width: int = WIDTH) -> Iterator[Line]:
+    """The account, line by line, in at most so many columns."""
+    yield Part(f"{diagnosis.subject}: ", "name"), Part(_SAID[diagnosis.status], diagnosis.status)
+    yield from _wrapped(counts(diagnosis), width, "label")
+    names = {one.code: one.name for one in diagnosis.judged}
     for finding in diagnosis.findings:
-        lines += ["", *_finding(finding, diagnosis.symptoms.get(finding.code, ()))]
-    if diagnosis.broken:
-        lines += ["", *textwrap.wrap(f"Not gone through: {diagnosis.broken}", _WIDTH, subsequent_indent="  ")]
-    unjudged = [one for one in diagnosis.judged if one.state == "not judged"]
-    if unjudged:
-        lines += ["", "Not judged:"]
-        reasons: dict[str, list[str]] = {}
-        for one in unjudged:
-            reasons.setdefault(one.reason, []).append(f"{one.code} {one.name}")
-        for reason, names in reasons.items():
-            told = f"{'; '.join(names)}: {reason}"
-            lines += textwrap.wrap(told, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+        yield ()
+        yield from _finding(finding, names, diagnosis.symptoms.get(finding.code, ()), width)
+    if diagnosis.inconclusive:
+        yield ()
+        yield from _labelled("inconclusive", diagnosis.inconclusive, width, indent="", kind="inconclusive")
+    yield from _unjudged(diagnosis, width)
+    ignored = [one for one in diagnosis.judged if one.state == "ignored"]
+    if ignored:
+        yield ()
+    for one in ignored:
+        yield from _labelled(
+            "ignored", ": ".join(filter(None, (f"{one.code} {one.name}", one.reason))), width, indent=""
+        )
+
+
+def counts(diagnosis: Diagnosis) -> str:
+    """How many findings of which severity, how many rules ended how, and how long it took."""
+    found = [
+        _count(sum(one.severity is kind for one in diagnosis.findings), kind.value)
+        for kind in Severity
+        if any(one.severity is kind for one in diagnosis.findings)
+    ]
+    states = [one.state for one in diagnosis.judged]
+    passed, unjudged = states.count("passed"), states.count("not judged")
+    told = [*found, f"{_count(passed, 'rule')} passed", f"{unjudged} could not judge" if unjudged else ""]
+    return ", ".join(filter(None, (*told, f"{sum(diagnosis.stages.values()):.1f} s")))
+
+
+def evidence(finding: Finding) -> str:
+    """Its first numbers, in words."""
+    plain = {name: value for name, value in finding.evidence.items() if isinstance(value, int | float | str)}
+    few = list(plain.items())[:_NUMBERS]
+    return ", ".join(f"{name} {_number(value)}" for name, value in few)
+
+
+def unjudged(diagnosis: Diagnosis) -> Mapping[str, list[str]]:
+    """Codes of the rules that could not judge, by the reason."""
+    found: dict[str, list[str]] = {}
     for one in diagnosis.judged:
-        if one.state == "ignored":
-            lines += ["", f"Ignored: {one.code} {one.name}: {one.reason}"]
-    return "\n".join(lines)
+        if one.state == "not judged":
+            found.setdefault(one.reason, []).append(one.code)
+    return found
 
 
-def _headline(diagnosis: Diagnosis) -> str:
-    counts = [sum(one.state == state for one in diagnosis.judged) for state in ("passed", "finding", "not judged")]
-    seconds = sum(diagnosis.stages.values())
-    rules = f"{counts[0]} rules passed, {counts[1]} found something, {counts[2]} could not judge; {seconds:.1f} s"
-    said = {"healthy": "healthy: nothing was found", "findings": "something is wrong", "inconclusive": "inconclusive"}
-    return f"{diagnosis.subject}: {said[diagnosis.status]} ({rules})"
-
-
-def _finding(finding: Finding, symptoms: tuple[Finding, ...]) -> list[str]:
-    head = f"{_SIGNS[finding.severity.value]} {finding.code} {finding.severity.value}, {finding.category}: {finding.message}"
-    lines = textwrap.wrap(head, _WIDTH, subsequent_indent="  ")
-    for what, text in (("where", finding.where), ("confirmed", finding.confirmed_by), ("remedy", finding.remedy)):
+def _finding(finding: Finding, names: Mapping[str, str], symptoms: Iterable[Finding], width: int) -> Iterator[Line]:
+    kind = finding.severity.value
+    sign, name = f"{_SIGNS[finding.severity]} {finding.code} ", names.get(finding.code, finding.category)
+    beside = f"  {kind}, {finding.category}"
+    if len(sign + name + beside) <= width:
+        yield Part(sign, kind), Part(name, "name"), Part(beside, kind)
+    else:
+        for number, text in enumerate(_folded(name, width - len(sign))):
+            yield (Part(sign, kind) if not number else Part(" " * len(sign))), Part(text, "name")
+        yield (Part(beside, kind),)
+    yield from _wrapped(finding.message, width, indent="  ")
+    told = (
+        ("where", finding.where), ("evidence", evidence(finding)), ("confirmed", finding.confirmed_by), ("remedy", finding.remedy)
+    )  # fmt: skip
+    for what, text in told:
         if text:
-            lines += textwrap.wrap(f"{what}: {text}", _WIDTH, initial_indent="    ", subsequent_indent="      ")
+            yield from _labelled(what, text, width)
     for one in symptoms:
-        told = f"explains {one.code}: {one.message}"
-        lines += textwrap.wrap(told, _WIDTH, initial_indent="    ", subsequent_indent="      ")
-    return lines
+        yield from _labelled("explains", f"{one.code}: {one.message}", width)
+
+
+def _unjudged(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
+    reasons = unjudged(diagnosis)
+    if not reasons:
+        return
+    yield ()
+    yield (Part("Not judged", "name"),)
+    for reason, codes in reasons.items():
+        yield from _wrapped(f"{', '.join(codes)}: {reason}", width, indent="  ", hanging="    ")
+
+
+def _labelled(what: str, text: str, width: int, indent: str = "  ", kind: str = "label") -> Iterator[Line]:
+    margin = max(_MARGIN, len(indent + what) + 1)
+    for number, line in enumerate(_folded(text, width - margin)):
+        yield Part((indent + what if not number else "").ljust(margin), kind), Part(line)
+
+
+def _wrapped(text: str, width: int, kind: str = "", indent: str = "", hanging: str | None = None) -> Iterator[Line]:
+    wrapped = textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent if hanging is None else hanging,
+        break_on_hyphens=False,
+    )
+    for line in wrapped:
+        yield (Part(line, kind),)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 20), break_on_hyphens=False)
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 or what == "info" else f"{count} {what}s"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else str(value)
+    return str(cast("object", value))

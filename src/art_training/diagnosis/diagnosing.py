@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from art_training.diagnosis.result import Diagnosis, Judged
+from art_training.diagnosis.result import Diagnosis, Judged, State
 from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, FitResult, Position
 from art_training.errors import ARTError, SetupError
 from art_training.plugins import load
@@ -172,10 +172,10 @@ class _Diagnosing:
         done = {one.code for one in self.judged}
         for rule in rules():
             if rule.code in self.ignored:
-                self.judged.append(Judged(rule.code, rule.name, "ignored", self.ignored[rule.code]))
+                self.judged.append(_judged(rule, "ignored", self.ignored[rule.code]))
             elif rule.code not in done:
                 reason = f"the diagnosis did not come so far: {self.broken}" if self.broken else "nothing was trained"
-                self.judged.append(Judged(rule.code, rule.name, "not judged", reason))
+                self.judged.append(_judged(rule, "not judged", reason))
 
     def _rules(self, *stages: Stage) -> list[Rule]:
         return [rule for rule in rules() if rule.stage in stages and rule.code not in self.ignored]
@@ -185,10 +185,10 @@ class _Diagnosing:
             try:
                 found = rule.findings(self.laboratory)
             except NotMeasured as reason:
-                self.judged.append(Judged(rule.code, rule.name, "not judged", str(reason)))
+                self.judged.append(_judged(rule, "not judged", str(reason)))
                 continue
             self.findings += found
-            self.judged.append(Judged(rule.code, rule.name, "finding" if found else "passed"))
+            self.judged.append(_judged(rule, "finding" if found else "passed"))
 
     @contextmanager
     def _timed(self, stage: str) -> Generator[None]:
@@ -229,6 +229,10 @@ def told(setup: Setup, diagnosing: _Diagnosing) -> Diagnosis:
         stages=diagnosing.stages,
         broken=diagnosing.broken,
     )
+
+
+def _judged(rule: Rule, state: State, reason: str = "") -> Judged:
+    return Judged(rule.code, rule.name, state, reason, matters=rule.severity is Severity.ERROR)
 
 
 def _unwatched(position: Position) -> None:

@@ -8,6 +8,9 @@ from art_training.errors import DiagnosisError
 from art_training.records import Finding, Severity
 
 Status = Literal["healthy", "findings", "inconclusive"]
+State = Literal["passed", "finding", "not judged", "ignored"]
+
+_ENOUGH = 0.5  # of the rules that find errors; where fewer could judge, little is known of the setup
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,14 @@ class Judged:
         name: of the rule.
         state: `passed`, `finding`, `not judged` or `ignored`.
         reason: why it was not judged, or the user's reason to ignore it.
+        matters: whether what the rule finds is an error.
     """
 
     code: str
     name: str
-    state: Literal["passed", "finding", "not judged", "ignored"]
+    state: State
     reason: str = ""
+    matters: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,24 @@ class Diagnosis:
 
     @property
     def status(self) -> Status:
-        """`findings` where an error or a warning was found; `inconclusive` where a stage could not be gone through."""
+        """`findings` where an error or a warning was found; `inconclusive` where too little could be judged."""
         if any(one.severity is not Severity.INFO for one in self.findings):
             return "findings"
-        return "inconclusive" if self.broken else "healthy"
+        return "inconclusive" if self.inconclusive else "healthy"
+
+    @property
+    def inconclusive(self) -> str:
+        """Why nothing found does not mean healthy, in one sentence; empty where it does.
+
+        A stage could not be gone through, or most of the rules that find errors could not judge.
+        """
+        if self.broken:
+            return self.broken
+        matter = [one for one in self.judged if one.matters and one.state != "ignored"]
+        unjudged = [one for one in matter if one.state == "not judged"]
+        if matter and len(unjudged) > (1 - _ENOUGH) * len(matter):
+            return f"{len(unjudged)} of the {len(matter)} rules that find errors could not judge"
+        return ""
 
     @property
     def ok(self) -> bool:

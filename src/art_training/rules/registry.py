@@ -1,7 +1,9 @@
 """All rules, found in the files of this room."""
 
+import hashlib
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from art_training.rules.rule import Rule
@@ -20,3 +22,14 @@ def rules() -> tuple[Rule, ...]:
             if isinstance(value, Rule):
                 assert found.setdefault(value.code, value) is value, f"two rules are called {value.code}"
     return tuple(found[code] for code in sorted(found))
+
+
+@cache
+def version() -> str:
+    """What the rules are: a digest of the code of all rules and of what measures for them."""
+    digest = hashlib.sha256()
+    room = Path(__file__).parent
+    for folder in (room, room.parent / "probes", room.parent / "diagnosis"):
+        for file in sorted(folder.glob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]

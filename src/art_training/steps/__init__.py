@@ -2,6 +2,7 @@
 
 from art_training.steps.bench import Bench
 from art_training.steps.check_loss_on_init import CheckLossOnInit
+from art_training.steps.diagnose import Diagnose
 from art_training.steps.evaluate_baseline import EvaluateBaseline
 from art_training.steps.explore_data import ExploreData
 from art_training.steps.final_test import FinalTest
@@ -16,6 +17,7 @@ from art_training.steps.tune import Tune
 __all__ = [
     "Bench",
     "CheckLossOnInit",
+    "Diagnose",
     "EvaluateBaseline",
     "ExploreData",
     "FinalTest",

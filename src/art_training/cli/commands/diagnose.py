@@ -4,13 +4,20 @@ import ast
 import sys
 from contextlib import redirect_stdout
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from art_training.cli.exits import ExitCode
 
+if TYPE_CHECKING:
+    from art_training.diagnosis.result import Diagnosis
+
 _Many = list[str]
+_STYLES = {
+    "healthy": "bold green", "findings": "bold red", "inconclusive": "bold yellow", "error": "bold red",
+    "warning": "bold yellow", "info": "bold cyan", "name": "bold", "label": "dim",
+}  # fmt: skip
 
 
 class Format(StrEnum):
@@ -20,6 +27,7 @@ class Format(StrEnum):
     JSON = "json"
     SARIF = "sarif"
     JUNIT = "junit"
+    HTML = "html"
 
 
 def diagnose(
@@ -72,9 +80,24 @@ def diagnose(
             changed = {"trainer": _pairs("--trainer", trainer), "hparams": _pairs("--hparam", hparam)}
             setup = setup.but(**{name: value for name, value in changed.items() if value})
             found = diagnosed(setup, **options, **declared)
-    sys.stdout.write(FORMATS[form.value](found) + "\n")
+    if form is Format.TEXT:
+        _show(found)
+    else:
+        sys.stdout.write(FORMATS[form.value](found).rstrip("\n") + "\n")
     codes = {"healthy": ExitCode.PASSED, "findings": ExitCode.FAILED, "inconclusive": ExitCode.NOT_JUDGED}
     return codes[found.status]
+
+
+def _show(diagnosis: "Diagnosis") -> None:
+    """The account in the colours and the width of the terminal."""
+    from rich.text import Text
+
+    from art_training.cli.output import console
+    from art_training.diagnosis.account import WIDTH, lines
+
+    drawn = console()
+    for line in lines(diagnosis, min(drawn.width, WIDTH)):
+        drawn.print(Text.assemble(*((part.text, _STYLES.get(part.kind, "")) for part in line)), soft_wrap=True)
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, Any]:

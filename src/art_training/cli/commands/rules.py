@@ -1,14 +1,17 @@
 """`art rules` and `art explain`: what is looked for, and why."""
 
-import sys
 import textwrap
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from art_training.cli.options import Json
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _WIDTH = 88
+_STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 def rules(*, json: Json = False) -> None:
@@ -20,31 +23,67 @@ def rules(*, json: Json = False) -> None:
         put_json(
             {
                 "rules": [
-                    {"code": one.code, "name": one.name, "category": one.category, "severity": one.severity.value}
+                    {
+                        "code": one.code,
+                        "name": one.name,
+                        "category": one.category,
+                        "severity": one.severity.value,
+                        "stage": one.stage.value,
+                    }
                     for one in known()
                 ]
             }
         )
         return
-    width = max(len(one.category) for one in known())
+    from rich.text import Text
+
+    from art_training.cli.output import console, table
+
+    drawn = table("code", "finds", "category", "severity", "from")
+    for column in (0, 2, 3, 4):
+        drawn.columns[column].no_wrap = True
     for one in known():
-        sys.stdout.write(f"{one.code}  {one.category:<{width}}  {one.severity.value:<7}  {one.name}\n")
+        style = _STYLES[one.severity.value]
+        drawn.add_row(
+            Text(one.code), Text(one.name), Text(one.category), Text(one.severity.value, style), Text(one.stage.value)
+        )
+    shown = console()
+    shown.print(drawn)
+    shown.print(Text("\n`art explain CODE` says more of one.", "dim"))
 
 
 def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402.")]) -> None:
     """Say what a rule finds, why it matters, what is wrong and right, and how to silence it."""
+    from rich.text import Text
+
+    from art_training.cli.output import console
     from art_training.errors import UsageError
     from art_training.rules import rules as known
+    from art_training.setup.declarations import KNOWN
 
     found = {one.code: one for one in known()}
     if code.upper() not in found:
         raise UsageError(f"{code} is no rule; `art rules` lists them")
     rule = found[code.upper()]
-    out = [f"{rule.code} {rule.name} ({rule.category}, {rule.severity.value})"]
+    kind = rule.severity.value
+    drawn = console()
+    width = min(drawn.width, _WIDTH)
+    drawn.print(Text.assemble((f"{rule.code} ", _STYLES[kind]), (rule.name, "bold"), f" ({rule.category}, {kind})"))
     for title, text in (("It finds", rule.finds), ("It matters, because", rule.why)):
-        out += ["", f"{title}:", *textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")]
+        _titled(drawn, title, textwrap.wrap(text, width - 2, break_on_hyphens=False))
     for title, text in (("Wrong", rule.wrong), ("Right", rule.right)):
-        out += ["", f"{title}:", textwrap.indent(text.strip("\n"), "  ")]
-    settled = "".join(f"declare {one}, or " for one in rule.settles)
-    out += ["", f"To silence it: {settled}ignore={{'{rule.code}': 'the reason'}}", "", f"Source: {rule.source}"]
-    sys.stdout.write("\n".join(out) + "\n")
+        _titled(drawn, title, textwrap.dedent(text).strip("\n").splitlines())
+    ignored = f"ignore={{'{rule.code}': 'the reason'}}"
+    settled = [f"declare {one}: {KNOWN[one]}" for one in rule.settles]
+    wrapped = [textwrap.wrap(one, width - 2, subsequent_indent="  ") for one in (*settled, ignored)]
+    _titled(drawn, "To silence it", [line for one in wrapped for line in one])
+    _titled(drawn, "Source", textwrap.wrap(rule.source, width - 2, break_long_words=False, break_on_hyphens=False))
+
+
+def _titled(drawn: "Console", title: str, lines: list[str]) -> None:
+    from rich.text import Text
+
+    drawn.print()
+    drawn.print(Text(f"{title}:", "bold"))
+    for line in lines:
+        drawn.print(Text(f"  {line}"), soft_wrap=True)

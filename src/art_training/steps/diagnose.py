@@ -1,0 +1,120 @@
+"""Diagnose: what is silently wrong with the setup, before anything is trained for long."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from art_training.checks import Check
+from art_training.checks.bounds import Equals
+from art_training.checks.healthy import HEALTH, Healthy
+from art_training.errors import ProjectError
+from art_training.records import Outcome, Reading, Score, Severity
+from art_training.setup.task import Task
+from art_training.steps.bench import Bench
+from art_training.steps.step import Step
+
+if TYPE_CHECKING:
+    from art_training.diagnosis.result import Diagnosis
+
+ERRORS, WARNINGS, NOT_JUDGED = "errors", "warnings", "not_judged"
+_COUNTED = ((ERRORS, Severity.ERROR), (WARNINGS, Severity.WARNING))
+
+
+@dataclass(frozen=True)
+class Diagnose(Step):
+    """Look for what is silently wrong with the setup, by experiments on a few batches and a short training.
+
+    It is what `art.diagnose(setup)` does, with the outcome kept: every finding with its evidence, its place, its remedy and
+    the experiment that confirmed it. What is declared with the setup (`declarations=`) is what the rules go by.
+
+    Scores: `errors`, `warnings`, and `not_judged`, how many rules could not tell. A finding that explains others counts once.
+    The step is stale when the rules change.
+
+    Attributes:
+        budget: seconds, about; the short training is cut to it.
+        ignore: codes of rules that shall not be judged, with the reason: `{"ART402": "log-probabilities on purpose"}`.
+    """
+
+    budget: float = 60.0
+    ignore: Mapping[str, str] | Iterable[str] = field(default_factory=dict[str, str])
+
+    uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "outputs"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        budget: Any = self.budget
+        if not isinstance(budget, int | float) or isinstance(budget, bool) or not budget > 0:
+            raise ProjectError(f"budget={budget!r} of step {self.name!r} must be above 0 seconds")
+        given: Any = self.ignore
+        if isinstance(given, str):
+            raise ProjectError(
+                f"ignore={given!r} of step {self.name!r} is text; give ignore={{{given!r}: 'the reason'}}"
+            )
+        object.__setattr__(self, "ignore", dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, ""))
+        self._require_rules()
+
+    def _require_rules(self) -> None:
+        from art_training.rules import rules
+
+        for code in self.ignore:
+            if code not in {one.code for one in rules()}:
+                raise ProjectError(f"ignore of step {self.name!r} has {code!r}, which is no rule; see `art rules`")
+
+    def run(self, bench: Bench) -> Outcome:
+        from art_training.diagnosis import diagnose_setup
+
+        bench.say("experiment and train shortly")
+        diagnosis = diagnose_setup(bench.setup, budget=self.budget, ignore=self.ignore, seed=bench.seed)
+        counts = {name: sum(one.severity is kind for one in diagnosis.findings) for name, kind in _COUNTED}
+        counts[NOT_JUDGED] = sum(one.state == "not judged" for one in diagnosis.judged)
+        return Outcome(
+            scores={name: Score(count, direction="minimize", source="rules") for name, count in counts.items()},
+            readings=tuple(_readings(diagnosis)),
+            findings=diagnosis.findings,
+            seconds=dict(diagnosis.stages),
+            summary=_summary(diagnosis),
+        )
+
+    def configuration(self) -> dict[str, Any]:
+        from art_training.rules import version
+
+        return {**super().configuration(), "rules": version()}
+
+    def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
+        return (Equals(ERRORS, 0), Equals(WARNINGS, 0), Healthy())
+
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (ERRORS, WARNINGS, NOT_JUDGED)
+
+
+def _readings(diagnosis: "Diagnosis") -> Iterable[Reading]:
+    yield Reading(HEALTH, {"setup": health_of(diagnosis)})
+    if diagnosis.symptoms:
+        explained = {
+            code: [f"{one.code}: {one.message}" for one in symptoms] for code, symptoms in diagnosis.symptoms.items()
+        }
+        yield Reading("explained", explained, note="findings that a finding explains")
+
+
+def health_of(diagnosis: "Diagnosis") -> dict[str, Any]:
+    """What each rule said, as the check `Healthy` reads it."""
+    return {
+        "passed": [one.code for one in diagnosis.judged if one.state == "passed"],
+        "found": {
+            one.code: {"severity": one.severity.value, "message": one.message, "remedy": one.remedy}
+            for one in diagnosis.findings
+            if one.severity is not Severity.INFO
+        },
+        "not judged": {one.code: one.reason for one in diagnosis.judged if one.state == "not judged"},
+        "broken": diagnosis.inconclusive,
+    }
+
+
+def _summary(diagnosis: "Diagnosis") -> str:
+    if diagnosis.status == "inconclusive":
+        return f"inconclusive: {diagnosis.inconclusive}"
+    if not diagnosis.findings:
+        return "nothing was found"
+    others = len(diagnosis.findings) - 1
+    worst = diagnosis.findings[0]
+    return f"{worst.code}: {worst.message}{f' (and {others} more)' if others else ''}"

@@ -1,0 +1,224 @@
+"""`art diagnose`, `art rules` and `art explain` as they are typed."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+MODEL = """
+import lightning as L
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+import art_training as art
+
+print("the user's own print")
+x, y = load_digits(return_X_y=True)
+x, y = torch.tensor(x / 16, dtype=torch.float32)[:400], torch.tensor(y)[:400]
+
+
+class Net(L.LightningModule):
+    def __init__(self, lr=3e-3):
+        super().__init__()
+        self.lr = lr
+        self.net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, index):
+        return F.cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, index):
+        self.log("val_loss", F.cross_entropy(self(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.lr)
+
+
+class Softmax(Net):
+    def forward(self, x):
+        return torch.softmax(super().forward(x), 1)
+
+
+class Broken(Net):
+    def training_step(self, batch, index):
+        raise ValueError("the user's own mistake")
+
+
+class Data(L.LightningDataModule):
+    def train_dataloader(self):
+        return DataLoader(TensorDataset(x[:300], y[:300]), batch_size=50, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(TensorDataset(x[300:], y[300:]), batch_size=50)
+
+
+project = art.ArtProject("toy", art.Setup(Net, Data, trainer={"max_epochs": 2, "accelerator": "cpu"}), steps=[])
+"""
+
+
+@pytest.fixture
+def diagnose(art, tmp_path):
+    (tmp_path / "net.py").write_text(MODEL)
+
+    def call(model: str, *options: object):
+        trainer = ("--trainer", "max_epochs=2", "--trainer", "accelerator=cpu")
+        return art("diagnose", f"net.py:{model}", "--data", "net.py:Data", *trainer, "--budget", 8, *options)
+
+    return call
+
+
+def test_nothing_wrong_is_said_with_code_0_and_prints_of_the_user_are_no_result(diagnose):
+    answer = diagnose("Net", "--ignore", "ART402")
+    assert answer.code == 0, answer.out
+    assert answer.out.startswith("Net: healthy: nothing was found\n")
+    assert "ignored" in answer.out
+    assert "the user's own print" not in answer.out
+
+
+def test_a_finding_is_told_in_eighty_columns_with_code_1(diagnose):
+    answer = diagnose("Softmax")
+    assert answer.code == 1
+    assert "\n✗ ART402 softmax before a cross entropy  error, loss\n" in answer.out
+    for part in ("where", "evidence", "confirmed", "remedy"):
+        assert f"\n  {part} " in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+    assert "\x1b" not in answer.out
+
+
+def test_colours_are_for_terminals(diagnose, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" in diagnose("Softmax").out
+
+
+def test_what_raises_is_inconclusive_with_code_3_and_no_traceback(diagnose):
+    answer = diagnose("Broken")
+    assert answer.code == 3
+    assert "the user's own mistake" in answer.out
+    assert "Traceback" not in answer.out + answer.err
+
+
+def test_a_project_in_a_folder_is_diagnosed_without_arguments(art, tmp_path):
+    (tmp_path / "art_project.py").write_text(MODEL)
+    answer = art("diagnose", "--budget", 8)
+    assert answer.code == 0, answer.out + answer.err
+    assert art("diagnose", "--budget", 8, "--hparam", "lr=0.001").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--budget", "0"), "must be above 0"),
+        (("--ignore", "ART999"), "'ART999', which is no rule"),
+        (("--declare", "frosen=1"), "did you mean 'frozen'"),
+        (("--trainer", "max_epochs"), "is no KEY=VALUE"),
+        (("--format", "yaml"), "'yaml' is not one of"),
+    ],
+)
+def test_wrong_use_is_code_2_and_one_sentence(diagnose, options, said):
+    answer = diagnose("Net", *options)
+    assert answer.code == 2
+    assert said in " ".join(answer.err.split())
+    assert "Traceback" not in answer.err
+
+
+def test_json_holds_everything(diagnose):
+    told = json.loads(diagnose("Softmax", "--format", "json").out)
+    assert told["status"] == "findings"
+    (found,) = [one for one in told["findings"] if one["rule"] == "ART402"]
+    assert found["evidence"]["classes"] == 10
+    assert found["severity"] == "error"
+    assert {one["state"] for one in told["rules"]} <= {"passed", "finding", "not judged", "ignored"}
+
+
+def test_sarif_has_what_its_schema_requires(diagnose):
+    """The `required` entries of sarif-schema-2.1.0.json of the objects that are written, and its enumerations."""
+    log = json.loads(diagnose("Softmax", "--format", "sarif").out)
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].endswith("sarif-schema-2.1.0.json")
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"]
+    ids = [rule["id"] for rule in driver["rules"]]
+    assert len(set(ids)) == len(ids)
+    levels = {"none", "note", "warning", "error"}
+    for rule in driver["rules"]:
+        assert all(rule[part]["text"] for part in ("shortDescription", "fullDescription", "help"))
+        assert rule["defaultConfiguration"]["level"] in levels
+        assert all(isinstance(tag, str) for tag in rule["properties"]["tags"])
+    assert run["results"]
+    for result in run["results"]:
+        assert result["message"]["text"]
+        assert result["level"] in levels
+        assert result["ruleId"] in ids
+        for location in result["locations"]:
+            place = location.get("physicalLocation")
+            if place is None:
+                assert all(one["name"] for one in location["logicalLocations"])
+            else:
+                assert place["artifactLocation"]["uri"]
+                assert " " not in place["artifactLocation"]["uri"]
+                assert place["region"]["startLine"] >= 1
+    for invocation in run["invocations"]:
+        assert isinstance(invocation["executionSuccessful"], bool)
+        for note in invocation["toolExecutionNotifications"]:
+            assert note["message"]["text"]
+            assert note["level"] in levels
+
+
+def test_junit_is_parsed_and_its_counts_are_those_of_its_cases(diagnose):
+    for model, errors in (("Softmax", 0), ("Broken", 1)):
+        suite = ET.fromstring(diagnose(model, "--format", "junit").out)
+        assert suite.tag == "testsuite"
+        cases = suite.findall("testcase")
+        assert int(suite.attrib["tests"]) == len(cases)
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.attrib[name]) == len(suite.findall(f"testcase/{tag}")), name
+        assert int(suite.attrib["errors"]) == errors
+        assert float(suite.attrib["time"]) >= 0
+    assert all(case.attrib["classname"] and case.attrib["name"] for case in cases)
+
+
+def test_html_is_one_page_that_needs_nothing_else(diagnose):
+    page = diagnose("Softmax", "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+    assert "ART402" in page
+    assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
+    for tag in ("section", "dl", "details", "table", "span", "p"):
+        assert len(re.findall(rf"<{tag}\b", page)) == page.count(f"</{tag}>"), tag
+
+
+def test_rules_are_a_table_and_each_is_explained(art):
+    from art_training.rules import rules
+
+    listed = art("rules")
+    assert listed.code == 0
+    assert re.match(r"code +finds +category +severity +from\n", listed.out)
+    assert [one for one in re.findall(r"^ART\d{3}", listed.out, re.MULTILINE)] == [one.code for one in rules()]
+    assert [one["code"] for one in json.loads(art("rules", "--json").out)["rules"]] == [one.code for one in rules()]
+    for one in rules():
+        answer = art("explain", one.code)
+        assert answer.code == 0
+        for title in ("It finds", "It matters, because", "Wrong", "Right", "To silence it", "Source"):
+            assert f"\n{title}:\n" in answer.out
+        assert f"ignore={{'{one.code}': 'the reason'}}" in answer.out
+
+
+def test_an_unknown_rule_is_code_2(art):
+    answer = art("explain", "ART999")
+    assert answer.code == 2
+    assert "`art rules` lists them" in answer.err
+
+
+def test_no_path_of_this_machine_is_in_the_text_of_a_rule():
+    from art_training.rules import rules
+
+    root = Path(__file__).parents[3]
+    assert not [one.code for one in rules() if str(root) in one.finds + one.why + one.wrong + one.right]
