@@ -33,8 +33,8 @@ _UNCLEAR = {"neg", "negative", "minus", "inv", "inverse", "gap", "diff", "ratio"
     finds=(
         "A callback that chooses or stops by a value (`monitor`, `mode`) looks for the smallest of what is better when it is "
         "larger, or the other way round, as its name says: accuracy, AUC, F1, IoU and their kind; loss, error, MSE and theirs. "
-        "Names that say neither, or both, are not judged. Confirmed where the value rose from one validation of the short "
-        "training to the last while the validation loss fell, or fell with it."
+        "Names that say neither, or both, are not judged. Confirmed where the validation of the short training that it would "
+        "choose has the higher loss."
     ),
     why=(
         "EarlyStopping, whose mode is 'min' unless told otherwise, ends a training that is getting better, and ModelCheckpoint "
@@ -217,23 +217,19 @@ def _watched(laboratory: Laboratory) -> Validations | None:
 
 
 def _course(watched: Validations, monitor: str, better: str) -> str:
-    """How the value went while a loss went down, in words; empty where that tells nothing."""
-    if len(watched.seen) < 2:
+    """Which validation the callback chooses and which is better, in words; empty where they were all alike."""
+    seen = [one.logged for one in watched.seen if monitor in one.logged]
+    if len(seen) < 2:
         return ""
-    first, last = watched.seen[0].logged, watched.seen[-1].logged
-    losses = [name for name in last if name in first and direction_of(name) == "min" and name != monitor]
-    if better == "min":
-        losses = [monitor]
-    name = next((one for one in losses if one in first and one in last and last[one] < first[one]), None)
-    if name is None or monitor not in first or monitor not in last:
+    lowest, highest = (choose(seen, key=lambda one: one[monitor]) for choose in (min, max))
+    chosen, best = (lowest, highest) if better == "max" else (highest, lowest)
+    losses = [name for name in best if name in chosen and direction_of(name) == "min" and best[name] < chosen[name]]
+    if chosen[monitor] == best[monitor] or not losses:
         return ""
-    if better == "max" and last[monitor] <= first[monitor]:
-        return ""
-    rose = f"while {name} fell from {first[name]:.4g} to {last[name]:.4g}, {monitor} rose from {first[monitor]:.4g} to "
+    name = losses[0]
     return (
-        rose + f"{last[monitor]:.4g}"
-        if better == "max"
-        else f"{monitor} fell from {first[monitor]:.4g} to {last[monitor]:.4g} as the model was trained"
+        f"of {len(seen)} validations it chooses the one with {monitor} = {chosen[monitor]:.4g} and {name} = {chosen[name]:.4g}, "
+        f"and another has {monitor} = {best[monitor]:.4g} and {name} = {best[name]:.4g}"
     )
 
 
