@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from art_training.probes.passes import examples, passed, ways
 from art_training.probes.specimen import Specimen
-from art_training.setup.data.batch import mapped, size
-from art_training.setup.scores.outputs import read_outputs
-from art_training.setup.task import Task, TaskKind
+from art_training.setup.data.batch import mapped
+
+_SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,16 @@ class Mixing:
         noise: the same without any exchange.
         changed: how many other examples' predictions changed, of how many.
         of: see `changed`.
+        random: whether which examples move is drawn anew each time, as by augmentations and by samples of negatives.
+        statistics: whether only batch norms without statistics of their own make it.
     """
 
     others: float
     noise: float
     changed: int
     of: int
+    random: bool = False
+    statistics: bool = False
 
 
 def mixing(specimen: Specimen) -> Mixing | None:
@@ -36,33 +41,91 @@ def mixing(specimen: Specimen) -> Mixing | None:
     others must not move.
     """
     batch = specimen.batches[0]
-    count = size(batch)
-    if count < 3:
+    count = examples(specimen, batch)
+    if count is None:
         return None
+    found = _mixing(specimen, batch, count, 0)
+    if found is None or not found.changed:
+        return found
+    # Mixtures of examples that are drawn anew each time are an augmentation.
+    rows = {_touched(specimen, batch, count, seed) for seed in _SEEDS}
+    if len(rows) > 1:
+        return Mixing(found.others, found.noise, found.changed, found.of, random=True)
+    batchwise = [
+        one
+        for one in specimen.module.modules()
+        if isinstance(one, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
+        and one.running_mean is None
+    ]
+    if batchwise:
+        handles = [one.register_forward_hook(lambda _module, given, _output: given[0]) for one in batchwise]
+        try:
+            without = _mixing(specimen, batch, count, 0)
+        finally:
+            for handle in handles:
+                handle.remove()
+        if without is not None and not without.changed:
+            return Mixing(found.others, found.noise, found.changed, found.of, statistics=True)
+    return found
+
+
+def exchanged(batch: Any, index: int, count: int) -> Any:
+    """The batch with one example become a copy of the first."""
+
+    def change(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor) or leaf.ndim == 0 or len(leaf) != count:
+            return leaf
+        changed = torch.clone(leaf)
+        changed[index] = leaf[0]
+        return changed
+
+    return mapped(batch, change)
+
+
+def _mixing(specimen: Specimen, batch: Any, count: int, seed: int) -> Mixing | None:
     middle = count // 2
-    before, again = _predictions(specimen, batch), _predictions(specimen, batch)
-    after = _predictions(specimen, mapped(batch, lambda leaf: _exchanged(leaf, middle, count)))
-    if before is None or again is None or after is None or len(before) != count or before.shape != after.shape:
-        return None
-    flat = [one.reshape(count, -1).double() for one in (before, again, after)]
+    versions = [
+        passed(specimen, one, seed=seed).predictions(count) for one in (batch, batch, exchanged(batch, middle, count))
+    ]
+    worst: Mixing | None = None
+    for before, again, after in zip(*versions, strict=False):
+        if not before.shape == again.shape == after.shape:
+            continue
+        read = zip(ways(before, count), ways(again, count), ways(after, count), strict=True)
+        known = [one for way in read if (one := _moved(*way, middle, count)) is not None]
+        least = min(known, key=lambda one: one.changed, default=None)
+        if least is not None and (worst is None or least.changed > worst.changed):
+            worst = least
+    return worst
+
+
+def _moved(before: Tensor, again: Tensor, after: Tensor, middle: int, count: int) -> Mixing | None:
+    flat = [one.detach().reshape(count, -1).double() for one in (before, again, after)]
     spread = float(flat[0].std(0).max())
     if not spread > 0:
         return None
     others = [index for index in range(count) if index != middle]
     moved = (flat[2] - flat[0])[others].abs().amax(1)
     noise = float((flat[1] - flat[0]).abs().max())
-    limit = max(10 * noise, 1e-5 * spread)
+    # Single precision adds the same numbers in another order.
+    limit = max(10 * noise, 1e-5 * spread, 1e-6 * float(flat[0].abs().max()))
     return Mixing(float(moved.max()) / spread, noise / spread, int((moved > limit).sum()), len(others))
 
 
-def _predictions(specimen: Specimen, batch: Any) -> Tensor | None:
-    outputs = read_outputs(specimen.observe(batch), Task(TaskKind.OTHER), None)
-    return None if outputs.predictions is None else outputs.predictions.detach()
-
-
-def _exchanged(leaf: Any, index: int, count: int) -> Any:
-    if not isinstance(leaf, Tensor) or leaf.ndim == 0 or len(leaf) != count:
-        return leaf
-    changed = torch.clone(leaf)
-    changed[index] = leaf[0]
-    return changed
+def _touched(specimen: Specimen, batch: Any, count: int, seed: int) -> tuple[tuple[int, ...], ...]:
+    """For each module that the step calls: the rows of what enters it that another exchanged example changes."""
+    middle = count // 2
+    pair = [passed(specimen, one, seed=seed).calls for one in (batch, exchanged(batch, middle, count))]
+    found: list[tuple[int, ...]] = []
+    for first, second in zip(*pair, strict=False):
+        rows: set[int] = set()
+        for before, after in zip(first.inputs, second.inputs, strict=False):
+            if before.shape != after.shape:
+                continue
+            changed = [
+                set(torch.nonzero((one != other).any(1)).flatten().tolist())
+                for one, other in zip(ways(before, count), ways(after, count), strict=True)
+            ]
+            rows |= min(changed, key=len, default=set[int]())
+        found.append(tuple(sorted(rows - {middle})))
+    return tuple(found)

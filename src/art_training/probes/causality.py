@@ -1,0 +1,173 @@
+"""Whether a sequence model sees the very token that it must predict, told by exchanging what comes later."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from art_training.probes.passes import Passed, examples, passed
+from art_training.probes.specimen import Specimen
+from art_training.setup.data.batch import entries, mapped
+
+_FEWEST = 4  # positions of a sequence; fewer match by chance
+
+
+@dataclass(frozen=True)
+class Causality:
+    """What predictions of a next token depend on.
+
+    Attributes:
+        entry: path of the sequence whose later tokens are predicted.
+        shift: how many positions after its input a prediction's target stands.
+        future: how far predictions move when only tokens from their target on are exchanged, as a share of how much
+            predictions differ.
+        past: likewise when only tokens before them are.
+        noise: without any exchange.
+        masked: `future` with a causal mask laid over the attention; None where there is no attention to lay it over.
+    """
+
+    entry: str
+    shift: int
+    future: float
+    past: float
+    noise: float
+    masked: float | None
+
+
+def causality(specimen: Specimen) -> Causality | None:
+    """What a model of the next token or value sees; None where the task is no such."""
+    batch = specimen.batches[0]
+    count = examples(specimen, batch)
+    if count is None:
+        return None
+    seen = passed(specimen, batch)
+    for place, (_, prediction, target) in enumerate(seen.compared):
+        for path, leaf in entries(batch).items():
+            if not isinstance(leaf, Tensor) or leaf.ndim < 2 or len(leaf) != count or leaf.shape[1] < _FEWEST + 1:
+                continue
+            shift = _shift(target, leaf)
+            if shift and _positions(prediction, target, count) is not None:
+                return _measured(specimen, batch, path, shift, place, count)
+    return None
+
+
+def _measured(specimen: Specimen, batch: Any, path: str, shift: int, place: int, count: int) -> Causality | None:
+    length = next(leaf for name, leaf in entries(batch).items() if name == path).shape[1]
+    middle = length // 2
+
+    def read(seen: Passed) -> Tensor | None:
+        _, prediction, target = seen.compared[place]
+        return _positions(prediction, target, count)
+
+    def moved(change: slice, look: Callable[[Tensor], Tensor], *around: Any) -> float:
+        pair = [read(passed(specimen, one, around=around)) for one in (batch, _rolled(batch, path, change, length))]
+        if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
+            return math.nan
+        first, second = (look(one).double() for one in pair)
+        spread = float(pair[0].double().std(0).max())
+        return float((second - first).abs().max()) / spread if spread > 0 and first.numel() else math.nan
+
+    # A prediction at i has its target at i + shift: up to here, targets lie before or at the first exchanged token.
+    before = max(1, middle - shift + 1)
+    future = moved(slice(middle, None), lambda one: one[:, :before])
+    noise = moved(slice(length, None), lambda one: one[:, :before])
+    past = moved(slice(0, middle), lambda one: one[:, middle:])
+    mask = _Causal()
+    masked = moved(slice(middle, None), lambda one: one[:, :before], mask)
+    if math.isnan(future):
+        return None
+    return Causality(path, shift, future, past, noise, masked if mask.used else None)
+
+
+def _shift(target: Tensor, sequence: Tensor) -> int:
+    """How many positions later a target stands in the sequence; 0 where it does not, or stands at its own place."""
+    rest = tuple(sequence.shape[2:])
+    count, length = sequence.shape[:2]
+    size = math.prod(rest) if target.is_floating_point() and sequence.is_floating_point() else 1
+    if (rest and size == 1) or target.numel() % (count * size):
+        return 0
+    if target.is_floating_point() != sequence.is_floating_point():
+        return 0
+    steps = target.numel() // (count * size)
+    if not _FEWEST < steps <= length:
+        return 0
+    targets = target.detach().reshape(count, steps, size)
+    values = sequence.detach().reshape(count, length, size)
+    for shift in (0, 1, 2):
+        shared = min(steps, length - shift)
+        mine, other = targets[:, :shared], values[:, shift : shift + shared]
+        # Positions that a loss ignores stand for any token.
+        kept = torch.ones_like(mine, dtype=torch.bool) if target.is_floating_point() else mine >= 0
+        if int(kept.sum()) >= _FEWEST * 2 and bool(((mine == other) | ~kept).all()):
+            return shift
+    return 0
+
+
+def _positions(prediction: Tensor, target: Tensor, count: int) -> Tensor | None:
+    """(count, positions, ...) of a prediction whose target has one value or vector a position."""
+    prediction = prediction.detach()
+    if prediction.ndim == target.ndim + 1 and target.ndim == 2 and len(prediction) == count:
+        return prediction.movedim(1, 2) if prediction.shape[2] == target.shape[1] else prediction
+    if prediction.shape == target.shape and target.ndim >= 2 and len(prediction) == count:
+        return prediction.reshape(count, prediction.shape[1], -1)
+    if prediction.ndim == 2 and target.ndim == 1 and len(prediction) % count == 0:
+        return prediction.reshape(count, -1, prediction.shape[1])
+    return None
+
+
+def _rolled(batch: Any, path: str, change: slice, length: int) -> Any:
+    """Some positions taken from the next example: of the sequence and of whatever has its length."""
+    sequence = entries(batch)[path]
+
+    def exchange(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor) or leaf.ndim < 2 or leaf.shape[:2] != sequence.shape[:2]:
+            return leaf
+        changed = leaf.clone()
+        changed[:, change] = leaf.roll(1, 0)[:, change]
+        return changed
+
+    return mapped(batch, exchange)
+
+
+class _Causal(TorchFunctionMode):
+    """Lays a causal mask over whatever attention is computed.
+
+    Attributes:
+        used: whether there was any.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the call, under a causal mask where it is an attention of positions to each other."""
+        del types
+        keywords: dict[str, Any] = dict(kwargs or {})
+        if func is functional.scaled_dot_product_attention and args[0].shape[-2] == args[1].shape[-2]:
+            self.used = True
+            return func(*args[:3], is_causal=True, scale=keywords.get("scale"))
+        if func is functional.multi_head_attention_forward and args[0].shape[0] == args[1].shape[0]:
+            self.used = True
+            length = args[0].shape[0]
+            mask = torch.ones(length, length, dtype=torch.bool, device=args[0].device).triu(1)
+            return func(*args, **{**keywords, "attn_mask": mask, "is_causal": False, "need_weights": True})
+        if func in {functional.softmax, torch.softmax, Tensor.softmax} and _square(args[0]):
+            self.used = True
+            scores = args[0]
+            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            # What another mask has forbidden is allowed: it may be the wrong one.
+            known = torch.where(torch.isfinite(scores), scores, torch.zeros_like(scores))
+            return func(known.masked_fill(mask, -torch.inf), *args[1:], **keywords)
+        return func(*args, **keywords)
+
+
+def _square(scores: Tensor) -> bool:
+    return scores.ndim >= 3 and scores.shape[-1] == scores.shape[-2] > 1

@@ -1,0 +1,228 @@
+"""Which parameters the loss depends on and no gradient reaches, and whose gradient nobody waits for."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from art_training.probes.places import place_of_call
+from art_training.probes.specimen import Specimen
+from art_training.probes.step_losses import totals
+from art_training.probes.steps import parameters_of
+from art_training.setup.data.batch import mapped
+
+_INDICES = 24  # of batches that a step which optimises by itself is asked: some train one part every so many
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A part of a model that the loss depends on, and that gets no gradient.
+
+    Attributes:
+        module: its name.
+        parameters: how many there are.
+        change: of the loss, when its weights are changed by a tenth.
+        loss: without a change.
+        kept: the norm of its gradient where nothing is detached; None where there is still none.
+        none: whether no gradient arrives; else one that is exactly zero.
+        twin: whether another module has the very same weights and gets a gradient, as a teacher's student does.
+        owned: whether an optimiser holds it.
+        where: file and line of what detaches on the way.
+    """
+
+    module: str
+    parameters: int
+    change: float
+    loss: float
+    kept: float | None
+    none: bool
+    twin: bool
+    owned: bool
+    where: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What gradients reach.
+
+    Attributes:
+        cuts: parts that the loss depends on and no gradient reaches.
+        unused: parameters that the loss does not depend on.
+        reached: how many parameters get one.
+    """
+
+    cuts: tuple[Cut, ...]
+    unused: tuple[str, ...]
+    reached: int
+
+
+def reach(specimen: Specimen) -> Reach:
+    """Which parameters get a gradient, and whether the loss depends on the others."""
+    norms = _norms(specimen)
+    trains = {name: one for name, one in specimen.module.named_parameters() if one.requires_grad}
+    missing = [name for name in trains if norms.get(name) is None]
+    silent = [name for name in trains if norms.get(name) == 0.0]
+    if silent:
+        silent = _still_silent(specimen, silent)
+    if not missing and not silent:
+        return Reach((), (), len(trains))
+    mode = _Whole()
+    kept = _norms(specimen, mode) if missing else {}
+    before = _totals(specimen)
+    cuts: list[Cut] = []
+    unused: list[str] = []
+    held = {id(one) for optimizer in specimen.optimizers for one in parameters_of(optimizer)}
+    for none, names in ((True, missing), (False, silent)):
+        for module, members in _by_module(specimen.module, names).items():
+            change = _change(specimen, [trains[one] for one in members], before)
+            if not change > 1e-6 * abs(before):
+                unused += members
+                continue
+            found = [norm for one in members if (norm := kept.get(one)) is not None]
+            cuts.append(
+                Cut(
+                    module=module,
+                    parameters=len(members),
+                    change=change,
+                    loss=before,
+                    kept=max(found) if found and max(found) > 0 else None,
+                    none=none,
+                    twin=_has_twin(specimen.module, module, set(missing)),
+                    owned=any(id(trains[one]) in held for one in members),
+                    where=mode.where if none else "",
+                )
+            )
+    return Reach(tuple(cuts), tuple(unused), len(trains) - len(missing) - len(silent))
+
+
+def _norms(specimen: Specimen, around: "_Whole | None" = None) -> dict[str, float | None]:
+    """The largest gradient of each parameter over the batches; None where none arrives."""
+    norms: dict[str, float | None] = {}
+    names = {id(one): name for name, one in specimen.module.named_parameters()}
+
+    def arrived(parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            name = names[id(parameter)]
+            norms[name] = max(norms.get(name) or 0.0, float(parameter.grad.norm()))
+
+    handles = [
+        one.register_post_accumulate_grad_hook(arrived) for one in specimen.module.parameters() if one.requires_grad
+    ]
+    try:
+        with specimen.kept(), ExitStack() as stack:
+            if around is not None:
+                stack.enter_context(around)
+            if specimen.automatic:
+                for batch in specimen.batches:
+                    specimen.module.zero_grad()
+                    loss = specimen.loss(batch)
+                    if loss is not None and loss.requires_grad:
+                        loss.backward()
+                    if len(norms) == len(handles) and all(norms.values()):
+                        break
+            else:
+                for index in range(_INDICES):
+                    batch = specimen.batches[index % len(specimen.batches)]
+                    specimen.step(mapped(batch, lambda leaf: leaf), index)
+    finally:
+        for one in handles:
+            one.remove()
+    return norms
+
+
+def _still_silent(specimen: Specimen, names: list[str]) -> list[str]:
+    """Of these, the parameters whose gradient is still exactly zero when the others have been changed a little.
+
+    What is initialised with zeros lets no gradient through before its first step.
+    """
+    with specimen.kept():
+        moving = [one for one in specimen.module.parameters() if one.requires_grad]
+        with torch.no_grad():
+            for _ in range(_STEPS):
+                for one in moving:
+                    if not bool(one.any()):
+                        one.add_(torch.randn_like(one), alpha=0.02)
+        norms = _norms(specimen)
+    return [name for name in names if norms.get(name) == 0.0]
+
+
+def _totals(specimen: Specimen) -> float:
+    return sum(sum(totals(specimen, batch, mode="train")) for batch in specimen.batches[:2])
+
+
+def _change(specimen: Specimen, parameters: list[nn.Parameter], before: float) -> float:
+    """How far the loss moves when these parameters do."""
+    with specimen.kept(seed=1):
+        with torch.no_grad():
+            for one in parameters:
+                size = float(one.std()) if one.numel() > 1 and bool(one.any()) else 1.0
+                one.add_(torch.randn_like(one), alpha=max(0.1 * size, 1e-3))
+        return abs(_totals(specimen) - before)
+
+
+def _by_module(root: nn.Module, names: list[str]) -> dict[str, list[str]]:
+    """Parameters by the largest part of the model that trains none but them."""
+    trains = [name for name, one in root.named_parameters() if one.requires_grad]
+    found: dict[str, list[str]] = {}
+    for name in names:
+        parts = name.split(".")
+        prefixes = [".".join(parts[: end + 1]) for end in range(len(parts))]
+        whole = (
+            prefix
+            for prefix in prefixes
+            if all(one in names for one in trains if one == prefix or one.startswith(f"{prefix}."))
+        )
+        found.setdefault(next(whole, name), []).append(name)
+    return found
+
+
+def _has_twin(root: nn.Module, name: str, missing: set[str]) -> bool:
+    modules = dict(root.named_modules())
+    mine = modules.get(name)
+    if mine is None:
+        return False
+    values = list(mine.parameters())
+    for other, module in modules.items():
+        if module is mine or not other or other.startswith(f"{name}.") or name.startswith(f"{other}."):
+            continue
+        theirs = list(module.named_parameters())
+        if len(theirs) != len(values) or not theirs or all(f"{other}.{one}" in missing for one, _ in theirs):
+            continue
+        if all(a.shape == b.shape and torch.equal(a, b) for a, (_, b) in zip(values, theirs, strict=True)):
+            return True
+    return False
+
+
+class _Whole(TorchFunctionMode):
+    """Detaches nothing, whatever the step asks for.
+
+    Attributes:
+        where: file and line of the first that did.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.where = ""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the call, unless it cuts a graph."""
+        del types
+        detaches = func is Tensor.detach or func == Tensor.data.__get__  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+        if detaches and isinstance(args[0], Tensor) and args[0].requires_grad and not isinstance(args[0], nn.Parameter):
+            place = place_of_call()
+            if place:  # in the user's code, not in that of torch
+                self.where = self.where or place
+                return args[0]
+        if func is torch._C._set_grad_enabled and args[0] is False:  # noqa: SLF001
+            place = place_of_call()
+            if place:
+                self.where = self.where or place
+                return None
+        return func(*args, **(kwargs or {}))
