@@ -7,9 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
+from art_training.checks.healthy import HEALTH
 from art_training.engines import Change, Engine, EvaluateJob, FitJob, FitResult, Position
 from art_training.errors import Interrupted, OutOfMemory, SetupError
-from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split, StepProgress, Use
+from art_training.probes import Monitor
+from art_training.probes.health import Health
+from art_training.records import Artifact, Finding, Outcome, Plain, Reading, Score, Split, StepProgress, Use
+from art_training.rules.watched import judged, watchers
 from art_training.runner.curves import CurveWriter
 from art_training.runner.resumption import Resumption
 from art_training.runner.validating import require_splits
@@ -21,6 +25,7 @@ from art_training.steps.bench import Bench, Earlier, Scored, Shaping
 from art_training.stores import Store
 
 _PROGRESS_SECONDS = 0.2
+_ONLY_TRAINING = "training"  # what the only training of a step is called, which needs no label
 
 
 class _Passing(TypedDict, total=False):
@@ -107,6 +112,8 @@ class RunnerBench(Bench):
         self._announced = 0.0
         self._phase = ""
         self._began: dict[str, float] = {}
+        self._health: dict[str, Any] = {}
+        self._unhealthy: list[Finding] = []
 
     @cached_property
     def task(self) -> Task:  # pyright: ignore[reportIncompatibleVariableOverride]  computed when first asked for
@@ -136,6 +143,7 @@ class RunnerBench(Bench):
         finished = self._left.finished(label)
         if finished is not None:
             self._note(finished, label)
+            self._recall_health(label)
             return finished
         folder, resume = self._left.take_up(label)
         job = FitJob(
@@ -149,6 +157,7 @@ class RunnerBench(Bench):
             start=start,
             resume=resume,
             data_seed=self._data_seed,
+            monitors=() if shaping.get("rate") else watchers(),
             **shaping,
         )
 
@@ -161,6 +170,7 @@ class RunnerBench(Bench):
         result = self._engine.fit(job, watch)
         self._curves.flush()
         self._note(result, label)
+        self._note_health(job, label)
         if result.stopped == "interrupted":
             raise Interrupted(result.message)
         if result.stopped == "out of memory":
@@ -243,6 +253,13 @@ class RunnerBench(Bench):
         self._phase = phase
         self._announce(StepProgress(self.step, phase, fraction=fraction))
 
+    @property
+    def health(self) -> tuple[tuple[Reading, ...], tuple[Finding, ...]]:
+        """What rules said of each training that was watched, by its label, as the check `Healthy` reads it."""
+        if not self._health:
+            return (), ()
+        return (Reading(HEALTH, dict(self._health)),), tuple(self._unhealthy)
+
     def close(self) -> None:
         """Write the points that wait."""
         self._curves.flush()
@@ -292,6 +309,21 @@ class RunnerBench(Bench):
             values={name: value for name, _, _, value in position.points},
         )
 
+    def _note_health(self, job: FitJob, label: str) -> None:
+        if not job.monitors or all(_saw_nothing(one) for one in job.monitors):
+            return
+        told, found = judged(job.monitors)
+        name = label or _ONLY_TRAINING
+        self._health[name] = told
+        self._unhealthy += [replace(one, where=" of ".join(filter(None, (one.where, label)))) for one in found]
+        self._left.remember(f"{HEALTH} of {name}", told)
+
+    def _recall_health(self, label: str) -> None:
+        name = label or _ONLY_TRAINING
+        told = self._left.recall(f"{HEALTH} of {name}")
+        if isinstance(told, dict):
+            self._health[name] = told
+
     def _note(self, result: FitResult, label: str) -> None:
         self.measured.findings += result.findings
         self.measured.parameters |= {label: dict(result.parameters)} if label else result.parameters
@@ -303,3 +335,8 @@ def _labelled(position: Position, label: str) -> Position:
         return position
     points = tuple((f"{label}/{name}", step, epoch, value) for name, step, epoch, value in position.points)
     return replace(position, phase=f"{position.phase} {label}", points=points)
+
+
+def _saw_nothing(monitor: Monitor) -> bool:
+    """Of an engine that tells monitors nothing."""
+    return isinstance(monitor, Health) and not (monitor.losses or monitor.gradients or monitor.ended_well)

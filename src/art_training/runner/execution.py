@@ -106,7 +106,8 @@ class Execution:
                 f"step {self.step.name!r} returned {outcome!r}; "
                 "run(bench) must return an Outcome, e.g. Outcome(scores=...)"
             )
-        return outcome
+        readings, findings = bench.health
+        return replace(outcome, readings=(*outcome.readings, *readings), findings=(*outcome.findings, *findings))
 
     def _broken(self, bench: RunnerBench, log: RunLog, error: BaseException) -> None:
         """Record a step that did not come to its end, with what it had measured.

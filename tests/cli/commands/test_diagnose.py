@@ -201,7 +201,7 @@ def test_rules_are_a_table_and_each_is_explained(art):
     listed = art("rules")
     assert listed.code == 0
     assert re.match(r"code +finds +category +severity +from\n", listed.out)
-    assert [one for one in re.findall(r"^ART\d{3}", listed.out, re.MULTILINE)] == [one.code for one in rules()]
+    assert list(re.findall(r"^ART\d{3}", listed.out, re.MULTILINE)) == [one.code for one in rules()]
     assert [one["code"] for one in json.loads(art("rules", "--json").out)["rules"]] == [one.code for one in rules()]
     for one in rules():
         answer = art("explain", one.code)

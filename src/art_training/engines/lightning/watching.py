@@ -1,6 +1,6 @@
 """Monitors told of a training under a Lightning Trainer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from art_training.engines.engine import FitJob
@@ -24,45 +24,43 @@ class Watching:
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Training begins."""
-        self._tell("beginning", self._moment(trainer, module))
+        self._tell("beginning", trainer, module)
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         """A batch enters the step."""
         self._batch, self._index = batch, batch_idx
-        self._tell("entering", self._moment(trainer, module, batch=batch))
+        self._tell("entering", trainer, module, batch=batch)
 
     def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
         """Gradients are there and an optimiser is about to step."""
-        moment = self._moment(trainer, module, batch=self._batch)
-        self._tell("differentiated", moment, getattr(optimizer, "optimizer", optimizer))
+        plain = getattr(optimizer, "optimizer", optimizer)
+        self._tell("differentiated", trainer, module, plain, batch=self._batch)
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """A batch is done."""
-        self._tell(
-            "stepped",
-            self._moment(trainer, module, batch=batch, loss=returned_loss(outputs, trainer.accumulate_grad_batches)),
-        )
+        loss = returned_loss(outputs, trainer.accumulate_grad_batches)
+        self._tell("stepped", trainer, module, batch=batch, loss=loss)
         self._batch = None
 
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """A validation begins."""
-        self._tell("validating", self._moment(trainer, module))
+        self._tell("validating", trainer, module)
 
     def on_validation_end(self, trainer: Any, module: Any) -> None:
         """A validation is done, and what was logged in it is reduced."""
-        self._tell("validated", self._moment(trainer, module))
+        self._tell("validated", trainer, module)
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """An epoch is done."""
-        self._tell("epoch_ended", self._moment(trainer, module))
+        self._tell("epoch_ended", trainer, module)
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """Training is done."""
-        self._tell("ended", self._moment(trainer, module))
+        self._tell("ended", trainer, module)
 
     # Its own work.
 
-    def _moment(self, trainer: Any, module: Any, *, batch: Any = None, loss: Any = None) -> Moment:
+    def _moment(self, trainer: Any, module: Any, batch: Any, loss: Any) -> Moment:
         return Moment(
             module=module,
             optimizers=tuple(trainer.optimizers),
@@ -71,17 +69,35 @@ class Watching:
             index=self._index,
             batch=batch,
             loss=loss,
-            logged=trainer.callback_metrics,
+            logged=_Logged(trainer),
             schedulers=tuple(one.scheduler for one in trainer.lr_scheduler_configs),
         )
 
-    def _tell(self, moment: str, *arguments: Any) -> None:
-        for monitor in list(self._monitors):
-            tell: Callable[..., None] = getattr(monitor, moment)
-            if getattr(type(monitor), moment) is getattr(Monitor, moment):
-                continue
+    def _tell(self, name: str, trainer: Any, module: Any, *others: Any, batch: Any = None, loss: Any = None) -> None:
+        listening = [one for one in self._monitors if getattr(type(one), name) is not getattr(Monitor, name)]
+        if not listening:
+            return
+        moment = self._moment(trainer, module, batch, loss)
+        for monitor in listening:
+            tell: Callable[..., None] = getattr(monitor, name)
             try:
-                tell(*arguments)
+                tell(moment, *others)
             except Exception as error:  # noqa: BLE001  A watch that fails must not fail what it watches
                 monitor.failure = f"the watch raised {type(error).__name__}: {error}"
                 self._monitors.remove(monitor)
+
+
+class _Logged(Mapping[str, Any]):
+    """What has been logged when it is asked for: to reduce it in every batch would cost more than all else."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    def __getitem__(self, name: str) -> Any:
+        return self._trainer.callback_metrics[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._trainer.callback_metrics)
+
+    def __len__(self) -> int:
+        return len(self._trainer.callback_metrics)
