@@ -349,3 +349,132 @@ def test_adversaries_that_pull_at_the_same_weights(model):
 @pytest.mark.parametrize("model", [Gan, WastefulGan, AdversarialAutoencoder])
 def test_adversaries_apart_are_no_fault(model):
     assert codes(model, lambda: digits()[0]) == {}
+
+
+def setting(base, make, **attributes):
+    return type(base.__name__, (base,), {"configure_optimizers": lambda self: make(self), **attributes})
+
+
+def sgd(base, rate, **options):
+    return setting(base, lambda self: torch.optim.SGD(self.parameters(), lr=rate, **options))
+
+
+def adam(base, rate, **options):
+    return setting(base, lambda self: torch.optim.Adam(self.parameters(), lr=rate, **options))
+
+
+def adamw(base, rate, **options):
+    return setting(base, lambda self: torch.optim.AdamW(self.parameters(), lr=rate, **options))
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options", "code"),
+    [
+        (sgd(Net, 30.0), digits, {}, "ART521"),
+        (adam(Net, 3.0), digits, {}, "ART521"),
+        (adam(Regression, 1.0), diabetes, {}, "ART521"),
+        (sgd(Net, 1e-7), digits, {}, "ART522"),
+        (adam(Net, 1e-7), digits, {}, "ART522"),
+        (adam(Regression, 0.0), diabetes, {}, "ART522"),
+        (adam(Net, 3e-3, eps=1.0), digits, {}, "ART523"),
+        (adam(Regression, 3e-3, maximize=True), diabetes, {}, "ART523"),
+        (sgd(Net, 0.1, momentum=0.9), digits, {"gradient_clip_val": 1e-4}, "ART523"),
+        (adam(Net, 3e-3, weight_decay=10.0), digits, {}, "ART524"),
+        (sgd(Regression, 0.05, weight_decay=5.0), diabetes, {}, "ART524"),
+        (adam(Net, 3e-3, betas=(0.999, 0.9)), digits, {}, "ART525"),
+        (sgd(Regression, 0.02, momentum=1.0), diabetes, {}, "ART525"),
+    ],
+)
+def test_settings_that_keep_from_learning(model, data, options, code):
+    found = codes(model, data, trainer={**TRAINER, **options})
+    assert code in found, found
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options"),
+    [
+        (sgd(Net, 0.5), digits, {}),
+        (sgd(Net, 0.01, momentum=0.9, weight_decay=5e-4), digits, {}),
+        (adam(Net, 1e-4), digits, {}),
+        (adam(Net, 0.02), digits, {}),
+        (adam(Net, 1e-3, betas=(0.0, 0.9), eps=1e-6), digits, {}),
+        (adamw(Regression, 1e-3, weight_decay=0.1), diabetes, {"gradient_clip_val": 0.1}),
+        (sgd(Regression, 1e-3), diabetes, {}),
+        (setting(Regression, lambda self: torch.optim.RMSprop(self.parameters(), lr=1e-3)), diabetes, {}),
+    ],
+)
+def test_usual_settings_are_no_fault(model, data, options):
+    assert codes(model, data, trainer={**TRAINER, **options}) == {}
+
+
+class Rebuilt(Net):
+    def on_train_epoch_start(self):
+        self.trainer.strategy.optimizers = [torch.optim.Adam(self.parameters(), lr=3e-3)]
+
+
+class Emptied(Conv):
+    def on_train_epoch_end(self):
+        self.optimizers().optimizer.state.clear()
+
+
+@pytest.mark.parametrize("model", [Rebuilt, Emptied])
+def test_an_optimiser_that_begins_anew(model):
+    found = codes(model, trainer={**TRAINER, "max_epochs": 3})["ART532"]
+    assert found.severity == "error"
+    assert found.evidence["resets"] == [1, 2]
+
+
+class Brain(Net):
+    """Weights of ones in half precision, which small updates do not move."""
+
+    def __init__(self):
+        super().__init__()
+        self.to(torch.bfloat16)
+        with torch.no_grad():
+            for one in self.net[0].parameters():
+                one.add_(one.sign())
+
+    def logits(self, x):
+        return self.net(x.to(torch.bfloat16)).float()
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters(), lr=6e-4)
+
+
+class Copying(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        with torch.enable_grad():
+            loss = closure() if closure is not None else None
+        for group in self.param_groups:
+            for one in group["params"]:
+                where = one.t().contiguous().t() if one.ndim == 2 else one
+                where.sub_(one.grad, alpha=group["lr"])
+        return loss
+
+
+@pytest.mark.parametrize("model", [Brain, setting(Regression, lambda self: Copying(self.parameters(), 0.05))])
+def test_updates_that_do_not_arrive(model):
+    found = codes(model, digits if model is Brain else diabetes)["ART531"]
+    assert found.confirmed_by
+
+
+def test_half_precision_that_learns_is_no_fault():
+    class Fine(Brain):
+        def __init__(self):
+            Net.__init__(self)
+            self.to(torch.bfloat16)
+
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), lr=5e-3)
+
+    assert "ART531" not in codes(Fine)
+    assert codes(Net, trainer={**TRAINER, "precision": "bf16-mixed"}) == {}
+
+
+def test_a_declared_clip_is_a_promise():
+    assert "ART533" in codes(Net, grad_clip=0.01)
+    assert codes(Net, grad_clip=0.5, trainer={**TRAINER, "gradient_clip_val": 0.5}) == {}

@@ -45,7 +45,7 @@ def lag(specimen: Specimen) -> Lag | None:
         fresh = not bool(one.running_mean.any()) and bool((one.running_var == 1).all()) and one.training
         if fresh:
             left[name] = (1 - one.momentum) ** batches
-    names = tuple(name for name, share in left.items() if share > 0.5)  # noqa: PLR2004  see `names`
+    names = tuple(name for name, share in left.items() if share > 0.5)
     if not names:
         return Lag((), max(left.values(), default=0.0), batches)
     own = _evaluated(specimen, None, min(batches, _STEPS))
@@ -60,8 +60,9 @@ def _evaluated(specimen: Specimen, averaged: tuple[str, ...] | None, batches: in
         momenta = {name: one.momentum for name, one in norms.items()}
         for name in averaged or ():
             norms[name].momentum = None
-            if norms[name].num_batches_tracked is not None:
-                norms[name].num_batches_tracked.zero_()
+            tracked = norms[name].num_batches_tracked
+            if tracked is not None:
+                tracked.zero_()
         try:
             for index in range(batches):
                 specimen.observe(specimen.batches[index % len(specimen.batches)], mode="train")

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules import batchnorm
 
 from art_training.probes.monitor import Moment, Monitor
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-BatchNorm = _BatchNorm  # the base of all batch and instance norms that keep statistics; torch has no public name for it
+# The base of all batch and instance norms that may keep statistics; torch has no public name for it.
+BatchNorm = batchnorm._BatchNorm  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 @dataclass

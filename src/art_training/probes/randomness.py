@@ -1,6 +1,6 @@
 """What is random in a model in each mode: dropout that no mode switches off, and dropout that a first evaluation ends."""
 
-import sys
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +165,7 @@ class _Dropouts(TorchFunctionMode):
         place = "dropout_p" if name == "scaled_dot_product_attention" else "p"
         position = 4 if place == "dropout_p" else 1
         share = keywords.get(place, args[position] if len(args) > position else 0.0 if place == "dropout_p" else 0.5)
-        on = place == "dropout_p" or bool(keywords.get("training", args[2] if len(args) > 2 else True))  # noqa: PLR2004  its place
+        on = place == "dropout_p" or bool(keywords.get("training", args[2] if len(args) > 2 else True))
         if not (on and isinstance(share, int | float) and share > 0):
             return func(*args, **keywords)
         self.calls.append(_caller())
@@ -179,13 +179,12 @@ class _Dropouts(TorchFunctionMode):
 
 def _caller() -> tuple[str, str]:
     """Where the user's code is that made a call of torch, and the name of its function."""
-    frame = sys._getframe(2)  # noqa: SLF001  The stack of a call is what tells its place
+    frame = inspect.currentframe()
     torch_folder, own = str(Path(torch.__file__).parent), str(Path(__file__).parent)
-    while frame.f_back is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((torch_folder, own)):
-            break
+    while frame is not None and frame.f_code.co_filename.startswith((torch_folder, own)):
         frame = frame.f_back
+    if frame is None:
+        return "", ""
     return frame.f_code.co_name, f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 

@@ -16,8 +16,10 @@ _STEPS = 40
 _FEWEST = 10
 _SECONDS = 1.5  # for one training, about
 _SUSPECT = 0.05  # of the loss; a training that is bound to gain less is compared with others
-_FASTER = (10.0, 100.0, 1000.0)
+_SLOW = 0.3  # of the loss, over the steps of one trial; where less is gained a smaller rate is tried
+_FASTER = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 _SLOWER = (0.1, 0.01, 0.001)
+_FAR = 10.0  # times the clip that a gradient must be; a few times is usual with transformers
 _EPSILON = 1e-8  # the default of torch; others are tried where theirs is above _LARGE_EPSILON
 _LARGE_EPSILON = 1e-4  # gradients of networks that are initialised well are of about this size an element, or larger
 
@@ -68,14 +70,20 @@ class Trials:
     decay: float
     weights: float
 
-    def mends(self, name: str) -> bool:
-        """Whether a change makes a training of one that is none: it gains a tenth of the loss, ten times what it did."""
+    def mends(self, name: str, times: float = 10.0) -> bool:
+        """Whether a change makes a training of one that is none: it gains a tenth of the loss, many times what it did."""
         other = self.others.get(name)
-        return other is not None and other.gained > 0.1 and other.gained > 10 * self.as_it_is.gained
+        return other is not None and other.gained > 0.1 and other.gained > times * self.as_it_is.gained
 
     def cause(self) -> str:
         """The first change that mends, settings that are seldom changed before the rate; empty where none does."""
-        return next((name for name in self.others if self.mends(name)), "")
+        return next((name for name in self.others if self.mends(name, 10.0 if name.startswith("rate") else 5.0)), "")
+
+    @property
+    def slower(self) -> tuple[str, Trial] | None:
+        """The best at a smaller rate."""
+        tried = [(name, one) for name, one in self.others.items() if name.startswith("rate x0")]
+        return max(tried, key=lambda one: one[1].gained, default=None)
 
 
 def trials(specimen: Specimen) -> Trials | None:
@@ -120,25 +128,35 @@ def trials(specimen: Specimen) -> Trials | None:
         as_it_is, predicted, moves, {}, peak, math.sqrt(float(sum(present))) if present else 0.0, decay, weights
     )
     swamped = decay > 3 * found.gradient or _shrinks(optimizer, effective or 0, weights)
-    if effective is None or (predicted > _SUSPECT and not swamped):
-        return found
+    suspect = effective is not None and predicted <= _SUSPECT
     others: dict[str, Trial] = {}
-    for name, make in _changes(specimen, optimizer, run).items():
-        other = make()
+    for name, make in _changes(specimen, optimizer, run, found.gradient).items():
+        decays = name == "no weight decay"
+        if name.startswith("rate"):
+            wanted = suspect or (name == f"rate x{_SLOWER[0]:g}" and as_it_is.gained < _SLOW)
+        else:
+            wanted = swamped if decays else True
+        other = make() if wanted else None
         if other is not None:
             others[name] = other
+            if Trials(as_it_is, predicted, moves, others, peak, found.gradient, decay, weights).mends(name):
+                break
     return Trials(as_it_is, predicted, moves, others, peak, found.gradient, decay, weights)
 
 
 def _changes(
-    specimen: Specimen, optimizer: Optimizer, run: Callable[..., Trial | None]
+    specimen: Specimen, optimizer: Optimizer, run: Callable[..., Trial | None], gradient: float
 ) -> dict[str, Callable[[], Any]]:
     """What may be changed, the most particular first."""
     options = optimizer.param_groups
     found: dict[str, Callable[[], Any]] = {}
     if any(one.get("maximize") for one in options):
         found["minimising"] = lambda: run(_with("maximize", False))
-    if specimen.plan.clip:
+    if any(isinstance(one.get("betas"), tuple) and one["betas"][0] > one["betas"][1] for one in options):
+        found["betas=(0.9, 0.999)"] = lambda: run(_with("betas", (0.9, 0.999)))
+    if any(float(one.get("momentum") or 0.0) >= 1 for one in options):
+        found["momentum=0.9"] = lambda: run(_with("momentum", 0.9))
+    if specimen.plan.clip and gradient > _FAR * specimen.plan.clip:
         found["no clipping"] = lambda: run(clip=False)
     if any(isinstance(one.get("eps"), float) and one["eps"] > _LARGE_EPSILON for one in options):
         found["eps=1e-08"] = lambda: run(_with("eps", _EPSILON))

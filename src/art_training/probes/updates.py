@@ -1,6 +1,5 @@
 """What each optimiser step did to the weights, compared bit by bit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -206,17 +205,24 @@ def _age(optimizer: Optimizer) -> float:
 
 
 def _in_single_precision(optimizer: Optimizer, parameter: Tensor, before: Tensor) -> float | None:
-    """The share of elements with a gradient that a fresh optimiser of the same settings changes in single precision."""
+    """The share of elements with a gradient that the same step changes in single precision.
+
+    Told by a fresh optimiser of the same settings, and by the plain rule of gradient descent, whichever changes more: an
+    optimiser of the user's own may be made in another way, or be what is wrong.
+    """
     options = next((one for one in optimizer.param_groups if any(p is parameter for p in one["params"])), None)
     if options is None or parameter.grad is None:
         return None
-    copy = before.detach().float().clone().requires_grad_(True)
-    copy.grad = parameter.grad.detach().float().clone()
-    given: Sequence[str] = [name for name in options if name in optimizer.defaults]
+    gradient, start = parameter.grad.detach().float(), before.detach().float()
+    touched = gradient != 0
+    plain = start - float(options.get("lr", 0.0)) * gradient != start
+    share = float((plain & touched).sum() / touched.sum())
+    copy = start.clone().requires_grad_(True)
+    copy.grad = gradient.clone()
+    made: Any = type(optimizer)
     try:
-        again = type(optimizer)([copy], **{name: options[name] for name in given})  # pyright: ignore[reportCallIssue]
+        again = made([copy], **{name: options[name] for name in options if name in optimizer.defaults})
         again.step()
     except Exception:  # noqa: BLE001  An optimiser of the user's own, which may be made in another way.
-        return None
-    touched = copy.grad != 0
-    return float(((copy.detach() != before.float()) & touched).sum() / touched.sum())
+        return share
+    return max(share, float(((copy.detach() != start) & touched).sum() / touched.sum()))

@@ -272,7 +272,7 @@ def statistics_lag(laboratory: Laboratory) -> Found | None:
         raise NotMeasured("how long the training goes on is not known")
     if not found.names or laboratory.declarations.get("few_updates"):
         return None
-    few = (1 - _USUAL) ** found.batches > 0.5  # noqa: PLR2004  see `finds`
+    few = (1 - _USUAL) ** found.batches > 0.5
     gains = found.collected is not None and found.true is not None and found.true != found.collected
     return Found(
         f"after the {found.batches} batches of the whole training {found.left:.0%} of the statistics of {_some(found.names)} are "
@@ -330,4 +330,4 @@ def frozen_statistics_move(laboratory: Laboratory) -> Found | None:
 
 def _some(names: Iterable[str]) -> str:
     found = list(names)
-    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  what a line holds
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

@@ -1,6 +1,5 @@
 """A fresh model laid open for experiments, where its step works: within a Trainer that has just begun."""
 
-import copy
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -46,13 +45,10 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
     ignore_warnings(".*does not have many workers", "The number of training batches", "`training_step` returned `None`")
     step = module.training_step
     batches: list[Any] = []
-    before: list[Any] = []  # the Trainer steps schedulers after each batch that is fetched
 
     # `wraps` leaves the signature where Lightning looks which arguments a step takes.
     @wraps(step)
     def training_step(batch: Any, *others: Any) -> None:
-        if not batches:
-            before.extend(_rates(trainer))
         batches.append(batch)
         if len(batches) < min(job.batches, batches_of(trainer) or job.batches):
             return
@@ -60,13 +56,23 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
         def call(given: Any, index: int) -> Any:
             return step(given, index) if others else step(given)
 
-        for one, state in zip(_rated(trainer), before, strict=True):
-            one.load_state_dict(state)
-        run(_specimen(trainer, module, call, tuple(batches)))
+        run(_specimen(trainer, module, call, tuple(batches), job.setup.data))
         raise _Done
 
+    def optimizer_step(epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any]) -> None:
+        del epoch, batch_idx, optimizer
+        optimizer_closure()  # fetches the batch; there are no gradients to step by
+
+    def lr_scheduler_step(scheduler: Any, metric: Any) -> None:
+        del scheduler, metric
+
+    fetching = {
+        "training_step": training_step,
+        "optimizer_step": optimizer_step,
+        "lr_scheduler_step": lr_scheduler_step,
+    }
     try:
-        with replaced(module, {"training_step": training_step}):
+        with replaced(module, fetching):
             trainer.fit(module, datamodule=view)
     except _Done:
         pass
@@ -77,7 +83,9 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
         raise translated from error
 
 
-def _specimen(trainer: Any, module: Any, step: Callable[[Any, int], Any], batches: tuple[Any, ...]) -> Specimen:
+def _specimen(
+    trainer: Any, module: Any, step: Callable[[Any, int], Any], batches: tuple[Any, ...], declared: Any
+) -> Specimen:
     return Specimen(
         module=module,
         step=step,
@@ -90,16 +98,9 @@ def _specimen(trainer: Any, module: Any, step: Callable[[Any, int], Any], batche
         automatic=module.automatic_optimization,
         plan=plan_of(trainer),
         seeded=seeded,
+        data=(declared, trainer.datamodule),
         loaders=_loaders(trainer),
     )
-
-
-def _rated(trainer: Any) -> list[Any]:
-    return [*trainer.strategy.optimizers, *(one.scheduler for one in trainer.strategy.lr_scheduler_configs)]
-
-
-def _rates(trainer: Any) -> list[Any]:
-    return [copy.deepcopy(one.state_dict()) for one in _rated(trainer)]
 
 
 def plan_of(trainer: Any) -> Plan:
