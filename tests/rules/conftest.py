@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from art_training.engines.engine import ExperimentJob
+from art_training.engines.engine import EvaluateJob, ExperimentJob
 from art_training.engines.lightning.engine import LightningEngine
+from art_training.probes import RowReader
+from art_training.records import Split
 from art_training.rules import Laboratory, NotMeasured, Stage, rules
 from art_training.setup.setup import Setup
 
@@ -15,10 +17,13 @@ def _judged(model, data, *, codes="ART4", trainer=None, **declarations):
     setup = Setup(
         model, data, trainer={"accelerator": "cpu", "max_epochs": 2, **(trainer or {})}, declarations=declarations
     )
-    found = {}
+    found, engine = {}, LightningEngine()
+    reader = RowReader(setup.task, 5.0)
+    engine.read(EvaluateJob(setup, 0, (Split.TRAIN,), plain=True, data_seed=0), reader.see, lambda _: None)
 
     def run(specimen):
         laboratory = Laboratory(declarations=declarations, task=setup.task)
+        laboratory.lay_down(reader.result())
         laboratory.lay_open(specimen)
         for rule in rules():
             if rule.code.startswith(codes) and rule.stage in {Stage.INSPECT, Stage.PROBE}:
@@ -28,7 +33,7 @@ def _judged(model, data, *, codes="ART4", trainer=None, **declarations):
                     continue
 
     with tempfile.TemporaryDirectory() as folder:
-        LightningEngine().experiment(ExperimentJob(setup, 0, Path(folder), data_seed=0), run)
+        engine.experiment(ExperimentJob(setup, 0, Path(folder), data_seed=0), run)
     return found
 
 

@@ -39,7 +39,7 @@ def slopes(specimen: Specimen) -> tuple[Slope, ...] | None:
     """What each call counts; None where the step optimises by itself or returns no loss."""
     if not specimen.automatic:
         return None
-    with _Values() as values:
+    with LossValues() as values:
         loss = specimen.loss(specimen.batches[0])
     if loss is None or not loss.requires_grad:
         return None
@@ -119,7 +119,7 @@ def _scaled(specimen: Specimen, factor: float) -> Callable[[Any, int], Any]:
     return step
 
 
-class _Values(TorchFunctionMode):
+class LossValues(TorchFunctionMode):
     """Keeps what losses of torch gave, with its graph."""
 
     def __init__(self) -> None:

@@ -1,0 +1,183 @@
+"""Rules on what a loss compares with: which targets count, how much, and which of them belong to a prediction."""
+
+import torch
+from torch import Tensor, nn
+
+from art_training.probes.offsets import offsets
+from art_training.probes.specimen import Specimen
+from art_training.probes.step_losses import SeenLoss, steps
+from art_training.records import Severity
+from art_training.rules.laboratory import Laboratory
+from art_training.rules.rule import Found, Stage, rule
+from art_training.setup.data.batch import size
+
+_OF_CLASSES = {"cross_entropy", "nll_loss"}
+
+
+@rule(
+    "ART430",
+    "no target counts",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds="In a batch that was looked at, every target of cross_entropy is the class that it ignores. Confirmed by its loss.",
+    why="A mean over nothing is NaN, a sum is 0: nothing is learned, and weights may become NaN.",
+    wrong="labels[:] = -100",
+    right="labels[prompt] = -100",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (ignore_index)",
+    symptoms=("ART405", "ART422"),
+)
+def none_counts(laboratory: Laboratory) -> Found | None:
+    """Everything is masked."""
+    calls = _of_classes(laboratory)
+    empty = [call for call in calls if not bool(_kept(call).any())]
+    # A batch without a target is no fault where the step itself takes care of the mean.
+    if not empty or (
+        len(empty) < len(calls) and bool(torch.stack([one.value.sum() for one in empty]).isfinite().all())
+    ):
+        return None
+    call = empty[0]
+    return Found(
+        f"all {call.target.numel()} targets of a batch are {call.options.get('ignore_index', -100)}, which {call.name} ignores, "
+        f"in {len(empty)} of {len(calls)} batches",
+        {"batches": len(empty), "of": len(calls), "loss": str(float(call.value.sum()))},
+        "look at what masks the labels; leave batches without a target out",
+        where=call.where,
+        confirmed_by=f"of {call.target.numel()} targets 0 count, and the loss of the batch is {float(call.value.sum()):.3g}",
+    )
+
+
+@rule(
+    "ART431",
+    "a class is ignored",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "Examples have one label each, the loss has an output for every class, and ignore_index is one of these classes and "
+        "the label of some examples: they count for nothing. Sequences and images, whose padding or background may be "
+        "a class, are not judged."
+    ),
+    why="The class is never learned, and all its examples are called something else.",
+    wrong="F.cross_entropy(logits, y, ignore_index=0)",
+    right="F.cross_entropy(logits, y)",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (ignore_index)",
+    settles=("padding", "reserved_classes"),
+)
+def ignored_class(laboratory: Laboratory) -> Found | None:
+    """A class that is taken for padding."""
+    if "padding" in laboratory.declarations or "reserved_classes" in laboratory.declarations:
+        return None
+    seen = [(one, call) for one in laboratory.ask(steps) for call in one.calls if call.name in _OF_CLASSES]
+    single = [call for one, call in seen if call.target.ndim == 1 and len(call.target) == size(one.batch)]
+    if not single or len(single) < len(seen) or single[0].target.is_floating_point():
+        return None
+    ignored = int(single[0].options.get("ignore_index", -100))
+    left = sum(int((~_kept(call)).sum()) for call in single)
+    total = sum(len(call.target) for call in single)
+    if not 0 <= ignored < single[0].prediction.shape[1] or not left:
+        return None
+    return Found(
+        f"{left} of {total} examples have the label {ignored}, which {single[0].name} ignores (ignore_index={ignored})",
+        {"class": ignored, "examples": left, "of": total},
+        "remove ignore_index, or give it a value that is no class (-100)",
+        where=single[0].where,
+        confirmed_by=f"the loss counts {total - left} of {total} examples, and with ignore_index=-100 it counts {total}",
+    )
+
+
+@rule(
+    "ART432",
+    "padding is learned",
+    category="loss",
+    severity=Severity.WARNING,
+    stage=Stage.PROBE,
+    finds=(
+        "More than a tenth of the targets that count are the padding token: the one that is declared, or the padding_idx of an "
+        "embedding whose vocabulary is that of the loss."
+    ),
+    why="Predicting padding is easy: it takes over the mean, the loss looks good, and what is learned is to stop.",
+    wrong="F.cross_entropy(logits.flatten(0, 1), tokens.flatten())",
+    right="F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=pad)",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (ignore_index)",
+    settles=("padding",),
+)
+def padding_learned(laboratory: Laboratory) -> Found | None:
+    """Padding among the targets that count."""
+    declared = laboratory.declarations.get("padding")
+    calls = [call for call in _of_classes(laboratory) if call.options.get("reduction") != "none"]
+    if not calls:
+        return None
+    tokens = laboratory.ask(_padding)
+    pad = declared if isinstance(declared, int) else tokens.get(int(calls[0].prediction.shape[1]))
+    if pad is None:
+        return None
+    counted = torch.cat([call.target[_kept(call)].reshape(-1) for call in calls])
+    share = float((counted == pad).double().mean()) if len(counted) else 0.0
+    if share <= 0.1:
+        return None
+    return Found(
+        f"{share:.0%} of the targets that count are padding ({pad})",
+        {"share": share, "padding": pad, "targets": len(counted)},
+        f"give the loss ignore_index={pad}",
+        where=calls[0].where,
+        confirmed_by=f"{len(counted)} targets count, and {int((counted != pad).sum())} with ignore_index={pad}",
+    )
+
+
+@rule(
+    "ART434",
+    "targets are shifted twice, or not at all",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "A model that looks back only is asked for the token two or more positions after the last one that its prediction "
+        "depends on, or for that very one. The last one is found by exchanging a token; confirmed where at least 99 % of the "
+        "targets are the tokens at that distance, and not nine in ten those at distance 1. A loss with several heads, of "
+        "which one looks one position ahead, is not judged."
+    ),
+    why="Shifted twice, generated text skips tokens; not shifted, the model copies what it reads, and the loss is nearly 0.",
+    wrong="loss = model(ids[:, :-1], labels=ids[:, 1:])  # and the model shifts its labels",
+    right="loss = model(ids, labels=ids)  # the model shifts its labels",
+    source="https://github.com/huggingface/transformers/issues/47394",
+    symptoms=("ART405",),
+)
+def shifted(laboratory: Laboratory) -> Found | None:
+    """A distance that is not one."""
+    found = [one for one in laboratory.ask(offsets) if max(one.matches) >= 0.99]
+    if not found or any(one.matches[1] >= 0.9 for one in found):
+        return None
+    one = found[0]
+    far = max(range(len(one.matches)), key=lambda ahead: (one.matches[ahead] >= 0.99, ahead >= 2, -ahead))
+    what = f"{far} positions after" if far else "the very token that is"
+    return Found(
+        f"targets are {what} the last token that their prediction is made from, and not the next one",
+        {"distance": far, "matches": list(one.matches), "tokens": one.path},
+        "shift once: either the data or the model"
+        if far
+        else "compare the prediction at a position with the next token",
+        confirmed_by=f"{one.matches[far]:.0%} of the targets are the token at distance {far}, and {one.matches[1]:.0%} that at "
+        "distance 1",
+    )
+
+
+def _calls(laboratory: Laboratory) -> list[SeenLoss]:
+    return [call for one in laboratory.ask(steps) for call in one.calls if call.learns]
+
+
+def _of_classes(laboratory: Laboratory) -> list[SeenLoss]:
+    return [one for one in _calls(laboratory) if one.name in _OF_CLASSES and not one.target.is_floating_point()]
+
+
+def _kept(call: SeenLoss) -> Tensor:
+    return call.target != call.options.get("ignore_index", -100)
+
+
+def _padding(specimen: Specimen) -> dict[int, int]:
+    """The padding token by size of the vocabulary."""
+    return {
+        one.num_embeddings: one.padding_idx
+        for one in specimen.module.modules()
+        if isinstance(one, nn.Embedding) and one.padding_idx is not None
+    }
