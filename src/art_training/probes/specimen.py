@@ -78,6 +78,8 @@ class Specimen:
         automatic: whether the trainer optimises; else the step does.
         plan: of the training that they belong to.
         seeded: runs a block from a seed of its own, leaving all random states as they were.
+        data: what gave the loaders: as it was declared, and as it was made of that; nothing of it is called.
+        loaded: what `load_state_dict` filled parameters with while the model was made, by their names.
         loaders: of each split, by name, as the trainer was given them; only what can be read without a batch.
     """
 
@@ -89,6 +91,8 @@ class Specimen:
     automatic: bool
     plan: Plan
     seeded: Callable[[int], AbstractContextManager[None]]
+    data: tuple[Any, ...] = ()
+    loaded: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     loaders: Mapping[Split, Mapping[str | None, Any]] = field(default_factory=dict[Split, Mapping[str | None, Any]])
 
     @contextmanager

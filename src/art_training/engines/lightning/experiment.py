@@ -1,5 +1,6 @@
 """A fresh model laid open for experiments, where its step works: within a Trainer that has just begun."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -18,6 +19,7 @@ from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import Additions, fit_trainer, users_of
 from art_training.engines.lightning.views import fit_view
 from art_training.probes import Plan, Schedule, Specimen
+from art_training.probes.loading import Loaded, by_name, noted_loads
 from art_training.records import Split
 
 
@@ -34,6 +36,11 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
         SetupError: the setup cannot be trained as declared.
         Exception: whatever the user's code raises.
     """
+    with noted_loads() as loads:
+        _begin(job, run, loads)
+
+
+def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -> None:
     set_seed(job.seed)
     module, hierarchy = build_model(job.setup)
     require_trainable(module)
@@ -56,7 +63,8 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
         def call(given: Any, index: int) -> Any:
             return step(given, index) if others else step(given)
 
-        run(_specimen(trainer, module, call, tuple(batches), job.setup.data))
+        specimen = _specimen(trainer, module, call, tuple(batches), job.setup.data)
+        run(dataclasses.replace(specimen, loaded=by_name(module, loads)))
         raise _Done
 
     def optimizer_step(epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any]) -> None:
