@@ -206,3 +206,16 @@ def episodes():
 )
 def test_losses_of_every_kind_that_are_right_are_not_accused(model, data, judged):
     assert not accused(judged(model, data() if data else loaders(*digits())))
+
+
+@pytest.mark.parametrize(
+    ("model", "severity"),
+    [
+        (made(lambda o, y: F.cross_entropy(o, y) / 4, **with_sgd(0.1)), Severity.WARNING),
+        (made(lambda o, y: F.mse_loss(o, one_hot(y)) * 0.25), Severity.INFO),
+        (made(lambda o, y: F.cross_entropy(o, y) / 2, **with_sgd(0.1)), None),
+    ],
+)
+def test_a_loss_that_is_divided_for_accumulation_twice_matters_to_plain_gradient_descent(model, severity, judged):
+    found = judged(model, loaders(*digits()), trainer={"accumulate_grad_batches": 4}).get("ART425")
+    assert (found.severity if found else None) is severity

@@ -46,7 +46,7 @@ def softmax_before_cross_entropy(laboratory: Laboratory) -> Found | None:
         return None
     kind = str(kinds.pop())
     classes = calls[0].prediction.shape[1]
-    confirmed, severity = _confirmed(
+    confirmed, severity = confirmed_floor(
         laboratory.ask(course), laboratory.ask(without_first), f"without the {kind} the loss of one batch fell to"
     )
     told = "that sum to 1" if kind == "softmax" else "that a sigmoid made"
@@ -114,7 +114,7 @@ def normalised_once_too_often(laboratory: Laboratory) -> Found | None:
     if not pairs:
         return None
     outer, inner = pairs[0]
-    confirmed, severity = _confirmed(
+    confirmed, severity = confirmed_floor(
         laboratory.ask(course),
         laboratory.ask(without_first),
         f"without the first {inner} the loss of one batch fell to",
@@ -163,7 +163,7 @@ def no_log_probabilities(laboratory: Laboratory) -> Iterable[Found]:
         confirmed = ""
         if name == "nll_loss":
             as_it_is = laboratory.ask(course)
-            changed = laboratory.ask(_of_log if probabilities else _of_log_softmax)
+            changed = laboratory.ask(_of_log if probabilities else of_log_softmax)
             if as_it_is is not None and changed is not None and as_it_is.floor < 0 <= min(changed.losses) + 1e-4:
                 confirmed = (
                     f"the loss of one batch fell to {as_it_is.floor:.3g}, below 0, and of log-probabilities to "
@@ -212,83 +212,6 @@ def one_class(laboratory: Laboratory) -> Found | None:
     )
 
 
-@rule(
-    "ART414",
-    "softmax along the batch",
-    category="loss",
-    severity=Severity.ERROR,
-    stage=Stage.PROBE,
-    finds=(
-        "What enters nll_loss was normalised along the first dimension, that of the examples, and the loss reads classes along "
-        "the second. Confirmed where one batch is learned further with the right dimension. Square inputs, as of contrastive "
-        "losses, are not judged."
-    ),
-    why="Examples compete with each other instead of classes: what is learned depends on who else is in the batch.",
-    wrong="F.nll_loss(logits.log_softmax(dim=0), y)",
-    right="F.nll_loss(logits.log_softmax(dim=1), y)",
-    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html",
-    symptoms=("ART405", "ART311"),
-)
-def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
-    """The wrong axis."""
-    calls = [call for call in _calls(laboratory, "nll_loss") if call.prediction.ndim > 1]
-    made = [call.made_by for call in calls]
-    if not calls or not all(one is not None and one.dim == 0 for one in made):
-        return None
-    if all(call.prediction.shape[0] == call.prediction.shape[1] for call in calls):
-        return None
-    confirmed, severity = _confirmed(
-        laboratory.ask(course), laboratory.ask(_of_log_softmax), "normalised along dim=1 the loss of one batch fell to"
-    )
-    sums = calls[0].prediction.double().exp().sum(1)
-    return Found(
-        f"what enters nll_loss is normalised along dim 0, the examples: probabilities of an example sum to "
-        f"{float(sums.min()):.2g}..{float(sums.max()):.2g}",
-        {"smallest sum": float(sums.min()), "largest sum": float(sums.max())},
-        "normalise along dim=1, the classes",
-        where=calls[0].where,
-        confirmed_by=confirmed,
-        severity=severity,
-    )
-
-
-@rule(
-    "ART415",
-    "a view swaps classes with positions",
-    category="loss",
-    severity=Severity.ERROR,
-    stage=Stage.PROBE,
-    finds=(
-        "On its way from the last layer to cross_entropy or nll_loss a tensor (N, a, b) is viewed as (N, b, a), or (N, C, ...) "
-        "as (-1, C): numbers keep their order, so that scores of one position are read as those of others. Confirmed where one "
-        "batch is learned further when the axes are really swapped."
-    ),
-    why="view and reshape never swap axes: each score is compared with the label of another position or example.",
-    wrong="F.cross_entropy(logits.view(-1, classes), y.view(-1))  # logits of shape (N, classes, T)",
-    right="F.cross_entropy(logits, y)  # classes are its second dimension anyway",
-    source="https://discuss.pytorch.org/t/for-beginners-do-not-use-view-or-reshape-to-swap-dimensions-of-tensors/75524",
-    symptoms=("ART405",),
-)
-def view_swaps_axes(laboratory: Laboratory) -> Found | None:
-    """A view in place of a permutation."""
-    calls = [call for name in ("cross_entropy", "nll_loss") for call in _calls(laboratory, name)]
-    swapped = [(call, shapes) for call in calls if (shapes := _swapped(call)) is not None]
-    if not swapped or len(swapped) != len(calls):
-        return None
-    call, (before, after) = swapped[0]
-    confirmed, _ = _confirmed(
-        laboratory.ask(course), laboratory.ask(_really_swapped), "with the axes swapped the loss of one batch fell to"
-    )
-    return Found(
-        f"a tensor of shape {before} is viewed as {after} in front of {call.name}: its axes keep their order, and scores are "
-        "read as those of other positions",
-        {"before": list(before), "after": list(after)},
-        "move the axis (movedim, permute, transpose) in place of view or reshape",
-        where=call.where,
-        confirmed_by=confirmed,
-    )
-
-
 def _calls(laboratory: Laboratory, name: str) -> list[SeenLoss]:
     return [call for one in laboratory.ask(steps) for call in one.calls if call.name == name]
 
@@ -314,20 +237,7 @@ def _is_no_log_probability(call: SeenLoss) -> bool:
     return all(bool((values.logsumexp(axis).exp() > 1 + 5 * _OFF).any()) for axis in axes)
 
 
-def _swapped(call: SeenLoss) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """The shapes before and after a view that takes one axis for another."""
-    for view in call.views:
-        before, after = view.before, view.after
-        if len(before) < 3 or before[1] == before[-1]:
-            continue
-        moved = len(after) == 3 == len(before) and after == (before[0], before[2], before[1])
-        flat = len(after) == 2 and after[1] == before[1] and after == call.prediction.shape
-        if moved or flat:
-            return before, after
-    return None
-
-
-def _confirmed(as_it_is: OneBatch | None, other: OneBatch | None, said: str) -> tuple[str, Severity | None]:
+def confirmed_floor(as_it_is: OneBatch | None, other: OneBatch | None, said: str) -> tuple[str, Severity | None]:
     """The experiment in words; what it does not confirm is a warning at most."""
     if as_it_is is None or other is None:
         return "", None
@@ -341,7 +251,8 @@ def _of_log(specimen: Specimen) -> OneBatch | None:
     return learned(specimen, around=lambda: with_input("nll_loss", lambda one: one.clamp_min(_TINY).log()))
 
 
-def _of_log_softmax(specimen: Specimen) -> OneBatch | None:
+def of_log_softmax(specimen: Specimen) -> OneBatch | None:
+    """The course of one batch where nll_loss is given log-probabilities of classes."""
     return learned(specimen, around=lambda: with_input("nll_loss", lambda one: one.log_softmax(1)))
 
 
@@ -349,13 +260,3 @@ def _of_other_numbers(specimen: Specimen) -> float | None:
     with with_input("cross_entropy", lambda one: torch.randn_like(one) * 10):
         loss = specimen.loss(specimen.batches[0])
     return None if loss is None else float(loss.detach())
-
-
-def _really_swapped(specimen: Specimen) -> OneBatch | None:
-    call = next(call for call in steps(specimen)[0].calls if _swapped(call) is not None)
-    before, _ = _swapped(call) or ((), ())
-
-    def change(given: torch.Tensor) -> torch.Tensor:
-        return given.reshape(before).movedim(1, -1).reshape(given.shape)
-
-    return learned(specimen, around=lambda: with_input(call.name, change))

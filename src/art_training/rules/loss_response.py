@@ -10,6 +10,7 @@ from art_training.probes.direction import OwnSteps, by_mean, by_sum, slopes, tur
 from art_training.probes.one_batch import course
 from art_training.probes.pushes import Pushes, pushes
 from art_training.probes.responses import responses, scaling
+from art_training.probes.serving import plan
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import steps
 from art_training.records import Severity
@@ -222,6 +223,45 @@ def sum_for_mean(laboratory: Laboratory) -> Found | None:
         confirmed_by=confirmed,
         severity=None if confirmed else Severity.INFO,
     )
+
+
+@rule(
+    "ART425",
+    "divided twice for accumulation",
+    category="loss",
+    severity=Severity.WARNING,
+    stage=Stage.PROBE,
+    finds=(
+        "The trainer accumulates gradients of k batches and divides their losses by k, and the step returns the only loss that "
+        "it computes over k. Information with optimisers that do not care for the scale of a gradient (Adam and its kind)."
+    ),
+    why="Updates are smaller by k than those of the large batch that is meant.",
+    wrong="return loss / 4  # Trainer(accumulate_grad_batches=4)",
+    right="return loss  # Trainer(accumulate_grad_batches=4)",
+    source="https://lightning.ai/docs/pytorch/stable/common/trainer.html (accumulate_grad_batches)",
+)
+def divided_twice(laboratory: Laboratory) -> Found | None:
+    """A division that the trainer makes too."""
+    batches = laboratory.ask(plan).accumulate
+    known = laboratory.ask(slopes)
+    if batches < 2 or known is None or len(known) != 1 or not known[0].single:
+        return None
+    share = known[0].highest
+    if abs(share * batches - 1) > 1e-4:
+        return None
+    return Found(
+        f"the step returns its loss times {share:.4g}, and the trainer divides it by {batches} for accumulation once more",
+        {"share": share, "accumulate": batches},
+        "return the loss as it is",
+        confirmed_by=f"the loss of the step has the derivative {share:.4g} by {known[0].name}, and 1 / {batches} is {1 / batches:.4g}",
+        severity=Severity.INFO if laboratory.ask(_any_scale) else None,
+    )
+
+
+def _any_scale(specimen: Specimen) -> bool:
+    """Whether all optimisers give updates of the same size whatever the scale of the gradient."""
+    names = ("Adam", "RMSprop", "Adagrad", "Lion", "Rprop", "Adafactor", "LAMB", "Muon")
+    return all(any(name.lower() in type(one).__name__.lower() for name in names) for one in specimen.optimizers)
 
 
 def _pushed(specimen: Specimen) -> Pushes | None:

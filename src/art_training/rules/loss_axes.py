@@ -1,0 +1,116 @@
+"""Rules on the axes of what enters a loss: classes along the second, examples along the first."""
+
+import torch
+
+from art_training.probes.losses import with_input
+from art_training.probes.one_batch import OneBatch, course, learned
+from art_training.probes.specimen import Specimen
+from art_training.probes.step_losses import SeenLoss, steps
+from art_training.records import Severity
+from art_training.rules.laboratory import Laboratory
+from art_training.rules.loss import confirmed_floor, of_log_softmax
+from art_training.rules.rule import Found, Stage, rule
+
+
+@rule(
+    "ART414",
+    "softmax along the batch",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "What enters nll_loss was normalised along the first dimension, that of the examples, and the loss reads classes along "
+        "the second. Confirmed where one batch is learned further with the right dimension. Square inputs, as of contrastive "
+        "losses, are not judged."
+    ),
+    why="Examples compete with each other instead of classes: what is learned depends on who else is in the batch.",
+    wrong="F.nll_loss(logits.log_softmax(dim=0), y)",
+    right="F.nll_loss(logits.log_softmax(dim=1), y)",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html",
+    symptoms=("ART405", "ART311"),
+)
+def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
+    """The wrong axis."""
+    calls = [call for call in _calls(laboratory, "nll_loss") if call.prediction.ndim > 1]
+    made = [call.made_by for call in calls]
+    if not calls or not all(one is not None and one.dim == 0 for one in made):
+        return None
+    if all(call.prediction.shape[0] == call.prediction.shape[1] for call in calls):
+        return None
+    confirmed, severity = confirmed_floor(
+        laboratory.ask(course), laboratory.ask(of_log_softmax), "normalised along dim=1 the loss of one batch fell to"
+    )
+    sums = calls[0].prediction.double().exp().sum(1)
+    return Found(
+        f"what enters nll_loss is normalised along dim 0, the examples: probabilities of an example sum to "
+        f"{float(sums.min()):.2g}..{float(sums.max()):.2g}",
+        {"smallest sum": float(sums.min()), "largest sum": float(sums.max())},
+        "normalise along dim=1, the classes",
+        where=calls[0].where,
+        confirmed_by=confirmed,
+        severity=severity,
+    )
+
+
+@rule(
+    "ART415",
+    "a view swaps classes with positions",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "On its way from the last layer to cross_entropy or nll_loss a tensor (N, a, b) is viewed as (N, b, a), or (N, C, ...) "
+        "as (-1, C): numbers keep their order, so that scores of one position are read as those of others. Confirmed where one "
+        "batch is learned further when the axes are really swapped."
+    ),
+    why="view and reshape never swap axes: each score is compared with the label of another position or example.",
+    wrong="F.cross_entropy(logits.view(-1, classes), y.view(-1))  # logits of shape (N, classes, T)",
+    right="F.cross_entropy(logits, y)  # classes are its second dimension anyway",
+    source="https://discuss.pytorch.org/t/for-beginners-do-not-use-view-or-reshape-to-swap-dimensions-of-tensors/75524",
+    symptoms=("ART405",),
+)
+def view_swaps_axes(laboratory: Laboratory) -> Found | None:
+    """A view in place of a permutation."""
+    calls = [call for name in ("cross_entropy", "nll_loss") for call in _calls(laboratory, name)]
+    swapped = [(call, shapes) for call in calls if (shapes := _swapped(call)) is not None]
+    if not swapped or len(swapped) != len(calls):
+        return None
+    call, (before, after) = swapped[0]
+    confirmed, _ = confirmed_floor(
+        laboratory.ask(course), laboratory.ask(_really_swapped), "with the axes swapped the loss of one batch fell to"
+    )
+    return Found(
+        f"a tensor of shape {before} is viewed as {after} in front of {call.name}: its axes keep their order, and scores are "
+        "read as those of other positions",
+        {"before": list(before), "after": list(after)},
+        "move the axis (movedim, permute, transpose) in place of view or reshape",
+        where=call.where,
+        confirmed_by=confirmed,
+    )
+
+
+def _calls(laboratory: Laboratory, name: str) -> list[SeenLoss]:
+    return [call for one in laboratory.ask(steps) for call in one.calls if call.name == name]
+
+
+def _swapped(call: SeenLoss) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The shapes before and after a view that takes one axis for another."""
+    for view in call.views:
+        before, after = view.before, view.after
+        if len(before) < 3 or before[1] == before[-1]:
+            continue
+        moved = len(after) == 3 == len(before) and after == (before[0], before[2], before[1])
+        flat = len(after) == 2 and after[1] == before[1] and after == call.prediction.shape
+        if moved or flat:
+            return before, after
+    return None
+
+
+def _really_swapped(specimen: Specimen) -> OneBatch | None:
+    call = next(call for call in steps(specimen)[0].calls if _swapped(call) is not None)
+    before, _ = _swapped(call) or ((), ())
+
+    def change(given: torch.Tensor) -> torch.Tensor:
+        return given.reshape(before).movedim(1, -1).reshape(given.shape)
+
+    return learned(specimen, around=lambda: with_input(call.name, change))
