@@ -13,6 +13,7 @@ from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, Fit
 from art_training.errors import ARTError, SetupError
 from art_training.plugins import load
 from art_training.probes import Enough, Evaluation, Monitor, RowReader, Rows, Specimen
+from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repeated
 from art_training.records import Finding, Severity, Split
 from art_training.rules import Laboratory, NotMeasured, Rule, Stage, rules
 from art_training.setup.data.batch import detached
@@ -21,6 +22,7 @@ from art_training.setup.setup import Setup
 
 _SHARE_OF_TRAINING = 0.5  # of what is left of the budget
 _SHARE_OF_READING = 0.15
+_SHARE_OF_BEGINNING = 0.05  # of the budget, that the training may take to begin for it to begin twice more
 _MOST_EPOCHS = 3
 _MOST_BATCHES = 200  # of the validation split, whose predictions are kept
 _BATCHES_AGAIN = 8
@@ -62,6 +64,7 @@ class _Diagnosing:
     findings: list[Finding] = field(default_factory=list[Finding])
     stages: dict[str, float] = field(default_factory=dict[str, float])
     broken: str = ""
+    beginning: float = 0.0
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
@@ -78,6 +81,7 @@ class _Diagnosing:
             self._read()
         self._laid_open()
         if not self.broken:
+            self._begun_again()
             self._trained()
         self._judge_rest()
         return told(self.setup, self)
@@ -100,9 +104,14 @@ class _Diagnosing:
 
     def _laid_open(self) -> None:
         """The stages that need no training."""
+        began = time.monotonic()
 
         def run(specimen: Specimen) -> None:
+            self.beginning = time.monotonic() - began
             self.laboratory.lay_open(specimen)
+            with self._timed(Stage.PROBE.value), suppress(NotMeasured):
+                # Before all others: what a model counts in attributes of its own is not put back after an experiment.
+                self.laboratory.ask(begun)
             for stage in (Stage.INSPECT, Stage.PROBE):
                 with self._timed(stage.value):
                     self._judge(stage)
@@ -116,6 +125,35 @@ class _Diagnosing:
         with self._broken_at("begin a training"):
             self.engine.experiment(ExperimentJob(self.setup, self.seed, folder, data_seed=self.seed), run)
         self.laboratory.lay_open(None)
+
+    def _begun_again(self) -> None:
+        """The same beginning from the same seed, and what was saved in a model that is made from another one."""
+        reason = ""
+        if self.beginning > _SHARE_OF_BEGINNING * self.budget:
+            reason = f"the training would have to begin twice more, and took {self.beginning:.1f} s to begin"
+        try:
+            first = self.laboratory.ask(begun)
+        except NotMeasured as error:
+            reason = str(error)
+        else:
+            for number, (kind, compare) in enumerate(((Repeated, repeated), (Rebuilt, rebuilt))):
+                if reason:
+                    break
+                self._compared(kind, lambda specimen, compare=compare: compare(first, specimen), self.seed + number)
+        for kind in (Repeated, Rebuilt):
+            if reason:
+                self.laboratory.give_up(kind, reason)
+
+    def _compared(self, kind: type[Any], compare: Callable[[Specimen], Any], seed: int) -> None:
+        def run(specimen: Specimen) -> None:
+            self.laboratory.lay_down(compare(specimen))
+
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder, self._timed(Stage.PROBE.value):
+            job = ExperimentJob(self.setup, seed, Path(folder), data_seed=self.seed)
+            try:
+                self.engine.experiment(job, run)
+            except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
+                self.laboratory.give_up(kind, f"a second beginning raised {type(error).__name__}: {error}")
 
     def _trained(self) -> None:
         """A short training under the user's settings, stopped from outside, and a look at what came of it."""

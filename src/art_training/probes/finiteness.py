@@ -1,9 +1,7 @@
 """Where in a step NaN or infinity arises, told by looking at every operation of a batch whose loss or gradient has it."""
 
 import math
-import re
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -16,11 +14,8 @@ from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import entries
 from art_training.setup.frames import is_users
 
-_FILLS = frozenset(
-    {"masked_fill", "masked_fill_", "full", "full_like", "fill_", "where", "new_full", "tensor", "triu", "tril"}
-)
+_FILLS = frozenset({"masked_fill", "full", "full_like", "fill", "where", "new_full", "tensor", "triu", "tril"})
 _HALF = (torch.float16, torch.bfloat16)
-_LINE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 @dataclass(frozen=True)
@@ -101,21 +96,73 @@ def _of_loss(specimen: Specimen, batch: Any, number: int, value: float) -> Origi
 
 
 def _of_gradient(specimen: Specimen, batch: Any, number: int, value: float, bad: Sequence[str]) -> Origin:
-    """Which derivative is not finite, by torch's own means, and where its operation was called."""
+    """The last operation that was given finite gradients and hands on others, and where it was called."""
     name, where = "", ""
     if specimen.automatic:
-        with warnings.catch_warnings(record=True) as told, torch.autograd.set_detect_anomaly(True):
-            warnings.simplefilter("always")
-            try:
-                loss = specimen.loss(batch)
-                assert loss is not None
-                loss.backward()
-            except RuntimeError as error:
-                matched = re.search(r"Function '(\w+?)(?:Backward\d*)?' returned", str(error))
-                name = matched[1] if matched else ""
-        lines = [line for one in told for line in _LINE.findall(str(one.message))]
-        where = next((f"{file}:{line}" for file, line in reversed(lines) if is_users(file)), "")
+        with _Tracing() as tracing:
+            loss = specimen.loss(batch)
+        assert loss is not None
+        loss.backward()
+        name, where = tracing.culprit()
     return Origin("gradient", number, name or bad[-1], where, value)
+
+
+@dataclass(frozen=True)
+class _Call:
+    name: str
+    where: str
+    given: tuple[Tensor, ...]
+    results: tuple[Tensor, ...]
+
+
+class _Tracing(TorchFunctionMode):
+    """Notes every operation that a gradient goes through, and whether the gradients on both of its sides are finite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: list[_Call] = []  # holds the tensors, so that no identity is given twice
+        self._finite: dict[int, bool] = {}
+        self._hooked: set[int] = set()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the call, and hook what a gradient goes through."""
+        del types
+        keywords: dict[str, Any] = dict(kwargs or {})
+        given = tuple(one for one in _tensors((args, keywords)) if one.requires_grad)
+        for one in given:
+            self._hook(one)
+        result = func(*args, **keywords)
+        results = tuple(one for one in _tensors(result) if one.requires_grad)
+        if given and results:
+            for one in results:
+                self._hook(one)
+            self._calls.append(_Call(_name(func), _users_line(), given, results))
+        return result
+
+    def culprit(self) -> tuple[str, str]:
+        """Name and place of the operation; empty where none is alone with the blame."""
+        for call in reversed(self._calls):
+            results = [self._finite.get(id(one)) for one in call.results]
+            if (
+                False not in results
+                and True in results
+                and any(self._finite.get(id(one)) is False for one in call.given)
+            ):
+                return call.name, call.where
+        return "", ""
+
+    def _hook(self, tensor: Tensor) -> None:
+        if id(tensor) in self._hooked:
+            return
+        self._hooked.add(id(tensor))
+        key = id(tensor)
+
+        def note(gradient: Tensor) -> None:
+            self._finite[key] = bool(torch.isfinite(gradient).all())
+
+        tensor.register_hook(note)
 
 
 class _Looking(TorchFunctionMode):
@@ -125,7 +172,8 @@ class _Looking(TorchFunctionMode):
         super().__init__()
         self.name = self.where = ""
         self.overflow: float | None = None
-        self._wrong: Callable[[Tensor], Tensor] = torch.isnan if nan else lambda one: ~torch.isfinite(one)
+        self._nan = nan
+        self._infinite: tuple[str, str, float | None] | None = None  # what made the first infinity
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
@@ -133,17 +181,33 @@ class _Looking(TorchFunctionMode):
         """Do the call, and look at what comes of it."""
         del types
         keywords: dict[str, Any] = dict(kwargs or {})
-        given = [] if self.name else [one for one in _tensors((args, keywords)) if one.is_floating_point()]
-        sound = given and not any(self._has(one) for one in given)
+        if self.name:
+            return func(*args, **keywords)
+        given = [one.detach() for one in _tensors((args, keywords)) if one.is_floating_point()]
+        nan, infinite = (any(bool(wrong(one).any()) for one in given) for wrong in (torch.isnan, torch.isinf))
         result = func(*args, **keywords)
-        name = getattr(func, "__name__", "") or str(resolve_name(func))
-        if sound and name not in _FILLS and any(self._has(one) for one in _tensors(result)):
-            self.name, self.where = name, _users_line()
-            self.overflow = self._in_single(func, args, keywords, result)
+        name = _name(func)
+        if not given or name in _FILLS:
+            return result
+        made = [one.detach() for one in _tensors(result) if one.is_floating_point()]
+        makes_nan, makes_infinite = (
+            any(bool(wrong(one).any()) for one in made) for wrong in (torch.isnan, torch.isinf)
+        )
+        if makes_infinite and not nan and not infinite and self._infinite is None:
+            self._infinite = name, _users_line(), self._in_single(func, args, keywords, result)
+        if makes_nan and not nan:  # of infinities, if there were any before, and then those are the cause
+            own = name, _users_line(), self._in_single(func, args, keywords, result)
+            self._blame(self._infinite if infinite and self._infinite is not None else own)
         return result
 
-    def _has(self, tensor: Tensor) -> bool:
-        return tensor.is_floating_point() and bool(self._wrong(tensor.detach()).any())
+    def __exit__(self, *raised: object) -> None:
+        """Blame the first infinity where that is all there was."""
+        super().__exit__(*raised)
+        if not self.name and not self._nan and self._infinite is not None:
+            self._blame(self._infinite)
+
+    def _blame(self, made: tuple[str, str, float | None]) -> None:
+        self.name, self.where, self.overflow = made
 
     def _in_single(self, func: Callable[..., Any], args: Any, keywords: Any, result: Any) -> float | None:
         """The largest number in single precision, where the result is of half precision and only that made it infinite."""
@@ -159,6 +223,10 @@ class _Looking(TorchFunctionMode):
         if whole is None or not bool(torch.isfinite(whole).all()):
             return None
         return float(whole.abs().max())
+
+
+def _name(func: Callable[..., Any]) -> str:
+    return (getattr(func, "__name__", "") or str(resolve_name(func))).strip("_")
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

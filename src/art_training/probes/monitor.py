@@ -22,6 +22,7 @@ class Moment:
         loss: what the step returned, detached; None where it returned none, and before.
         logged: what has been logged so far, by name.
         schedulers: of learning rates.
+        callbacks: the user's own.
     """
 
     module: nn.Module
@@ -33,6 +34,7 @@ class Moment:
     loss: Tensor | None = None
     logged: Mapping[str, Any] | None = None
     schedulers: Sequence[Any] = ()
+    callbacks: Sequence[Any] = ()
 
 
 class Monitor:

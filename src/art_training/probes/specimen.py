@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from art_training.probes.building import Building
 from art_training.records import Split
 from art_training.setup.data.batch import mapped, size
 from art_training.setup.observation import BatchObservation
@@ -81,6 +82,7 @@ class Specimen:
         data: what gave the loaders: as it was declared, and as it was made of that; nothing of it is called.
         loaded: what `load_state_dict` filled parameters with while the model was made, by their names.
         loaders: of each split, by name, as the trainer was given them; only what can be read without a batch.
+        building: what was loaded and applied while the model was made; None where nobody looked.
     """
 
     module: nn.Module
@@ -94,6 +96,7 @@ class Specimen:
     data: tuple[Any, ...] = ()
     loaded: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     loaders: Mapping[Split, Mapping[str | None, Any]] = field(default_factory=dict[Split, Mapping[str | None, Any]])
+    building: Building | None = None
 
     @contextmanager
     def kept(self, *, seed: int = 0) -> Generator[None]:

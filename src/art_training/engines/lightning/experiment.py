@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -19,6 +20,7 @@ from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import Additions, fit_trainer, users_of
 from art_training.engines.lightning.views import fit_view
 from art_training.probes import Plan, Schedule, Specimen
+from art_training.probes.building import watch_building
 from art_training.probes.loading import Loaded, by_name, noted_loads
 from art_training.records import Split
 
@@ -42,7 +44,8 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
 
 def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -> None:
     set_seed(job.seed)
-    module, hierarchy = build_model(job.setup)
+    with watch_building() as building:
+        module, hierarchy = build_model(job.setup)
     require_trainable(module)
     fitting = FitJob(job.setup, job.seed, job.folder, data_seed=job.data_seed)
     datamodule = open_data(job.setup, seed=data_seed(fitting))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from art_training.engines.engine import FitJob
+from art_training.engines.lightning.trainers import users_of
 from art_training.engines.lightning.values import returned_loss
 from art_training.probes import Moment, Monitor
 
@@ -19,6 +20,7 @@ class Watching:
         self._monitors = list(job.monitors)
         self._batch: Any = None
         self._index = 0
+        self._callbacks: tuple[Any, ...] | None = None
 
     # Hooks.
 
@@ -71,7 +73,13 @@ class Watching:
             loss=loss,
             logged=_Logged(trainer),
             schedulers=tuple(one.scheduler for one in trainer.lr_scheduler_configs),
+            callbacks=self._users(trainer),
         )
+
+    def _users(self, trainer: Any) -> tuple[Any, ...]:
+        if self._callbacks is None:
+            self._callbacks = tuple(users_of(trainer.callbacks))
+        return self._callbacks
 
     def _tell(self, name: str, trainer: Any, module: Any, *others: Any, batch: Any = None, loss: Any = None) -> None:
         listening = [one for one in self._monitors if getattr(type(one), name) is not getattr(Monitor, name)]

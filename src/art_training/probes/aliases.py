@@ -1,0 +1,106 @@
+"""State dictionaries that are kept and go on changing, since their tensors are those that train."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from art_training.probes.monitor import Moment, Monitor
+
+_DEEP = 2  # containers in containers that are looked into
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A state dictionary that is kept.
+
+    Attributes:
+        where: the attribute that holds it.
+        tensors: of it that lie in the memory of parameters that train.
+        of: tensors that it has.
+        moved: the largest change of an element since it was first seen.
+    """
+
+    where: str
+    tensors: int
+    of: int
+    moved: float
+
+
+class Aliases(Monitor):
+    """Looks at the end of each epoch for kept state dictionaries whose memory is that of the model.
+
+    Attributes:
+        found: of these, those that changed while they were kept.
+        looked: whether anything was looked at.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, Alias] = {}
+        self.looked = False
+        self._first: dict[tuple[str, int], dict[str, Tensor]] = {}
+
+    def stepped(self, moment: Moment) -> None:
+        """Look once in a while, since a training may end before its first epoch does."""
+        if moment.index % 20 == 0:
+            self._look(moment)
+
+    def validated(self, moment: Moment) -> None:
+        """Weights are most often kept after a validation."""
+        self._look(moment)
+
+    def epoch_ended(self, moment: Moment) -> None:
+        """Look."""
+        self._look(moment)
+
+    def ended(self, moment: Moment) -> None:
+        """Look a last time."""
+        self._look(moment)
+        self._first.clear()
+
+    def _look(self, moment: Moment) -> None:
+        self.looked = True
+        live = {_address(one): one for one in moment.module.parameters() if one.requires_grad}
+        for where, kept in _kept(moment):
+            shared = {name: one for name, one in kept.items() if _address(one) in live}
+            if not shared:
+                continue
+            key = where, id(kept)
+            before = self._first.setdefault(key, {name: one.detach().clone() for name, one in shared.items()})
+            moved = max(
+                (float((one.detach() - before[name]).abs().max()) for name, one in shared.items() if name in before),
+                default=0.0,
+            )
+            if moved > 0:
+                self.found[where] = Alias(where, len(shared), len(kept), moved)
+
+
+def _kept(moment: Moment) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+    names = {name.rpartition(".")[2] for name in moment.module.state_dict()}
+    for name, module in moment.module.named_modules():
+        yield from _dictionaries(name or type(module).__name__, vars(module), names, _DEEP)
+    for callback in moment.callbacks:
+        yield from _dictionaries(type(callback).__name__, vars(callback), names, _DEEP)
+
+
+def _dictionaries(where: str, values: Mapping[Any, Any], names: set[str], deep: int) -> Iterator[tuple[str, Any]]:
+    for attribute, value in values.items():
+        if attribute in {"_parameters", "_buffers", "_modules", "_trainer", "trainer"} or not isinstance(
+            value, Mapping
+        ):
+            continue
+        held = cast("Mapping[Any, Any]", value)
+        tensors = [one for one in held.values() if isinstance(one, Tensor)]
+        path = f"{where}.{attribute}"
+        if tensors and len(tensors) == len(held):
+            # Parameters themselves are kept on purpose, as for a functional call; a state dictionary has none.
+            ours = all(str(name).rpartition(".")[2] in names for name in held)
+            if ours and not any(isinstance(one, nn.Parameter) or one.requires_grad for one in tensors):
+                yield path, held
+        elif deep > 1:
+            yield from _dictionaries(path, held, names, deep - 1)
+
+
+def _address(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
+    return tensor.data_ptr(), tuple(tensor.shape)

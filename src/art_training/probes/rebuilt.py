@@ -1,0 +1,219 @@
+"""The same training begun again: from the same seed, and with saved weights in a model that was made from another."""
+
+import copy
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from art_training.probes.specimen import Specimen
+from art_training.setup.data.batch import entries, mapped
+
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a training begins, and what it would save.
+
+    Attributes:
+        module: that begins.
+        weights: a digest of each parameter and buffer, by name.
+        batches: digests of the entries of each batch.
+        loss: of the first batch in training mode, from a seed of its own; None where the step returns none.
+        batch: the first.
+        checkpoint: what is saved after some steps.
+        predictions: of the first batch with these weights, in evaluation mode.
+        noise: the largest difference of another such pass.
+    """
+
+    module: nn.Module
+    weights: Mapping[str, str]
+    batches: tuple[Mapping[str, str], ...]
+    loss: float | None
+    batch: Any
+    checkpoint: Mapping[str, Any]
+    predictions: tuple[Tensor, ...]
+    noise: float
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Two beginnings from one seed.
+
+    Attributes:
+        weights: names of parameters and buffers that differ.
+        batches: numbers of the batches that differ.
+        entries: names of their entries that do.
+        losses: of the first batch, where both are known.
+    """
+
+    weights: tuple[str, ...]
+    batches: tuple[int, ...]
+    entries: tuple[str, ...]
+    losses: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A model that was made anew from another seed and has loaded saved weights.
+
+    Attributes:
+        difference: the largest of a prediction; None where what is predicted is not known.
+        spread: how much predictions differ among themselves.
+        noise: what two passes of one model differ by.
+        attributes: tensors and layers that are no part of the state dictionary and differ, by path.
+        copied: the difference with these copied too; None where there are none.
+        refused: why the weights could not be loaded; empty where they were.
+    """
+
+    difference: float | None
+    spread: float = 0.0
+    noise: float = 0.0
+    attributes: tuple[str, ...] = ()
+    copied: float | None = None
+    refused: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference is beyond rounding and noise."""
+        return self.difference is not None and self.difference > max(10 * self.noise, 1e-3 * self.spread)
+
+    @property
+    def mended(self) -> bool:
+        """Whether it is gone once the attributes are copied."""
+        return self.copied is not None and self.copied <= max(10 * self.noise, 1e-3 * self.spread)
+
+
+def begun(specimen: Specimen) -> Begun:
+    """Note how a training begins; some steps are made, and what would then be saved is kept."""
+    module = specimen.module
+    weights = {name: _digest(one) for name, one in module.state_dict().items() if isinstance(one, Tensor)}
+    batches = tuple(
+        {name: _digest(one) for name, one in entries(batch).items() if isinstance(one, Tensor)}
+        for batch in specimen.batches
+    )
+    with specimen.kept(seed=3), torch.no_grad():
+        loss = specimen.loss(specimen.batches[0]) if specimen.automatic else None
+    with specimen.kept(seed=4):
+        if specimen.automatic and specimen.optimizers:
+            for step in range(_STEPS):
+                specimen.gradients(specimen.batches[step % len(specimen.batches)])
+                specimen.optimizers[0].step()
+        checkpoint: dict[str, Any] = {"state_dict": copy.deepcopy(dict(module.state_dict()))}
+        save: Any = getattr(module, "on_save_checkpoint", None)
+        if callable(save):
+            save(checkpoint)
+        predictions, again = _predictions(specimen, specimen.batches[0]), _predictions(specimen, specimen.batches[0])
+    noise = _difference(predictions, again)
+    value = None if loss is None else float(loss.detach().float().sum())
+    batch = mapped(specimen.batches[0], lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf)
+    return Begun(module, weights, batches, value, batch, checkpoint, predictions, noise or 0.0)
+
+
+def repeated(first: Begun, specimen: Specimen) -> Repeated:
+    """Compare with another beginning from the same seed."""
+    other = begun(specimen)
+    weights = [name for name, digest in first.weights.items() if other.weights.get(name, digest) != digest]
+    pairs = list(enumerate(zip(first.batches, other.batches, strict=False)))
+    named = {name for _, (one, two) in pairs for name in one if one[name] != two.get(name)}
+    losses = None if first.loss is None or other.loss is None else (first.loss, other.loss)
+    return Repeated(
+        tuple(weights), tuple(number for number, (one, two) in pairs if one != two), tuple(sorted(named)), losses
+    )
+
+
+def rebuilt(first: Begun, specimen: Specimen) -> Rebuilt:
+    """Load what was saved into this model, and compare what both predict."""
+    if not first.predictions:
+        return Rebuilt(None)
+    module = specimen.module
+    load: Any = getattr(module, "on_load_checkpoint", None)
+    try:
+        if callable(load):
+            load(copy.deepcopy(dict(first.checkpoint)))
+        module.load_state_dict(first.checkpoint["state_dict"])
+    except RuntimeError as error:
+        return Rebuilt(None, refused=str(error).partition("\n")[0] + " " + str(error).partition("\n")[2].strip())
+    difference = _difference(first.predictions, _with_seed(specimen, first.batch))
+    spread = max(float(one.double().std()) if one.numel() > 1 else float(one.abs().max()) for one in first.predictions)
+    found = Rebuilt(difference, spread, first.noise)
+    if not found.differs:
+        return found
+    outside = _outside(first.module, module)
+    for path, value in outside.items():
+        owner = module.get_submodule(path.rpartition(".")[0])
+        setattr(owner, path.rpartition(".")[2], value)
+    copied = _difference(first.predictions, _with_seed(specimen, first.batch)) if outside else None
+    return Rebuilt(difference, spread, first.noise, tuple(outside), copied)
+
+
+def _with_seed(specimen: Specimen, batch: Any) -> tuple[Tensor, ...]:
+    with specimen.seeded(5):
+        return _predictions(specimen, batch)
+
+
+def _predictions(specimen: Specimen, batch: Any) -> tuple[Tensor, ...]:
+    with specimen.seeded(5):
+        seen = specimen.observe(batch)
+    return tuple(one.prediction.detach().clone() for one in seen.losses if one.prediction.is_floating_point())
+
+
+def _difference(first: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:
+    if not first or len(first) != len(other) or any(a.shape != b.shape for a, b in zip(first, other, strict=True)):
+        return None
+    values = [float((a.double() - b.double()).abs().max()) for a, b in zip(first, other, strict=True) if a.numel()]
+    return max(values) if values and not any(map(math.isnan, values)) else None
+
+
+def _outside(first: nn.Module, other: nn.Module) -> dict[str, Any]:
+    """Tensors and layers that a model has and its state dictionary has not, and that differ between two models."""
+    kept = set(first.state_dict())
+    theirs = dict(other.named_modules())
+    found: dict[str, Any] = {}
+    for name, module in first.named_modules():
+        twin = theirs.get(name)
+        if twin is None:
+            continue
+        attributes = {**vars(module), **dict(module.named_buffers(recurse=False))}
+        for attribute, value in attributes.items():
+            path = f"{name}.{attribute}".lstrip(".")
+            if (attribute.startswith("_") and attribute in vars(nn.Module())) or path in kept:
+                continue
+            if _matters(value) and not _same(value, getattr(twin, attribute, None)):
+                found[path] = value
+    return found
+
+
+def _matters(value: Any) -> bool:
+    if isinstance(value, Tensor | nn.Module):
+        return True
+    if isinstance(value, Mapping):
+        value = list(cast("Mapping[Any, Any]", value).values())
+    return isinstance(value, list | tuple) and any(
+        isinstance(one, Tensor | nn.Module) for one in cast("list[Any]", value)
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor):
+        return isinstance(other, Tensor) and one.shape == other.shape and torch.equal(one, other)
+    if isinstance(one, nn.Module):
+        return isinstance(other, nn.Module) and _same(dict(one.state_dict()), dict(other.state_dict()))
+    if isinstance(one, Mapping):
+        mine, theirs = cast("Mapping[Any, Any]", one), cast("Mapping[Any, Any]", other)
+        return isinstance(other, Mapping) and all(_same(mine[name], theirs.get(name)) for name in mine)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        mine, theirs = cast("list[Any]", one), cast("list[Any]", other)
+        return len(mine) == len(theirs) and all(_same(a, b) for a, b in zip(mine, theirs, strict=True))
+    return True
+
+
+def _digest(tensor: Tensor) -> str:
+    plain = tensor.detach().cpu().contiguous()
+    data = plain.view(torch.uint8) if plain.ndim else plain.reshape(1).view(torch.uint8)
+    return hashlib.blake2b(data.numpy().tobytes() + str(tuple(plain.shape)).encode(), digest_size=8).hexdigest()
