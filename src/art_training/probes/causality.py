@@ -52,11 +52,12 @@ def causality(specimen: Specimen) -> Causality | None:
                 continue
             shift = _shift(target, leaf)
             if shift and _positions(prediction, target, count) is not None:
-                return _measured(specimen, batch, path, shift, place, count)
+                return _measured(specimen, path, shift, place, count)
     return None
 
 
-def _measured(specimen: Specimen, batch: Any, path: str, shift: int, place: int, count: int) -> Causality | None:
+def _measured(specimen: Specimen, path: str, shift: int, place: int, count: int) -> Causality | None:
+    batch = specimen.batches[0]
     length = next(leaf for name, leaf in entries(batch).items() if name == path).shape[1]
     middle = length // 2
 
@@ -65,11 +66,12 @@ def _measured(specimen: Specimen, batch: Any, path: str, shift: int, place: int,
         return _positions(prediction, target, count)
 
     def moved(change: slice, look: Callable[[Tensor], Tensor], *around: Any) -> float:
-        pair = [read(passed(specimen, one, around=around)) for one in (batch, _rolled(batch, path, change, length))]
-        if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
+        whole = read(passed(specimen, batch, around=around))
+        other = read(passed(specimen, _rolled(batch, path, change), around=around))
+        if whole is None or other is None or whole.shape != other.shape:
             return math.nan
-        first, second = (look(one).double() for one in pair)
-        spread = float(pair[0].double().std(0).max())
+        first, second = look(whole).double(), look(other).double()
+        spread = float(whole.double().std(0).max())
         return float((second - first).abs().max()) / spread if spread > 0 and first.numel() else math.nan
 
     # A prediction at i has its target at i + shift: up to here, targets lie before or at the first exchanged token.
@@ -120,7 +122,7 @@ def _positions(prediction: Tensor, target: Tensor, count: int) -> Tensor | None:
     return None
 
 
-def _rolled(batch: Any, path: str, change: slice, length: int) -> Any:
+def _rolled(batch: Any, path: str, change: slice) -> Any:
     """Some positions taken from the next example: of the sequence and of whatever has its length."""
     sequence = entries(batch)[path]
 

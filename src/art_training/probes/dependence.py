@@ -11,6 +11,7 @@ from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import mapped
 
 _SEEDS = (0, 1, 2)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,7 @@ def mixing(specimen: Specimen) -> Mixing | None:
     rows = {_touched(specimen, batch, count, seed) for seed in _SEEDS}
     if len(rows) > 1:
         return Mixing(found.others, found.noise, found.changed, found.of, random=True)
-    batchwise = [
-        one
-        for one in specimen.module.modules()
-        if isinstance(one, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
-        and one.running_mean is None
-    ]
+    batchwise = [one for one in specimen.module.modules() if isinstance(one, _NORMS) and one.running_mean is None]
     if batchwise:
         handles = [one.register_forward_hook(lambda _module, given, _output: given[0]) for one in batchwise]
         try:

@@ -78,16 +78,15 @@ class Head:
 
 
 def heads(specimen: Specimen) -> tuple[Head, ...]:
-    """The activations in front of losses, of every batch of the specimen, in training mode."""
+    """The activations in front of losses, of the first batch of the specimen, in training mode."""
     found: list[Head] = []
-    for batch in specimen.batches:
-        mode = _Activations()
-        seen = passed(specimen, batch, mode="train", around=(mode,))
-        for name, prediction, target in seen.compared:
-            made = mode.made.get(_place(prediction))
-            if made is not None:
-                low, high = _RANGES[made[0]]
-                found.append(Head(made[0], made[1], name, low, high, prediction.detach(), target.detach()))
+    mode = _Activations()
+    seen = passed(specimen, specimen.batches[0], mode="train", around=(mode,))
+    for name, prediction, target in seen.compared:
+        made = mode.made.get(_place(prediction))
+        if made is not None:
+            low, high = _RANGES[made[0]]
+            found.append(Head(made[0], made[1], name, low, high, prediction.detach(), target.detach()))
     return tuple(found)
 
 
@@ -128,7 +127,7 @@ class _Activations(TorchFunctionMode):
                 if made is not None:
                     self.made[_place(value)] = made
                     self._kept.append(value)
-            elif _place(value) in self.made and name not in {"__get__"}:
+            elif _place(value) in self.made and name != "__get__":
                 del self.made[_place(value)]  # changed in place
         return value
 

@@ -172,7 +172,7 @@ def _again(specimen: Specimen, seed: int) -> Generator[None]:
 def _seen(root: nn.Module, notes: Passed) -> Generator[None]:
     depth = 0
 
-    def enter(module: nn.Module, args: Any) -> None:
+    def enter(module: nn.Module, _args: Any) -> None:
         nonlocal depth
         depth += module is not root
 

@@ -32,6 +32,7 @@ class Cut:
         none: whether no gradient arrives; else one that is exactly zero.
         twin: whether another module has the very same weights and gets a gradient, as a teacher's student does.
         owned: whether an optimiser holds it.
+        loaded: whether all of it was loaded while the model was made.
         where: file and line of what detaches on the way.
     """
 
@@ -43,6 +44,7 @@ class Cut:
     none: bool
     twin: bool
     owned: bool
+    loaded: bool
     where: str
 
 
@@ -94,6 +96,7 @@ def reach(specimen: Specimen) -> Reach:
                     none=none,
                     twin=_has_twin(specimen.module, module, set(missing)),
                     owned=any(id(trains[one]) in held for one in members),
+                    loaded=all(one in specimen.loaded for one in members),
                     where=mode.where if none else "",
                 )
             )
@@ -220,7 +223,7 @@ class _Whole(TorchFunctionMode):
             if place:  # in the user's code, not in that of torch
                 self.where = self.where or place
                 return args[0]
-        if func is torch._C._set_grad_enabled and args[0] is False:  # noqa: SLF001
+        if func.__name__ == "_set_grad_enabled" and args[0] is False:
             place = place_of_call()
             if place:
                 self.where = self.where or place

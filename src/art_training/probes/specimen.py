@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from art_training.probes.building import Building
 from art_training.records import Split
 from art_training.setup.data.batch import mapped, size
 from art_training.setup.observation import BatchObservation
@@ -82,7 +81,7 @@ class Specimen:
         data: what gave the loaders: as it was declared, and as it was made of that; nothing of it is called.
         loaded: what `load_state_dict` filled parameters with while the model was made, by their names.
         loaders: of each split, by name, as the trainer was given them; only what can be read without a batch.
-        building: what was loaded and applied while the model was made; None where nobody looked.
+        applied: functions that `apply` was given while the model was made, each with the module that was applied to.
     """
 
     module: nn.Module
@@ -96,7 +95,7 @@ class Specimen:
     data: tuple[Any, ...] = ()
     loaded: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     loaders: Mapping[Split, Mapping[str | None, Any]] = field(default_factory=dict[Split, Mapping[str | None, Any]])
-    building: Building | None = None
+    applied: Sequence[tuple[nn.Module, Callable[[nn.Module], Any]]] = ()
 
     @contextmanager
     def kept(self, *, seed: int = 0) -> Generator[None]:

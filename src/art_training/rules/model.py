@@ -121,6 +121,8 @@ def is_affine(laboratory: Laboratory) -> Found | None:
         raise NotMeasured("what lies halfway between two examples is not known, or predictions do not depend on it")
     if not found.affine_but_for_norms or found.depth < (2 if found.affine else 3):
         return None
+    if not found.with_relu > 10 * _SEES:
+        raise NotMeasured("nothing bends between these examples, not even with a ReLU after each layer")
     return _affine(found)
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from art_training.probes.depth import depth, evened
 from art_training.probes.leaves import Leaf, leaves
+from art_training.probes.one_batch import course
 from art_training.probes.reach import Cut, reach
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 
@@ -19,7 +21,7 @@ from art_training.rules.rule import Found, Stage, rule
     finds=(
         "Parameters that train and are in an optimiser get no gradient in any batch, or one that is exactly zero, and the loss "
         "changes when they do. Modules that begin as exact copies of others that train, as teachers and target networks do, "
-        "are not meant. Confirmed where the gradient arrives when nothing is detached."
+        "are information, and so is what was loaded. Confirmed where the gradient arrives when nothing is detached."
     ),
     why="What gets no gradient keeps its random weights; the rest learns around it, and the curve looks plausible.",
     wrong="h = self.encoder(x).detach()",
@@ -74,9 +76,52 @@ def not_owned(laboratory: Laboratory) -> Iterable[Found]:
         yield _outside(kept, made, "keep modules as attributes, in nn.ModuleList or in nn.ModuleDict, made in __init__")
 
 
+@rule(
+    "ART325",
+    "gradients vanish with depth",
+    category="model",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "The gradient of some layer, as a share of its weights, is less than 1e-5 of the largest, with at least four layers "
+        "fading on the way: two digits of what single precision keeps are left of it. Confirmed where one batch is learned to "
+        "less than half the loss when every layer begins by passing on numbers of mean 0 and variance 1."
+    ),
+    why="What lies in front hardly moves and passes on the same for every example: the model says one thing of all.",
+    wrong="nn.Sequential(*[layer for _ in range(12) for layer in (nn.Linear(32, 32), nn.Sigmoid())])",
+    right="nn.Sequential(*[layer for _ in range(12) for layer in (nn.Linear(32, 32), nn.LayerNorm(32), nn.ReLU())])",
+    source="https://proceedings.mlr.press/v9/glorot10a.html",
+)
+def vanishes(laboratory: Laboratory) -> Found | None:
+    """A signal that fades."""
+    found = laboratory.ask(depth)
+    if not found.ratio < 1e-5:
+        return None
+    try:
+        as_it_is, other = laboratory.ask(course), laboratory.ask(evened)
+    except NotMeasured:
+        as_it_is, other = None, None
+    tried = as_it_is is not None and other is not None
+    better = as_it_is is not None and other is not None and other.floor < 0.5 * as_it_is.floor
+    return Found(
+        f"the gradient of {found.faintest} is {found.ratio:.1g} of the largest, as shares of the weights",
+        {"ratio": found.ratio, "gradients": found.gradients},
+        "use residual connections, norms, ReLU or GELU in place of sigmoid and tanh, or an initialisation that keeps the "
+        "variance from layer to layer",
+        where=found.faintest,
+        confirmed_by=(
+            f"where each layer begins by passing on variance 1 the loss of one batch fell to {other.floor:.3g}, and as it is "
+            f"to {as_it_is.floor:.3g}"
+            if better and other is not None and as_it_is is not None
+            else ""
+        ),
+        severity=None if better else Severity.INFO if tried else Severity.WARNING,
+    )
+
+
 def _cut(cut: Cut) -> Found:
     what = "no gradient" if cut.none else "a gradient that is exactly zero"
-    excused = cut.twin or not cut.owned
+    excused = cut.twin or not cut.owned or cut.loaded
     return Found(
         f"{cut.parameters} parameters of {cut.module} get {what}, and changing them by a tenth changes the loss by "
         f"{cut.change:.2g} of {cut.loss:.3g}",

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -20,7 +19,7 @@ from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import Additions, fit_trainer, users_of
 from art_training.engines.lightning.views import fit_view
 from art_training.probes import Plan, Schedule, Specimen
-from art_training.probes.building import watch_building
+from art_training.probes.building import noted_applies
 from art_training.probes.loading import Loaded, by_name, noted_loads
 from art_training.records import Split
 
@@ -44,7 +43,7 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
 
 def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -> None:
     set_seed(job.seed)
-    with watch_building() as building:
+    with noted_applies() as applied:
         module, hierarchy = build_model(job.setup)
     require_trainable(module)
     fitting = FitJob(job.setup, job.seed, job.folder, data_seed=job.data_seed)
@@ -67,7 +66,7 @@ def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -
             return step(given, index) if others else step(given)
 
         specimen = _specimen(trainer, module, call, tuple(batches), job.setup.data)
-        run(dataclasses.replace(specimen, loaded=by_name(module, loads)))
+        run(dataclasses.replace(specimen, loaded=by_name(module, loads), applied=tuple(applied)))
         raise _Done
 
     def optimizer_step(epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any]) -> None:
