@@ -194,7 +194,7 @@ def test_whatever_is_asked_besides_leaves_the_training_bit_identical() -> None:
     assert outcome.curves["train/loss"] == plainly.curves["train/loss"]
     assert reading(outcome, "callbacks").value["Counting"]["batches"] == 16
     assert reading(outcome, "epochs").value == 4
-    assert {one.name for one in plainly.readings} == {"epochs", "steps", "logged", "callbacks"}
+    assert {one.name for one in plainly.readings} == {"epochs", "steps", "logged", "callbacks", "health"}
     assert [one.name for one in plainly.artifacts] == ["last.ckpt"]
 
 

@@ -11,12 +11,12 @@ from art_training.rules.registry import rules
 from art_training.rules.rule import Rule
 
 _CHEAP: tuple[type[Monitor], ...] = (Health,)
-_EVERY = 50  # optimiser steps between two whose gradients are looked at; a look costs about a tenth of a small step
+EVERY = 50  # optimiser steps between two whose gradients are looked at; a look costs about a tenth of a small step
 
 
 def watchers() -> tuple[Monitor, ...]:
     """Monitors for one training, cheap enough for all."""
-    return (Health(every=_EVERY),)
+    return (Health(every=EVERY),)
 
 
 def watched_rules() -> tuple[Rule, ...]:

@@ -32,7 +32,7 @@ class Diagnose(Step):
 
     Attributes:
         budget: seconds, about; the short training is cut to it.
-        ignore: codes of rules that shall not be judged, with the reason: `{"ART402": "log-probabilities on purpose"}`.
+        ignore: codes of rules that shall not be judged, with the reason: `{"ART...": "the reason"}`.
     """
 
     budget: float = 60.0

@@ -105,7 +105,7 @@ def _asked_for(job: FitJob, hierarchy: Hierarchy, recorder: Any) -> list[Any]:
     if job.averaging is not None:
         found.append(hierarchy.derive(Averages, "Callback")(job, recorder))
     if job.monitors:
-        found.append(hierarchy.derive(Watching, "Callback")(job))
+        found.append(hierarchy.derive(Watching, "Callback")(job.monitors))
     if job.looks:
         found.append(hierarchy.derive(Looks, "Callback")(job, recorder))
     return found

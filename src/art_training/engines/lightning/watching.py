@@ -1,9 +1,8 @@
 """Monitors told of a training under a Lightning Trainer."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from art_training.engines.engine import FitJob
 from art_training.engines.lightning.trainers import users_of
 from art_training.engines.lightning.values import returned_loss
 from art_training.probes import Moment, Monitor
@@ -15,12 +14,16 @@ class Watching:
     A monitor that raises watches no more, and says why (`Monitor.failure`).
     """
 
-    def __init__(self, job: FitJob) -> None:
+    def __init__(self, monitors: Iterable[Monitor]) -> None:
         super().__init__()
-        self._monitors = list(job.monitors)
+        self._monitors = list(monitors)
         self._batch: Any = None
         self._index = 0
         self._callbacks: tuple[Any, ...] | None = None
+
+    def watch(self, monitors: Iterable[Monitor]) -> None:
+        """Tell others from now on."""
+        self._monitors = list(monitors)
 
     # Hooks.
 
