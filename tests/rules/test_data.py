@@ -1,6 +1,7 @@
 """Which rows training gets, how often and in which order."""
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits, load_wine
@@ -283,3 +284,83 @@ def test_a_small_random_split_is_not_accused():
         DataLoader(TensorDataset(x[train], y[train]), batch_size=16, shuffle=True),
         DataLoader(TensorDataset(x[rest], y[rest]), batch_size=16),
     )
+
+
+class Shared(Stream):
+    """Every worker takes its part."""
+
+    def __iter__(self):
+        info = torch.utils.data.get_worker_info()
+        mine = self.rows if info is None else self.rows[info.id :: info.num_workers]
+        return iter(zip(X[mine], Y[mine], strict=True))
+
+
+class NamedStream(Stream):
+    def __iter__(self):
+        return ({"image": x.reshape(1, 8, 8), "label": y} for x, y in super().__iter__())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "stream", "validation"),
+    [(Net, Stream, lambda: VALIDATION), (Named, NamedStream, named_validation)],
+)
+def test_a_stream_that_every_worker_gives_is_seen(model, stream, validation):
+    loader = DataLoader(stream(torch.arange(400)), batch_size=32, num_workers=2)
+    seen = found(model, loader, validation(), trainer={"max_epochs": 1, "accelerator": "cpu"})
+    assert set(seen) == {"ART133"}
+    assert "gives 400 rows" in seen["ART133"].confirmed_by
+
+
+@pytest.mark.slow
+def test_a_stream_that_workers_share_is_not_accused():
+    loader = DataLoader(Shared(torch.arange(400)), batch_size=32, num_workers=2)
+    assert not found(Net, loader, trainer={"max_epochs": 1, "accelerator": "cpu"})
+
+
+class Noisy(Dataset):
+    def __init__(self, draw):
+        self.draw = draw
+
+    def __len__(self):
+        return 400
+
+    def __getitem__(self, index):
+        return X[index] + 0.1 * torch.as_tensor(self.draw(index), dtype=torch.float32), Y[index]
+
+
+class Jitter:
+    """A transform that holds its generator."""
+
+    def __init__(self):
+        self.generator = np.random.default_rng(0)
+
+    def __call__(self, index):
+        return self.generator.normal(size=64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_generator_that_workers_copy_is_seen(persistent):
+    loader = DataLoader(Noisy(Jitter()), batch_size=32, shuffle=True, num_workers=2, persistent_workers=persistent)
+    seen = found(Net, loader, trainer={"max_epochs": 1, "accelerator": "cpu"})
+    assert set(seen) == {"ART134"}
+    assert "differ" in seen["ART134"].confirmed_by
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda index: torch.randn(64),
+        lambda index: np.random.normal(size=64),
+        lambda index: np.random.default_rng(index).normal(size=64),
+    ],
+)
+def test_randomness_of_each_worker_and_of_each_row_is_not_accused(draw):
+    loader = DataLoader(Noisy(draw), batch_size=32, shuffle=True, num_workers=2)
+    assert not found(Net, loader, trainer={"max_epochs": 1, "accelerator": "cpu"})
+
+
+def test_a_held_generator_without_workers_is_not_accused():
+    assert not found(Net, DataLoader(Noisy(Jitter()), batch_size=32, shuffle=True))

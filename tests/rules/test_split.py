@@ -178,3 +178,55 @@ def test_what_a_declared_function_gives_must_be_of_each_example():
     (judged,) = (one for one in diagnosis.judged if one.code == "ART151")
     assert judged.state == "not judged"
     assert "must give one value of each" in judged.reason
+
+
+def series(length):
+    generator = torch.Generator().manual_seed(0)
+    values = [0.0, 0.0]
+    for shock in torch.randn(length, generator=generator).tolist():
+        values.append(1.6 * values[-1] - 0.7 * values[-2] + shock)
+    return torch.tensor(values) / 5
+
+
+class Forecast(Net):
+    def __init__(self, features=16):
+        super().__init__(features, 1)
+
+    def training_step(self, batch, index):
+        return F.mse_loss(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch, index):
+        self.log("val_loss", F.mse_loss(self.net(batch[0]), batch[1]))
+
+
+class Last(nn.Module):
+    def forward(self, given):
+        return given[0][:, -1]
+
+
+class Recurrent(Forecast):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.GRU(2, 8, batch_first=True), Last(), nn.Linear(8, 1))
+
+
+def univariate():
+    windows = series(600).unfold(0, 17, 1)
+    return windows[:, :16], windows[:, 16:]
+
+
+def bivariate():
+    both = torch.stack([series(600), series(600).flip(0)], 1)
+    windows = both.unfold(0, 17, 2).transpose(1, 2)  # (windows, steps, channels), every second step
+    return windows[:, :16], windows[:, 16, :1]
+
+
+@pytest.mark.parametrize(("model", "data"), [(Forecast, univariate), (Recurrent, bivariate)])
+def test_overlapping_windows_that_were_divided_at_random_are_seen(model, data):
+    x, y = data()
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    cut = len(x) * 4 // 5
+    mixed, rest = order[:cut], order[cut:]
+    (seen,) = found(model, loader(x[mixed], y[mixed], shuffle=True), loader(x[rest], y[rest]))
+    assert seen.code == "ART153"
+    assert not found(model, loader(x[:cut], y[:cut], shuffle=True), loader(x[cut:], y[cut:]))

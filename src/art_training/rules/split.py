@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from art_training.probes.overlap import Overlap, overlap
 from art_training.probes.rows import Rows, SplitRows
+from art_training.probes.windows import between
 from art_training.records import Severity, Split
 from art_training.rules.laboratory import Laboratory, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
@@ -169,6 +170,41 @@ def training_after(laboratory: Laboratory) -> Iterator[Found]:
             where=split.value,
             confirmed_by=f"cut at {cut:g}, as many rows lie before as training has, and none of them is later",
         )
+
+
+@rule(
+    "ART153",
+    "windows of validation lie between windows of training",
+    category="split",
+    severity=Severity.ERROR,
+    stage=Stage.INSPECT,
+    finds=(
+        "More than half of the validation windows begin as a training window ends and end as another begins: overlapping "
+        "windows of one series were divided at random. Told by equal numbers, in series whose numbers hardly ever repeat. A split "
+        "by time has such windows at its border only, and on one side."
+    ),
+    why="What is to be predicted stands in the training inputs: the score says how well the series is remembered.",
+    wrong="windows = series.unfold(0, 24, 1); train, valid = random_split(windows, [0.8, 0.2])",
+    right="train, valid = windows[:800], windows[800 + 24:]",
+    source="https://arxiv.org/abs/2108.02497 (Lones, How to avoid machine learning pitfalls: look-ahead in time series)",
+)
+def windows_between(laboratory: Laboratory) -> Found | None:
+    """Overlapping windows that were divided at random."""
+    splits = _splits(laboratory)
+    train, rows = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
+    if train is None or rows is None:
+        return None
+    found = between(train, rows)
+    if found is None or found.both <= found.of / 2:
+        return None
+    return Found(
+        f"{found.both} of {found.of} validation windows of {found.length} steps overlap with training windows on both sides, "
+        f"{found.stride} step{'s' * (found.stride > 1)} apart",
+        {"both": found.both, "one": found.one, "of": found.of, "stride": found.stride, "length": found.length},
+        "split the series by time before windows are cut, with a gap of one window",
+        where="validation",
+        confirmed_by=f"of a split by time at most {-(-(found.length - 1) // found.stride)} windows could overlap, on one side",
+    )
 
 
 def _splits(laboratory: Laboratory) -> Mapping[Split, SplitRows]:
