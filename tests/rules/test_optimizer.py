@@ -352,7 +352,7 @@ def test_adversaries_apart_are_no_fault(model):
 
 
 def setting(base, make, **attributes):
-    return type(base.__name__, (base,), {"configure_optimizers": lambda self: make(self), **attributes})
+    return type(base.__name__, (base,), {"configure_optimizers": make, **attributes})
 
 
 def sgd(base, rate, **options):

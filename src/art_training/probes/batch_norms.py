@@ -33,6 +33,8 @@ class Lag:
 def lag(specimen: Specimen) -> Lag | None:
     """What is left of the initial statistics; None where the length of the training is not known."""
     plan = specimen.plan
+    if not any(isinstance(one, BatchNorm) for one in specimen.module.modules()):
+        return Lag((), 0.0, 0)
     if not plan.batches or (not plan.epochs and not plan.steps):
         return None
     batches = plan.batches * plan.epochs if plan.epochs else (plan.steps or 0) * plan.accumulate

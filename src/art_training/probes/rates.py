@@ -63,6 +63,8 @@ def courses(specimen: Specimen, *, exchanged: bool = False) -> tuple[Course, ...
         specimen: within `kept()`.
         exchanged: step each after the other interval.
     """
+    if not specimen.schedules:
+        return ()
     known = length(specimen.plan)
     if known is None:
         return None

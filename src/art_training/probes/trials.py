@@ -13,8 +13,9 @@ from art_training.probes.rates import courses
 from art_training.probes.specimen import Specimen
 
 _STEPS = 40
-_FEWEST = 10
+_FEWEST = 4
 _SECONDS = 1.5  # for one training, about
+_ALL_SECONDS = 6.0  # after which no other setting is tried
 _SUSPECT = 0.05  # of the loss; a training that is bound to gain less is compared with others
 _SLOW = 0.3  # of the loss, over the steps of one trial; where less is gained a smaller rate is tried
 _FASTER = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
@@ -97,6 +98,7 @@ def trials(specimen: Specimen) -> Trials | None:
         or not any(one.requires_grad for one in specimen.module.parameters())
     ):
         return None
+    began = time.monotonic()
     optimizer = specimen.optimizers[0]
     rates = [float(one.get("lr", 0.0)) for one in optimizer.param_groups]
     with specimen.kept():
@@ -130,13 +132,14 @@ def trials(specimen: Specimen) -> Trials | None:
     swamped = decay > 3 * found.gradient or _shrinks(optimizer, effective or 0, weights)
     suspect = effective is not None and predicted <= _SUSPECT
     others: dict[str, Trial] = {}
+    until = began + _ALL_SECONDS
     for name, make in _changes(specimen, optimizer, run, found.gradient).items():
         decays = name == "no weight decay"
         if name.startswith("rate"):
             wanted = suspect or (name == f"rate x{_SLOWER[0]:g}" and as_it_is.gained < _SLOW)
         else:
             wanted = swamped if decays else True
-        other = make() if wanted else None
+        other = make() if wanted and time.monotonic() < until else None
         if other is not None:
             others[name] = other
             if Trials(as_it_is, predicted, moves, others, peak, found.gradient, decay, weights).mends(name):

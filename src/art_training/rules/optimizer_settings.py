@@ -34,7 +34,6 @@ _HARDLY = 0.02  # likewise, for a model that has not learned anything yet
     wrong="torch.optim.SGD(net.parameters(), lr=10.0)",
     right="torch.optim.SGD(net.parameters(), lr=0.1)",
     source="https://arxiv.org/abs/1506.01186 (range of learning rates)",
-    symptoms=(),
     watches=(Updates,),
     asks=(trials,),
 )
@@ -42,7 +41,7 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
     """A training that falls when it goes slower."""
     tried = _tried(laboratory)
     losses = laboratory.get(Updates).losses
-    if tried.slower is None or tried.cause() and not tried.cause().startswith("rate x0"):
+    if tried.slower is None or (tried.cause() and not tried.cause().startswith("rate x0")):
         return None
     name, slower = tried.slower
     as_it_is = tried.as_it_is
