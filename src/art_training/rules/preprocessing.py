@@ -44,6 +44,7 @@ _SMOOTHER = 0.15
     wrong="x = torch.tensor(images, dtype=torch.float32)  # 0..255",
     right="x = torch.tensor(images, dtype=torch.float32) / 255",
     source="https://doi.org/10.1007/978-3-642-35289-8_3 (LeCun et al., Efficient BackProp, 4.3)",
+    symptoms=("ART317", "ART318", "ART405", "ART521", "ART523", "ART911", "ART912"),
 )
 def input_scale(laboratory: Laboratory) -> Found | None:
     """Inputs that the user's training cannot use, and could if they were standardised."""
@@ -99,6 +100,7 @@ def input_scale(laboratory: Laboratory) -> Found | None:
     wrong="loss = F.mse_loss(self.net(x), price)  # around 50000",
     right="loss = F.mse_loss(self.net(x), (price - mean) / std)",
     source="https://karpathy.github.io/2019/04/25/recipe/ (init well)",
+    symptoms=("ART405", "ART521", "ART522", "ART523"),
 )
 def target_scale(laboratory: Laboratory) -> Found | None:
     """A mean that the output cannot reach."""
@@ -213,6 +215,7 @@ def prepared_differently(laboratory: Laboratory) -> Found | None:
     right="valid = datasets.ImageFolder(root, transform=plain)",
     source="https://docs.pytorch.org/vision/stable/transforms.html (training and evaluation transforms)",
     settles=("stochastic_eval",),
+    symptoms=("ART711",),
 )
 def random_validation(laboratory: Laboratory) -> Found | None:
     """Augmentation where rows are judged."""
