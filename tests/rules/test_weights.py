@@ -262,6 +262,20 @@ class InList(Net):
         return super().forward(torch.relu(self.layers[0](x)))
 
 
+class ByHand(Outside):
+    """Manual optimisation."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, index))
+        optimizer.step()
+
+
 class Registered(Net):
     def __init__(self):
         super().__init__()
@@ -279,7 +293,7 @@ class SavesItself(Outside):
         self.projection = checkpoint["projection"]
 
 
-@pytest.mark.parametrize(("model", "attribute"), [(Outside, "projection"), (InList, "layers")])
+@pytest.mark.parametrize(("model", "attribute"), [(Outside, "projection"), (InList, "layers"), (ByHand, "projection")])
 def test_what_predictions_depend_on_and_is_not_saved_is_named_and_confirmed(model, attribute):
     found = codes(model)["ART840"]
     assert found.where == attribute

@@ -139,7 +139,7 @@ def rebuilt(first: Begun, specimen: Specimen) -> Rebuilt:
         module.load_state_dict(first.checkpoint["state_dict"])
     except RuntimeError as error:
         return Rebuilt(None, refused=str(error).partition("\n")[0] + " " + str(error).partition("\n")[2].strip())
-    difference = _difference(first.predictions, _with_seed(specimen, first.batch))
+    difference = _difference(first.predictions, _predictions(specimen, first.batch))
     spread = max(float(one.double().std()) if one.numel() > 1 else float(one.abs().max()) for one in first.predictions)
     found = Rebuilt(difference, spread, first.noise)
     if not found.differs:
@@ -148,17 +148,12 @@ def rebuilt(first: Begun, specimen: Specimen) -> Rebuilt:
     for path, value in outside.items():
         owner = module.get_submodule(path.rpartition(".")[0])
         setattr(owner, path.rpartition(".")[2], value)
-    copied = _difference(first.predictions, _with_seed(specimen, first.batch)) if outside else None
+    copied = _difference(first.predictions, _predictions(specimen, first.batch)) if outside else None
     return Rebuilt(difference, spread, first.noise, tuple(outside), copied)
 
 
-def _with_seed(specimen: Specimen, batch: Any) -> tuple[Tensor, ...]:
-    with specimen.seeded(5):
-        return _predictions(specimen, batch)
-
-
 def _predictions(specimen: Specimen, batch: Any) -> tuple[Tensor, ...]:
-    with specimen.seeded(5):
+    with specimen.kept(seed=5):  # a step that optimises by itself does so here too
         seen = specimen.observe(batch)
     return tuple(one.prediction.detach().clone() for one in seen.losses if one.prediction.is_floating_point())
 
