@@ -1,6 +1,7 @@
 """Where in a step NaN or infinity arises, told by looking at every operation of a batch whose loss or gradient has it."""
 
 import math
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from art_training.setup.data.batch import entries
 from art_training.setup.frames import is_users
 
 _FILLS = frozenset({"masked_fill", "full", "full_like", "fill", "where", "new_full", "tensor", "triu", "tril"})
+_SECONDS = 2.0  # after which no further batch is looked at; the first always is
 _HALF = (torch.float16, torch.bfloat16)
 
 
@@ -53,8 +55,12 @@ def origin(specimen: Specimen) -> Origin | None:
     """
     batches = specimen.batches if specimen.automatic else specimen.batches[:1]
     found: Origin | None = None
-    concerned = 0
+    concerned = looked = 0
+    until = time.monotonic() + _SECONDS
     for number, batch in enumerate(batches):
+        if number and time.monotonic() > until:
+            break
+        looked += 1
         with specimen.kept():
             loss = specimen.loss(batch)
             value = 0.0 if loss is None else float(loss.detach().float().sum())
@@ -69,7 +75,7 @@ def origin(specimen: Specimen) -> Origin | None:
                     if not math.isfinite(value)
                     else _of_gradient(specimen, batch, number, value, bad)
                 )
-    return None if found is None else replace(found, of=len(batches), concerned=concerned)
+    return None if found is None else replace(found, of=looked, concerned=concerned)
 
 
 def _bad_gradients(specimen: Specimen, loss: Tensor | None) -> list[str]:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from art_training.probes.specimen import Specimen
-from art_training.setup.data.batch import entries, mapped
+from art_training.setup.data.batch import entries, mapped, size
 
 _STEPS = 3
+_ROWS = 16  # of the first batch; whether two models are the same is seen on few
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Begun:
         weights: a digest of each parameter and buffer, by name.
         batches: digests of the entries of each batch.
         loss: of the first batch in training mode, from a seed of its own; None where the step returns none.
-        batch: the first.
+        batch: some rows of the first.
         checkpoint: what is saved after some steps.
         predictions: of the first batch with these weights, in evaluation mode.
         noise: the largest difference of another such pass.
@@ -92,39 +93,65 @@ class Rebuilt:
 def begun(specimen: Specimen) -> Begun:
     """Note how a training begins; some steps are made, and what would then be saved is kept."""
     module = specimen.module
-    weights = {name: _digest(one) for name, one in module.state_dict().items() if isinstance(one, Tensor)}
-    batches = tuple(
-        {name: _digest(one) for name, one in entries(batch).items() if isinstance(one, Tensor)}
-        for batch in specimen.batches
-    )
-    with specimen.kept(seed=3), torch.no_grad():
-        loss = specimen.loss(specimen.batches[0]) if specimen.automatic else None
+    weights, batches, small, value = _start(specimen)
     with specimen.kept(seed=4):
         if specimen.automatic and specimen.optimizers:
-            for step in range(_STEPS):
-                specimen.gradients(specimen.batches[step % len(specimen.batches)])
+            for _ in range(_STEPS):
+                specimen.gradients(small)
                 specimen.optimizers[0].step()
         checkpoint: dict[str, Any] = {"state_dict": copy.deepcopy(dict(module.state_dict()))}
         save: Any = getattr(module, "on_save_checkpoint", None)
         if callable(save):
             save(checkpoint)
-        predictions, again = _predictions(specimen, specimen.batches[0]), _predictions(specimen, specimen.batches[0])
+        predictions, again = _predictions(specimen, small), _predictions(specimen, small)
     noise = _difference(predictions, again)
-    value = None if loss is None else float(loss.detach().float().sum())
-    batch = mapped(specimen.batches[0], lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf)
-    return Begun(module, weights, batches, value, batch, checkpoint, predictions, noise or 0.0)
+    return Begun(module, weights, batches, value, small, checkpoint, predictions, noise or 0.0)
 
 
 def repeated(first: Begun, specimen: Specimen) -> Repeated:
     """Compare with another beginning from the same seed."""
-    other = begun(specimen)
-    weights = [name for name, digest in first.weights.items() if other.weights.get(name, digest) != digest]
-    pairs = list(enumerate(zip(first.batches, other.batches, strict=False)))
+    others, batches, _, loss = _start(specimen)
+    weights = [name for name, digest in first.weights.items() if others.get(name, digest) != digest]
+    pairs = list(enumerate(zip(first.batches, batches, strict=False)))
     named = {name for _, (one, two) in pairs for name in one if one[name] != two.get(name)}
-    losses = None if first.loss is None or other.loss is None else (first.loss, other.loss)
+    losses = None if first.loss is None or loss is None else (first.loss, loss)
     return Repeated(
         tuple(weights), tuple(number for number, (one, two) in pairs if one != two), tuple(sorted(named)), losses
     )
+
+
+def _start(specimen: Specimen) -> tuple[dict[str, str], tuple[dict[str, str], ...], Any, float | None]:
+    """Digests of weights and batches, some rows of the first batch, and their loss where the step returns one."""
+    weights = {name: _digest(one) for name, one in specimen.module.state_dict().items() if isinstance(one, Tensor)}
+    batches = tuple(
+        {name: _digest(one) for name, one in entries(batch).items() if isinstance(one, Tensor)}
+        for batch in specimen.batches
+    )
+    last: Exception | None = None
+    for rows in (_ROWS, None):  # a model may want batches of one size only
+        small = _some(specimen.batches[0], rows)
+        try:
+            with specimen.kept(seed=3), torch.enable_grad():
+                loss = specimen.loss(small)
+        except Exception as error:  # noqa: BLE001  The user's code; where it raises for a whole batch too, it is told.
+            last = error
+            continue
+        known = loss is not None and specimen.automatic
+        return weights, batches, small, float(loss.detach().float().sum()) if known and loss is not None else None
+    assert last is not None
+    raise last
+
+
+def _some(batch: Any, most: int | None) -> Any:
+    """A copy of the first rows of every entry that has one a row of the batch."""
+    count = size(batch)
+
+    def cut(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        return (leaf[:most] if leaf.ndim and len(leaf) == count else leaf).clone()
+
+    return mapped(batch, cut)
 
 
 def rebuilt(first: Begun, specimen: Specimen) -> Rebuilt:
