@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from art_training.probes.one_batch import OneBatch, learned
+from art_training.probes.one_batch import OneBatch, affordable, learned
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import size
 from art_training.setup.scores.losses import LOSSES
@@ -92,7 +93,8 @@ def _own_steps(specimen: Specimen, *, mean: bool) -> OwnSteps | None:
     for group in optimizer.param_groups:
         group["lr"] = max(float(group.get(name, 0.0)) for name in ("lr", "initial_lr", "max_lr"))
     losses: list[float] = []
-    for step in range(_STEPS):
+    began = monotonic()
+    while (step := len(losses)) < affordable(specimen.module, _STEPS, done=len(losses), began=began):
         batch = specimen.batches[step % len(specimen.batches)]
         optimizer.zero_grad()
         loss = specimen.loss(batch)

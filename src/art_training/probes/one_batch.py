@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -12,6 +14,9 @@ from art_training.probes.specimen import Specimen
 
 STEPS = 80
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_SECONDS = 4.0  # of a course; where a step takes long there are fewer, in every course of a model as many
+_LEAST = 8
+_affordable: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 _RATE = 3e-3  # of Adam, whose steps have about this size whatever the gradients are; most networks take it
 
 
@@ -47,7 +52,7 @@ def learned(
 
     Args:
         specimen: within `kept()`.
-        steps: of Adam.
+        steps: of Adam, at most; a large model is given fewer, and the same in each of its courses.
         around: a context that each computation of the loss runs in, such as a changed loss.
     """
     batch = specimen.batches[0]
@@ -59,7 +64,8 @@ def learned(
     for one in quiet:
         one.eval()
     losses: list[float] = []
-    for _ in range(steps):
+    began = monotonic()
+    while len(losses) < affordable(specimen.module, steps, done=len(losses), began=began):
         optimizer.zero_grad()
         with around():
             loss = specimen.loss(batch)
@@ -69,6 +75,20 @@ def learned(
         loss.backward()
         optimizer.step()
     return OneBatch(tuple(losses))
+
+
+def affordable(module: nn.Module, steps: int, *, done: int, began: float) -> int:
+    """How many of so many steps a model is given: told once, by the second and third step that it ever takes.
+
+    Args:
+        module: the model.
+        steps: that are wanted.
+        done: of them.
+        began: when, by the monotonic clock.
+    """
+    if module not in _affordable and done == 3:
+        _affordable[module] = max(_LEAST, int(_SECONDS * 3 / (monotonic() - began)))
+    return min(steps, _affordable.get(module, steps))
 
 
 def course(specimen: Specimen) -> OneBatch | None:

@@ -14,6 +14,7 @@ from art_training.setup.data.batch import entries, mapped, rows, size
 
 _MOST_ENTRIES = 8
 _RELATIVE = 1e-5  # single precision, summed in another order
+_ROWS = 16  # of the batch: as many as it takes to tell a pair from another
 _NOISE = 0.05  # of weights: enough that a last layer of zeros tells examples apart
 
 
@@ -89,8 +90,7 @@ def responses(specimen: Specimen) -> Responses | None:
 
 def scaling(specimen: Specimen) -> Scaling | None:
     """Whether the loss is a sum over examples; None where halves of a batch cannot be made or tell nothing."""
-    batch = specimen.batches[0]
-    count = size(batch)
+    batch, count = _few(specimen.batches[0])
     half = count // 2
     if half < 2:
         return None
@@ -109,8 +109,7 @@ def exchanged(batch: Any, path: str) -> Any:
 
 
 def _responses(specimen: Specimen) -> Responses | None:
-    batch = specimen.batches[0]
-    count = size(batch)
+    batch, count = _few(specimen.batches[0])
     found = {path: leaf for path, leaf in entries(batch).items() if isinstance(leaf, Tensor) and rows(leaf) == count}
     before, seen = _passed(specimen, batch)
     if len(found) > _MOST_ENTRIES or count < 4 or not before or not seen:
@@ -180,6 +179,12 @@ def _with(batch: Any, path: str, change: Callable[[Tensor], Tensor]) -> Any:
 
 def _first_row(leaf: Tensor) -> Tensor:
     return leaf[:1].expand_as(leaf).clone()
+
+
+def _few(batch: Any) -> tuple[Any, int]:
+    """The first rows of a batch, and how many they are."""
+    count = size(batch)
+    return (batch, count) if count <= _ROWS else (_taken(batch, slice(0, _ROWS), count), _ROWS)
 
 
 def _taken(batch: Any, part: slice, count: int) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 
 from art_training.probes.losses import with_input
-from art_training.probes.one_batch import OneBatch, course, learned
+from art_training.probes.one_batch import STEPS, OneBatch, course, learned
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.probes.undone import without_first
@@ -79,6 +79,8 @@ def one_batch_stays(laboratory: Laboratory) -> Found | None:
         raise NotMeasured("the step returns no loss that one batch could be learned by")
     if found.floor <= 0.9 * found.first or found.first <= 0:
         return None
+    if len(found.losses) < STEPS // 2:
+        raise NotMeasured(f"a step takes so long that one batch was learned for {len(found.losses)} steps only")
     return Found(
         f"the loss of one batch went from {found.first:.4g} to no less than {found.floor:.4g} in {len(found.losses)} steps",
         {"first": found.first, "floor": found.floor, "steps": len(found.losses)},

@@ -284,9 +284,9 @@ def _reached(specimen: Specimen) -> tuple[int, int] | None:
         return None
     names = {name for name, one in specimen.module.named_parameters() if one.requires_grad}
     reached: set[str] = set()
+    if specimen.loss(specimen.batches[0]) is None:
+        return None
     for batch in specimen.batches:
-        if specimen.loss(batch) is None:
-            return None
         reached |= {name for name, one in specimen.gradients(batch).items() if one is not None}
         if reached:
             break
