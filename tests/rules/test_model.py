@@ -423,6 +423,44 @@ def test_a_row_for_padding_of_a_real_token_is_seen(base):
     assert "ART323" not in accused(model, texts(), padding=3)
 
 
+class Padded(Net):
+    """Of the mean of words that are not padding; or of all."""
+
+    masks, places = True, False
+
+    def build(self):
+        self.words, self.positions = nn.Embedding(11, 16, padding_idx=0), nn.Embedding(16, 16)
+        return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 3))
+
+    def forward(self, x):
+        words = self.words(x)
+        if self.places:
+            words = (words + self.positions(torch.arange(x.shape[1]))).tanh()
+        real = (x != 0).float()[..., None] if self.masks else torch.ones_like(x).float()[..., None]
+        return self.net((words * real).sum(1) / real.sum(1))
+
+
+def padded():
+    ids = tokens().clamp(1)
+    ends = torch.randint(4, 14, (len(ids), 1), generator=torch.Generator().manual_seed(1))
+    ids = ids.where(torch.arange(ids.shape[1]) < ends, 0)
+    return loaders(ids, ids.sum(1) % 3)
+
+
+def test_padding_that_counts_is_seen_where_it_is_declared():
+    careless = type("Careless", (Padded,), {"masks": False})
+    assert "ART313" in accused(careless, padded(), padding=0)
+    assert "ART313" not in accused(Padded, padded(), padding=0)
+    assert not accused(careless, padded())
+
+
+def test_order_is_held_to_what_is_declared():
+    ordered = type("Ordered", (Padded,), {"places": True})
+    assert "ART327" in accused(Padded, padded(), unordered=False)
+    assert "ART327" in accused(ordered, padded(), unordered=True)
+    assert not accused(ordered, padded(), unordered=False) | accused(Padded, padded(), unordered=True)
+
+
 # What is correct.
 
 

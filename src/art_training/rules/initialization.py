@@ -27,7 +27,7 @@ _HALF = 0.5  # of a floor: two courses of one network differ by a few hundredths
     wrong="nn.init.constant_(self.hidden.weight, 0.0)",
     right="nn.init.kaiming_normal_(self.hidden.weight)",
     source="https://www.deeplearningbook.org/contents/optimization.html (8.4, breaking symmetry)",
-    symptoms=("ART317", "ART324", "ART325"),
+    symptoms=("ART317", "ART324", "ART325", "ART405"),
 )
 def symmetric(laboratory: Laboratory) -> Found | None:
     """Units that are one."""
@@ -71,7 +71,7 @@ def symmetric(laboratory: Laboratory) -> Found | None:
     wrong="nn.init.normal_(layer.weight, std=1.0)",
     right="nn.init.kaiming_normal_(layer.weight)",
     source="https://karpathy.github.io/2019/04/25/recipe/ (init well); https://arxiv.org/abs/1502.01852",
-    symptoms=("ART317", "ART325"),
+    symptoms=("ART317", "ART325", "ART405"),
 )
 def size_far_off(laboratory: Laboratory) -> Found | None:
     """A scale that matters."""

@@ -55,6 +55,7 @@ def no_gradient(laboratory: Laboratory) -> Iterable[Found]:
     wrong="self.layers = [nn.Linear(64, 64) for _ in range(3)]",
     right="self.layers = nn.ModuleList(nn.Linear(64, 64) for _ in range(3))",
     source="https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html",
+    symptoms=("ART405", "ART840"),
 )
 def not_owned(laboratory: Laboratory) -> Iterable[Found]:
     """Parameters outside the model."""
@@ -91,6 +92,7 @@ def not_owned(laboratory: Laboratory) -> Iterable[Found]:
     wrong="nn.Sequential(*[layer for _ in range(12) for layer in (nn.Linear(32, 32), nn.Sigmoid())])",
     right="nn.Sequential(*[layer for _ in range(12) for layer in (nn.Linear(32, 32), nn.LayerNorm(32), nn.ReLU())])",
     source="https://proceedings.mlr.press/v9/glorot10a.html",
+    symptoms=("ART405",),
 )
 def vanishes(laboratory: Laboratory) -> Found | None:
     """A signal that fades."""

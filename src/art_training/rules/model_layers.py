@@ -70,7 +70,7 @@ def activation_on_the_head(laboratory: Laboratory) -> Found | None:
     wrong="nn.init.constant_(layer.bias, -10.0)",
     right="nn.init.zeros_(layer.bias)",
     source="https://arxiv.org/abs/1903.06733 (dying ReLU)",
-    symptoms=("ART324",),
+    symptoms=("ART324", "ART405"),
 )
 def dead_units(laboratory: Laboratory) -> Found | None:
     """Units that never fire."""

@@ -1,0 +1,102 @@
+"""What a model makes of the order of a sequence, and of what pads it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from art_training.probes.passes import examples, passed
+from art_training.probes.specimen import Specimen
+from art_training.setup.data.batch import entries, mapped
+
+_FEWEST = 4  # positions
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How far predictions move.
+
+    Attributes:
+        share: the largest change, as a share of how much predictions differ.
+        noise: the same without a change of the input.
+        examples: that were looked at.
+    """
+
+    share: float
+    noise: float
+    examples: int
+
+
+def reordered(specimen: Specimen) -> Moved | None:
+    """How far predictions of whole sequences move when their positions are exchanged; None where there are none."""
+    batch = specimen.batches[0]
+    count = examples(specimen, batch)
+    length = None if count is None else _length(batch, count)
+    if count is None or length is None:
+        return None
+    order = torch.arange(length - 1, -1, -1)
+    turned = mapped(batch, lambda leaf: leaf[:, order.to(leaf.device)] if _runs(leaf, count, length) else leaf)
+    return _moved(specimen, batch, turned, count, None)
+
+
+@cache
+def padded(token: float) -> Callable[[Specimen], Moved | None]:
+    """The probe of how far predictions move when padding at the end is cut off; None where there is nothing to cut."""
+
+    def probe(specimen: Specimen) -> Moved | None:
+        batch = specimen.batches[0]
+        count = examples(specimen, batch)
+        length = None if count is None else _length(batch, count)
+        if count is None or length is None:
+            return None
+        tokens = next(leaf for leaf in entries(batch).values() if _runs(leaf, count, length))
+        real = (tokens != token).reshape(count, length, -1).any(2)
+        ends = (real * torch.arange(1, length + 1, device=real.device)).amax(1)
+        longest = int(ends.median())
+        rows = torch.nonzero((ends <= longest) & (ends > 0)).flatten()
+        if len(rows) < 2 or longest >= length:
+            return None
+        few = mapped(
+            batch, lambda leaf: leaf[rows] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count else leaf
+        )
+        cut = mapped(few, lambda leaf: leaf[:, :longest] if _runs(leaf, len(rows), length) else leaf)
+        return _moved(specimen, few, cut, len(rows), longest)
+
+    return probe
+
+
+def _moved(specimen: Specimen, batch: Any, changed: Any, count: int, longest: int | None) -> Moved | None:
+    before, again, after = (passed(specimen, one).predictions(count) for one in (batch, batch, changed))
+    for one, other, new in zip(before, again, after, strict=False):
+        if len(one) != count or len(new) != count:
+            continue
+        first, second, third = one, other, new
+        if longest is not None and one.shape != new.shape:
+            first, second, third = one[:, :longest], other[:, :longest], new[:, :longest]
+        if first.shape != third.shape:
+            continue
+        flat = [tensor.detach().double() for tensor in (first, second, third)]
+        spread = float(flat[0].std(0).max())
+        if spread > 0:
+            return Moved(
+                float((flat[2] - flat[0]).abs().max()) / spread, float((flat[1] - flat[0]).abs().max()) / spread, count
+            )
+    return None
+
+
+def _length(batch: Any, count: int) -> int | None:
+    """How many positions sequences have: tokens in two dimensions, or vectors in three."""
+    for leaf in entries(batch).values():
+        if isinstance(leaf, Tensor) and len(leaf.shape) > 1 and len(leaf) == count and leaf.shape[1] >= _FEWEST:
+            if leaf.ndim == 2 and not leaf.is_floating_point():
+                return int(leaf.shape[1])
+            if leaf.ndim == 3:
+                return int(leaf.shape[1])
+    return None
+
+
+def _runs(leaf: Any, count: int, length: int) -> bool:
+    return isinstance(leaf, Tensor) and leaf.ndim >= 2 and tuple(leaf.shape[:2]) == (count, length)
