@@ -95,7 +95,9 @@ class Modal:
 
 
 def modal(specimen: Specimen) -> Modal | None:
-    """What `train()` would change; None where the step computes no loss that is seen."""
+    """What `train()` would change; None where all of the model trains, or the step computes no loss that is seen."""
+    if all(one.training for one in specimen.module.modules()):
+        return None
     standing, still = _spread(specimen, "train"), _collecting(specimen.module)
     specimen.module.train()
     training = _spread(specimen, "train")

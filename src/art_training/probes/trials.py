@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,14 +111,17 @@ def trials(specimen: Specimen) -> Trials | None:
             effective = max(1, round(sum(course.rates) / peak))
     base = max((float(one.get("initial_lr", one.get("lr", 0.0))) for one in optimizer.param_groups), default=0.0)
     factor = peak / base if base > 0 else 1.0
+    before = time.monotonic()
     gradients = specimen.gradients(specimen.batches[0])
+    seconds = time.monotonic() - before
     present = [one.double().square().sum() for one in gradients.values() if one is not None and not one.is_sparse]
-    steps = _affordable(specimen)
+    steps = max(_FEWEST, min(_STEPS, int(_SECONDS / max(seconds, 1e-6))))
+    batches = specimen.batches if steps > _FEWEST else specimen.batches[:1]
 
     def run(
         change: Callable[[Optimizer], None] = lambda _: None, *, speed: float = 1.0, clip: bool = True
     ) -> Trial | None:
-        return _trained(specimen, steps, change, factor * speed, clip)
+        return _trained(specimen, batches, steps, change, speed=factor * speed, clip=clip)
 
     as_it_is = run()
     if as_it_is is None:
@@ -180,7 +183,13 @@ def _with(name: str, value: Any) -> Callable[[Optimizer], None]:
 
 
 def _trained(
-    specimen: Specimen, steps: int, change: Callable[[Optimizer], None], speed: float, clip: bool
+    specimen: Specimen,
+    batches: Sequence[Any],
+    steps: int,
+    change: Callable[[Optimizer], None],
+    *,
+    speed: float,
+    clip: bool,
 ) -> Trial | None:
     optimizer = specimen.optimizers[0]
     with specimen.kept(seed=1):
@@ -189,12 +198,12 @@ def _trained(
         change(optimizer)
         parameters = [one for one in specimen.module.parameters() if one.requires_grad]
         before = [one.detach().clone() for one in parameters]
-        first = _mean_loss(specimen)
+        first = _mean_loss(specimen, batches)
         if first is None or not math.isfinite(first):
             return None
         done = 0
         for step in range(steps):
-            batch = specimen.batches[step % len(specimen.batches)]
+            batch = batches[step % len(batches)]
 
             def closure(batch: Any = batch) -> float:
                 optimizer.zero_grad()
@@ -208,7 +217,7 @@ def _trained(
 
             optimizer.step(closure)
             done += 1
-        last = _mean_loss(specimen)
+        last = _mean_loss(specimen, batches)
         went = sum(
             float((one.detach() - old).double().square().sum()) for one, old in zip(parameters, before, strict=True)
         )
@@ -218,20 +227,12 @@ def _trained(
     return Trial(first, last, done, moved)
 
 
-def _mean_loss(specimen: Specimen) -> float | None:
+def _mean_loss(specimen: Specimen, batches: Sequence[Any]) -> float | None:
     """The mean over the batches in training mode, with the same random numbers each time."""
     with specimen.kept(seed=2), torch.no_grad():
-        losses = [specimen.loss(one) for one in specimen.batches]
+        losses = [specimen.loss(one) for one in batches]
     numbers = [float(one.detach()) for one in losses if one is not None]
-    return sum(numbers) / len(numbers) if len(numbers) == len(specimen.batches) else None
-
-
-def _affordable(specimen: Specimen) -> int:
-    with specimen.kept():
-        began = time.monotonic()
-        specimen.gradients(specimen.batches[0])
-        seconds = time.monotonic() - began
-    return max(_FEWEST, min(_STEPS, int(_SECONDS / max(seconds, 1e-6))))
+    return sum(numbers) / len(numbers) if len(numbers) == len(batches) else None
 
 
 def _decay(optimizer: Optimizer) -> tuple[float, float]:
