@@ -135,7 +135,8 @@ def saturated(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: 
             continue
         found = np.zeros(len(survey.sampled), bool)
         for share in shares:
-            if np.nanmedian(share) < USUALLY:
+            known = share[np.isfinite(share)]
+            if len(known) and np.median(known) < USUALLY:
                 found |= share >= SATURATED
         rows = survey.sampled.indices[found]
         count = round(len(rows) / len(survey.sampled) * survey.examples)

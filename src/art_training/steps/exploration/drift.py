@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from art_training.records import Finding, Plain, Reading, Severity, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.axes import BRIGHT, DARK
 from art_training.steps.exploration.survey import SHOWN, Survey
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def feature_drift(surveys: Surveys, task: Task, answers: Answers) -> None:  # no
         found = [
             drift(name, train.axes.values[:, number], survey.axes.values[:, number])
             for number, name in enumerate(train.axes.names)
+            if not name.startswith((DARK, BRIGHT))  # which are measured by each split's own range
         ]
         rows += _tell(found, train, survey, answers, "ART110", "features", "feature_drift")
     if rows:

@@ -215,7 +215,7 @@ def _tell(noise: Noise, survey: Survey, note: str, answers: Answers) -> None:
     ]
     told = f"{len(noise.suspicious):,} of {len(rows):,} labels, the most suspicious first; margin: probability of the label"
     told += " less that of the suggested one"
-    answers.readings.append(Reading("suspicious labels", table[: 2 * SHOWN] or "none", note=told))
+    answers.readings.append(Reading("suspicious labels", table[: 2 * SHOWN], note=told))
     if table:
         answers.tables["suspicious-labels.csv"] = (table, told)
     if noise.interval.low > LIKELY:
