@@ -208,8 +208,8 @@ CASES = (
         "fraud-best-is-last",
         "the best weights are kept without a copy: what is put back at the end is the last",
         ("checkpoint",),
-        partial(project, callbacks=partial(kept_in_memory, False)),
-        partial(project, callbacks=partial(kept_in_memory, True)),
+        partial(project, callbacks=partial(kept_in_memory, False), lr=0.05),
+        partial(project, callbacks=partial(kept_in_memory, True), lr=0.05),
         "C01",
     ),
     Case(

@@ -65,7 +65,7 @@ class ResNet(pl.LightningModule):
     def __init__(
         self,
         *,
-        lr: float = 0.05,
+        lr: float = 0.02,
         planes: int = 16,
         norm: Any = nn.BatchNorm2d,
         momentum: float = 0.1,
@@ -165,8 +165,8 @@ class ResNetByRow(ResNet):
         return self.fc(h - h.mean(1, keepdim=True))
 
 
-def project(seed: int, model: Any = ResNet, batch_size: int = 32, **hparams: Any) -> Project:
-    return Project(model, partial(GlyphData, seed, batch_size), {"max_epochs": 4}, hparams)
+def project(seed: int, model: Any = ResNet, batch_size: int = 32, epochs: int = 4, **hparams: Any) -> Project:
+    return Project(model, partial(GlyphData, seed, batch_size), {"max_epochs": epochs}, hparams)
 
 
 def clipped(seed: int, **hparams: Any) -> Project:
@@ -182,8 +182,8 @@ CASES = (
         "resnet-pairs",
         "batch normalisation over batches of two: evaluation uses statistics that training never had",
         ("model", "mode", "data"),
-        partial(project, batch_size=2, lr=0.02),
-        partial(project, batch_size=2, lr=0.02, norm=nn.GroupNorm),
+        partial(project, batch_size=2, lr=0.002, epochs=2),
+        partial(project, batch_size=2, lr=0.002, epochs=2, norm=nn.GroupNorm),
         "M14",
     ),
     Case(

@@ -170,7 +170,7 @@ def cosine_per_epoch(optimizer: Any, steps: int) -> Any:
 
 
 def one_cycle(optimizer: Any, steps: int) -> Any:
-    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=steps)
+    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.15, total_steps=steps)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": 1}}
 
 
@@ -215,8 +215,8 @@ CASES = (
         "schedules-cosine-per-epoch",
         "a cosine over all steps that is stepped once an epoch: it never leaves its start",
         ("schedule",),
-        partial(project, schedule=cosine_per_epoch, lr=0.3),
-        partial(project, schedule=cosine, lr=0.3),
+        partial(project, schedule=cosine_per_epoch, lr=0.2),
+        partial(project, schedule=cosine, lr=0.2),
         "S02",
     ),
     Case(
@@ -309,7 +309,7 @@ CASES = (
     ),
     Case(
         "schedules-one-cycle",
-        "the learning rate rises to 0.3 and the loss with it",
+        "the learning rate rises to 0.15 and the loss with it",
         (),
         None,
         partial(project, schedule=one_cycle),

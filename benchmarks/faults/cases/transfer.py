@@ -55,11 +55,17 @@ def downloaded() -> dict[str, Tensor]:
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-    return {name: value.detach().clone() for name, value in backbone.state_dict().items()}
+    whole = nn.ModuleDict({"backbone": backbone, "head": head})
+    return {name: value.detach().clone() for name, value in whole.state_dict().items()}
+
+
+def part(name: str) -> dict[str, Tensor]:
+    start = f"{name}."
+    return {key.removeprefix(start): value.clone() for key, value in downloaded().items() if key.startswith(start)}
 
 
 def state() -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in downloaded().items()}
+    return part("backbone")
 
 
 def state_of_wrapped() -> dict[str, Tensor]:
@@ -80,12 +86,12 @@ def state_cut() -> dict[str, Tensor]:
 
 
 class FewDigits(L.LightningDataModule):
-    def __init__(self, seed: int = 0, mean: float = MEAN, std: float = STD) -> None:
+    def __init__(self, seed: int = 0, mean: float = MEAN, std: float = STD, first: int = 5) -> None:
         super().__init__()
-        self.seed, self.mean, self.std = seed, mean, std
+        self.seed, self.mean, self.std, self.first = seed, mean, std, first
 
     def setup(self, stage: str | None = None) -> None:
-        x, y = images(5, 10)
+        x, y = images(self.first, self.first + 5)
         x = (x - self.mean) / self.std
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
         train, val = order[: 300 + 40 * self.seed], order[-350:]
@@ -137,6 +143,14 @@ class Transfer(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         return torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=self.lr)
+
+
+class TransferContinued(Transfer):
+    """The same task as before, with the hub's head."""
+
+    def __init__(self, **hparams: Any) -> None:
+        super().__init__(**hparams)
+        self.head.load_state_dict(part("head"))
 
 
 class TransferByName(Transfer):
@@ -299,6 +313,21 @@ CASES = (
         None,
         partial(project, frozen=False, lr=1e-3, declare=adapting),
         "N11",
+    ),
+    Case(
+        "transfer-nearly-converged",
+        "the task is the one that the weights were trained for: the loss hardly falls",
+        (),
+        None,
+        partial(
+            project,
+            model=TransferContinued,
+            data={"first": 0},
+            frozen=False,
+            lr=2e-4,
+            declare={"pretrained": True},
+        ),
+        "N34",
     ),
     Case(
         "transfer-joined",
