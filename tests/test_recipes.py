@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_iris
@@ -115,6 +116,31 @@ def test_a_regression_gets_its_own_metrics() -> None:
     made = art.from_torch(lambda: nn.Linear(10, 1), loss=nn.functional.mse_loss, lr=1e-2)
     project = art.recipe(art.Setup(made, art.data(train=(x, y[:, None]))), store="memory")
     assert project.metrics.names == ("r2", "mae")
+
+
+class Spread(L.LightningModule):
+    """Learns from inputs alone, by a loss of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(4, 2)
+
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        return (self.net(batch[0]).std(0) - 1).pow(2).sum()
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", self.training_step(batch, index))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+def test_without_a_target_there_are_no_baselines_and_nothing_is_compared_with_them() -> None:
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    bare = art.Setup(Spread, art.data(train=(x[:48],), validation=(x[48:],)), trainer={"max_epochs": 2})
+    project = art.recipe(bare, store="memory")
+    assert "a target" in project.left_out["EvaluateBaseline"]
+    assert step_of(project, Overfit).checks == step_of(project, Squeeze).checks == ()
 
 
 @pytest.mark.slow
