@@ -19,7 +19,7 @@ from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench, Scored
-from art_training.steps.looking_back import LooksBack
+from art_training.steps.looking_back import LooksBack, watched_fit
 from art_training.steps.step import Fetch
 from art_training.steps.transfer import freezing, pretrained, proof
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
@@ -125,11 +125,13 @@ class TransferLearning(LooksBack):
             raise SetupError(f"the frozen phase of step {self.name!r} left no weights: {before.message}")
         middle = bench.engine.weights(before.last)
         tuning = bench.setup if self.epochs is None else _lasting(bench.setup, self.epochs)
-        after = bench.fit(tuning, label=TUNED, start=before.last, parts=self._parts(tuning, names, frozen, factors))
+        parts = self._parts(tuning, names, frozen, factors)
+        watch = self.examples > 0
+        after, forgotten = watched_fit(bench, tuning, label=TUNED, watch=watch, start=before.last, parts=parts)
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
         reached = bench.evaluate(*splits, weights=before.last, plain=True, keep=False)
         scored = bench.evaluate(*splits, weights=after.last, plain=True)
-        looked = self.look_back(bench, scored, weights=after.last)
+        looked = self.look_back(bench, scored, weights=after.last, forgotten=forgotten)
         artifacts = [
             bench.keep(before.last, name="frozen.ckpt", kind="checkpoint", note="at the end of the frozen phase")
         ]

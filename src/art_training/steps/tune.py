@@ -118,7 +118,7 @@ class Tune(LooksBack):
         decision = None
         if leaders:
             named = [(trial.label, self._space.apply(bench.setup, trial.point)) for trial in leaders]
-            decision = Again(bench, metric, direction, self.seeds_for_winner).decide(named)
+            decision = Again(bench, metric, direction, self.seeds_for_winner, watch=self.examples > 0).decide(named)
         return self._told(bench, metric, tried, leaders, decision)
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
@@ -230,7 +230,8 @@ class Tune(LooksBack):
     def _look_back(self, bench: Bench, decision: Decision | None) -> LookBack:
         if decision is None or decision.last is None:
             return LookBack()
-        return self.look_back_with(bench, decision.last, decision.chosen.setup, seed=fresh_seed(bench.seed, 0))
+        seed = fresh_seed(bench.seed, 0)
+        return self.look_back_with(bench, decision.last, decision.chosen.setup, seed=seed, forgotten=decision.forgotten)
 
 
 def _check_setup(space: Space, setup: Setup) -> None:

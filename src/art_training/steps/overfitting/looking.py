@@ -19,9 +19,9 @@ Stop = Callable[[Position], str | None]
 class Looking:
     """One look that serves all who want to see something, so that each batch passes once."""
 
-    def __init__(self, bench: Bench, followed: int, *, forgetting: bool, share: float) -> None:
+    def __init__(self, bench: Bench, followed: int, *, forgetting: bool, share: float, label: str = "") -> None:
         self._dynamics = Dynamics(bench, followed) if followed else None
-        self._forgetting = Forgetting(bench) if forgetting else None
+        self._forgetting = Forgetting(bench, label) if forgetting else None
         self._share = share
 
     @property

@@ -43,6 +43,7 @@ class Squeezing:
         self._artifacts: list[Artifact] = []
         self._seconds: dict[str, float] = {}
         self._tempered: dict[str, calibrating.Calibrated] = {}
+        self._watch = step.examples > 0
 
     def run(self) -> Outcome:
         """Do it.
@@ -101,7 +102,7 @@ class Squeezing:
     def _member(self, member: Planned) -> Trained | str:
         """Train it, unless the step that it comes from has left its weights."""
         if member.left is None:
-            one = train(self._bench, member.label, member.setup, member.seed)
+            one = train(self._bench, member.label, member.setup, member.seed, watch=self._watch)
             return replace(one, candidate=member.candidate) if isinstance(one, Trained) else one
         path = self._bench.fetch(member.left)
         told = predicted(self._bench, member.candidate, member.setup, member.seed, path)
@@ -166,7 +167,8 @@ class Squeezing:
     def _attempt(self, name: str, like: Trained, *, seed: int | None = None, **shaping: Any) -> Trained | None:
         """A training that may come to nothing without ending the step."""
         try:
-            found = train(self._bench, name, like.setup, _another(like.seed) if seed is None else seed, **shaping)
+            own = _another(like.seed) if seed is None else seed
+            found = train(self._bench, name, like.setup, own, watch=self._watch, **shaping)
         except SetupError as error:
             found = str(error)
         if isinstance(found, Trained):
