@@ -229,8 +229,8 @@ CASES = (
         "E06",
     ),
     Case(
-        "fraud-a-tenth-validated",
-        "a debugging limit is left in the trainer: a fifth of the validation rows is evaluated",
+        "fraud-few-validated",
+        "a debugging limit is left in the trainer: one batch of four is evaluated",
         ("evaluation",),
         partial(project, trainer={"limit_val_batches": 1}),
         project,

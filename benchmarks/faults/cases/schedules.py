@@ -147,7 +147,7 @@ def warm_then_linear(optimizer: Any, steps: int) -> Any:
     }
 
 
-def never_warm(optimizer: Any, steps: int) -> Any:
+def warm_for_long(optimizer: Any, steps: int) -> Any:
     def factor(step: int) -> float:
         return step / (100 * steps) if step < 100 * steps else 1.0
 
@@ -239,7 +239,7 @@ CASES = (
         "schedules-never-warm",
         "a warm-up a hundred times longer than training: the learning rate never gets there",
         ("schedule",),
-        partial(project, schedule=never_warm),
+        partial(project, schedule=warm_for_long),
         partial(project, schedule=warm_then_linear),
         "own",
     ),
