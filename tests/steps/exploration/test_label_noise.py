@@ -95,3 +95,18 @@ def test_the_estimate_is_that_of_the_paper():
     assert noise.interval.low < 0.1 < noise.interval.high
     assert set(noise.suspicious.tolist()) == set(range(20))
     assert (noise.suggested[:20] == 0).all()
+
+
+@pytest.mark.parametrize("width", [1, 12])
+def test_a_model_that_learns_nothing_judges_no_labels(width):
+    generator = np.random.default_rng(0)
+    outcome = explore(generator.normal(size=(200, width)), generator.integers(0, 2, 200))
+    assert "train/label_noise" not in outcome.scores
+    assert outcome.reading("train/label_noise").note.endswith("it cannot tell wrong labels from hard examples")
+
+
+def test_labels_that_are_missing_are_left_out():
+    x, y = load_wine(return_X_y=True)
+    outcome = explore(x, np.where(np.arange(178) < 20, np.nan, y))
+    assert outcome.score("train/label_noise").rows == 158
+    assert all(row["example"] >= 20 for row in outcome.reading("suspicious labels").value)

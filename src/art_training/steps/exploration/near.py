@@ -95,7 +95,8 @@ def _usual(rows: "NDArray[Any]", seed: int) -> float:
 
     generator = np.random.default_rng(seed)
     one, other = generator.integers(len(rows), size=(2, _RANDOM_PAIRS))
-    apart = np.linalg.norm(rows[one] - rows[other], axis=1)[one != other]
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.linalg.norm(rows[one] - rows[other], axis=1)[one != other]
     apart = apart[np.isfinite(apart)]
     return float(np.median(apart)) if len(apart) else 0.0
 

@@ -90,11 +90,12 @@ class FeatureStatistics:
         if self.shape is not None and shape != self.shape and not self.pooled:
             self._pool()
         rows_of, width = (1, table.shape[1]) if self.pooled else (table.shape[1], 1)
-        moments = _moments(table.reshape(-1, rows_of), first, width)
-        if self.shape is None:
-            self.shape, self._all = shape, moments
-            return
-        self._merge(moments)
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of the largest numbers are infinite, and told so
+            moments = _moments(table.reshape(-1, rows_of), first, width)
+            if self.shape is None:
+                self.shape, self._all = shape, moments
+                return
+            self._merge(moments)
 
     @property
     def constant(self) -> int:
