@@ -14,7 +14,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Subset, TensorDataset, random_split
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
@@ -59,12 +59,27 @@ class DigitsNet(L.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self.lr)
 
 
+class Moving(Dataset):
+    """The same images, each by up to two pixels elsewhere whenever it is asked for."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image, label = self.images[index]
+        return image.roll(torch.randint(-2, 3, (2,)).tolist(), (1, 2)), label
+
+
 class DigitsData(L.LightningDataModule):
     """Each digit somewhere on a canvas of 12 x 12 pixels. Only those from `first` to `last`, at most `most` to train on."""
 
     def __init__(self, first=0, last=9, most=None):
         super().__init__()
         self.first, self.last, self.most = first, last, most
+        self.moves = False
 
     def setup(self, stage):
         pixels, labels = load_digits(return_X_y=True)
@@ -76,7 +91,8 @@ class DigitsData(L.LightningDataModule):
         chosen = (self.first <= labels) & (labels <= self.last)
         digits = TensorDataset(images[chosen], labels[chosen])
         train, self.validation, self.test = random_split(digits, [0.6, 0.2, 0.2], torch.Generator().manual_seed(0))
-        self.train = Subset(train, range(len(train))[: self.most])
+        train = Subset(train, range(len(train))[: self.most])
+        self.train = Moving(train) if self.moves else train
 
     def train_dataloader(self):
         return DataLoader(self.train, batch_size=64, shuffle=True)
@@ -94,6 +110,13 @@ setup = art.Setup(
     data=DigitsData,
     trainer={"max_epochs": 30},
 )
+
+
+def moved(data):
+    data.moves = True
+    return data
+
+
 low = setup.but(data=partial(DigitsData, last=4))  # many digits from 0 to 4, to learn from
 few = setup.but(data=partial(DigitsData, first=5, most=50))  # and of those from 5 to 9 about ten each
 
@@ -109,8 +132,8 @@ project = art.ArtProject(
         Overfit(checks=[BeatsBaseline("validation/accuracy"), Below("train/loss", 0.05)]),
         Overfit(name="Pretrain", setup=low),  # a line of its own: what is learned on some digits helps with others
         TransferLearning(setup=few, pretrained="Pretrain", fresh="head.*"),
-        Regularize({"dropout 0.3": art.Variant(hparams={"dropout": 0.3}), "wider": art.Variant(hparams={"width": 32})}),
-        Tune({"lr": art.space.log_uniform(1e-3, 1e-2)}, by="validation/accuracy", trials=8, top=2),
+        Regularize({"dropout 0.3": art.Variant(hparams={"dropout": 0.3}), "moved": art.Variant(data=moved)}, seeds=2),
+        Tune({"lr": art.space.log_uniform(1e-3, 1e-2)}, trials=6, top=2, seeds_for_winner=2),
         Squeeze(ensemble=3),
         FinalTest(),
     ],
