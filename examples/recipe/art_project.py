@@ -126,7 +126,7 @@ project = art.ArtProject(
     metrics={"accuracy": MulticlassAccuracy(num_classes=10, average="micro")},
     steps=[
         ExploreData(),
-        EvaluateBaseline(),
+        EvaluateBaseline(inputs="zeroed"),
         CheckLossOnInit(),
         OverfitOneBatch(),
         Overfit(checks=[BeatsBaseline("validation/accuracy"), Below("train/loss", 0.05)]),

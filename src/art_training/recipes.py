@@ -136,7 +136,7 @@ class _Asked:
     def _baselines(self) -> Step | str:
         if self.setup.task.target is None:
             return "a target, which was not recognised: Setup(task={'target': '1'})"
-        return EvaluateBaseline(human=self.human)
+        return EvaluateBaseline(human=self.human, inputs="zeroed")
 
     def _fits(self, unvalidated: str) -> tuple[Check, ...]:
         """By the loss where baselines have it: of a share that is perfect, nobody can be above."""
