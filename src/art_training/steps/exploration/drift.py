@@ -85,11 +85,12 @@ def drift(axis: str, before: "NDArray[Any]", after: "NDArray[Any]") -> Drift:
     every = np.concatenate([before, after])
     shares = [np.searchsorted(one, every, side="right") / len(one) for one in (before, after)]
     distance = float(np.abs(shares[0] - shares[1]).max())
-    pooled = float(np.sqrt((before.var() + after.var()) / 2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        pooled = float(np.sqrt((before.var() + after.var()) / 2))
     effective = len(before) * len(after) / len(every)
     return Drift(
         axis,
-        float(after.mean() - before.mean()) / pooled if pooled > 0 else None,
+        float(after.mean() - before.mean()) / pooled if 0 < pooled < np.inf else None,
         distance,
         _stability(before, after),
         float(kolmogorov(distance * effective**0.5)),

@@ -198,7 +198,9 @@ def _table(survey: Survey) -> "tuple[NDArray[Any], NDArray[Any], NDArray[Any]]":
         columns.append(np.log1p(bags))
     labels = survey.targets.reshape(-1)
     rows = np.flatnonzero(np.isfinite(labels))
-    return np.concatenate(columns, 1)[rows], labels[rows].astype(np.int64), rows
+    table = np.concatenate(columns, 1)[rows]
+    # Squares of what is larger are not finite, and no model takes them.
+    return np.where(np.abs(table) < np.finfo(np.float32).max, table, np.nan), labels[rows].astype(np.int64), rows
 
 
 def _numbered(labels: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[Any], NDArray[Any]]":

@@ -175,8 +175,11 @@ def _row(count: Any, mean: Any, square: Any, low: Any, high: Any) -> dict[str, f
 
 def _pooled(count: Any, mean: Any, square: Any) -> tuple[int, float, float]:
     """The moments of all features together."""
+    import numpy as np
+
     total = int(count.sum())
     if not total:
         return 0, 0.0, 0.0
-    together = float((mean * count).sum() / total)
-    return total, together, float(square.sum() + (count * (mean - together) ** 2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        together = float((mean * count).sum() / total)
+        return total, together, float(square.sum() + (count * (mean - together) ** 2).sum())
