@@ -12,7 +12,7 @@ from torch import nn
 
 import art_training as art
 from art_training.records import Outcome, StepState
-from art_training.steps import Squeeze, TransferLearning, Tune
+from art_training.steps import Regularize, Squeeze, TransferLearning, Tune
 from art_training.stores.memory import MemoryStore
 
 TRUE_OF = {
@@ -63,7 +63,7 @@ def recipe(path: Path, **settings: Any) -> art.ArtProject:
     setup = art.Setup(
         model,
         art.data(**{name: (X[part], LABELS[part]) for name, part in SPLITS.items()}, batch_size=25),
-        trainer={"max_epochs": 20, "accelerator": "cpu", "check_val_every_n_epoch": 10},
+        trainer={"max_epochs": 14, "accelerator": "cpu", "check_val_every_n_epoch": 7},
     )
     transfer = TransferLearning(freeze="body.*", pretrained=path, frozen_epochs=5, epochs=5)
     return art.recipe(setup, transfer=transfer, store=MemoryStore(), **settings)
@@ -75,13 +75,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[art.ArtProject, Any]:
         patch.chdir(tmp_path_factory.mktemp("labels"))
         project = recipe(
             pretrained(Path("digits.pt")),
-            capacity=[{"width": 2}, {"width": 16}],
+            capacity=[{"width": 2}, {"width": 32}],
             space={"lr": art.space.log_uniform(1e-3, 1e-2)},
             trials=3,
             squeeze=Squeeze(ensemble=2, longer=1.5, by="validation/f1"),
         )
         tune = next(step for step in project.steps if isinstance(step, Tune))
         project.replace_step(dataclasses.replace(tune, top=1, seeds_for_winner=2))
+        regularize = next(step for step in project.steps if isinstance(step, Regularize))
+        project.replace_step(dataclasses.replace(regularize, seeds=2))
         return project, project.run()
 
 

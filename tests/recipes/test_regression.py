@@ -56,7 +56,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[art.ArtProject, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("diabetes"))
         project = recipe(
-            capacity=[{"width": 2}, {"width": 16}, {"width": 128}],
+            capacity=[{"width": 2}, {"width": 64}],
             candidates={
                 "weight decay": art.Variant(hparams={"weight_decay": 1.0}),
                 "stop early": art.Variant(trainer={"max_epochs": 8}),

@@ -11,7 +11,7 @@ from torch import nn
 
 import art_training as art
 from art_training.records import Outcome, StepState
-from art_training.steps import Squeeze, Tune
+from art_training.steps import Regularize, Squeeze, Tune
 from art_training.stores.memory import MemoryStore
 
 LENGTH = 9
@@ -89,6 +89,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[art.ArtProject, Any]:
         )
         tune = next(step for step in project.steps if isinstance(step, Tune))
         project.replace_step(dataclasses.replace(tune, top=1, seeds_for_winner=2))
+        regularize = next(step for step in project.steps if isinstance(step, Regularize))
+        project.replace_step(dataclasses.replace(regularize, seeds=2))
         return project, project.run()
 
 
