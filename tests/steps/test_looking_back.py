@@ -40,11 +40,11 @@ STEPS = {
 
 
 def outcome_of(step: Step) -> tuple[Outcome, ArtProject]:
-    """Of 30 batches an epoch, so that 12 epochs can be looked at."""
+    """Of 30 batches an epoch, so that 17 epochs allow two looks."""
     setup = art.Setup(
         model=art.from_torch(Net, loss=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=3e-3),
         data=art.data((X[:300], NOISY), (VX, VY), batch_size=10),
-        trainer={"accelerator": "cpu", "max_epochs": 12},
+        trainer={"accelerator": "cpu", "max_epochs": 18},
     )
     metrics = {"accuracy": MulticlassAccuracy(num_classes=10)}
     before = [Overfit(dynamics=0, examples=0)] if step.name == "TransferLearning" else []

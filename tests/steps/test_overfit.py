@@ -430,7 +430,7 @@ def test_a_longer_training_is_looked_at_unasked_in_the_same_places_each_time() -
     outcome, _, _ = run(Overfit(examples_seconds=0), setup=setup)
     found = reading(outcome, "looks")
     assert found.value == [0, 6, 25]
-    assert found.note == "epochs after which the first 1 batches were looked at, within 0.01 of the training"
+    assert found.note == "epochs after which the first batch was looked at, within 0.01 of the training"
     assert reading(outcome, "prediction dynamics").value["epochs"] == found.value
     assert "of the first 8 training examples, looked at" in reading(outcome, "forgotten train examples").note
 

@@ -138,9 +138,12 @@ class Curves:
     def end_validation(self, trainer: Any) -> None:
         """A validation is done, and what it logged is reduced."""
         step, epoch = trainer.global_step, trainer.current_epoch
+        logged = numbers(
+            trainer.callback_metrics
+        )  # asked before values are collected: asked later, they are new objects
         self.collect(trainer, epoch)
         loaders = tuple(named(trainer.val_dataloaders))
-        losses = validation_losses(numbers(trainer.callback_metrics), loaders) or self._returned_losses(loaders)
+        losses = validation_losses(logged, loaders) or self._returned_losses(loaders)
         self._points += [(name, step, epoch, value) for name, value in losses.items()]
         self._validation = {}
 

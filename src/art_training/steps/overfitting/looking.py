@@ -66,7 +66,8 @@ class Looking:
         if epochs == []:
             note = f"its batches are too few for looks {within}; train longer, or give a larger share"
         else:
-            note = f"epochs after which the first {told['batches']} batches were looked at, {within}"
+            what = "the first batch was" if told["batches"] == 1 else f"the first {told['batches']} batches were"
+            note = f"epochs after which {what} looked at, {within}"
         return Reading(READING, epochs, note=note)
 
     @property
