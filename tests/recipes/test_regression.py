@@ -12,7 +12,7 @@ from torch import nn
 import art_training as art
 from art_training.checks import BeatsBaseline
 from art_training.records import Outcome, StepState, VerdictState
-from art_training.steps import Overfit, Regularize, Squeeze, Tune
+from art_training.steps import EvaluateBaseline, Overfit, Regularize, Squeeze, Tune
 from art_training.stores.memory import MemoryStore
 
 SIZES = {"train": 262, "validation": 90, "test": 90}
@@ -138,11 +138,20 @@ def test_a_second_run_trains_nothing(ran: Any) -> None:
 
 
 @pytest.mark.slow
+def test_targets_that_do_not_belong_to_their_inputs_are_found_before_anything_else_is_trained() -> None:
+    result = recipe(shuffled=True).run(until="EvaluateBaseline")
+    assert result["EvaluateBaseline"].state is StepState.FAILED, str(result)
+    failed = [one for one in result["EvaluateBaseline"].judgement.verdicts if one.state is VerdictState.FAILED]
+    assert [one.check for one in failed] == ["better with its inputs than without, beyond doubt"]
+
+
+@pytest.mark.slow
 def test_targets_that_cannot_be_predicted_are_learned_by_heart_and_delivered_to_nobody() -> None:
     project = recipe(shuffled=True, candidates={}, squeeze=None)
     squeeze = next(step for step in project.steps if isinstance(step, Squeeze))
     small = dataclasses.replace(squeeze, ensemble=2, longer=0, distill=False, export=False)
     project.replace_step(small).replace_step(Overfit(trainer={"max_epochs": 150}))
+    project.replace_step(EvaluateBaseline())  # who does not ask is told at the end
     result = project.run()
     states = {step.name: step.state for step in result.steps}
     assert states["Overfit"] is StepState.PASSED, str(result)
