@@ -9,7 +9,7 @@ from benchmarks.faults.training import trained
 from benchmarks import faults
 from benchmarks.faults import CATEGORIES, Case, Project, load
 
-CASES = load()
+CASES = load("opened") + load("held_out")
 FAULTY = [case for case in CASES if case.faulty is not None]
 CLEAN = [case for case in CASES if case.faulty is None]
 
@@ -28,8 +28,14 @@ PROJECTS = list(distinct().values())
 
 
 def test_there_are_as_many_cases_as_the_benchmark_promises():
-    assert len(FAULTY) >= 62
-    assert len(CLEAN) >= 28
+    assert len(FAULTY) >= 90
+    assert len(CLEAN) >= 40
+
+
+def test_a_third_of_them_is_held_out():
+    held = load("held_out")
+    assert 0.3 < sum(case.faulty is not None for case in held) / len(FAULTY) < 0.4
+    assert 0.3 < sum(case.faulty is None for case in held) / len(CLEAN) < 0.4
 
 
 def test_names_are_unique_and_titles_say_something():
