@@ -161,13 +161,15 @@ def table(part: str, rows: dict[tuple[str, str, int], Row], seeds: list[int]) ->
             confirmed += found[0][3]
             if not right:
                 misses[f"{case.name}, detected as {found[0][0]} {found[0][1]}"] = found[0][4]
-    said = [
+    return [
         f"## {part}",
         "",
         "| faults | detected | right category first | confirmed, of detected | clean forms | with a false alarm | median seconds | worst |",
         "|---|---|---|---|---|---|---|---|",
-        f"| {faults} | {detected} | {first} | {confirmed} | {clean_forms} | {len({name.split(',')[0] for name in alarms})} "
-        f"| {statistics.median(seconds or [0]):.1f} | {max(seconds or [0]):.1f} |",
+        (
+            f"| {faults} | {detected} | {first} | {confirmed} | {clean_forms} | {len({name.split(',')[0] for name in alarms})} "
+            f"| {statistics.median(seconds or [0]):.1f} | {max(seconds or [0]):.1f} |"
+        ),
         "",
         "Missed, or called by another category first:",
         "",
@@ -178,7 +180,6 @@ def table(part: str, rows: dict[tuple[str, str, int], Row], seeds: list[int]) ->
         *[f"- {name}: {why}" for name, why in sorted(alarms.items())],
         "",
     ]
-    return said
 
 
 def main() -> None:
@@ -210,8 +211,10 @@ def main() -> None:
     head = [
         "# Silent faults, and who finds them",
         "",
-        f"`make bench-faults`; seeds {', '.join(map(str, arguments.seeds))}, a process a diagnosis, {arguments.jobs} at a time. Machine: "
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
+        (
+            f"`make bench-faults`; seeds {', '.join(map(str, arguments.seeds))}, a process a diagnosis, {arguments.jobs} at a time. Machine: "
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}."
+        ),
         "",
     ]
     text = "\n".join([*head, *(line for part in parts for line in table(part, rows, arguments.seeds))])
