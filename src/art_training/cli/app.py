@@ -7,13 +7,13 @@ import typer
 from typer.core import TyperGroup
 
 from art_training import __version__
-from art_training.cli.commands import demo, diff, doctor, gc, log, plan, rm, run, runs, show, status
+from art_training.cli.commands import demo, diff, doctor, export, gc, log, plan, rm, run, runs, show, status
 
 TRAIN, LOOK, TIDY = "Train", "Look", "Tidy up"
 
 _GROUPS = {
     TRAIN: (run.run, plan.plan, demo.demo),
-    LOOK: (status.status, show.show, diff.diff, log.log, runs.runs),
+    LOOK: (status.status, show.show, diff.diff, log.log, runs.runs, export.export),
     TIDY: (rm.rm, gc.gc, doctor.doctor),
 }
 

@@ -18,7 +18,7 @@ def demo(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Only the first five steps, in less than a minute.")] = False,
 ) -> int:
-    """Run the whole recipe on handwritten digits, in about three minutes.
+    """Run the whole recipe on handwritten digits, in minutes.
 
     The project's file is written into a folder, and is yours to change.
     """
