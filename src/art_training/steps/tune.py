@@ -309,6 +309,8 @@ def _verdict(decision: Decision, metric: Metric) -> str:
         size += f" (difference {compared.value:+.4g}, {between.level:.0%} interval {between.low:+.4g} to {between.high:+.4g})"
     if not decision.carried:
         return f"not handed on: on the same fresh seeds its {metric} is worse than that of the incoming setup by {size}"
+    if compared.value == 0:
+        return f"handed on: on the same fresh seeds its {metric} is that of the incoming setup, no better and no worse"
     told = f"handed on: on the same fresh seeds its {metric} is better than that of the incoming setup by {size}"
     return told if compared.better else f"{told}; that it is better is not certain"
 
