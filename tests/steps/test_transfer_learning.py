@@ -135,6 +135,23 @@ def test_batch_norms_that_are_not_frozen_do_change(weights: Path) -> None:
     assert "model.backbone.2.weight" in reading(outcome, "trained part")["changed"]
 
 
+def test_a_batch_norm_without_parameters_stays_with_the_layer_before_it(tmp_path: Path) -> None:
+    def flat() -> nn.Module:
+        hidden = [nn.Linear(64, 8), nn.BatchNorm1d(8, affine=False), nn.ReLU(), nn.Linear(8, 8)]
+        return nn.Sequential(*hidden, nn.BatchNorm1d(8, affine=False), nn.ReLU(), nn.Linear(8, 5))
+
+    path = tmp_path / "flat.pt"
+    torch.save(flat().state_dict(), path)
+    setup = setup_of(digits(5, 3)).but(model=art.from_torch(flat, loss=nn.CrossEntropyLoss, lr=1e-2))
+    step = TransferLearning(freeze=art.all_but_last(1), pretrained=path, fresh="6.*", frozen_epochs=1, epochs=1)
+    outcome, _ = outcome_of(step, setup)
+    # Two layers with two parameters each, and three buffers of each batch norm.
+    assert (reading(outcome, "frozen part")["tensors"], reading(outcome, "frozen part")["changed"]) == (10, [])
+    step = TransferLearning(freeze="0.*", pretrained=path, frozen_epochs=1, epochs=1)
+    outcome, _ = outcome_of(step, setup)
+    assert (reading(outcome, "frozen part")["tensors"], reading(outcome, "frozen part")["changed"]) == (5, [])
+
+
 def test_layers_thaw_one_an_epoch(weights: Path) -> None:
     step = TransferLearning(
         freeze="backbone.*", pretrained=weights, fresh="head.*", frozen_epochs=1, epochs=2, unfreeze="gradual"

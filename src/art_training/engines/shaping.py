@@ -67,7 +67,8 @@ class Look:
 class Parts:
     """Which parameters train, and how fast. Patterns are those of `fnmatch`, on the names of parameters (`backbone.*`).
 
-    A module all of whose parameters are frozen stays in evaluation mode, so that its batch norms keep their statistics.
+    A module all of whose parameters are frozen stays in evaluation mode, so that its batch norms keep their statistics. A
+    batch norm without parameters goes with the module around it or, where part of that trains, with the layer before it.
 
     Attributes:
         frozen: parameters that do not train.

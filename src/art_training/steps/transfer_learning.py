@@ -41,7 +41,8 @@ _HEAD = AllButLast(1)
 class TransferLearning(LooksBack):
     """Train what is new on top of what was learned elsewhere, and then all of it, slowly.
 
-    In the frozen phase the parameters that `freeze` names do not move, nor do the statistics of batch norms among them.
+    In the frozen phase the parameters that `freeze` names do not move, nor do the statistics of batch norms among them; a batch
+    norm without parameters goes with the module around it or, where part of that trains, with the layer before it.
     Fine-tuning begins with exactly the weights that this phase ended with; everything is trained, at `fine_tuning_rate`
     times the model's own learning rate. Both phases train with fresh optimisers, schedulers and callbacks, and on the
     data as it is, augmentation included.
@@ -307,8 +308,8 @@ def _loaded(names: Names, fitted: pretrained.Fitted, said: str) -> list[Reading]
 def _proof(
     names: Names, frozen: Sequence[str], before: "Mapping[str, Tensor]", after: "Mapping[str, Tensor]"
 ) -> list[Reading]:
-    buffers = [name for name in before if name not in set(names.of_engine)]
-    still = freezing.frozen_buffers(buffers, names.of_engine, frozen)
+    entries = list(after)  # in the model's order, which weights of a file need not have
+    still = freezing.frozen_buffers(entries, names.of_engine, frozen)
     trained = [name for name in names.of_engine if name not in set(frozen) and name in before]
     note = f"{len(frozen)} parameters and {len(still)} buffers, before and after the frozen phase"
     return [
