@@ -213,32 +213,30 @@ class Squeezing:
             self._readings.append(Reading("calibration", None, note=f"not done: {why}"))
             return
         for at, one in enumerate(self._contenders):
-            found = self._tempered[one.name] = calibrating.calibrate(one.predictions, seed=self._bench.seed)
-            told = {"temperature": found.temperature if found.helps else 1.0}
-            delivered = found.predictions if found.helps else one.predictions
-            self._contenders[at] = replace(one, predictions=delivered, parameters={**one.parameters, **told})
+            found = self._tempered[one.name] = self._calibrate(one)
+            told = {"temperature": found.applied}
+            self._contenders[at] = replace(one, predictions=found.delivered, parameters={**one.parameters, **told})
+
+    def _calibrate(self, one: Contender) -> calibrating.Calibrated:
+        return calibrating.calibrate(self._bench.metrics, one.predictions, seed=self._bench.seed)
 
     def _calibrated(self, taken: Contender) -> float:
         """What the temperature does to the result; the temperature that is applied."""
         found = self._tempered.get(taken.name)
         if found is None:
             return 1.0
-        seed = self._bench.seed
-        shown = calibrating.diagram(found, seed=seed)
+        shown = calibrating.diagram(found, seed=self._bench.seed)
         self._scores |= calibrating.scores(shown, taken.predictions.count)
         self._artifacts += calibrating.artifacts(self._bench, shown)
-        gained = as_score(
-            gain(self._bench.metrics, LOSS, found.predictions, found.raw, seed), f"{taken.name} without it"
-        )
-        note = f"{taken.name} with the temperature {found.temperature:.4g}"
-        if not found.helps:
-            note += ", which is not applied: it does not lower the loss of examples that it has not seen"
-        parameters = {"temperature": found.temperature, "applied": found.helps, "folds": list(found.folds)}
+        gained = as_score(found.gained, f"{taken.name} without it")
+        note, why = f"{taken.name} with the temperature {found.temperature:.4g}", found.why_not_applied
+        note += f", which is not applied: {why}" if why else ""
+        parameters = {"temperature": found.temperature, "applied": not why, "folds": list(found.folds)}
         scores = {**self._scored(found.predictions, CALIBRATED), GAIN: gained}
         self._others.append(Candidate(CALIBRATED, scores, parameters, note))
         self._scores[f"{CALIBRATED}_{GAIN}"] = gained
         self._readings.append(Reading("temperature", found.temperature, note=calibrating.told(found)))
-        return found.temperature if found.helps else 1.0
+        return found.applied
 
     def _export(self, taken: Contender, asked: Asked, temperature: float) -> Exported:
         self._artifacts += keep_weights(self._bench, taken)
