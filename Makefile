@@ -56,6 +56,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.explore
 	$(BIN)/python -m benchmarks.tune
 	$(BIN)/python -m benchmarks.statistics
 

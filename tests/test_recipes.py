@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_iris
@@ -10,10 +11,10 @@ from torch.utils.data import TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
-from art_training.checks import BeatsBaseline
+from art_training.checks import BeatsBaseline, NoNaN
 from art_training.errors import ProjectError
 from art_training.records import StepState
-from art_training.steps import Overfit, Regularize, Squeeze, Step, TransferLearning, Tune
+from art_training.steps import EvaluateBaseline, Overfit, Regularize, Squeeze, Step, TransferLearning, Tune, only
 from art_training.stores.memory import MemoryStore
 
 WHOLE = [
@@ -92,6 +93,19 @@ def test_choices_go_by_the_first_metric_and_what_is_delivered_must_beat_the_base
     assert step_of(unmeasured, Squeeze).checks == (BeatsBaseline("validation/loss", step="EvaluateBaseline"),)
 
 
+def test_what_is_derived_lies_under_a_squeeze_that_is_given() -> None:
+    def squeezed(given: Squeeze) -> Squeeze:
+        return step_of(art.recipe(setup("train", "validation"), squeeze=given, store="memory"), Squeeze)
+
+    one = squeezed(Squeeze(ensemble=3))
+    assert (one.ensemble, one.by) == (3, "validation/accuracy")
+    assert one.checks == (BeatsBaseline("validation/accuracy", step="EvaluateBaseline"),)
+    assert squeezed(Squeeze(checks=[NoNaN()])).checks == (NoNaN(),)
+    alone = squeezed(Squeeze(checks=only())).checks
+    assert alone == ()
+    assert isinstance(alone, only)
+
+
 def test_an_overfitted_model_is_asked_how_it_fits_and_not_yet_how_it_generalises() -> None:
     fits = BeatsBaseline("train/loss", step="EvaluateBaseline", against="validation/loss")
     assert step_of(art.recipe(setup("train", "validation"), store="memory"), Overfit).checks == (fits,)
@@ -117,15 +131,74 @@ def test_a_regression_gets_its_own_metrics() -> None:
     assert project.metrics.names == ("r2", "mae")
 
 
+class Spread(L.LightningModule):
+    """Learns from inputs alone, by a loss of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(4, 2)
+
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        return (self.net(batch[0]).std(0) - 1).pow(2).sum()
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", self.training_step(batch, index))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+def test_without_a_target_there_are_no_baselines_and_nothing_is_compared_with_them() -> None:
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    bare = art.Setup(Spread, art.data(train=(x[:48],), validation=(x[48:],)), trainer={"max_epochs": 2})
+    project = art.recipe(bare, store="memory")
+    assert "a target" in project.left_out["EvaluateBaseline"]
+    assert step_of(project, Overfit).checks == step_of(project, Squeeze).checks == ()
+
+
+def test_an_autoencoder_is_not_asked_whether_it_uses_the_inputs_that_are_its_target() -> None:
+    x = torch.randn(96, 4, generator=torch.Generator().manual_seed(0))
+    made = art.from_torch(lambda: nn.Linear(4, 4), loss=nn.functional.mse_loss, lr=1e-2)
+    paired = art.Setup(made, art.data(train=(x[:48], x[:48]), validation=(x[48:], x[48:])))
+    assert step_of(art.recipe(paired, store="memory"), EvaluateBaseline).inputs == "zeroed"
+
+    project = art.recipe(art.Setup(Reconstructs, art.data(train=(x[:48],), validation=(x[48:],))), store="memory")
+    assert step_of(project, EvaluateBaseline).inputs is None
+    assert "the target is the input itself" in project.left_out["UsesInputs"]
+    assert project.run(until="EvaluateBaseline")["EvaluateBaseline"].state is StepState.PASSED
+
+
+class Reconstructs(Spread):
+    """Learns to give back its inputs."""
+
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        x = batch[0]
+        return nn.functional.mse_loss(self.net(x)[:, :1] + 0 * x, x)
+
+
+def test_a_small_validation_split_is_not_asked_what_it_cannot_answer() -> None:
+    x, y = torch.randn(60, 4), torch.arange(60) % 3
+    made = art.from_torch(net, loss=nn.functional.cross_entropy, lr=1e-2)
+    for rows, inputs in ((6, None), (29, None), (30, "zeroed")):
+        data = art.data(train=(x[:30], y[:30]), validation=(x[30 : 30 + rows], y[30 : 30 + rows]))
+        project = art.recipe(art.Setup(made, data), store="memory")
+        assert step_of(project, EvaluateBaseline).inputs == inputs
+        assert ("UsesInputs" in project.left_out) == (inputs is None)
+    assert "which needs 30 validation examples or more, where there are 6" in str(
+        art.recipe(art.Setup(made, art.data(train=(x[:30], y[:30]), validation=(x[:6], y[:6]))), store="memory").plan()
+    )
+
+
 @pytest.mark.slow
 def test_the_whole_recipe_runs() -> None:
     project = art.recipe(
         setup("train", "validation", "test"),
         space={"width": art.space.choice(8, 16)},
         trials=2,
-        squeeze=Squeeze(ensemble=2),
         store=MemoryStore(),
     )
-    project.replace_step(Overfit())  # thirty flowers do not tell a network from a linear model
+    # Thirty flowers do not tell a network from a linear model.
+    project.replace_step(Overfit())
+    project.replace_step(Squeeze(ensemble=2))
     result = project.run()
     assert {step.state for step in result.steps} == {StepState.PASSED}, str(result)

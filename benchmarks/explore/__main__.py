@@ -93,7 +93,7 @@ def in_process(rows: int) -> dict[str, float]:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def report(measured: list[dict[str, float]], load: float) -> str:
+def report(measured: list[dict[str, float]], load: tuple[float, float]) -> str:
     lines = [
         f"| {one['rows']:,} | {one['wall']:.1f} | {one['cpu']:.1f} | {one['peak'] / 1e6:,.0f} | {one['before'] / 1e6:,.0f} |"
         for one in measured
@@ -107,7 +107,7 @@ def report(measured: list[dict[str, float]], load: float) -> str:
             f"`python -m benchmarks.explore`: examples of {FEATURES} features, generated in batches of {BATCH:,} while they are read,",
             "and a tenth as many for validation; a whole run of a project whose only step is `ExploreData()`.",
             "",
-            f"{machine()} The load was {load:.1f} when it began.",
+            f"{machine()} The load was {load[0]:.1f} when it began and {load[1]:.1f} when it ended, this benchmark included.",
             "",
             "| training examples | seconds | of a processor | peak of memory, MB | before the step, MB |",
             "|---|---|---|---|---|",
@@ -135,8 +135,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(measure(arguments.rows, Path(folder))))
         return
-    load = os.getloadavg()[0]
-    text = report([in_process(rows) for rows in (10_000, 100_000, 1_000_000)], load)
+    began = os.getloadavg()[0]
+    measured = [in_process(rows) for rows in (10_000, 100_000, 1_000_000)]
+    text = report(measured, (began, os.getloadavg()[0]))
     print(text)
     REPORT.write_text(text)
 

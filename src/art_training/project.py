@@ -86,7 +86,7 @@ class ArtProject:
         self.seed = seed
         self.folder = Path(folder) if folder is not None else folder_of_caller()
         self.trackers = tuple(trackers)
-        self.left_out: Mapping[str, str] = {}  # steps of the recipe that could not be derived, and what each would need
+        self.left_out: Mapping[str, str] = {}  # what of the recipe could not be derived, and what each would need
         self._wanted_store = store
         self._store_folder = self.folder
         self._store: Store | None = None

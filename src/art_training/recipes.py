@@ -2,14 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from art_training.checks import BeatsBaseline, Check
+from art_training.checks.inputs import UsesInputs
 from art_training.plugins import load
 from art_training.project import ArtProject, folder_of_caller
 from art_training.records import Split
+from art_training.setup.data.data import Data
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task, TaskKind
@@ -28,7 +30,9 @@ from art_training.steps import (
     Step,
     TransferLearning,
     Tune,
+    only,
 )
+from art_training.steps.baselines.control import hidden_paths
 from art_training.stores import Store
 
 # Hyper-parameters whose name says what they regularise by, with a value worth trying.
@@ -54,7 +58,9 @@ def recipe(
     """A project of every step of the recipe that can be derived from a setup, in order, with checks that fit its task.
 
     What a step needs and the setup does not tell is given here; a step that lacks it is left out, and the project's
-    `left_out` and its plan say what it would need. Add to the steps and replace them as in any project.
+    `left_out` and its plan say what it would need. So is the question whether the model uses its inputs, `UsesInputs`, where
+    the target is the input itself or the validation split is too small for an answer. Add to the steps and replace them
+    as in any project.
 
     What fits the task is told by one batch, which passes through the model each time that the project is declared.
 
@@ -72,7 +78,8 @@ def recipe(
         candidates: regularisations, as for `Regularize`; None: those that hyper-parameters of the model are named after.
         space: of hyper-parameters, as for `Tune`; None: nothing is searched.
         trials: of `Tune`.
-        squeeze: the step, where its settings or checks shall be others than usual.
+        squeeze: the step, where its settings or checks shall be others than usual. What it leaves as it is by default, what
+            decides and the checks, is derived all the same.
         store: as for a project.
         seed: as for a project.
         folder: as for a project.
@@ -111,14 +118,16 @@ class _Asked:
     given_squeeze: Squeeze | None
     seed: int
 
-    def steps(self) -> Iterator[tuple[type[Step], Step | str]]:
-        """Each step of the recipe in order, or what it would need."""
+    def steps(self) -> Iterator[tuple[type[Step | Check], Step | str]]:
+        """Each step of the recipe in order, or what it would need; and so of a question of one."""
         splits = set(load("engines", self.setup.engine)().splits(self.setup, seed=self.seed))
         unvalidated = "" if Split.VALIDATION in splits else "a validation split"
         yield ExploreData, ExploreData()
         # Behind what needs no model, and before anything is trained for its result: a fault that it finds spoils all of it.
         yield Diagnose, Diagnose()
         yield EvaluateBaseline, unvalidated or self._baselines()
+        if not unvalidated and isinstance(self._baselines(), Step) and (missing := self._inputs_need()):
+            yield UsesInputs, missing
         yield CheckLossOnInit, CheckLossOnInit()
         yield OverfitOneBatch, OverfitOneBatch()
         yield Overfit, Overfit(capacity=self.capacity, checks=self._fits(unvalidated))
@@ -128,7 +137,7 @@ class _Asked:
         )
         yield Regularize, unvalidated or self._regularize()
         yield Tune, unvalidated or self._tune()
-        yield Squeeze, unvalidated or self.given_squeeze or Squeeze(by=self._by, checks=self._beats(self._by))
+        yield Squeeze, unvalidated or self._squeeze()
         yield FinalTest, FinalTest() if Split.TEST in splits else "a test split"
 
     @property
@@ -139,7 +148,20 @@ class _Asked:
     def _baselines(self) -> Step | str:
         if self.setup.task.target is None:
             return "a target, which was not recognised: Setup(task={'target': '1'})"
-        return EvaluateBaseline(human=self.human)
+        return EvaluateBaseline(human=self.human, inputs=None if self._inputs_need() else "zeroed")
+
+    def _inputs_need(self) -> str:
+        """What it would need to ask whether the model uses its inputs; nothing where it can be asked."""
+        from art_training.setup.scores.comparison import FEWEST
+
+        try:
+            hidden_paths(self.setup.task)
+        except ValueError as why:
+            return f"inputs that can be taken away: {why}"
+        rows = _validated(self.setup)
+        if rows is not None and rows < FEWEST:
+            return f"{FEWEST} validation examples or more, where there are {rows}"
+        return ""
 
     def _fits(self, unvalidated: str) -> tuple[Check, ...]:
         """By the loss where baselines have it: of a share that is perfect, nobody can be above."""
@@ -152,6 +174,13 @@ class _Asked:
         if isinstance(self._baselines(), str):
             return ()
         return (BeatsBaseline(mine, step=EvaluateBaseline.__name__, against=theirs),)
+
+    def _squeeze(self) -> Step:
+        """What is derived lies under what is given."""
+        given = self.given_squeeze or Squeeze()
+        by = self._by if given.by == Squeeze.by else given.by
+        derived = not given.checks and not isinstance(given.checks, only)
+        return replace(given, by=by, checks=self._beats(by) if derived else given.checks)
 
     def _regularize(self) -> Step | str:
         found = self.candidates if self.candidates is not None else self._named_candidates()
@@ -173,6 +202,14 @@ class _Asked:
         if self.space is None:
             return "a search space: space={'lr': art.space.log_uniform(1e-4, 1e-1)}"
         return Tune(space=self.space, by=self._by, trials=self.trials)
+
+
+def _validated(setup: Setup) -> int | None:
+    """How many validation examples there are; None where that cannot be told without reading them."""
+    if not isinstance(setup.data, Data):
+        return None
+    counts = [rows for place, rows in setup.data.rows().items() if place.partition(":")[0] == Split.VALIDATION]
+    return None if None in counts else sum(rows or 0 for rows in counts)
 
 
 def _parameters(model: Callable[..., Any]) -> dict[str, Any]:

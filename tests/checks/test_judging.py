@@ -86,10 +86,29 @@ def test_an_unknown_direction_is_errored_and_says_how_to_declare_it(check):
     assert f"declare it: {type(check).__name__}('validation/accuracy', ..., direction='maximize')" in judged.reason
 
 
+def test_the_best_baseline_is_none_of_the_candidates_that_a_search_or_a_squeeze_compared():
+    good = Score(0.9, direction="maximize")
+    earlier = {"EvaluateBaseline": baseline_step(dummy=Score(0.1)), "Squeeze": baseline_step(ensemble=good)}
+    evidence = overfit(Score(0.5, direction="maximize"), **earlier)
+    judged = judge(BeatsBaseline("validation/accuracy"), evidence)
+    assert judged.state is VerdictState.PASSED
+    assert judged.numbers["baseline"] == "dummy"
+    for meant in ({"step": "Squeeze"}, {"baseline": "ensemble"}):
+        judged = judge(BeatsBaseline("validation/accuracy", **meant), evidence)
+        assert (judged.state, judged.numbers["baseline"]) == (VerdictState.FAILED, "ensemble")
+    alone = judge(BeatsBaseline("validation/accuracy"), overfit(Score(0.5), Squeeze=baseline_step(ensemble=good)))
+    assert alone.state is VerdictState.NOT_JUDGED
+    assert (
+        "add the step EvaluateBaseline() before Overfit, or name the step whose candidates are meant: step='Squeeze'"
+        in (alone.reason)
+    )
+
+
 def test_baselines_of_several_steps_count_unless_one_is_named():
     good = Score(0.9, direction="maximize")
     earlier = {"EvaluateBaseline": baseline_step(dummy=Score(0.1)), "Zeroed": baseline_step(zeroed=good)}
-    evidence = overfit(Score(0.5, direction="maximize"), **earlier)
+    kinds = dict.fromkeys(earlier, "EvaluateBaseline")
+    evidence = replace(overfit(Score(0.5, direction="maximize"), **earlier), kinds=kinds)
     assert judge(BeatsBaseline("validation/accuracy"), evidence).state is VerdictState.FAILED
     named = BeatsBaseline("validation/accuracy", step="EvaluateBaseline")
     assert judge(named, evidence).state is VerdictState.PASSED

@@ -22,9 +22,9 @@ def test_the_example_of_the_readme_is_the_one_in_examples() -> None:
     assert blocks[0].strip() in EXAMPLE.read_text()
 
 
-def test_the_example_is_the_project_that_the_demo_writes() -> None:
+def test_the_whole_recipe_among_the_examples_is_the_project_that_the_demo_writes() -> None:
     template = ROOT / "src" / "art_training" / "templates" / "digits" / "art_project.py"
-    assert EXAMPLE.read_text() == template.read_text()
+    assert (ROOT / "examples" / "recipe" / "art_project.py").read_text() == template.read_text()
 
 
 @pytest.mark.slow

@@ -674,9 +674,56 @@ def test_correct_models_are_not_accused(model):
     assert not accused(model, categories=("model", "initialization"))
 
 
+class Translating(Net):
+    """Reads one sequence and writes another, of which it sees what it has written."""
+
+    causal = True
+
+    def build(self):
+        self.words, self.head = nn.Embedding(11, 16), nn.Linear(16, 11)
+        return nn.Transformer(16, 2, 1, 1, 32, batch_first=True)
+
+    def training_step(self, batch, index):
+        source, target = batch
+        mask = nn.Transformer.generate_square_subsequent_mask(target.shape[1] - 1) if self.causal else None
+        hidden = self.net(self.words(source), self.words(target[:, :-1]), tgt_mask=mask)
+        return F.cross_entropy(self.head(hidden).flatten(0, 1), target[:, 1:].flatten())
+
+
+class Remembering(Recurrent):
+    """Reads a sequence into one vector, and writes it again from that."""
+
+    def training_step(self, batch, index):
+        _, code = self.net(self.words(batch[0]))
+        return F.cross_entropy(
+            self.head(self.net(self.words(batch[0][:, :-1]), code)[0]).flatten(0, 1), batch[0][:, 1:].flatten()
+        )
+
+
+class Small(Language):
+    """Begins with weights so small that nothing bends yet."""
+
+    def made(self):
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+
+
+def pairs():
+    return loaders(tokens(), (tokens() + 1) % 11)
+
+
+def test_a_decoder_that_looks_ahead_is_seen():
+    assert "ART312" in accused(type("Wrong", (Translating,), {"causal": False}), pairs())
+
+
 @pytest.mark.parametrize(
     ("model", "data"),
     [
+        (Translating, pairs),
+        (Translating, lambda: loaders(tokens(), tokens())),
+        (Remembering, lambda: loaders(tokens())),
+        (Small, texts),
         (Language, texts),
         (type("Module", (Language,), {"kind": "module"}), texts),
         (type("Hand", (Language,), {"kind": "by hand"}), texts),

@@ -1,6 +1,7 @@
 """The loss of a fresh model is measured, and compared with what knowing nothing should cost."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -17,7 +18,7 @@ import art_training as art
 from art_training.records import Outcome, StepEnded, StepState
 from art_training.setup.scores.expected_values import mirrored_share
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.check_loss_on_init import CheckLossOnInit
+from art_training.steps import CheckLossOnInit, TransferLearning
 from art_training.stores.memory import MemoryStore
 
 G = torch.Generator().manual_seed(0)
@@ -244,13 +245,15 @@ DIGITS = load_digits(return_X_y=True)
 DIGITS = (torch.as_tensor(DIGITS[0][:600]).float() / 16, torch.as_tensor(DIGITS[1][:600]))
 
 
+FITTED = LogisticRegression(C=0.02).fit(*(part.numpy() for part in DIGITS))
+
+
 def knowing() -> nn.Module:
     """A model whose weights are fitted to digits already, as if they had been loaded."""
     layer = nn.Linear(64, 10)
-    fitted = LogisticRegression(C=0.02).fit(*(part.numpy() for part in DIGITS))
     with torch.no_grad():
-        layer.weight.copy_(torch.as_tensor(fitted.coef_))
-        layer.bias.copy_(torch.as_tensor(fitted.intercept_))
+        layer.weight.copy_(torch.as_tensor(FITTED.coef_))
+        layer.bias.copy_(torch.as_tensor(FITTED.intercept_))
     return layer
 
 
@@ -278,6 +281,26 @@ def test_pretrained_weights_that_know_less_than_nothing_fail() -> None:
     outcome, state, _ = outcome_of(Net, scale=40.0, pretrained=True)
     assert state is StepState.FAILED
     assert "pretrained (as declared), at most 1.099 expected" in outcome.summary
+
+
+@pytest.mark.slow
+def test_a_step_that_transfers_declares_what_later_models_begin_with(tmp_path: Path) -> None:
+    torch.save(knowing().state_dict(), tmp_path / "known.pt")
+    setup = art.Setup(
+        model=art.from_torch(lambda: nn.Linear(64, 10), loss=nn.CrossEntropyLoss, lr=1e-4),
+        data=art.data(train=DIGITS, batch_size=200),
+        trainer={"max_epochs": 1, "accelerator": "cpu"},
+    )
+    transfer = TransferLearning(
+        freeze="bias", pretrained=tmp_path / "known.pt", frozen_epochs=1, continue_on_failure=True
+    )
+    project = art.ArtProject(
+        "transferred", setup, steps=[transfer, CheckLossOnInit()], store=MemoryStore(), folder=tmp_path
+    )
+    outcome = project.run()["CheckLossOnInit"].outcome
+    assert outcome is not None
+    assert "from weights that are pretrained (known.pt), at most 2.303 expected" in outcome.summary
+    assert outcome.scores["train/loss"].value < 0.7 * math.log(10)
 
 
 def one_feature(seed: int) -> Any:

@@ -267,6 +267,8 @@ def test_a_mask_of_yes_and_no_gets_how_often_it_is_yes(loss):
     [
         ({"human": {"accuracy": 0.9}}, "does not say where it is from"),
         ({"human": {"accuracy": "high", "source": "a"}}, r"human\['accuracy'\]='high'"),
+        ({"human": 0.9}, r"human=0\.9 of step 'EvaluateBaseline' does not say by which metric"),
+        ({"human": [("accuracy", 0.9)]}, r"human=\[.* does not say by which metric"),
         ({"fit_rows": 0}, "fit_rows=0"),
         ({"baselines": [Nearest()]}, "an instance or nothing that can be called"),
         ({"baselines": [Nearest, Nearest]}, "two baselines of step 'EvaluateBaseline' are called 'Nearest'"),

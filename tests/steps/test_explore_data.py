@@ -322,3 +322,35 @@ def test_of_large_data_a_sample_is_looked_at_that_its_seed_decides():
 def test_wrong_settings_are_refused(settings_, sentence):
     with pytest.raises(ProjectError, match=re.escape(sentence)):
         ExploreData(**settings_)
+
+
+NUMBERS = np.random.default_rng(0).normal(size=(40, 12))
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        NUMBERS[:1],
+        NUMBERS[:, :0],
+        NUMBERS[:, 0],
+        np.full((40, 12), np.nan),
+        np.ones((40, 12)),
+        NUMBERS > 0,
+        torch.as_tensor(NUMBERS * 1e200),
+        torch.as_tensor(NUMBERS * 1e38, dtype=torch.float32),
+        np.zeros((40, 3, 16, 16), np.uint8),
+        NUMBERS.reshape(40, 6, 2),
+        (NUMBERS * 1e17).astype(np.int64),
+    ],
+    ids=["one", "none", "scalars", "nan", "same", "bool", "huge", "large", "blank", "series", "whole"],
+)
+def test_odd_inputs_are_explored_without_a_warning(inputs):
+    data = art.data((inputs, np.arange(len(inputs)) % 2), (inputs, np.arange(len(inputs)) % 2))
+    outcome = ExploreData(label_noise=True).run(ReadingBench(data, CLASSES))
+    assert outcome.score("validation/examples").value == len(inputs)
+
+
+@pytest.mark.parametrize("targets", [np.ones(40), np.full(40, np.nan), NUMBERS[:, :3], NUMBERS])
+def test_odd_targets_are_explored_without_a_warning(targets):
+    outcome = ExploreData().run(ReadingBench(art.data((NUMBERS, targets), (NUMBERS, targets)), VALUES))
+    assert outcome.score("train/examples").value == 40

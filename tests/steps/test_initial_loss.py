@@ -101,6 +101,10 @@ def column(output: Tensor) -> Tensor:
     return output[:, 0]
 
 
+def soft(batch: dict[str, Tensor]) -> Tensor:
+    return 0.8 * F.one_hot(batch["y"], 10) + 0.02
+
+
 def padded(batch: dict[str, Tensor]) -> Tensor:
     return batch["y"].where(batch["mask"] == 1, -100)
 
@@ -115,6 +119,8 @@ CASES: dict[str, tuple[Any, int, Step]] = {
     "digits, log-probabilities": (DIGITS, 10, lambda z, b: F.nll_loss(z.log_softmax(1), b["y"])),
     "digits, a sum": (DIGITS, 10, lambda z, b: F.cross_entropy(z, b["y"], reduction="sum")),
     "digits, unreduced": (DIGITS, 10, lambda z, b: F.cross_entropy(z, b["y"], reduction="none").mean()),
+    "digits, soft labels": (DIGITS, 10, lambda z, b: F.cross_entropy(z, soft(b))),
+    "digits, a divergence": (DIGITS, 10, lambda z, b: F.kl_div(z.log_softmax(1), soft(b), reduction="batchmean")),
     "cancer": (CANCER, 1, lambda z, b: F.binary_cross_entropy_with_logits(column(z), b["y"].float())),
     "cancer, probabilities": (CANCER, 1, lambda z, b: F.binary_cross_entropy(column(z).sigmoid(), b["y"].float())),
     "cancer, signs": (CANCER, 1, lambda z, b: F.soft_margin_loss(column(z), b["y"].float() * 2 - 1)),

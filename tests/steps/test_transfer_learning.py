@@ -116,7 +116,7 @@ def test_the_frozen_part_stays_the_rest_trains_and_fine_tuning_goes_on_from_ther
     found = sorted({value for name, values in rates.items() if name.startswith("fine-tuning/") for value in values})
     assert found == pytest.approx([0.01 * 0.1 * 0.25, 0.01 * 0.1 * 0.5, 0.01 * 0.1])
     assert [one.name for one in outcome.candidates] == ["frozen", "fine-tuning"]
-    assert {one.name for one in outcome.artifacts} == {"frozen.ckpt", "last.ckpt"}
+    assert {one.name for one in outcome.artifacts if one.kind == "checkpoint"} == {"frozen.ckpt", "last.ckpt"}
 
 
 def test_early_stopping_of_the_frozen_phase_does_not_stop_fine_tuning(weights: Path) -> None:
@@ -133,6 +133,23 @@ def test_batch_norms_that_are_not_frozen_do_change(weights: Path) -> None:
     outcome, _ = outcome_of(step, setup_of(digits(5, 3)))
     assert reading(outcome, "frozen part")["tensors"] == 2
     assert "model.backbone.2.weight" in reading(outcome, "trained part")["changed"]
+
+
+def test_a_batch_norm_without_parameters_stays_with_the_layer_before_it(tmp_path: Path) -> None:
+    def flat() -> nn.Module:
+        hidden = [nn.Linear(64, 8), nn.BatchNorm1d(8, affine=False), nn.ReLU(), nn.Linear(8, 8)]
+        return nn.Sequential(*hidden, nn.BatchNorm1d(8, affine=False), nn.ReLU(), nn.Linear(8, 5))
+
+    path = tmp_path / "flat.pt"
+    torch.save(flat().state_dict(), path)
+    setup = setup_of(digits(5, 3)).but(model=art.from_torch(flat, loss=nn.CrossEntropyLoss, lr=1e-2))
+    step = TransferLearning(freeze=art.all_but_last(1), pretrained=path, fresh="6.*", frozen_epochs=1, epochs=1)
+    outcome, _ = outcome_of(step, setup)
+    # Two layers with two parameters each, and three buffers of each batch norm.
+    assert (reading(outcome, "frozen part")["tensors"], reading(outcome, "frozen part")["changed"]) == (10, [])
+    step = TransferLearning(freeze="0.*", pretrained=path, frozen_epochs=1, epochs=1)
+    outcome, _ = outcome_of(step, setup)
+    assert (reading(outcome, "frozen part")["tensors"], reading(outcome, "frozen part")["changed"]) == (5, [])
 
 
 def test_layers_thaw_one_an_epoch(weights: Path) -> None:

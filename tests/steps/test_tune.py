@@ -125,6 +125,15 @@ def test_a_search_finds_what_is_better_and_hands_it_on(store: SqlStore) -> None:
         step.configured(setup_of(), outcome, "trial 99")
 
 
+def test_a_winner_that_is_the_incoming_setup_is_not_called_better(store: SqlStore) -> None:
+    step = Tune({"lr": art.space.choice(1e-2, 1e-7)}, by="accuracy", trials=2, sampler="random", **SMALL)
+    _, outcome = tuned(store, step, setup_of(lr=1e-2))
+    assert outcome.parameters["point"] == {"lr": "0.01"}
+    assert outcome.parameters["carried"] is True
+    note = reading(outcome, "winner").note
+    assert note.endswith("validation/accuracy is that of the incoming setup, no better and no worse")
+
+
 def test_a_winner_that_is_worse_than_what_there_was_is_not_handed_on(store: SqlStore) -> None:
     step = Tune({"lr": art.space.log_uniform(1e-8, 1e-7)}, by="accuracy", trials=2, **SMALL)
     setup = setup_of(lr=1e-2)

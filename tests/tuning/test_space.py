@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -35,6 +36,15 @@ def test_a_point_is_laid_over_hyper_parameters_and_settings_of_the_trainer() -> 
     assert dict(setup.hparams) == {"lr": 0.01, "width": 8}
     assert dict(setup.trainer) == {"max_epochs": 2}  # type: ignore[call-overload]
     assert dict(SETUP.hparams) == {"width": 4}
+
+
+def test_bounds_of_numpy_are_numbers_like_others() -> None:
+    assert integer(np.int64(4), np.int64(8), step=np.int32(2)) == integer(4, 8, step=2)
+    assert uniform(np.float32(0.5), np.int8(2)) == uniform(0.5, 2)
+    space = Space({"width": integer(np.int64(4), np.int64(8))})  # type: ignore[arg-type]
+    assert value_component(space) == value_component(Space({"width": integer(4, 8)}))
+    with pytest.raises(ProjectError, match="no whole number"):
+        integer(np.float64(4), 8)  # type: ignore[arg-type]
 
 
 def test_choices_may_be_anything_and_are_called_by_what_they_are() -> None:

@@ -148,8 +148,10 @@ def test_scores_stand_beside_the_best_baseline_of_an_earlier_step_and_a_human_is
     human = Candidate("human", scored(0.99), {"kind": "human"})
     candidates = [Candidate("dummy", scored(0.1)), Candidate("linear", scored(0.9)), human]
     keep_run(store, "EvaluateBaseline", candidates=candidates, verdicts=[verdict("a")])
-    keep_run(store, "Overfit", minute=1, scores={**scored(0.95), "x": 1.0}, verdicts=[verdict("b")])
-    accuracy, other = status_of(store, "toy").steps[1].scores
+    tried = [Candidate("ensemble", scored(0.97))]  # what other steps compare is no baseline
+    keep_run(store, "Squeeze", minute=1, candidates=tried, verdicts=[verdict("a")])
+    keep_run(store, "Overfit", minute=2, scores={**scored(0.95), "x": 1.0}, verdicts=[verdict("b")])
+    accuracy, other = status_of(store, "toy").steps[2].scores
     assert (accuracy.value, accuracy.baseline, accuracy.baseline_name) == (0.95, 0.9, "linear")
     assert other.baseline is None
 

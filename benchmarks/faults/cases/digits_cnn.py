@@ -325,4 +325,12 @@ CASES = (
         partial(project, data=DigitsWithReplacement),
         "D09",
     ),
+    Case(
+        "digits-cnn-small-weights",
+        "weights, and so activations, start small; the network learns all the same",
+        (),
+        None,
+        partial(project, model=DigitsCNNInitialised, gain=0.3),
+        "N36",
+    ),
 )

@@ -150,9 +150,9 @@ CASES = (
     ),
     Case(
         "gru-exploding",
-        "the recurrence grows by half with every step: gradients explode and the loss is not a number",
+        "the recurrence multiplies its state at every step: loss and gradients burst",
         ("initialization", "numerics", "model"),
-        partial(project, model=PlainRecurrence, scale=1.6, lr=2e-3),
+        partial(project, model=PlainRecurrence, scale=3.0, lr=2e-3),
         partial(project, model=PlainRecurrence, lr=2e-3),
         "M12",
     ),

@@ -222,7 +222,7 @@ CASES = (
         "an optimiser a layer, no gradient between layers",
         (),
         None,
-        partial(project, model=ForwardForward, epochs=8),
+        partial(project, model=ForwardForward, epochs=4),
         "N24",
     ),
 )

@@ -33,7 +33,7 @@ class Documents(pl.LightningDataModule):
         return DataLoader(self.train, batch_size=32, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self.val, batch_size=64)
+        return DataLoader(self.val, batch_size=16)
 
 
 class Topics(pl.LightningModule):

@@ -65,13 +65,14 @@ class ResNet(pl.LightningModule):
     def __init__(
         self,
         *,
-        lr: float = 0.05,
+        lr: float = 0.02,
         planes: int = 16,
         norm: Any = nn.BatchNorm2d,
         momentum: float = 0.1,
         dropout: float = 0.1,
         zero: bool = False,
         one_norm: bool = False,
+        neck: Any = nn.Identity,
     ) -> None:
         super().__init__()
         self.lr = lr
@@ -79,7 +80,7 @@ class ResNet(pl.LightningModule):
         self.stem = nn.Sequential(nn.Conv2d(1, planes, 3, padding=1), stem, nn.ReLU())
         self.layer1 = Block(planes, norm, stem if one_norm else None, zero)
         self.layer2 = Block(planes, norm, stem if one_norm else None, zero)
-        self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Dropout(dropout))
+        self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten(), neck(4 * planes), nn.Dropout(dropout))
         self.fc = nn.Linear(4 * planes, 10)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -140,7 +141,7 @@ class ResNetMasked(ResNet):
     def forward(self, x: Tensor) -> Tensor:
         h = self.pool(self.features(x))
         if not self.training:
-            self.pool[2].p = 0.0
+            self.pool[-1].p = 0.0
         return self.fc(h)
 
 
@@ -165,8 +166,8 @@ class ResNetByRow(ResNet):
         return self.fc(h - h.mean(1, keepdim=True))
 
 
-def project(seed: int, model: Any = ResNet, batch_size: int = 32, **hparams: Any) -> Project:
-    return Project(model, partial(GlyphData, seed, batch_size), {"max_epochs": 4}, hparams)
+def project(seed: int, model: Any = ResNet, batch_size: int = 32, epochs: int = 4, **hparams: Any) -> Project:
+    return Project(model, partial(GlyphData, seed, batch_size), {"max_epochs": epochs}, hparams)
 
 
 def clipped(seed: int, **hparams: Any) -> Project:
@@ -182,8 +183,8 @@ CASES = (
         "resnet-pairs",
         "batch normalisation over batches of two: evaluation uses statistics that training never had",
         ("model", "mode", "data"),
-        partial(project, batch_size=2, lr=0.02),
-        partial(project, batch_size=2, lr=0.02, norm=nn.GroupNorm),
+        partial(project, batch_size=2, lr=0.002, epochs=2, neck=nn.BatchNorm1d),
+        partial(project, batch_size=2, lr=0.002, epochs=2, neck=nn.LayerNorm),
         "M14",
     ),
     Case(

@@ -23,6 +23,7 @@ from art_training.records import Candidate, Direction, Metric, Outcome, Score
 BEST = "best"
 HUMAN = "human"
 OWN = "own model"
+BASELINES = "EvaluateBaseline"  # the kind of step whose candidates are baselines without being named
 NOT_TO_BEAT = frozenset({HUMAN, OWN})  # kinds of candidates that are meant only where they are named
 
 
@@ -40,7 +41,8 @@ class _Baseline(NamedTuple):
 class BeatsBaseline(Check):
     """The score is better than a baseline's, strictly and by more than a margin.
 
-    Baselines are the candidates of earlier outcomes that have this metric, as EvaluateBaseline leaves them.
+    Baselines are the candidates with this metric that earlier EvaluateBaseline steps left. What other steps compared, such as
+    the trials of Tune, is none, and only meant where its name or its step is given.
 
     Attributes:
         metric: which score, here and there.
@@ -49,7 +51,8 @@ class BeatsBaseline(Check):
         baseline: a baseline's name, or `best`. A declared human score is only meant where it is named, because a model need
             not beat people to be worth training on; so is the model itself, as it was trained with its inputs to be
             compared with itself without.
-        step: the step whose baselines count; None: those of every earlier step.
+        step: the step whose candidates count, of whatever kind; None: those of every earlier EvaluateBaseline, or, where
+            `baseline` names one, of every earlier step.
         margin: how much better the score must be, in the metric's units.
         direction: which way is better, where the scores do not say.
     """
@@ -98,12 +101,17 @@ class BeatsBaseline(Check):
 
     def _found(self, evidence: Evidence, metric: Metric) -> Iterator[_Baseline]:
         for step, outcome in evidence.earlier.items():
-            if self.step not in {None, step}:
+            if not self._counts(evidence, step):
                 continue
             for candidate in outcome.candidates:
                 score = candidate.scores.get(str(metric))
                 if score is not None and math.isfinite(score.value):
                     yield _Baseline(step, candidate.name, score, str(candidate.parameters.get("kind")))
+
+    def _counts(self, evidence: Evidence, step: str) -> bool:
+        if self.step is not None:
+            return self.step == step
+        return self.baseline != BEST or evidence.kinds.get(step, step) == BASELINES
 
     def _chosen(self, found: list[_Baseline], way: Direction) -> _Baseline | None:
         """Raises CheckError where the named baseline does not exist."""
@@ -142,11 +150,13 @@ class BeatsBaseline(Check):
         with_candidates = {
             name: outcome.candidates
             for name, outcome in evidence.earlier.items()
-            if outcome.candidates and self.step in {None, name}
+            if outcome.candidates and self._counts(evidence, name)
         }
         if not with_candidates:
             where = "before this one" if self.step is None else f"in step {self.step!r}"
-            return f"there is no baseline {where}; add the step EvaluateBaseline() before {evidence.step}"
+            others = [name for name, outcome in evidence.earlier.items() if outcome.candidates]
+            told = f", or name the step whose candidates are meant: step={others[0]!r}" if others else ""
+            return f"there is no baseline {where}; add the step EvaluateBaseline() before {evidence.step}{told}"
         known = sorted({name for those in with_candidates.values() for one in those for name in one.scores})
         return (
             f"no baseline in {', '.join(with_candidates)} has a number for {metric}; they have: "
@@ -190,7 +200,19 @@ def _fitting(value: float, baselines: Outcome) -> Evidence:
 _ACCURACY = "validation/accuracy"
 _THREE = _baselines(dummy=0.1, linear=0.9, human=0.99)
 
+_SEARCHED = _baselines(ensemble=0.95)
+_KINDS = {"EvaluateBaseline": "EvaluateBaseline", "Squeeze": "Squeeze"}
+
+
+def _behind_a_squeeze(value: float) -> Evidence:
+    return Evidence(
+        "Final", _against(value, _THREE).outcome, {"EvaluateBaseline": _THREE, "Squeeze": _SEARCHED}, _KINDS
+    )
+
+
 BeatsBaseline.PASSES = (
+    (BeatsBaseline(_ACCURACY), _behind_a_squeeze(0.91)),
+    (BeatsBaseline(_ACCURACY, step="Squeeze"), _behind_a_squeeze(0.96)),
     (BeatsBaseline("train/accuracy", against=_ACCURACY), _fitting(0.91, _THREE)),
     (BeatsBaseline(_ACCURACY), _against(0.91, _THREE)),
     (BeatsBaseline(_ACCURACY, "dummy", margin=0.3), _against(0.5, _THREE)),
@@ -199,6 +221,8 @@ BeatsBaseline.PASSES = (
     (BeatsBaseline(_ACCURACY), _against(0.95, _OF_ITSELF)),
 )
 BeatsBaseline.FAILS = (
+    (BeatsBaseline(_ACCURACY, "ensemble"), _behind_a_squeeze(0.91)),
+    (BeatsBaseline(_ACCURACY, step="Squeeze"), _behind_a_squeeze(0.91)),
     (BeatsBaseline("train/accuracy", against=_ACCURACY), _fitting(0.9, _THREE)),
     (BeatsBaseline(_ACCURACY), _against(0.9, _THREE)),
     (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.92, _THREE)),

@@ -17,11 +17,13 @@ class Evidence:
         step: name of the step that is judged.
         outcome: what it produced.
         earlier: outcomes of the steps before it that have one, by step name, in project order.
+        kinds: the classes of those steps by step name; a step that is not in it is of the class that it is called by.
     """
 
     step: str
     outcome: Outcome
     earlier: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def score(self, metric: Metric | str) -> Score:
         """The step's score at `metric`.

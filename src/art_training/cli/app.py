@@ -7,14 +7,29 @@ import typer
 from typer.core import TyperGroup
 
 from art_training import __version__
-from art_training.cli.commands import demo, diagnose, diff, doctor, gc, log, plan, rm, rules, run, runs, show, status
+from art_training.cli.commands import (
+    demo,
+    diagnose,
+    diff,
+    doctor,
+    export,
+    gc,
+    log,
+    plan,
+    rm,
+    rules,
+    run,
+    runs,
+    show,
+    status,
+)
 
 TRAIN, FIND, LOOK, TIDY = "Train", "Find faults", "Look", "Tidy up"
 
 _GROUPS = {
     TRAIN: (run.run, plan.plan, demo.demo),
     FIND: (diagnose.diagnose, rules.rules, rules.explain),
-    LOOK: (status.status, show.show, diff.diff, log.log, runs.runs),
+    LOOK: (status.status, show.show, diff.diff, log.log, runs.runs, export.export),
     TIDY: (rm.rm, gc.gc, doctor.doctor),
 }
 

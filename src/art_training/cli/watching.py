@@ -114,6 +114,8 @@ class Watching:
                     Text(f"{note(self._console)} {missed[0].message}; {missed[0].remedy}", "yellow"), indented=True
                 )
             self._say(Text.assemble(state, f" in {duration(event.run.seconds)}"), indented=True)
+            if event.outcome and event.outcome.summary:
+                self._say(Text(event.outcome.summary, "dim"), indented=True)
 
     def _is_recalled(self, step: str) -> bool:
         planned = self._planned.get(step)

@@ -145,7 +145,8 @@ class EvaluateJob:
         plain: ask the data for its form without augmentation.
         one_batch: only the one fixed batch that `FitJob.one_batch` trains on, as the training split.
         limit: at most so many batches of each loader; None: all. Scores need all.
-        mode: `train` leaves dropout on and batch norm on batch statistics; buffers are restored afterwards. A loader's
+        mode: `train` leaves dropout on and batch norm on batch statistics; buffers are restored afterwards. Rows are
+            shuffled by the seed, because those of a sorted file make batches that training never sees. A loader's
             `drop_last` applies, because a last batch of one row has no statistics of its own.
         change: what each batch becomes before it enters the model; what is observed is what enters.
         data_seed: as in `FitJob`.

@@ -27,7 +27,7 @@ class Look:
     Training is not disturbed: modes, buffers and random states are as they were. When it is looked at is counted in
     batches and never timed, so that it is the same each time. Over a training of known length, looks take at most their
     share of its batches, the first (before training) and the last (at its end) among them; a batch that only passes
-    forward counts a third of one that trains, and what surrounds a look one more. Where the share does not allow a look
+    forward counts a third of one that trains, and what surrounds a look two more. Where the share does not allow a look
     after every epoch, the gaps between looks grow evenly; where it does not allow two, none is taken. A training of unknown length is looked at before it begins, and
     after every doubling as far as the share allows. One that ends before its time is looked at then; its early looks may
     have been more than their share of it. What was looked at is in `FitResult.parameters["looks"]`.
@@ -67,7 +67,8 @@ class Look:
 class Parts:
     """Which parameters train, and how fast. Patterns are those of `fnmatch`, on the names of parameters (`backbone.*`).
 
-    A module all of whose parameters are frozen stays in evaluation mode, so that its batch norms keep their statistics.
+    A module all of whose parameters are frozen stays in evaluation mode, so that its batch norms keep their statistics. A
+    batch norm without parameters goes with the module around it or, where part of that trains, with the layer before it.
 
     Attributes:
         frozen: parameters that do not train.

@@ -2,8 +2,8 @@
 
 A batch that only passes forward counts a third of a batch that trains: the way back costs about twice the way forth
 (Kaplan et al., Scaling laws for neural language models, 2020, arXiv:2001.08361, section 2.1). What surrounds a look (its
-loop, its hooks, weights that are copied, random states that are kept) counts as one batch that trains: it takes about five
-milliseconds, which is less than a batch of all but the smallest models.
+loop, its hooks, weights that are copied, random states that are kept) counts as two batches that train: it takes five to ten
+milliseconds, which is less than two batches of all but the smallest models.
 """
 
 import math
@@ -14,7 +14,7 @@ from art_training.engines.shaping import Look
 from art_training.records import Plain
 
 _FORWARD = 1 / 3
-_SURROUNDING = 1.0
+_SURROUNDING = 2.0
 _ROUNDING = 1e-9  # a share of just so many batches allows them, whatever floats make of it
 
 

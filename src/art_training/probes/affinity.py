@@ -29,6 +29,7 @@ class Affinity:
             predictions differ; the largest.
         straightened: the same with averages in place of maxima and with statistics in place of layer norms.
         with_relu: the same with a ReLU after every layer of weights but the last.
+        bends: functions between layers of weights that are not affine everywhere, though they may be here.
         depth: layers of weights one after the other.
         widths: numbers an example after each layer of weights, what enters the first in front.
         where: names of the modules of these layers.
@@ -37,6 +38,7 @@ class Affinity:
     bent: float
     straightened: float
     with_relu: float
+    bends: tuple[str, ...]
     depth: int
     widths: tuple[int, ...]
     where: tuple[str, ...]
@@ -73,12 +75,14 @@ def affinity(specimen: Specimen) -> Affinity | None:
         return None
     straightened = bent if bent < _TINY else _bent(specimen, batch, count, _Straight) or 0.0
     if straightened >= _TINY:
-        return Affinity(bent, straightened, bent, 0, (), ())
+        return Affinity(bent, straightened, bent, (), 0, (), ())
     layers = _Layers(specimen.module, count)
     seen = passed(specimen, batch, gradients=True, around=(layers,))
     depth = max((_depth(one.grad_fn) for one in seen.predictions(count)), default=0)
     with_relu = _bent(specimen, batch, count, lambda: _Relu(len(layers.widths) - 1)) or 0.0
-    return Affinity(bent, straightened, with_relu, depth, tuple(layers.widths), tuple(layers.names))
+    return Affinity(
+        bent, straightened, with_relu, tuple(layers.bends), depth, tuple(layers.widths), tuple(layers.names)
+    )
 
 
 def _bent(specimen: Specimen, batch: Any, count: int, around: Callable[[], Any] | None = None) -> float | None:
@@ -170,6 +174,11 @@ def _depth(node: Any) -> int:
 
 
 _WEIGHTED = (functional.linear, functional.conv1d, functional.conv2d, functional.conv3d)
+_BENDING = {
+    "relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "hardswish", "hardtanh",
+    "tanh", "sigmoid", "hardsigmoid", "softmax", "sin", "cos", "exp", "square", "abs", "prelu", "glu", "clamp", "clamp_min",
+    "scaled_dot_product_attention", "multi_head_attention_forward", "gru", "lstm", "rnn_tanh", "rnn_relu", "threshold",
+}  # fmt: skip
 _MAXIMA = {
     torch.max_pool1d: functional.avg_pool1d,
     torch.max_pool2d: functional.avg_pool2d,
@@ -189,6 +198,8 @@ class _Layers(TorchFunctionMode):
         self._known = {id(one): name.rpartition(".")[0] for name, one in root.named_parameters()}
         self.widths: list[int] = []
         self.names: list[str] = []
+        self.bends: list[str] = []
+        self._waiting: list[str] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
@@ -196,7 +207,11 @@ class _Layers(TorchFunctionMode):
         """Do the call, and note it where it is a layer of weights."""
         del types
         value = func(*args, **(kwargs or {}))
+        if func.__name__ in _BENDING:
+            self._waiting += [func.__name__] if self.widths else []
         if func in _WEIGHTED and isinstance(args[0], Tensor):
+            self.bends += self._waiting  # what stands behind the last layer is no part of the network
+            self._waiting = []
             if not self.widths:
                 self.widths.append(prod(args[0].shape) // self._count)
             self.widths.append(prod(value.shape) // self._count)

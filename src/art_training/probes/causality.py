@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -28,6 +28,7 @@ class Causality:
             predictions differ.
         past: likewise when only tokens before them are.
         noise: without any exchange.
+        encoded: whether the whole sequence is read by itself too, as by an encoder.
         masked: `future` with a causal mask laid over the attention; None where there is no attention to lay it over.
     """
 
@@ -36,6 +37,7 @@ class Causality:
     future: float
     past: float
     noise: float
+    encoded: bool
     masked: float | None
 
 
@@ -46,14 +48,17 @@ def causality(specimen: Specimen) -> Causality | None:
     if count is None:
         return None
     seen = passed(specimen, batch)
+    found: list[Causality] = []
     for place, (_, prediction, target) in enumerate(seen.compared):
         for path, leaf in entries(batch).items():
             if not isinstance(leaf, Tensor) or leaf.ndim < 2 or len(leaf) != count or leaf.shape[1] < _FEWEST + 1:
                 continue
             shift = _shift(target, leaf)
             if shift and _positions(prediction, target, count) is not None:
-                return _measured(specimen, path, shift, place, count)
-    return None
+                one = _measured(specimen, path, shift, place, count)
+                found += [] if one is None else [one]
+    # What is translated may hold the same tokens; a model that keeps one of its sequences from itself is no copyist.
+    return min(found, key=lambda one: one.future, default=None)
 
 
 def _measured(specimen: Specimen, path: str, shift: int, place: int, count: int) -> Causality | None:
@@ -83,7 +88,8 @@ def _measured(specimen: Specimen, path: str, shift: int, place: int, count: int)
     masked = moved(slice(middle, None), lambda one: one[:, :before], mask)
     if math.isnan(future):
         return None
-    return Causality(path, shift, future, past, noise, masked if mask.used else None)
+    encoded = _is_encoded(specimen, entries(batch)[path])
+    return Causality(path, shift, future, past, noise, encoded, masked if mask.used else None)
 
 
 def _shift(target: Tensor, sequence: Tensor) -> int:
@@ -123,17 +129,48 @@ def _positions(prediction: Tensor, target: Tensor, count: int) -> Tensor | None:
 
 
 def _rolled(batch: Any, path: str, change: slice) -> Any:
-    """Some positions taken from the next example: of the sequence and of whatever has its length."""
+    """Some positions of the sequence taken from the next example."""
     sequence = entries(batch)[path]
 
     def exchange(leaf: Any) -> Any:
-        if not isinstance(leaf, Tensor) or leaf.ndim < 2 or leaf.shape[:2] != sequence.shape[:2]:
+        if leaf is not sequence:
             return leaf
         changed = leaf.clone()
         changed[:, change] = leaf.roll(1, 0)[:, change]
         return changed
 
     return mapped(batch, exchange)
+
+
+def _is_encoded(specimen: Specimen, sequence: Tensor) -> bool:
+    """Whether layers read the sequence more than once: one layer twice, or several at different lengths."""
+    lengths: list[int] = []
+    readers: list[int] = []
+
+    def note(module: nn.Module, given: Any) -> None:
+        if next(module.children(), None) is None:
+            for one in given:
+                if isinstance(one, Tensor) and _is_part(one, sequence):
+                    lengths.append(one.shape[1])
+                    readers.append(id(module))
+
+    handles = [one.register_forward_pre_hook(note) for one in specimen.module.modules()]
+    try:
+        passed(specimen, specimen.batches[0])
+    finally:
+        for one in handles:
+            one.remove()
+    return len(set(lengths)) > 1 or len(set(readers)) < len(readers)
+
+
+def _is_part(given: Tensor, sequence: Tensor) -> bool:
+    """Whether it is the sequence, or its beginning or its end."""
+    if given.ndim != sequence.ndim or len(given) != len(sequence) or given.shape[2:] != sequence.shape[2:]:
+        return False
+    length = given.shape[1]
+    if length > sequence.shape[1] or given.dtype != sequence.dtype:
+        return False
+    return torch.equal(given, sequence[:, :length]) or torch.equal(given, sequence[:, sequence.shape[1] - length :])
 
 
 class _Causal(TorchFunctionMode):

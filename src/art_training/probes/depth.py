@@ -7,10 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from art_training.probes.one_batch import OneBatch, learned
+from art_training.probes.passes import smaller
 from art_training.probes.specimen import Specimen
+from art_training.setup.data.batch import size
 
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _FEWEST = 5  # layers
+_ROWS = 16
 _FAINT = 1e-2  # of the largest: where gradients vanish by depth, they fade over several layers
 
 
@@ -44,8 +47,9 @@ class Depth:
 
 
 def depth(specimen: Specimen) -> Depth:
-    """The gradients of the first batch."""
-    found = specimen.gradients(specimen.batches[0])
+    """The gradients of the first examples."""
+    batch = specimen.batches[0]
+    found = specimen.gradients(smaller(batch, size(batch), _ROWS))
     shares: dict[str, float] = {}
     for name, module in specimen.module.named_modules():
         gradient = found.get(f"{name}.weight")

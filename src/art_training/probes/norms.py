@@ -14,7 +14,7 @@ from art_training.setup.data.batch import size
 
 _KINDS = (BatchNorm1d, BatchNorm2d, BatchNorm3d)
 _MOST_NODES = 200
-_ROWS = 64
+_ROWS = 16
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Plan:
     Attributes:
         project: its name.
         steps: in order.
-        left_out: steps that the project could have, by name, and what each would need.
+        left_out: steps and questions that the project could have, by name, and what each would need.
     """
 
     project: str
@@ -84,7 +84,7 @@ class Plan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which steps are left out, a sentence each."""
+        """What is left out, a sentence each."""
         return tuple(f"left out: {name}, which needs {what}" for name, what in self.left_out.items())
 
     @property

@@ -109,7 +109,7 @@ def unused_entry(laboratory: Laboratory) -> Iterable[Found]:
     wrong="return torch.tensor(loss.item(), requires_grad=True)",
     right="return loss",
     source="https://discuss.pytorch.org/t/109524 (a tensor created in the middle of the computation)",
-    symptoms=("ART405",),
+    symptoms=("ART405", "ART324"),
 )
 def no_gradient(laboratory: Laboratory) -> Found | None:
     """A loss that is a constant to the optimiser."""
@@ -143,7 +143,7 @@ def no_gradient(laboratory: Laboratory) -> Found | None:
     wrong="return -F.cross_entropy(logits, y)",
     right="return F.cross_entropy(logits, y)",
     source="Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020",
-    symptoms=("ART405",),
+    symptoms=("ART405", "ART450"),
 )
 def climbed(laboratory: Laboratory) -> Found | None:
     """A sign that is turned."""
@@ -200,6 +200,7 @@ def climbed(laboratory: Laboratory) -> Found | None:
     wrong="F.cross_entropy(logits, y, reduction='sum')  # SGD, lr=0.1",
     right="F.cross_entropy(logits, y)",
     source="https://github.com/pyro-ppl/pyro/issues/731",
+    symptoms=("ART521", "ART911", "ART912"),
 )
 def sum_for_mean(laboratory: Laboratory) -> Found | None:
     """A loss that grows with the batch."""

@@ -25,7 +25,7 @@ _OF_CLASSES = {"cross_entropy", "nll_loss"}
     wrong="labels[:] = -100",
     right="labels[prompt] = -100",
     source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (ignore_index)",
-    symptoms=("ART405", "ART422"),
+    symptoms=("ART405", "ART422", "ART910", "ART911", "ART912"),
 )
 def none_counts(laboratory: Laboratory) -> Found | None:
     """Everything is masked."""

@@ -1,10 +1,9 @@
-"""Rules on what a loss adds up: how much each class counts, what is added to it, and what it can reach."""
+"""Rules on what a loss adds up: how much each class counts, and what is added to it."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from art_training.probes.loss_graph import Activation
 from art_training.probes.other_terms import other_terms
 from art_training.probes.rows import Rows
 from art_training.probes.step_losses import SeenLoss, steps
@@ -182,49 +181,6 @@ def variance_for_deviation(laboratory: Laboratory) -> Found | None:
         "multiply noise with exp(0.5 * logvar), or use exp(2 * logstd) in the divergence",
         confirmed_by="in the graph of the loss one tensor's exponential is both the factor of the noise and a term of the sum",
     )
-
-
-@rule(
-    "ART461",
-    "targets that the last activation cannot reach",
-    category="loss",
-    severity=Severity.ERROR,
-    stage=Stage.PROBE,
-    finds=(
-        "What a loss of differences compares was made by a sigmoid, softmax or tanh, and more than one in twenty targets lie "
-        "outside of what these can give. The graph of the loss shows the activation."
-    ),
-    why="A prediction in 0..1 never meets a target of 3: the error of such examples stays, and the activation saturates.",
-    wrong="F.mse_loss(torch.sigmoid(self.net(x)), y)  # y from 0 to 50",
-    right="F.mse_loss(self.net(x), y)",
-    source="Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020 (activation of the last layer)",
-    symptoms=("ART405",),
-)
-def out_of_reach(laboratory: Laboratory) -> Found | None:
-    """An activation that is bounded, and targets that are not."""
-    ranges: dict[Activation, tuple[float, float]] = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}
-    for call in _calls(laboratory):
-        made = call.made_by
-        if (
-            call.name not in {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
-            or made is None
-            or made.kind not in ranges
-        ):
-            continue
-        low, high = ranges[made.kind]
-        outside = float(((call.target < low - 1e-3) | (call.target > high + 1e-3)).double().mean())
-        if outside <= 0.05:
-            continue
-        nearest = call.target.clamp(low, high)
-        floor = float((nearest - call.target).double().abs().mean())
-        return Found(
-            f"{outside:.0%} of the targets lie outside of {low:g}..{high:g}, which a {made.kind} can give",
-            {"outside": outside, "smallest": float(call.target.min()), "largest": float(call.target.max())},
-            f"remove the {made.kind} from the last layer, or scale targets into its range",
-            where=call.where,
-            confirmed_by=f"the nearest values in reach are off by {floor:.3g} on average, and without the {made.kind} by 0",
-        )
-    return None
 
 
 def _calls(laboratory: Laboratory) -> list[SeenLoss]:

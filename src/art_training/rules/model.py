@@ -61,7 +61,8 @@ def examples_mix(laboratory: Laboratory) -> Found | None:
     stage=Stage.PROBE,
     finds=(
         "Where the target of a position is a later position of the same sequence, later tokens are exchanged with those of "
-        "another example, and predictions whose targets stand there must not move. Confirmed where a causal mask laid over "
+        "another example, and predictions whose targets stand there must not move. Where layers read the sequence a second time, as "
+        "the encoder of an autoencoder does, it is information. Confirmed where a causal mask laid over "
         "the attention ends the dependence."
     ),
     why="The loss falls by copying the next token from the input; generating, where there is no next token yet, fails.",
@@ -91,6 +92,7 @@ def sees_the_future(laboratory: Laboratory) -> Found | None:
             if ended
             else f"without an exchange they differ by {found.noise:.2g}"
         ),
+        severity=Severity.INFO if found.encoded else None,
     )
 
 
@@ -121,8 +123,10 @@ def is_affine(laboratory: Laboratory) -> Found | None:
         raise NotMeasured("what lies halfway between two examples is not known, or predictions do not depend on it")
     if not found.affine_but_for_norms or found.depth < (2 if found.affine else 3):
         return None
-    if not found.with_relu > 10 * _SEES:
-        raise NotMeasured("nothing bends between these examples, not even with a ReLU after each layer")
+    if found.bends or not found.with_relu > 10 * _SEES:
+        raise NotMeasured(
+            "nothing bends between these examples, with what could bend between the layers or with a ReLU there"
+        )
     return _affine(found)
 
 

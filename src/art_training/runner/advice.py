@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from art_training.records import StepState, Verdict, VerdictState
 from art_training.runner.result import StepResult
 
+_LAST = "FinalTest"  # after which the recipe has no other step
+
 
 def next_sentence(project: str, steps: Sequence[StepResult]) -> str:
     """The one thing to do after a run of `project`, from where its steps stand.
@@ -25,7 +27,10 @@ def next_sentence(project: str, steps: Sequence[StepResult]) -> str:
         passed = f"{' and '.join(asked)} passed" if len(asked) < 3 else f"the {len(asked)} steps asked for passed"
         return f"Next: {passed}; type `art run` for the others too; `art plan` says what it would do."
     done = steps[-1].name
-    return f"Next: every step passed; look at the evidence with `art show {done}`, or add the next step of the recipe."
+    look = f"Next: every step passed; look at the evidence with `art show {done}`"
+    if any(step.kind == _LAST for step in steps):
+        return f"{look}; the recipe is complete."
+    return f"{look}, or add the next step of the recipe."
 
 
 def _sentence(step: StepResult) -> str:

@@ -26,7 +26,7 @@ class Declared:
         store: where records are kept.
         workspace: local folder for what is written while steps run.
         folder: the project's folder, for provenance.
-        left_out: steps that the project could have, by name, and what each would need.
+        left_out: steps and questions that the project could have, by name, and what each would need.
         trackers: told every event; their failure is a warning.
     """
 

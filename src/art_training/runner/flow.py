@@ -195,7 +195,8 @@ class _Run:
     def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
         """What the step's checks answer now."""
         checks = step.all_checks(self.identity.task(self.handed.setup(step)), self.metrics(step).names)
-        return judge_all(checks, Evidence(step.name, outcome, dict(self.handed.outcomes)))
+        kinds = {one.name: type(one).__name__ for one in self.project.steps}
+        return judge_all(checks, Evidence(step.name, outcome, dict(self.handed.outcomes), kinds))
 
     def one(self, step: Step, view: _View) -> StepResult:
         """Recall or execute one step, and judge it."""

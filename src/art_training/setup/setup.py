@@ -32,7 +32,8 @@ class Setup:
             the model's step returned, it gives `(predictions, targets)`.
         declared: the fields of the task that are as declared rather than inferred.
         data_version: names the state of the data and replaces the digest that ART takes of it.
-        declarations: what a careful user knows and no tool can see, by name.
+        declarations: what a careful user knows and no tool can see, by name; `pretrained` says what the weights of a
+            fresh model have learned already.
         engine: name of the engine.
     """
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
@@ -98,10 +98,10 @@ class EvaluateBaseline(Step):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "baselines", tuple(self.baselines))
-        object.__setattr__(self, "human", dict(self.human))
         for name in ("fit_rows", "fit_values", "fit_features", "inputs_steps"):
             _require_count(name, getattr(self, name), self.name, optional=name == "inputs_steps")
         _check_human(self.human, self.name)
+        object.__setattr__(self, "human", dict(self.human))
         _check_baselines(self.baselines, self.name)
         require_inputs(self.inputs, self.name)
         own = set[str]() if self.inputs is None else {REAL, f"inputs {called(self.inputs)}"}
@@ -285,7 +285,13 @@ def _require_count(name: str, value: Any, step: str, *, optional: bool = False) 
         raise ProjectError(f"{name}={value!r} of step {step!r} must be a whole number of at least 1")
 
 
-def _check_human(human: Mapping[str, Any], step: str) -> None:
+def _check_human(human: Any, step: str) -> None:
+    if not isinstance(human, Mapping):
+        raise ProjectError(
+            f"human={human!r} of step {step!r} does not say by which metric, nor where it is from; "
+            "write human={'accuracy': 0.98, 'source': 'two annotators, 500 images'}"
+        )
+    human = cast("Mapping[str, Any]", human)
     if not human:
         return
     if not isinstance(human.get(SOURCE), str) or not human[SOURCE]:

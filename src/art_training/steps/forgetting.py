@@ -35,6 +35,14 @@ class Forgotten:
     learned: tuple[bool, ...]
 
 
+def parse_forgotten(stored: Plain) -> Forgotten | None:
+    """What was kept as plain data; None where nothing was."""
+    if not isinstance(stored, dict):
+        return None
+    values: Any = stored
+    return Forgotten(tuple(values["looks"]), tuple(values["times"]), tuple(values["learned"]))
+
+
 @dataclass
 class _State:
     """What was counted until the last complete look; decisions are those of all examples, one after the other."""

@@ -6,15 +6,19 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
+from art_training.engines import FitResult
 from art_training.errors import ProjectError
 from art_training.records import Split
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench, Scored
 from art_training.steps.examples import Budget, LookBack, worst_examples
 from art_training.steps.forgetting import Forgotten
+from art_training.steps.overfitting.looking import Looking
 from art_training.steps.step import Step
 
 LOOKING_BACK = frozenset({"examples", "examples_seconds"})  # what a search that names more of them need not repeat
+
+_SHARE = 0.01  # of the batches of a training, that looks at what it forgets may take: nobody was asked for them
 
 
 @dataclass(frozen=True)
@@ -76,3 +80,22 @@ class LooksBack(Step):
         bench.say("look back at the data")
         scored = bench.evaluate(*splits, setup=setup, weights=weights, plain=True, seed=seed, keep=False)
         return self.look_back(bench, scored, weights=weights, setup=setup, forgotten=forgotten)
+
+
+def watched_fit(
+    bench: Bench, setup: Setup, *, label: str, watch: bool, key: str = "", **how: Any
+) -> tuple[FitResult, Forgotten | None]:
+    """Train, and count what is forgotten on the first batches of training; a training of few batches is not looked at.
+
+    Args:
+        bench: of the step.
+        setup: what is trained.
+        label: of the training.
+        watch: whether to count at all.
+        key: what its counts are remembered under, where the label may come to mean another training; empty: the label.
+        how: what else `bench.fit` shall know.
+    """
+    looking = Looking(bench, 0, forgetting=watch, share=_SHARE, label=key or label)
+    result = bench.fit(setup, label=label, looks=looking.looks, stop=looking.stop(lambda _: None), **how)
+    looking.remember()
+    return result, looking.forgotten(result)

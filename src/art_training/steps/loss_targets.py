@@ -1,5 +1,6 @@
 """What entered the loss over a pass, and what theory makes of it."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ class LossTargets:
         if self._task.loss_options.get("weight") is not None or self._own.masks:
             return None
         share = mirrored_share(_pooled(self._predictions, self._task), self._pooled(), self._task)
-        return None if share is None else (measured - self.beside[1]) * (1 - share) / 2
+        return None if share is None or not math.isfinite(share) else (measured - self.beside[1]) * (1 - share) / 2
 
     def mean_and_deviation(self) -> tuple[float, float] | None:
         """Mean and standard deviation of all targets; None where there are none."""

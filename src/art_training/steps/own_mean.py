@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.losses import terms
-from art_training.setup.scores.step_loss import close, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +30,8 @@ class OwnMean:
 
     def see(self, call: LossCall, observation: BatchObservation, whole: float) -> None:
         """Take in a batch whose loss is `whole`."""
+        from art_training.setup.scores.step_loss import close  # imports torch
+
         values = call.value.double()
         masks = _masks(values, observation)
         # A mask that fits comes first: of values that are all alike, as of outputs of zero, every mean is the same.
@@ -71,6 +72,8 @@ def _means(call: LossCall, values: "Tensor", examples: int) -> "dict[str, float]
 
 def _masks(values: "Tensor", observation: BatchObservation) -> "Mapping[str, Tensor]":
     """Entries of the batch that are a yes or no for each value of the call."""
+    from art_training.setup.scores.step_loss import tensors_of  # imports torch
+
     return {
         path: tensor.to(values).reshape(values.shape)
         for path, tensor in tensors_of(observation.batch).items()

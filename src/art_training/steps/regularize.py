@@ -100,7 +100,7 @@ class Regularize(LooksBack):
     def run(self, bench: Bench) -> Outcome:
         metric = Metric.parse(self.by)
         _require_direction(bench, metric, self.name)
-        trying = Trying(bench, metric, self.seeds, self.weights)
+        trying = Trying(bench, metric, self.seeds, self.weights, watch=self.examples > 0)
         setups = self._setups(bench, trying)
         reference = trying.tried(REFERENCE, bench.setup)
         if reference.failure:
@@ -195,7 +195,8 @@ class Regularize(LooksBack):
         if (weights := chosen.trainings[0].weights) is not None:
             path = bench.fetch(weights)
             layer, pictures = first_layer_picture(bench, path, setup=chosen.setup)
-            looked = self.look_back_with(bench, path, chosen.setup, seed=nth_seed(bench.seed, 1))
+            seed, forgotten = nth_seed(bench.seed, 1), chosen.trainings[0].forgotten
+            looked = self.look_back_with(bench, path, chosen.setup, seed=seed, forgotten=forgotten)
             readings += [layer, *looked.readings]
         everyone = (reference, *(one.tried for one in found))
         return Outcome(

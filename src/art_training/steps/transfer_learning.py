@@ -19,7 +19,7 @@ from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench, Scored
-from art_training.steps.looking_back import LooksBack
+from art_training.steps.looking_back import LooksBack, watched_fit
 from art_training.steps.step import Fetch
 from art_training.steps.transfer import freezing, pretrained, proof
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
@@ -41,7 +41,8 @@ _HEAD = AllButLast(1)
 class TransferLearning(LooksBack):
     """Train what is new on top of what was learned elsewhere, and then all of it, slowly.
 
-    In the frozen phase the parameters that `freeze` names do not move, nor do the statistics of batch norms among them.
+    In the frozen phase the parameters that `freeze` names do not move, nor do the statistics of batch norms among them; a batch
+    norm without parameters goes with the module around it or, where part of that trains, with the layer before it.
     Fine-tuning begins with exactly the weights that this phase ended with; everything is trained, at `fine_tuning_rate`
     times the model's own learning rate. Both phases train with fresh optimisers, schedulers and callbacks, and on the
     data as it is, augmentation included.
@@ -125,11 +126,13 @@ class TransferLearning(LooksBack):
             raise SetupError(f"the frozen phase of step {self.name!r} left no weights: {before.message}")
         middle = bench.engine.weights(before.last)
         tuning = bench.setup if self.epochs is None else _lasting(bench.setup, self.epochs)
-        after = bench.fit(tuning, label=TUNED, start=before.last, parts=self._parts(tuning, names, frozen, factors))
+        parts = self._parts(tuning, names, frozen, factors)
+        watch = self.examples > 0
+        after, forgotten = watched_fit(bench, tuning, label=TUNED, watch=watch, start=before.last, parts=parts)
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
         reached = bench.evaluate(*splits, weights=before.last, plain=True, keep=False)
         scored = bench.evaluate(*splits, weights=after.last, plain=True)
-        looked = self.look_back(bench, scored, weights=after.last)
+        looked = self.look_back(bench, scored, weights=after.last, forgotten=forgotten)
         artifacts = [
             bench.keep(before.last, name="frozen.ckpt", kind="checkpoint", note="at the end of the frozen phase")
         ]
@@ -305,8 +308,8 @@ def _loaded(names: Names, fitted: pretrained.Fitted, said: str) -> list[Reading]
 def _proof(
     names: Names, frozen: Sequence[str], before: "Mapping[str, Tensor]", after: "Mapping[str, Tensor]"
 ) -> list[Reading]:
-    buffers = [name for name in before if name not in set(names.of_engine)]
-    still = freezing.frozen_buffers(buffers, names.of_engine, frozen)
+    entries = list(after)  # in the model's order, which weights of a file need not have
+    still = freezing.frozen_buffers(entries, names.of_engine, frozen)
     trained = [name for name in names.of_engine if name not in set(frozen) and name in before]
     note = f"{len(frozen)} parameters and {len(still)} buffers, before and after the frozen phase"
     return [

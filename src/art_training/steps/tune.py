@@ -118,7 +118,7 @@ class Tune(LooksBack):
         decision = None
         if leaders:
             named = [(trial.label, self._space.apply(bench.setup, trial.point)) for trial in leaders]
-            decision = Again(bench, metric, direction, self.seeds_for_winner).decide(named)
+            decision = Again(bench, metric, direction, self.seeds_for_winner, watch=self.examples > 0).decide(named)
         return self._told(bench, metric, tried, leaders, decision)
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
@@ -230,7 +230,8 @@ class Tune(LooksBack):
     def _look_back(self, bench: Bench, decision: Decision | None) -> LookBack:
         if decision is None or decision.last is None:
             return LookBack()
-        return self.look_back_with(bench, decision.last, decision.chosen.setup, seed=fresh_seed(bench.seed, 0))
+        seed = fresh_seed(bench.seed, 0)
+        return self.look_back_with(bench, decision.last, decision.chosen.setup, seed=seed, forgotten=decision.forgotten)
 
 
 def _check_setup(space: Space, setup: Setup) -> None:
@@ -308,6 +309,8 @@ def _verdict(decision: Decision, metric: Metric) -> str:
         size += f" (difference {compared.value:+.4g}, {between.level:.0%} interval {between.low:+.4g} to {between.high:+.4g})"
     if not decision.carried:
         return f"not handed on: on the same fresh seeds its {metric} is worse than that of the incoming setup by {size}"
+    if compared.value == 0:
+        return f"handed on: on the same fresh seeds its {metric} is that of the incoming setup, no better and no worse"
     told = f"handed on: on the same fresh seeds its {metric} is better than that of the incoming setup by {size}"
     return told if compared.better else f"{told}; that it is better is not certain"
 

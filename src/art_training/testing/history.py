@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from art_training.records import (
+    Artifact,
     Candidate,
     Curve,
     Fingerprint,
@@ -41,6 +42,7 @@ def keep_run(
     seconds: float = 12.5,
     scores: Mapping[str, Score | float] | None = None,
     candidates: Sequence[Candidate] = (),
+    artifacts: Sequence[Artifact] = (),
     curves: Mapping[str, Sequence[float]] | None = None,
     lines: Sequence[str] = (),
     verdicts: Sequence[Verdict] | None = (),
@@ -65,6 +67,7 @@ def keep_run(
         seconds: how long it took.
         scores: of its outcome; a bare number is a score without an interval.
         candidates: of its outcome.
+        artifacts: of its outcome.
         curves: of its outcome, and every point of them in the store.
         lines: of its log.
         verdicts: None leaves it without a judgement.
@@ -101,7 +104,9 @@ def keep_run(
     lists = {name: Curve(tuple(range(len(values))), tuple(values)) for name, values in (curves or {}).items()}
     points = [Point(n, i, 0, value) for n, values in (curves or {}).items() for i, value in enumerate(values)]
     store.append(record.id, points=points, lines=lines)
-    outcome = Outcome(scores=numbers, curves=lists, candidates=tuple(candidates), summary=summary)
+    outcome = Outcome(
+        scores=numbers, curves=lists, candidates=tuple(candidates), artifacts=tuple(artifacts), summary=summary
+    )
     if not running:
         store.write(record, outcome)
     if status is RunStatus.COMPLETED and verdicts is not None:

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, Self, TypeAlias
 
@@ -118,6 +119,8 @@ class Integer(Dimension):
             raise ProjectError(
                 f"{said} with step={self.step} never reaches {self.high}; write integer({self.low}, {reached})"
             )
+        for name in ("low", "high", "step"):  # those of NumPy would not be what records and fingerprints hold
+            object.__setattr__(self, name, int(getattr(self, name)))
 
     def values(self) -> Iterator[int]:
         return iter(range(self.low, self.high + 1, self.step))
@@ -207,8 +210,8 @@ def _require_ordered(said: str, low: float, high: float) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def _is_whole(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int)
+    return not isinstance(value, bool) and isinstance(value, Integral)

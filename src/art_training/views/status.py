@@ -1,12 +1,12 @@
 """Where a project stands, step by step."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from art_training.checks.baseline import NOT_TO_BEAT
+from art_training.checks.baseline import BASELINES, NOT_TO_BEAT
 from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, StepState
 from art_training.records.use import of_rows
 from art_training.stores import RunQuery, Store
@@ -38,7 +38,7 @@ class StepStatus:
         decided: when it was last judged, or ended.
         seconds: how long it took.
         checks: the answers of its checks.
-        scores: its scores beside the best baseline of an earlier step.
+        scores: its scores beside the best baseline of an earlier EvaluateBaseline.
         findings: how many faults it noticed on the way.
         summary: one line that says what it saw.
         error: what it raised, if it did.
@@ -97,15 +97,15 @@ def status_of(
     """
     found: list[StepStatus] = []
     kept: list[_Kept] = []
-    earlier: dict[str, Outcome] = {}
+    baselines: list[Outcome] = []
     for planned in plan.steps if plan else _ran(store, project):
         stored = _kept(store, _record(store, project, planned))
-        row = _row(planned, stored, earlier, is_planned=plan is not None)
+        row = _row(planned, stored, baselines, is_planned=plan is not None)
         barred = _barrier(found, continuing, row)
         if barred is not None:
             row = replace(row, state=StepState.NOT_RUN, waits_for=barred.step, reason=_waiting(row, barred))
-        elif stored.outcome is not None:
-            earlier[row.step] = stored.outcome
+        elif stored.outcome is not None and row.kind == BASELINES:
+            baselines.append(stored.outcome)
         found.append(row)
         kept.append(stored)
     uses = _test_uses(store, project)
@@ -138,7 +138,7 @@ def _record(store: Store, project: str, planned: PlannedStep) -> RunRecord | Non
     return store.run(newest[0].id) if newest else None
 
 
-def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, is_planned: bool) -> StepStatus:
+def _row(planned: PlannedStep, kept: _Kept, baselines: Sequence[Outcome], *, is_planned: bool) -> StepStatus:
     action, reason = (planned.action, planned.reason) if is_planned else (None, "")
     record, outcome, judgement = kept
     if record is None:
@@ -162,7 +162,7 @@ def _row(planned: PlannedStep, kept: _Kept, earlier: Mapping[str, Outcome], *, i
         seconds=record.seconds,
         checks=tuple(CheckRow.of(verdict) for verdict in verdicts),
         scores=tuple(
-            ScoreRow.of(name, score, _best_baseline(name, score.direction, earlier)) for name, score in scores
+            ScoreRow.of(name, score, _best_baseline(name, score.direction, baselines)) for name, score in scores
         ),
         findings=len(outcome.findings) if outcome else 0,
         summary=outcome.summary if outcome else "",
@@ -198,12 +198,12 @@ def _test_uses(store: Store, project: str) -> int:
     return len(of_rows(uses, uses[-1].rows)) if uses else 0
 
 
-def _best_baseline(metric: str, way: str | None, earlier: Mapping[str, Outcome]) -> tuple[str, float] | None:
+def _best_baseline(metric: str, way: str | None, baselines: Sequence[Outcome]) -> tuple[str, float] | None:
     if way is None:
         return None
     reached = [
         (candidate.name, score.value)
-        for outcome in earlier.values()
+        for outcome in baselines
         for candidate in outcome.candidates
         if candidate.parameters.get("kind") not in NOT_TO_BEAT
         and (score := candidate.scores.get(metric)) is not None

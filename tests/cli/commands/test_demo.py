@@ -37,9 +37,10 @@ def test_the_demo_writes_its_project_and_says_what_to_type_next(art, tmp_path, n
     assert "    cd art-demo\n    art run " in answer.out
     ((project, wish),) = no_work
     assert [step.name for step in project.steps] == [
-        "ExploreData", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit",
+        "ExploreData", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "Pretrain",
+        "TransferLearning", "Regularize", "Tune", "Squeeze", "FinalTest",
     ]  # fmt: skip
-    assert wish == {"until": "Overfit"}
+    assert wish == {"until": "FinalTest"}
     assert project.folder == tmp_path / "art-demo"
 
 
@@ -49,7 +50,7 @@ def test_where_the_shell_does_not_find_this_art_the_demo_prints_its_path(art, tm
     command = re.search(r"Next: type `(.*) run`", answer.out)
     assert command
     assert command[1].endswith("/art")
-    for name in ("run", "status", "show Overfit"):
+    for name in ("run", "status", "show FinalTest"):
         assert f"    {command[1]} {name} " in answer.out
     called = subprocess.run(f"{command[1]} --version", shell=True, cwd=tmp_path / "art-demo", check=True, capture_output=True)  # fmt: skip
     assert called.stdout.startswith(b"art-training ")
@@ -63,7 +64,15 @@ def test_a_project_that_is_there_already_stays_as_it_is(art, tmp_path, no_work):
     answer = art("demo", folder, "--quick")
     assert "found" in answer.err
     assert (folder / "art_project.py").read_text() == source
-    assert no_work[0][1] == {"until": "OverfitOneBatch"}
+    assert no_work[0][1] == {"until": "Overfit"}
+
+
+def test_a_quick_demo_of_another_project_runs_all_of_it(art, tmp_path, no_work):
+    (tmp_path / "art_project.py").write_text(
+        TEMPLATE.read_text().replace("        Overfit(checks=", "        Overfit(name='A', checks=")
+    )
+    art("demo", tmp_path, "--quick")
+    assert no_work[0][1] == {"until": "FinalTest"}
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -83,14 +92,14 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(art, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_passes_its_first_four_steps_and_is_recalled_afterwards(tmp_path):
+def test_the_quick_demo_passes_five_steps_and_is_recalled_afterwards(tmp_path):
     def demo() -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "art_training", "demo", "--quick"]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     first = demo()
     assert first.returncode == 0, first.stderr
-    assert first.stdout.count(" passed ") == 4
+    assert first.stdout.count(" passed ") == 5
     again = demo()
     assert again.returncode == 0
-    assert again.stderr.count(": recalled, passed") == 4
+    assert again.stderr.count(": recalled, passed") == 5

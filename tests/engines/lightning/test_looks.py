@@ -9,7 +9,7 @@ import torch
 import torchmetrics
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from art_training.engines import EvaluateJob, FitJob, Look
 from art_training.errors import SetupError
@@ -174,13 +174,13 @@ def test_looks_before_training_are_those_of_a_fresh_model(engine, net, points, i
 
 
 def test_batches_are_bounded_and_what_is_looked_at_is_told(engine, net, points, ignore, tmp_path):
-    """Thirty batches train; a look of two counts a batch and two thirds, and four of them count less than seven."""
+    """Thirty batches train; a look of two counts two and two thirds, and four of them count less than eleven."""
     epochs = []
-    look = Look(lambda epoch, batch: epochs.append(epoch), batches=2, share=7 / 30)
+    look = Look(lambda epoch, batch: epochs.append(epoch), batches=2, share=11 / 30)
     setup = Setup(net, points, trainer={"max_epochs": 6})
     result = engine.fit(FitJob(setup, 0, tmp_path, looks=(look,)), ignore)
     assert epochs == [0, 0, 1, 1, 3, 3, 6, 6]
-    assert result.parameters["looks"] == [{"split": "train", "batches": 2, "epochs": [0, 1, 3, 6], "share": 7 / 30}]
+    assert result.parameters["looks"] == [{"split": "train", "batches": 2, "epochs": [0, 1, 3, 6], "share": 11 / 30}]
 
 
 def test_time_in_looks_is_no_training_time(engine, net, points, ignore, tmp_path):
@@ -224,3 +224,142 @@ def test_a_split_that_is_not_there_is_told(engine, net, points, ignore, tmp_path
 def test_a_look_that_makes_no_sense_is_refused(settings):
     with pytest.raises(SetupError, match="look"):
         Look(lambda epoch, batch: None, **settings)
+
+
+def counted(package, calls, **members):
+    """A datamodule that counts how often it is made and set up, with data that count how often they are read."""
+
+    class Counts(Dataset):
+        reads = 0
+
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, index):
+            self.reads += 1
+            row = SHARED.x[index]
+            return row + 1e-3 * self.reads, (row.sum() > 0).long()
+
+    class Counted(package.LightningDataModule):
+        def __init__(self):
+            super().__init__()
+            calls.append("made")
+
+        def setup(self, stage):
+            calls.append("set up")
+            self.data = Counts()
+
+        def train_dataloader(self):
+            return DataLoader(self.data, 8, shuffle=True)
+
+        def on_after_batch_transfer(self, batch, dataloader_idx):
+            calls.append("moved" if self.trainer.training else "looked at")
+            return batch
+
+    return type("Counted", (Counted,), members)
+
+
+def model_of(package):
+    class Model(package.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 2))
+
+        def training_step(self, batch, batch_idx):
+            return functional.cross_entropy(self.net(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), lr=0.01)
+
+    return Model
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_data_of_the_training_are_looked_at_where_they_are_as_a_look_wants_them(engine, package, ignore, tmp_path):
+    """Opened once; what they count, draw and hold is as it was; a change is made once, by either hierarchy."""
+    ends, looked = [], []
+    look = Look(lambda epochs, batch: looked.append(batch.batch[0]), batches=2, share=1e9)
+    for name, looks in (("without", ()), ("with", (look,))):
+        (tmp_path / name).mkdir()
+        calls = []
+        setup = Setup(model_of(package), counted(package, calls), trainer={"max_epochs": 3})
+        change = lambda batch: (batch[0] * 2, batch[1])
+        job = FitJob(setup, 0, tmp_path / name, plain=True, looks=looks, change=change)
+        ends.append(engine.fit(job, ignore))
+        assert calls.count("made") == calls.count("set up") == 1
+        assert calls.count("moved") == 15
+        assert calls.count("looked at") == len(looked) == (8 if looks else 0)
+    states = [torch.load(one.last, weights_only=False) for one in ends]
+    assert same(*[one["state_dict"] for one in states])
+    assert same(*[one["optimizer_states"][0]["state"] for one in states])
+    assert same(*[one["art_training"]["random"] for one in states])
+    assert torch.allclose(looked[0], 2 * SHARED.x[:8], atol=0.1)
+    assert all(torch.equal(one, looked[0]) for one in looked[::2])
+
+
+def test_data_that_augment_are_opened_again_for_looks(engine, ignore, tmp_path):
+    import lightning.pytorch as pl
+
+    calls = []
+    setup = Setup(model_of(pl), counted(pl, calls, plain=lambda self: type(self)()), trainer={"max_epochs": 2})
+    engine.fit(FitJob(setup, 0, tmp_path, looks=(Look(lambda epochs, batch: None, share=1e9),)), ignore)
+    assert calls.count("set up") == 2
+    assert calls.count("looked at") == 3
+
+
+class Stream(IterableDataset):
+    """One position for all who read it, as a socket has; a fresh one begins at the beginning."""
+
+    def __init__(self):
+        self.position = 0
+
+    def __iter__(self):
+        for _ in range(4):
+            self.position += 1
+            yield SHARED.x[self.position % 40], (SHARED.x[self.position % 40].sum() > 0).long()
+
+
+@pytest.mark.parametrize("batches", [1, None])
+def test_a_stream_is_not_read_beside_the_training(engine, ignore, tmp_path, batches):
+    """Nobody knows how long it is, so that it is looked at after every doubling, and not more than it allows."""
+    import lightning.pytorch as pl
+
+    class Streamed(pl.LightningDataModule):
+        def train_dataloader(self):
+            return DataLoader(Stream(), 2)
+
+    seen, ends = [], []
+    look = Look(lambda epochs, batch: seen.append(epochs), batches=batches, share=0.5)
+    for name, looks in (("without", ()), ("with", (look,))):
+        (tmp_path / name).mkdir()
+        setup = Setup(model_of(pl), Streamed, trainer={"max_epochs": 9})
+        ends.append(engine.fit(FitJob(setup, 0, tmp_path / name, plain=True, looks=looks), ignore))
+    assert same(*[engine.weights(one.last) for one in ends])
+    assert [epoch for epoch in range(10) if epoch in seen] == ([0, 5, 9] if batches else [0, 6, 9])
+
+
+def test_a_training_that_ends_before_its_time_is_looked_at_then(engine, net, points, ignore, tmp_path):
+    seen = []
+    look = Look(lambda epochs, batch: seen.append(epochs), share=0.1)
+    setup = Setup(net, points, trainer={"max_epochs": 20})
+    stop = lambda position: "enough" if (position.epoch or 0) >= 10 else None
+    result = engine.fit(FitJob(setup, 0, tmp_path, looks=(look,), stop_below=1e9), stop)
+    assert result.epochs == 1
+    assert seen == [0, 1]
+    assert result.parameters["looks"][0]["epochs"] == [0, 2, 9, 20]
+
+
+def test_a_training_too_short_for_its_share_makes_no_second_model(engine, ignore, tmp_path):
+    import lightning.pytorch as pl
+
+    made = []
+
+    def factory():
+        made.append(1)
+        return model_of(pl)()
+
+    calls = []
+    setup = Setup(factory, counted(pl, calls), trainer={"max_epochs": 2})
+    result = engine.fit(FitJob(setup, 0, tmp_path, looks=(Look(lambda epochs, batch: made.append(2)),)), ignore)
+    assert made == [1]
+    assert result.parameters["looks"][0]["epochs"] == []

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from art_training.setup.scores.calibration import (
     BINS,
-    COLDEST,
+    HOTTEST,
     confidences,
     cross_fitted,
     folds_of,
@@ -53,9 +53,19 @@ def test_the_temperature_is_how_much_too_sure_the_predictions_are(too_sure: floa
     assert temperature_of(two[kept], targets[kept]) == pytest.approx(too_sure, rel=0.1)
 
 
-def test_examples_that_are_all_right_send_the_temperature_to_its_bound_and_no_further() -> None:
+def test_examples_that_are_all_right_say_that_one_in_so_many_is_wrong_and_no_more() -> None:
     predictions = np.array([[0.6, 0.4]] * 30)
-    assert temperature_of(predictions, np.zeros(30, dtype=int)) == pytest.approx(COLDEST, rel=1e-3)
+    for one in (predictions, predictions[:, 1]):
+        found = tempered(one, temperature_of(one, np.zeros(30, dtype=int)))
+        assert (found[:, 0] if found.ndim == 2 else 1 - found) == pytest.approx(30 / 31, abs=1e-3)
+    sure, unsure = [0.999, 0.0005, 0.0005], [0.6, 0.39, 0.01]
+    split = np.array([sure] * 90 + [unsure] * 10)  # a model that expects to err four times, and did not
+    assert 0.1 < temperature_of(split, np.zeros(100, dtype=int)) < 1
+
+
+def test_examples_that_are_all_wrong_send_the_temperature_to_its_bound_and_no_further() -> None:
+    predictions = np.array([[0.6, 0.4]] * 30)
+    assert temperature_of(predictions, np.ones(30, dtype=int)) == pytest.approx(HOTTEST, rel=1e-3)
 
 
 @given(

@@ -65,3 +65,10 @@ def test_a_token_that_begins_every_row_is_no_padding():
     ids, lengths = padded(0)
     begun = np.concatenate([np.ones((40, 1), int), ids], 1)
     assert (sequences({"0": begun}, CLASSES)["0"].lengths == lengths + 1).all()
+
+
+def test_numbers_that_only_the_last_column_has_are_no_padding():
+    generator = np.random.default_rng(0)
+    table = np.concatenate([generator.integers(0, 50, (60, 6)), generator.integers(2001, 2005, (60, 1))], 1)
+    assert sequences({"0": table}, CLASSES) == {}
+    assert sequences({"0": generator.integers(10**18, 2 * 10**18, (60, 6))}, CLASSES) == {}

@@ -120,7 +120,7 @@ def _evidence(view: "RunView") -> Iterator[tuple[str, "RenderableType"]]:
         )
     if outcome.artifacts:
         yield (
-            "Artifacts",
+            f"Artifacts (`art export {view.run.step}` copies them)",
             _pairs(
                 (one.name, f"{one.kind}, {size(one.bytes)}, sha256 {one.digest[:12]} {one.note}".rstrip())
                 for one in outcome.artifacts

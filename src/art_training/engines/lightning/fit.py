@@ -82,14 +82,14 @@ def _prepare(job: FitJob, watch: Watch) -> _Training:
     load = None if start is None else lambda model: load_weights(model, start)  # pyright: ignore[reportUnknownLambdaType]
     recorder = hierarchy.derive(Recorder, "Callback")(job, watch, load=load)
     checkpoints = hierarchy.derive(Checkpoints, "Callback")(job, recorder, datamodule)
-    logger = hierarchy.derive(CurveLogger, "Logger")(recorder, job.folder)
+    logger = hierarchy.derive(CurveLogger, "Logger")(recorder.curves, job.folder)
     goes_on = unreached(datamodule, module) if job.plain else None
     if goes_on is not None:
         recorder.findings.append(goes_on)
     asked_for = _asked_for(job, hierarchy, recorder)
     trainer = fit_trainer(job, hierarchy, Additions((recorder, *asked_for, checkpoints), logger))
     after_optimizers(trainer, [one.prepare for one in (recorder, *asked_for) if hasattr(one, "prepare")])
-    recorder.collects = not any(is_own(one) for one in trainer.loggers)
+    recorder.curves.collects = not any(is_own(one) for one in trainer.loggers)
     _ignore_own_choices(job, module, trainer)
     configured_callbacks(module, job)
     return _Training(job, module, view, trainer, recorder, checkpoints)

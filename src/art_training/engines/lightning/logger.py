@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from art_training.engines.lightning.recorder import Recorder
+from art_training.engines.lightning.curves import Curves
 
 
 class _Anything:
@@ -61,11 +61,11 @@ class SilentLogger:
 class CurveLogger(SilentLogger):
     """Hands every logged value over as a point of the curve `logged/<name>`."""
 
-    def __init__(self, recorder: Recorder, folder: Path) -> None:
+    def __init__(self, curves: Curves, folder: Path) -> None:
         super().__init__(folder)
-        self._recorder = recorder
+        self._curves = curves
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Hand values over, at the optimiser step that they belong to: Lightning's own `step` lags by one."""
         epoch = int(metrics.get("epoch", 0))
-        self._recorder.add_logged({name: float(value) for name, value in metrics.items() if name != "epoch"}, epoch)
+        self._curves.add_logged({name: float(value) for name, value in metrics.items() if name != "epoch"}, epoch)

@@ -11,15 +11,16 @@ from art_training.engines.lightning.groups import Groups
 from art_training.engines.lightning.patterns import Plan, plan
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.shaping import Parts
+from art_training.engines.stillness import stays
 
 
 class Freezing:
     """The callback that keeps parameters frozen until they thaw, and splits groups of parameters by their rates.
 
     What is frozen has no gradient and is in no group of an optimiser, so that neither momentum nor weight decay can move
-    it; a module all of whose parameters are frozen stays in evaluation mode. Optimisers and schedulers are made by the
-    module before anything is frozen: one that asks for the parameters that train gets all of them, and those that thaw
-    later are not missing then.
+    it; a module all of whose parameters are frozen stays in evaluation mode, and so does a batch norm without parameters
+    that belongs to it (`stillness`). Optimisers and schedulers are made by the module before anything is frozen: one that
+    asks for the parameters that train gets all of them, and those that thaw later are not missing then.
     """
 
     def __init__(self, job: FitJob, recorder: Recorder) -> None:
@@ -107,14 +108,36 @@ class Freezing:
 
 
 def _wholly_frozen(module: nn.Module, names: Mapping[Tensor, str], plan: Plan, epoch: int) -> Iterable[nn.Module]:
-    """The outermost modules whose parameters are all frozen, at least one of them by the plan."""
+    """The outermost modules whose parameters are all frozen, at least one of them by the plan, and what stays with them."""
+    held = list(_frozen_through(module, names, plan, epoch))
+    yield from held
+    inside = {one for outer in held for one in outer.modules()}
+    entries = list(_registered(module))
+    frozen = {
+        name: not one.requires_grad and plan.is_frozen(names[one], epoch)
+        for name, one in module.named_parameters(remove_duplicate=False)
+    }
+    for name, one in module.named_modules():
+        is_statistics = next(one.buffers(recurse=False), None) is not None and next(one.parameters(), None) is None
+        if is_statistics and one not in inside and stays(name, entries, frozen):
+            yield one
+
+
+def _registered(module: nn.Module) -> Iterable[str]:
+    """Names of parameters and buffers, in the order in which a model registers them."""
+    for prefix, one in module.named_modules(remove_duplicate=False):
+        for name, _ in (*one.named_parameters(recurse=False), *one.named_buffers(recurse=False)):
+            yield f"{prefix}.{name}" if prefix else name
+
+
+def _frozen_through(module: nn.Module, names: Mapping[Tensor, str], plan: Plan, epoch: int) -> Iterable[nn.Module]:
     parameters = list(module.parameters())
     frozen = [plan.is_frozen(names[one], epoch) for one in parameters]
     if any(frozen) and not any(one.requires_grad for one in parameters):
         yield module
         return
     for child in module.children():
-        yield from _wholly_frozen(child, names, plan, epoch)
+        yield from _frozen_through(child, names, plan, epoch)
 
 
 def _stay(module: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001  The signature of `nn.Module.train`.

@@ -76,7 +76,7 @@ class Rates:
             for group in optimizer.param_groups:
                 share = group[INITIAL] / self._base if self._base else 1.0
                 set_rate(group, rate * share)
-            self._recorder.add_rates(trainer, optimizer)
+            self._recorder.curves.add_rates(trainer, optimizer)
 
         return set_rates
 

@@ -1,51 +1,34 @@
-"""Watches a training: curves, progress, and the reasons to end it early."""
+"""Watches a training: how far it is, what it was made of, and the reasons to end it early."""
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, cast
-
-from torch import Tensor
+from typing import Any
 
 from art_training.engines.engine import FitJob, Position, Stopped, Watch
+from art_training.engines.lightning.curves import BatchLoss, Curves
 from art_training.engines.lightning.describe import described_optimizers, described_training
 from art_training.engines.lightning.failures import require_a_loss
 from art_training.engines.lightning.lengths import batches_of, epochs_of
-from art_training.engines.lightning.loaders import named
 from art_training.engines.lightning.random_states import derived_seed, set_seed
-from art_training.engines.lightning.values import (
-    are_finite,
-    learning_rates,
-    loss_curve,
-    numbers,
-    training_loss,
-    validation_losses,
-    values_of,
-    weighted_mean,
-)
+from art_training.engines.lightning.values import are_finite
 from art_training.engines.weights import digest_of
 from art_training.records import Finding
-from art_training.setup.data.batch import size
 
 _PROGRESS_SECONDS = 0.2
 _FLUSH_SECONDS = 1.0
 _CONSECUTIVE = 10  # batches without a finite loss; a scaler of half precision skips a few in a row while it adapts
 
-Point = tuple[str, int, int, float]
-
 
 class Recorder:
     """The callback that watches. It adds two appends and a look at the clock to a batch.
 
-    Losses stay tensors on their device until they are flushed, about every second and at the end of an epoch, in one
-    transfer. It belongs to the thread that trains.
-
-    Curves: `train/loss` for every optimiser step and `train/loss_epoch`, the mean over an epoch's batches, as the
-    batches were seen while the weights changed; `validation/loss` where the module logs it by a common name or its
-    validation step returns it; `lr/<group>`; and every value that the module or a callback logs, under `logged/<name>`.
+    What is measured is gathered in `curves`, flushed about every second and at the end of an epoch, and handed over with
+    the position. It belongs to the thread that trains.
 
     Attributes:
+        curves: what is measured.
         stopped: why training was ended, if it was.
         message: one sentence about it.
         seconds: time in training and its validations.
@@ -53,7 +36,6 @@ class Recorder:
         findings: what was seen to be wrong.
         began: whether training has begun.
         began_with: digest of the weights that training began with, where it was given some.
-        collects: whether logged values are taken from the trainer, because no logger hands them over.
     """
 
     def __init__(self, job: FitJob, watch: Watch, *, load: Callable[[Any], None] | None = None) -> None:
@@ -61,28 +43,21 @@ class Recorder:
         self._job = job
         self._watch = watch
         self._load = load
+        self.curves = Curves(with_rates=job.rate is None)
         self.stopped: Stopped = ""
         self.message = ""
         self.seconds = 0.0
         self.parameters: dict[str, Any] = {}
         self.findings: list[Finding] = []
         self.began = False
-        self.collects = False
         self.began_with = ""
         self._started = self._ticked = self._flushed = 0.0
         self._elsewhere = 0.0  # seconds that went into what is no training
-        self._losses: list[tuple[int, int, int, int, Tensor]] = []  # step, epoch, batch, accumulated, loss
-        self._epoch_losses: list[float] = []
-        self._validation: dict[int, list[tuple[Tensor, int]]] = {}
-        self._points: list[Point] = []
-        self._collected: dict[str, Any] = {}
         self._bad = 0
         self._first_bad: tuple[int, int] = (0, 0)
         self._where = (0, 0)
         self._had_loss = False  # whether there was a loss yet
         self._open_epoch: int | None = None
-        self._last_step = 0
-        self._step: Callable[[], int] = lambda: 0
 
     def prepare(self, trainer: Any) -> None:
         """The optimisers have been made; what a training that is resumed has made of them since is no setting."""
@@ -92,7 +67,7 @@ class Recorder:
 
     def on_fit_start(self, trainer: Any, module: Any) -> None:
         """The model stands and training has not begun: load the weights to start from, seed what training draws."""
-        self._step = lambda: int(trainer.global_step)
+        self.curves.begin(trainer)
         if self._load is not None:
             self._load(module)
         set_seed(derived_seed(self._job.seed, "fit"))
@@ -109,8 +84,7 @@ class Recorder:
         """An epoch begins; only now has the one before logged everything."""
         self._close_epoch(trainer, module)
         self._open_epoch = trainer.current_epoch
-        self._epoch_losses = []
-        self._last_step = trainer.global_step
+        self.curves.begin_epoch(trainer)
         self._where = (trainer.current_epoch, -1)
         now = time.monotonic()
         if now - self._ticked >= _PROGRESS_SECONDS:
@@ -119,15 +93,8 @@ class Recorder:
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """A batch is done."""
-        loss = outputs.get("loss") if outputs else None
         self._where = (trainer.current_epoch, batch_idx)
-        step = trainer.global_step
-        if loss is not None:
-            accumulated = trainer.accumulate_grad_batches if module.automatic_optimization else 1
-            # Before the optimiser has stepped, the batch belongs to the step that is still to come.
-            mine = step if step > self._last_step else step + 1
-            self._losses.append((mine, trainer.current_epoch, batch_idx, accumulated, loss))
-        self._last_step = step
+        self.curves.add_batch(trainer, module, outputs, batch_idx)
         now = time.monotonic()
         if now - self._ticked >= _PROGRESS_SECONDS:
             self._tick(trainer, module, now)
@@ -136,7 +103,7 @@ class Recorder:
 
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """A validation begins."""
-        self._validation = {}
+        self.curves.begin_validation()
 
     def on_validation_batch_end(  # noqa: PLR0917  Lightning's signature.
         self,
@@ -150,10 +117,7 @@ class Recorder:
         """A batch of validation is done."""
         if trainer.sanity_checking:
             return
-        # A bare number may be anything that the user cares for; only what is called a loss is one.
-        loss = cast("Mapping[str, Any]", outputs).get("loss") if isinstance(outputs, Mapping) else None
-        if isinstance(loss, Tensor) and loss.numel() == 1:
-            self._validation.setdefault(dataloader_idx, []).append((loss.detach(), size(batch)))
+        self.curves.add_validation(outputs, batch, dataloader_idx)
         now = time.monotonic()
         if now - self._ticked >= _PROGRESS_SECONDS:
             self._ticked = now
@@ -162,27 +126,18 @@ class Recorder:
 
     def on_validation_end(self, trainer: Any, module: Any) -> None:
         """A validation is done, and what it logged is reduced."""
-        if trainer.sanity_checking:
-            return
-        step, epoch = trainer.global_step, trainer.current_epoch
-        logged = numbers(trainer.callback_metrics)
-        self._collect(trainer, epoch)
-        loaders = tuple(named(trainer.val_dataloaders))
-        losses = validation_losses(logged, loaders) or self._returned_losses(loaders)
-        self._points += [(name, step, epoch, value) for name, value in losses.items()]
-        self._validation = {}
+        if not trainer.sanity_checking:
+            self.curves.end_validation(trainer)
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """An epoch is done, but for what other callbacks and the module still log."""
         self._flush(trainer, module)
-        losses = self._epoch_losses
-        if not losses:
+        mean, losses = self.curves.end_epoch(trainer), self.curves.epoch_losses
+        if mean is None:
             if not self._had_loss and self._where[1] >= 0 and self._where > (0, 0):  # several batches, none with a loss
                 require_a_loss(trainer, module)
             return
         self._had_loss = True
-        mean = math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.nan
-        self._points.append(("train/loss_epoch", trainer.global_step, trainer.current_epoch, mean))
         if not any(map(math.isfinite, losses)) and len(losses) > 1:
             self._end_not_finite(trainer)
         below = self._job.stop_below
@@ -205,16 +160,6 @@ class Recorder:
         self._tell(trainer, batch=None)
 
     # What the rest of the engine asks.
-
-    def add_logged(self, metrics: Mapping[str, float], epoch: int) -> None:
-        """Take values from the logger that stands in where the user has none."""
-        self._points += [(f"logged/{name}", self._step(), epoch, value) for name, value in metrics.items()]
-
-    def add_rates(self, trainer: Any, optimizer: Any) -> None:
-        """Take the learning rates that an optimiser is about to step with."""
-        step, epoch = trainer.global_step + 1, trainer.current_epoch
-        rates = learning_rates(trainer.optimizers, of=optimizer)
-        self._points += [(f"lr/{name}", step, epoch, rate) for name, rate in rates]
 
     def tell_checkpoint(self, trainer: Any, path: Path) -> None:
         """An epoch checkpoint is complete."""
@@ -246,48 +191,17 @@ class Recorder:
         self._tell(trainer, batch=self._where[1] + 1)
 
     def _flush(self, trainer: Any, module: Any, *, all_of_them: bool = True) -> None:
-        """Move the losses that wait from their device, all in one transfer, and look at them.
+        losses = self.curves.flush(trainer, module, all_of_them=all_of_them)
+        if losses:
+            self._watch_finiteness(trainer, module, losses)
 
-        Those of a step that is not complete yet go on waiting, unless `all_of_them` are wanted.
-        """
-        until = math.inf if all_of_them else trainer.global_step
-        waiting = [one for one in self._losses if one[0] <= until]
-        self._losses = [one for one in self._losses if one[0] > until]
-        if waiting:
-            values = values_of([loss for *_, loss in waiting])
-            values = [value * accumulated for value, (*_, accumulated, _) in zip(values, waiting, strict=True)]
-            self._add_losses([(step, epoch) for step, epoch, *_ in waiting], values)
-            places = [(epoch, batch) for _, epoch, batch, *_ in waiting]
-            self._watch_finiteness(trainer, module, places, values)
-        elif not module.automatic_optimization:
-            self._add_logged_loss(trainer)
-        if self._job.rate is None:
-            step, epoch = trainer.global_step, trainer.current_epoch
-            self._points += [(f"lr/{name}", step, epoch, rate) for name, rate in learning_rates(trainer.optimizers)]
-
-    def _add_losses(self, steps: Iterable[tuple[int, int]], values: list[float]) -> None:
-        """One point a step: batches whose gradients were accumulated make one step together."""
-        together: dict[tuple[int, int], list[float]] = {}
-        for place, value in zip(steps, values, strict=True):
-            together.setdefault(place, []).append(value)
-        self._points += [
-            ("train/loss", step, epoch, sum(losses) / len(losses)) for (step, epoch), losses in together.items()
-        ]
-        self._epoch_losses += values
-
-    def _add_logged_loss(self, trainer: Any) -> None:
-        """Manual optimisation may return nothing; then a logged loss is the best there is, if one is logged."""
-        loss = training_loss(numbers(trainer.callback_metrics))
-        if loss is not None:
-            self._add_losses([(trainer.global_step, trainer.current_epoch)], [loss])
-
-    def _watch_finiteness(self, trainer: Any, module: Any, places: list[tuple[int, int]], values: list[float]) -> None:
-        for place, value in zip(places, values, strict=True):
-            if math.isfinite(value):
+    def _watch_finiteness(self, trainer: Any, module: Any, losses: Iterable[BatchLoss]) -> None:
+        for one in losses:
+            if math.isfinite(one.value):
                 self._bad = 0
                 continue
             if self._bad == 0:
-                self._first_bad = place
+                self._first_bad = (one.epoch, one.batch)
             self._bad += 1
         # Weights that are lost do not come back; a loss alone may be a spike that the next batch forgets.
         if self._bad >= _CONSECUTIVE or (self._bad and not are_finite(module.parameters())):
@@ -309,21 +223,8 @@ class Recorder:
         if self._open_epoch is None:
             return
         self._flush(trainer, module)
-        self._collect(trainer, self._open_epoch)
+        self.curves.collect(trainer, self._open_epoch)
         self._open_epoch = None
-
-    def _collect(self, trainer: Any, epoch: int) -> None:
-        """Take what was logged since the last time; what was not logged again is still the same object."""
-        if not self.collects:
-            return
-        current = dict(trainer.callback_metrics)
-        new = {name: value for name, value in current.items() if value is not self._collected.get(name)}
-        self.add_logged(numbers(new), epoch)
-        self._collected = current
-
-    def _returned_losses(self, loaders: Sequence[str | None]) -> dict[str, float]:
-        means = {index: weighted_mean(pairs) for index, pairs in self._validation.items()}
-        return {loss_curve(loaders[index]): mean for index, mean in means.items() if mean is not None}
 
     def _tell(self, trainer: Any, *, batch: int | None) -> None:
         self._hand_over(trainer, phase="fit", batch=batch, batches=batches_of(trainer))
@@ -331,7 +232,6 @@ class Recorder:
     def _hand_over(
         self, trainer: Any, *, phase: str, batch: int | None, batches: int | None, checkpoint: Path | None = None
     ) -> None:
-        points, self._points = tuple(self._points), []
         answer = self._watch(
             Position(
                 phase=phase,
@@ -340,7 +240,7 @@ class Recorder:
                 epochs=epochs_of(trainer),
                 batch=batch,
                 batches=batches,
-                points=points,
+                points=self.curves.take(),
                 checkpoint=checkpoint,
             )
         )

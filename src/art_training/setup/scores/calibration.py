@@ -31,7 +31,7 @@ Whole: TypeAlias = NDArray[np.int64]
 
 BINS = 15  # as in Guo et al., section 2
 FOLDS = 5
-COLDEST, HOTTEST = 0.02, 50.0  # bounds of a temperature: examples that are all right would have it fall without end
+COLDEST, HOTTEST = 0.02, 50.0  # bounds of a temperature
 _TINY = 1e-30  # nothing that single precision tells from zero
 _EPSILON = 1e-7  # how near to 0 and 1 a single probability of yes says something
 
@@ -137,15 +137,24 @@ def tempered(predictions: NDArray[Any], temperature: float) -> NDArray[Any]:
 def temperature_of(predictions: NDArray[Any], targets: NDArray[Any]) -> float:
     """The temperature whose probabilities give the targets the smallest negative log-likelihood; it changes no decision.
 
+    Rows that are all right say that the model errs less than once in so many, not that it never errs; left to themselves
+    they would have it be sure without end. So one wrong row is added, as the rule of succession does (and Platt,
+    Probabilistic outputs for support vector machines, 1999, section 2.2, with the targets): it is spread over all rows and
+    all classes but the most probable, in the proportion in which the model itself expects each to be right. Among wrong
+    rows of the data's own it is one more of them.
+
     The likelihood is convex in 1/T, so that it has one minimum between the bounds `COLDEST` and `HOTTEST`.
     """
     from scipy.optimize import minimize_scalar
 
     scores = _scores(predictions)
     classes = targets.astype(np.int64)
+    shares, wrong = _one_wrong(scores)
 
     def loss(log_temperature: float) -> float:
-        return float(_likelihood(scores / math.exp(log_temperature), classes).mean())
+        at = scores / math.exp(log_temperature)
+        added = float((shares * _normaliser(at)).sum()) - wrong / math.exp(log_temperature)
+        return float(_likelihood(at, classes).sum() + added) / (len(classes) + 1)
 
     found: Any = minimize_scalar(
         loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded", options={"xatol": 1e-5}
@@ -197,9 +206,25 @@ def _likelihood(scores: Numbers, targets: Whole) -> Numbers:
     """(rows,) negative log-likelihood of the targets."""
     if scores.ndim == 1:
         return np.logaddexp(0, np.where(targets > 0, -scores, scores))
+    return _normaliser(scores) - scores[np.arange(len(targets)), targets]
+
+
+def _normaliser(scores: Numbers) -> Numbers:
+    """(rows,) logarithm of the sum of what the softmax is made of; a single score stands against zero."""
     from scipy.special import logsumexp
 
-    return logsumexp(scores, axis=1) - scores[np.arange(len(targets)), targets]
+    found: Any = np.logaddexp(0, scores) if scores.ndim == 1 else logsumexp(scores, axis=1)
+    return found
+
+
+def _one_wrong(scores: Numbers) -> tuple[Numbers, float]:
+    """(rows,) what share of one wrong row falls on each, and the mean score of its class."""
+    both = np.stack([np.zeros_like(scores), scores], 1) if scores.ndim == 1 else scores
+    expected = both - _normaliser(both)[:, None]
+    expected[np.arange(len(both)), both.argmax(1)] = -np.inf
+    share = np.exp(expected - expected.max())
+    share /= share.sum()
+    return share.sum(1), float((share * both).sum())
 
 
 def _owners(example: Whole | None, rows: int) -> Whole:

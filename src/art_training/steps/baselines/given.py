@@ -198,7 +198,11 @@ def as_predictions(given: Any, target: "Tensor", task: Task, what: str) -> "Tens
         raise SetupError(
             f"{what} gave predictions of shape {tuple(predicted.shape)} for {len(target)} examples; give one row an example"
         )
-    if predicted.ndim == target.ndim + 1 and task.classes and task.classes not in {predicted.shape[1], predicted.shape[-1]}:
+    if (
+        predicted.ndim == target.ndim + 1
+        and task.classes
+        and task.classes not in {predicted.shape[1], predicted.shape[-1]}
+    ):
         raise SetupError(
             f"{what} gave predictions of shape {tuple(predicted.shape)} for targets of shape {tuple(target.shape)}, and the "
             f"task has {task.classes} classes; give a class, or a number for each class"

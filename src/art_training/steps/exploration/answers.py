@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from art_training.records import Finding, Interval, Plain, Reading, Score
+from art_training.setup.data.hashing import Hashed
 from art_training.setup.task import Task
-from art_training.steps.exploration.hashing import Hashed
 from art_training.steps.exploration.survey import Survey
 
 Surveys: TypeAlias = Sequence[Survey]

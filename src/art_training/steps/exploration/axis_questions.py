@@ -50,8 +50,10 @@ def ends(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG00
         return
     survey = surveys[0]
     notes = [note for note in (survey.axes.note, _of_sample(survey)) if note]
+    whole = {name for name, source in zip(survey.axes.names, survey.axes.sources, strict=True) if source is None}
+    varying = sorted((row for row in rows if row["low"] != row["high"]), key=lambda row: row["axis"] not in whole)
     shown: list[dict[str, Plain]] = [
-        {key: row[key] for key in ("place", "axis", "low", "low_at", "high", "high_at")} for row in rows[:SHOWN]
+        {key: row[key] for key in ("place", "axis", "low", "low_at", "high", "high_at")} for row in varying[:SHOWN]
     ]
     note = "; ".join([f"{len(rows):,} in axes.csv; low_at and high_at are places of examples", *notes])
     answers.readings.append(Reading("ends of the axes", shown, note=note))
@@ -135,7 +137,8 @@ def saturated(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: 
             continue
         found = np.zeros(len(survey.sampled), bool)
         for share in shares:
-            if np.nanmedian(share) < USUALLY:
+            known = share[np.isfinite(share)]
+            if len(known) and np.median(known) < USUALLY:
                 found |= share >= SATURATED
         rows = survey.sampled.indices[found]
         count = round(len(rows) / len(survey.sampled) * survey.examples)

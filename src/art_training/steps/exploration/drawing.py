@@ -46,7 +46,7 @@ def _sheets(
     train: Survey, images: "Sequence[NDArray[Any] | None]", bench: Bench, noise: Noise | None
 ) -> list[Artifact]:
     sections = _by_class(train, images) | _at_ends(train, images)
-    note = "number: label, of examples drawn with the step's seed"
+    note = "examples of each class, and those at both ends of each axis, by their places in the split"
     kept = [keep_figure(bench, sheet(sections, columns=COLUMNS), "examples.png", note)]
     if noise is not None and len(noise.suspicious):
         tiles = [
@@ -158,9 +158,12 @@ def _distributions(train: Survey, others: Sequence[Survey]) -> Any:
 
 
 def _targets(train: Survey, others: Sequence[Survey]) -> "dict[str, list[NDArray[Any]]]":
+    import numpy as np
+
     each = [one.targets for one in (train, *others)]
     found = [one.reshape(-1).astype(float) for one in each if one is not None and one.size == len(one)]
-    return {"labels" if train.labels else "targets": found} if len(found) == len(each) else {}
+    whole = len(found) == len(each) and bool(np.isfinite(found[0]).any())
+    return {"labels" if train.labels else "targets": found} if whole else {}
 
 
 def _of_axes(train: Survey, others: Sequence[Survey]) -> "dict[str, list[NDArray[Any]]]":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from art_training.records import Finding, Plain, Reading, Severity, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.axes import BRIGHT, DARK
 from art_training.steps.exploration.survey import SHOWN, Survey
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def feature_drift(surveys: Surveys, task: Task, answers: Answers) -> None:  # no
         found = [
             drift(name, train.axes.values[:, number], survey.axes.values[:, number])
             for number, name in enumerate(train.axes.names)
+            if not name.startswith((DARK, BRIGHT))  # which are measured by each split's own range
         ]
         rows += _tell(found, train, survey, answers, "ART110", "features", "feature_drift")
     if rows:
@@ -83,11 +85,12 @@ def drift(axis: str, before: "NDArray[Any]", after: "NDArray[Any]") -> Drift:
     every = np.concatenate([before, after])
     shares = [np.searchsorted(one, every, side="right") / len(one) for one in (before, after)]
     distance = float(np.abs(shares[0] - shares[1]).max())
-    pooled = float(np.sqrt((before.var() + after.var()) / 2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        pooled = float(np.sqrt((before.var() + after.var()) / 2))
     effective = len(before) * len(after) / len(every)
     return Drift(
         axis,
-        float(after.mean() - before.mean()) / pooled if pooled > 0 else None,
+        float(after.mean() - before.mean()) / pooled if 0 < pooled < np.inf else None,
         distance,
         _stability(before, after),
         float(kolmogorov(distance * effective**0.5)),

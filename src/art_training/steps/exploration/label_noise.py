@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LIKELY = 0.05  # a rate that is higher for certain is worth a warning
 KINDS = (LINEAR, BOOSTING)
+LEAST_SKILL = 1 / 3  # of what the most frequent label gets wrong, that a model must get right before it judges labels
 _FOLDS = 5
 _RESAMPLES = 200
 _LEVEL = 0.95
@@ -55,12 +56,14 @@ class Noise:
 
 def label_noise(surveys: Surveys, task: Task, answers: Answers, *, kind: str, seed: int) -> "Noise | None":
     """Which labels of the training split are probably wrong, and how many?"""
+    import numpy as np
+
     survey = next((one for one in surveys if one.split is Split.TRAIN and len(one.sampled)), None)
     why_not = _why_not(survey, task)
     if survey is None or why_not:
         answers.readings.append(Reading("train/label_noise", None, note=why_not or "there is no training split"))
         return None
-    table, labels = _table(survey)
+    table, labels, places = _table(survey)
     classes, numbered, counts = _numbered(labels)
     kept = counts[numbered] >= _FOLDS
     if len(set(numbered[kept].tolist())) < 2:
@@ -71,7 +74,15 @@ def label_noise(surveys: Surveys, task: Task, answers: Answers, *, kind: str, se
     present, own, _ = _numbered(numbered[rows])
     model = _model(kind, task, len(present), len(rows), seed)
     estimated = estimate(out_of_fold(model, table[rows], own, seed), own, seed=seed)
-    noise = replace(estimated, rows=rows, classes=classes[present])
+    noise = replace(estimated, rows=places[rows], classes=classes[present])
+    majority = float(np.bincount(own).max() / len(own))
+    if noise.accuracy < majority + LEAST_SKILL * (1 - majority):
+        note = (
+            f"a {model.name} model that did not learn from an example is right in {noise.accuracy:.1%}, and the most "
+            f"frequent label in {majority:.1%}: it cannot tell wrong labels from hard examples"
+        )
+        answers.readings.append(Reading("train/label_noise", None, note=note))
+        return None
     note = (
         f"confident learning on {_FOLDS}-fold predictions of a {model.name} model with accuracy {noise.accuracy:.1%}, whose own "
         "mistakes count too"
@@ -166,8 +177,8 @@ def _why_not(survey: Survey | None, task: Task) -> str:
     return ""
 
 
-def _table(survey: Survey) -> "tuple[NDArray[Any], NDArray[Any]]":
-    """(rows, features) of the sample, its missing values as NaN, and (rows,) labels.
+def _table(survey: Survey) -> "tuple[NDArray[Any], NDArray[Any], NDArray[Any]]":
+    """(rows, features) of the sample, its missing values as NaN, (rows,) labels, and (rows,) their places in the sample.
 
     Of sequences it holds how often each of the most frequent tokens occurs.
     """
@@ -177,13 +188,19 @@ def _table(survey: Survey) -> "tuple[NDArray[Any], NDArray[Any]]":
     columns = [survey.axes.values]
     for tokens in survey.tokens.values():
         values, counts = np.unique(tokens.ids[tokens.real], return_counts=True)
+        if not len(values):
+            continue
         frequent = np.sort(values[np.argsort(-counts, kind="stable")][:_LISTED])
         place = np.minimum(np.searchsorted(frequent, tokens.ids), len(frequent) - 1)
         known = tokens.real & (frequent[place] == tokens.ids)
         bags = np.zeros((len(tokens.ids), len(frequent)))
         np.add.at(bags, (known.nonzero()[0], place[known]), 1.0)
         columns.append(np.log1p(bags))
-    return np.concatenate(columns, 1), survey.targets.reshape(-1).astype(np.int64)
+    labels = survey.targets.reshape(-1)
+    rows = np.flatnonzero(np.isfinite(labels))
+    table = np.concatenate(columns, 1)[rows]
+    # Squares of what is larger are not finite, and no model takes them.
+    return np.where(np.abs(table) < np.finfo(np.float32).max, table, np.nan), labels[rows].astype(np.int64), rows
 
 
 def _numbered(labels: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[Any], NDArray[Any]]":
@@ -215,7 +232,7 @@ def _tell(noise: Noise, survey: Survey, note: str, answers: Answers) -> None:
     ]
     told = f"{len(noise.suspicious):,} of {len(rows):,} labels, the most suspicious first; margin: probability of the label"
     told += " less that of the suggested one"
-    answers.readings.append(Reading("suspicious labels", table[: 2 * SHOWN] or "none", note=told))
+    answers.readings.append(Reading("suspicious labels", table[: 2 * SHOWN], note=told))
     if table:
         answers.tables["suspicious-labels.csv"] = (table, told)
     if noise.interval.low > LIKELY:
@@ -225,8 +242,8 @@ def _tell(noise: Noise, survey: Survey, note: str, answers: Answers) -> None:
                 "ART117",
                 "labels",
                 Severity.WARNING,
-                f"{noise.rate:.1%} of the labels of {survey.place} are probably wrong "
-                f"({noise.interval.low:.1%} to {noise.interval.high:.1%}): {note}",
+                f"{noise.rate:.1%} of the labels of {survey.place} ({noise.interval.low:.1%} to {noise.interval.high:.1%}) look "
+                f"wrong to a model that did not learn from them: they are, or these examples are too hard for it; {note}",
                 {"rate": noise.rate, "low": noise.interval.low, "high": noise.interval.high, "examples": first},
                 "look at these examples in suspicious-labels.csv, and settle their labels",
                 f"{survey.place}: examples {listed(first)}",

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Plain, Reading, Severity, Split
+from art_training.setup.data.hashing import row_hashes
 from art_training.steps.bench import Bench
 from art_training.steps.exploration.again import read_again
 from art_training.steps.exploration.answers import Answers, Surveys, listed
-from art_training.steps.exploration.hashing import row_hashes
 from art_training.steps.exploration.sketches import HASHES, NUMBERS, Features, Form, Sketches
 from art_training.steps.exploration.survey import SHOWN, Survey
 
@@ -95,7 +95,8 @@ def _usual(rows: "NDArray[Any]", seed: int) -> float:
 
     generator = np.random.default_rng(seed)
     one, other = generator.integers(len(rows), size=(2, _RANDOM_PAIRS))
-    apart = np.linalg.norm(rows[one] - rows[other], axis=1)[one != other]
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.linalg.norm(rows[one] - rows[other], axis=1)[one != other]
     apart = apart[np.isfinite(apart)]
     return float(np.median(apart)) if len(apart) else 0.0
 
@@ -103,8 +104,9 @@ def _usual(rows: "NDArray[Any]", seed: int) -> float:
 def _of_features(rows: "NDArray[Any]", limit: float) -> "NDArray[Any]":
     """(pairs, 2) rows whose sketches are hardly further apart than `limit`.
 
-    Sketches are cut into cells ten times as wide, along twelve of their numbers at a time and shifted by half a cell, and
-    only those that share a cell are compared (Datar, Immorlica, Indyk and Mirrokni, Locality-sensitive hashing scheme
+    Sketches are cut into cells, along twelve of their numbers at a time and shifted by half a cell, and only those that
+    share a cell are compared. A cell is three times as wide as the limit, and fifteen times as wide as such a pair usually
+    is apart along one number, so that nearly every one shares a cell (Datar, Immorlica, Indyk and Mirrokni, Locality-sensitive hashing scheme
     based on p-stable distributions, 2004).
     """
     import numpy as np
@@ -113,7 +115,7 @@ def _of_features(rows: "NDArray[Any]", limit: float) -> "NDArray[Any]":
     found = [np.empty((0, 2), np.int64)]
     for first in range(0, NUMBERS - _BAND + 1, _BAND // 2):
         for shift in (0.0, 0.5):
-            keys = _cells(rows[known, first : first + _BAND], 10 * limit, shift)
+            keys = _cells(rows[known, first : first + _BAND], 3 * limit, shift)
             for pairs in _same(keys):
                 pairs = known[pairs]  # noqa: PLW2901  in terms of all rows
                 found.append(pairs[_distances(rows, pairs) <= 1.5 * limit])
@@ -267,7 +269,7 @@ def _tell(pairs: Sequence[_Pair], share: float, surveys: Surveys, answers: Answe
         }
         for one, other, apart in ordered
     ]
-    answers.readings.append(Reading("near duplicates", rows[:SHOWN] or "none", note=note))
+    answers.readings.append(Reading("near duplicates", rows[:SHOWN], note=note))
     if rows:
         answers.tables["near-duplicates.csv"] = (rows, f"pairs of examples that are nearly the same: {note}")
     for survey in surveys:

@@ -9,9 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from art_training.setup.data.hashing import mixed
 from art_training.setup.task import Task
 from art_training.steps.exploration.axes import images_in
-from art_training.steps.exploration.hashing import mixed
 from art_training.steps.exploration.sample import joined
 from art_training.steps.exploration.tokens import Tokens, masks, of_texts, sequences, tokens_of
 
@@ -66,7 +66,7 @@ class Features(Form):
         if self._width > _MOST_FEATURES:
             self._chosen = np.sort(generator.choice(self._width, _MOST_FEATURES, replace=False))
         table = self._table(columns, count)
-        known = np.where(np.isfinite(table), table, np.nan)
+        known = np.where(np.isfinite(table), table, np.nan).astype(np.float64)
         with np.errstate(all="ignore"):
             some = np.isfinite(known).any(0)
             self._mean = np.where(some, np.nanmean(np.where(some, known, 0), axis=0), 0).astype(np.float32)
@@ -78,7 +78,10 @@ class Features(Form):
         self._projection = generator.standard_normal((table.shape[1], NUMBERS), np.float32) / np.float32(NUMBERS**0.5)
 
     def sketch(self, columns: "Columns", count: int) -> "NDArray[Any]":
-        return self._scaled(columns, count) @ self._projection
+        import numpy as np
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._scaled(columns, count) @ self._projection
 
     def prepared(self, columns: "Columns", count: int) -> "list[Any]":
         return list(self._scaled(columns, count))
@@ -95,7 +98,8 @@ class Features(Form):
         if not np.isfinite(table).all():
             table = np.where(np.isfinite(table), table, self._mean)
         if not self._images:
-            return (table - self._mean) / self._scale
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is like nothing else
+                return (table - self._mean) / self._scale
         table = table - table.mean(1, keepdims=True)
         length = np.linalg.norm(table, axis=1, keepdims=True)
         # What is blank is like nothing else.
@@ -109,7 +113,8 @@ class Features(Form):
         if width != self._width:
             raise ValueError(f"inputs vary in size ({self._width} values, then {width})")
         table = flat[0] if len(flat) == 1 else np.concatenate(flat, 1)
-        return (table if self._chosen is None else table[:, self._chosen]).astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what is too large for single precision is taken for missing
+            return (table if self._chosen is None else table[:, self._chosen]).astype(np.float32, copy=False)
 
 
 class Sets(Form):

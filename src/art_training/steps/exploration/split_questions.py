@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from art_training.records import Finding, Plain, Reading, Score, Severity, Split
+from art_training.setup.data.hashing import Hashed
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
-from art_training.steps.exploration.hashing import Hashed
 from art_training.steps.exploration.survey import SHOWN, Survey
 
 LEAKED_MUCH = 0.01  # share of a split that is also in another

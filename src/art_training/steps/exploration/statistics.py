@@ -90,11 +90,12 @@ class FeatureStatistics:
         if self.shape is not None and shape != self.shape and not self.pooled:
             self._pool()
         rows_of, width = (1, table.shape[1]) if self.pooled else (table.shape[1], 1)
-        moments = _moments(table.reshape(-1, rows_of), first, width)
-        if self.shape is None:
-            self.shape, self._all = shape, moments
-            return
-        self._merge(moments)
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of the largest numbers are infinite, and told so
+            moments = _moments(table.reshape(-1, rows_of), first, width)
+            if self.shape is None:
+                self.shape, self._all = shape, moments
+                return
+            self._merge(moments)
 
     @property
     def constant(self) -> int:
@@ -174,8 +175,11 @@ def _row(count: Any, mean: Any, square: Any, low: Any, high: Any) -> dict[str, f
 
 def _pooled(count: Any, mean: Any, square: Any) -> tuple[int, float, float]:
     """The moments of all features together."""
+    import numpy as np
+
     total = int(count.sum())
     if not total:
         return 0, 0.0, 0.0
-    together = float((mean * count).sum() / total)
-    return total, together, float(square.sum() + (count * (mean - together) ** 2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        together = float((mean * count).sum() / total)
+        return total, together, float(square.sum() + (count * (mean - together) ** 2).sum())

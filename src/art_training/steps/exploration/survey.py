@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from art_training.records import Split
 from art_training.setup.data.batch import as_array, entries, rows, size
+from art_training.setup.data.hashing import Hashed, Hashes, numeric, row_hashes
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.axes import Axes, axes_of
-from art_training.steps.exploration.hashing import Hashed, Hashes, numeric, row_hashes
 from art_training.steps.exploration.sample import RowSample, Sampled
 from art_training.steps.exploration.statistics import FeatureStatistics
 from art_training.steps.exploration.tokens import Tokens, sequences

@@ -114,7 +114,8 @@ def _padded(tokens: Tokens) -> Tokens | None:
         real = tokens.real & ~run
         others = np.unique(ids[real])
         inside = bool(((ids == filling) & real).any())
-        varies = len(np.unique((tokens.real & run).sum(1))) > 1  # else it is a token that begins or ends every row
+        # Else it is a token that begins or ends every row, or a number of the last column of a table.
+        varies = len(np.unique((tokens.real & run).sum(1))) > 2
         if not inside and varies and len(others) >= _FEWEST_TOKENS:
             return Tokens(ids, real, tokens.widths, filling)
     return None

@@ -19,9 +19,9 @@ Stop = Callable[[Position], str | None]
 class Looking:
     """One look that serves all who want to see something, so that each batch passes once."""
 
-    def __init__(self, bench: Bench, followed: int, *, forgetting: bool, share: float) -> None:
+    def __init__(self, bench: Bench, followed: int, *, forgetting: bool, share: float, label: str = "") -> None:
         self._dynamics = Dynamics(bench, followed) if followed else None
-        self._forgetting = Forgetting(bench) if forgetting else None
+        self._forgetting = Forgetting(bench, label) if forgetting else None
         self._share = share
 
     @property
@@ -66,7 +66,8 @@ class Looking:
         if epochs == []:
             note = f"its batches are too few for looks {within}; train longer, or give a larger share"
         else:
-            note = f"epochs after which the first {told['batches']} batches were looked at, {within}"
+            what = "the first batch was" if told["batches"] == 1 else f"the first {told['batches']} batches were"
+            note = f"epochs after which {what} looked at, {within}"
         return Reading(READING, epochs, note=note)
 
     @property

@@ -209,8 +209,8 @@ def shown(one: Compared, metric: Metric) -> str:
     comparison = one.comparison
     if comparison is None or math.isnan(comparison.value):
         return one.note
-    way = "better" if comparison.value > 0 else "worse" if comparison.value < 0 else "other"
-    told = f"{metric} {way} by {abs(comparison.value):.4g}"
+    way = "better" if comparison.value > 0 else "worse"
+    told = f"{metric} {way} by {abs(comparison.value):.4g}" if comparison.value else f"{metric} as good"
     if comparison.interval is not None:
         told += f" (difference {comparison.value:+.4g}, 95 % interval {comparison.interval.low:+.4g} to {comparison.interval.high:+.4g})"
     return told

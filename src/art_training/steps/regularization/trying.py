@@ -4,7 +4,7 @@ import hashlib
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,6 +15,8 @@ from art_training.setup.identity.fingerprint import setup_components
 from art_training.setup.scores.examples import Examples
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
+from art_training.steps.forgetting import Forgotten, parse_forgotten
+from art_training.steps.looking_back import watched_fit
 from art_training.steps.regularization.kept import read_examples, write_examples
 
 REFERENCE = "reference"
@@ -34,6 +36,7 @@ class Training:
         kept: the file that holds `examples`.
         weights: what the training ended with, where they were kept.
         recalled: whether an earlier run of the step had made it.
+        forgotten: what it forgot, where it was looked at.
     """
 
     scores: Mapping[str, Score]
@@ -43,6 +46,7 @@ class Training:
     kept: Artifact
     weights: Artifact | None = None
     recalled: bool = False
+    forgotten: Forgotten | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,14 @@ class Trying:
         metric: without whose score a training counts for nothing.
         seeds: how many.
         weights: which weights of a training are scored.
+        watch: whether to count what those under the first seed forget.
     """
 
     bench: Bench
     metric: Metric
     seeds: int
     weights: Weights
+    watch: bool = False
     _digests: dict[int, tuple[Any, DataDigest]] = field(default_factory=dict[int, tuple[Any, DataDigest]])
 
     def tried(self, name: str, setup: Setup) -> Tried:
@@ -134,17 +140,19 @@ class Trying:
         known = None if stored is None else self._read(stored)
         if known is not None and not marker.exists():
             return known
-        result = self.bench.fit(setup, label=label, seed=seed)  # found again, with its curves, where a run was killed
+        # Found again, with its curves, where a run was killed.
+        watch = self.watch and number == 1
+        result, forgotten = watched_fit(self.bench, setup, label=label, watch=watch, key=f"of {key}", seed=seed)
         if result.stopped:
             raise _Failed(result.message or result.stopped)
         chosen = result.best if self.weights == "best" and result.best is not None else result.last
         if chosen is None:
             raise _Failed("it left no weights")
         if known is None:
-            known = self._scored(label, setup, seed, chosen, number)
+            known = replace(self._scored(label, setup, seed, chosen, number), forgotten=forgotten)
             self._remember(key, known, seconds=result.seconds, epochs=result.epochs)
             marker.touch()
-        return Training(known.scores, known.examples, result.seconds, result.epochs, known.kept, known.weights)
+        return replace(known, seconds=result.seconds, epochs=result.epochs, recalled=False)
 
     def _scored(self, label: str, setup: Setup, seed: int, weights: Path, number: int) -> Training:
         splits = (Split.TRAIN, Split.VALIDATION)
@@ -167,6 +175,7 @@ class Trying:
             "epochs": epochs,
             "kept": training.kept,
             "weights": training.weights,
+            "forgotten": training.forgotten,
         }
         self.bench.remember(key, plain(kept))
 
@@ -182,7 +191,10 @@ class Trying:
         except StoreError:
             return None
         scores = {address: _score(score) for address, score in values["scores"].items()}
-        return Training(scores, examples, values["seconds"], values["epochs"], kept, weights, recalled=True)
+        forgotten = parse_forgotten(values.get("forgotten"))
+        return Training(
+            scores, examples, values["seconds"], values["epochs"], kept, weights, recalled=True, forgotten=forgotten
+        )
 
     def _data(self, setup: Setup) -> DataDigest:
         key = id(setup.data)

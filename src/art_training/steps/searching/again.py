@@ -15,6 +15,8 @@ from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
+from art_training.steps.forgetting import Forgotten
+from art_training.steps.looking_back import watched_fit
 from art_training.steps.searching.trying import sentence
 from art_training.tuning.trial import parse_score
 
@@ -73,6 +75,7 @@ class Decision:
         comparison: of the winner with the incoming setup, positive where the winner is better; None where there is none.
         last: the weights of what is handed on, under the first seed.
         findings: what was found wrong with that training and its evaluation.
+        forgotten: what that training forgot, where it was looked at.
         seconds: that all of this took.
     """
 
@@ -82,6 +85,7 @@ class Decision:
     comparison: "Comparison | None" = None
     last: Path | None = None
     findings: tuple[Finding, ...] = ()
+    forgotten: Forgotten | None = None
     seconds: float = 0.0
 
     @property
@@ -105,6 +109,7 @@ class _Fitted:
     scores: Mapping[str, Score]
     examples: Examples | None
     findings: tuple[Finding, ...]
+    forgotten: Forgotten | None = None
 
 
 @dataclass
@@ -119,12 +124,14 @@ class Again:
         metric: what is decided by.
         direction: which way of it is better.
         seeds: how many.
+        watch: whether to count what trainings under the first of them forget.
     """
 
     bench: Bench
     metric: Metric
     direction: Direction
     seeds: int
+    watch: bool = False
     _fitted: dict[str, _Fitted] = field(default_factory=dict[str, _Fitted])
 
     def decide(self, trials: Sequence[tuple[str, Setup]]) -> Decision:
@@ -145,7 +152,7 @@ class Again:
         decided = Decision(incoming, tuple(contestants), winner, comparison)
         if winner is not None:
             chosen = self._fit(_label(decided.chosen.name, 0), decided.chosen.setup, 0)
-            decided = replace(decided, last=chosen.last, findings=chosen.findings)
+            decided = replace(decided, last=chosen.last, findings=chosen.findings, forgotten=chosen.forgotten)
         return replace(decided, seconds=time.monotonic() - began)
 
     def _beats(self, one: Contestant, other: Contestant | None) -> bool:
@@ -189,12 +196,13 @@ class Again:
         """Train and evaluate, once a process; a training that an earlier process finished is found by its label."""
         if label not in self._fitted:
             number = fresh_seed(self.bench.seed, seed)
-            result = self.bench.fit(setup, label=label, seed=number)
+            watch = self.watch and seed == 0
+            result, forgotten = watched_fit(self.bench, setup, label=label, watch=watch, seed=number)
             if result.stopped:
                 raise _NotTrained(result.message)
             scored = self.bench.evaluate(Split.VALIDATION, setup=setup, weights=result.last, seed=number, keep=False)
             examples, findings = scored.passes.get(Split.VALIDATION), (*result.findings, *scored.findings)
-            self._fitted[label] = _Fitted(result.last, scored.scores, examples, findings)
+            self._fitted[label] = _Fitted(result.last, scored.scores, examples, findings, forgotten)
         return self._fitted[label]
 
     def _compared(self, winner: Contestant, incoming: Contestant) -> "Comparison | None":

@@ -81,7 +81,8 @@ def _pruned_by(trials: Sequence[Trial], metric: Metric) -> tuple[str | None, str
     if not watched:
         note = (
             f"nothing could be pruned: the module logs neither {metric.name} nor a loss while it validates; "
-            "log one in validation_step, e.g. self.log('val_loss', loss)"
+            "log one in validation_step, e.g. self.log('val_loss', loss), and let the Trainer validate while it trains "
+            "(check_val_every_n_epoch)"
         )
         return None, "", note
     if is_of(watched, metric):

@@ -12,10 +12,13 @@ from art_training.setup.scores.calibration import (
     FOLDS,
     HOTTEST,
     Reliability,
+    confidences,
     cross_fitted,
     reliability,
     temperature_of,
 )
+from art_training.setup.scores.comparison import Comparison, compare
+from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.delivering.predictions import Predictions
@@ -35,25 +38,55 @@ class Calibrated:
         predictions: each by a temperature that was chosen without it.
         raw: as they were.
         folds: the temperatures of the folds.
+        gained: how much lower the loss of examples that the temperature has not seen is with it.
     """
 
     temperature: float
     predictions: Predictions
     raw: Predictions
     folds: tuple[float, ...]
+    gained: Comparison
 
     @property
-    def helps(self) -> bool:
-        """Whether the loss of examples that the temperature has not seen is lower with it."""
-        return self.predictions.loss() < self.raw.loss()
+    def why_not_applied(self) -> str:
+        """Why it is not applied, in words; empty where its gain is beyond doubt."""
+        if self.temperature < 1 and self._all_right:
+            return f"all {self.raw.count} validation examples are right, so that nothing there tells what being surer costs"
+        if self.gained.better:
+            return ""
+        between = self.gained.interval
+        told = f" [{between.low:.2g}, {between.high:.2g}]" if between else f" ({self.gained.note})"
+        return f"the gain of {self.gained.value:.2g}{told} in the loss of examples that it has not seen is not beyond doubt"
+
+    @property
+    def applied(self) -> float:
+        """The temperature that is delivered; 1 changes nothing."""
+        return 1.0 if self.why_not_applied else self.temperature
+
+    @property
+    def delivered(self) -> Predictions:
+        """As they are delivered."""
+        return self.raw if self.why_not_applied else self.predictions
+
+    @property
+    def _all_right(self) -> bool:
+        pool = self.raw.pool
+        return bool(confidences(pool.predictions.numpy(), pool.targets.numpy())[1].all())
 
 
 @dataclass(frozen=True)
 class Diagram:
-    """Confidence and accuracy, before and after."""
+    """Confidence and accuracy, before and after.
+
+    Attributes:
+        before: of the model as it is.
+        after: with the temperature.
+        not_applied: whether it is shown only, and the model is delivered without it.
+    """
 
     before: Reliability
     after: Reliability
+    not_applied: bool
 
 
 def why_not(task: Task, predictions: Predictions | None = None) -> str:
@@ -77,10 +110,11 @@ def why_not(task: Task, predictions: Predictions | None = None) -> str:
     return ""
 
 
-def calibrate(predictions: Predictions, *, seed: int) -> Calibrated:
+def calibrate(metrics: MetricCalculator, predictions: Predictions, *, seed: int) -> Calibrated:
     """Choose the temperature, and see what it does.
 
     Args:
+        metrics: of the project, for the comparison of losses.
         predictions: probabilities of classes.
         seed: of the folds.
     """
@@ -88,7 +122,9 @@ def calibrate(predictions: Predictions, *, seed: int) -> Calibrated:
 
     values, targets, example = _arrays(predictions)
     found, folds = cross_fitted(values, targets, example, seed=seed)
-    return Calibrated(temperature_of(values, targets), predictions.saying(torch.from_numpy(found)), predictions, folds)
+    tempered = predictions.saying(torch.from_numpy(found))
+    gained = compare(metrics, LOSS, [tempered.examples], [predictions.examples], seed=seed)
+    return Calibrated(temperature_of(values, targets), tempered, predictions, folds, gained)
 
 
 def rough_temperature(predictions: Predictions) -> float:
@@ -100,18 +136,24 @@ def rough_temperature(predictions: Predictions) -> float:
 def diagram(found: Calibrated, *, seed: int) -> Diagram:
     """The reliability before and after; `seed` is that of the intervals."""
     before, after = (reliability(*_arrays(one), seed=seed) for one in (found.raw, found.predictions))
-    return Diagram(before, after)
+    return Diagram(before, after, bool(found.why_not_applied))
 
 
 def scores(found: Diagram, rows: int) -> dict[str, Score]:
     """The expected calibration error before and after."""
     note = f"expected calibration error of the most probable class in {BINS} bins of equal width"
     after = f"{note}, each example by a temperature that was chosen without it"
+    after += "; that temperature is not applied" if found.not_applied else ""
     return {ECE_BEFORE: _error(found.before, rows, note), ECE: _error(found.after, rows, after)}
 
 
 def told(found: Calibrated) -> str:
-    """The temperature in words."""
+    """The temperature in words, and why it is not applied where it is not."""
+    meant = _meant(found)
+    return f"not applied: {found.why_not_applied}; {meant}" if found.why_not_applied else meant
+
+
+def _meant(found: Calibrated) -> str:
     if found.temperature <= COLDEST * 1.01 or found.temperature >= HOTTEST * 0.99:
         return f"at the end of the range {COLDEST:g} to {HOTTEST:g}: no temperature in it is the best"
     return "above 1 the model was too sure of itself, below 1 not sure enough"

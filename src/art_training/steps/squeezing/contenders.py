@@ -10,6 +10,8 @@ from art_training.records import Candidate, Finding, Score, Split
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
 from art_training.steps.delivering.predictions import Collector, Predictions
+from art_training.steps.forgetting import Forgotten
+from art_training.steps.looking_back import watched_fit
 from art_training.steps.squeezing.names import GAIN
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Trained:
         chosen: whether the weights were chosen by the user's monitor, rather than being those of the end.
         findings: what was seen to be wrong.
         candidate: of an earlier step, that was trained; empty where the setup is the step's own.
+        forgotten: what the training forgot, where it was looked at.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Trained:
     chosen: bool = False
     findings: tuple[Finding, ...] = ()
     candidate: str = ""
+    forgotten: Forgotten | None = None
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,14 @@ class Cost:
     seconds_a_batch: float | None = None
 
 
-def train(bench: Bench, name: str, setup: Setup, seed: int, **shaping: Any) -> Trained | str:
+def train(bench: Bench, name: str, setup: Setup, seed: int, *, watch: bool = False, **shaping: Any) -> Trained | str:
     """Train under a label and pass the validation split; a sentence where the training came to nothing.
 
     The weights are those that the user's ModelCheckpoint calls best, where there is one, else those of the end; those of
     an average are always of the end.
     """
     averaged = shaping.get("averaging") is not None
-    result = bench.fit(setup, label=name, seed=seed, **shaping)
+    result, forgotten = watched_fit(bench, setup, label=name, watch=watch, seed=seed, **shaping)
     if result.stopped:
         return f"{name} came to nothing: {result.message or result.stopped}"
     chosen = result.best is not None and not averaged
@@ -112,6 +116,7 @@ def train(bench: Bench, name: str, setup: Setup, seed: int, **shaping: Any) -> T
         steps=result.steps,
         chosen=chosen,
         findings=result.findings,
+        forgotten=forgotten,
     )
 
 

@@ -1,11 +1,14 @@
 """The contender that was taken, as the model that is delivered: its files, and the look back with it."""
 
+from collections.abc import Sequence
+
 from art_training.errors import SetupError
 from art_training.records import Artifact, Reading, Split
 from art_training.steps.bench import Bench
 from art_training.steps.delivering.delivery import Delivery, Member
 from art_training.steps.delivering.scoring import Model, Part, score
 from art_training.steps.examples import LookBack
+from art_training.steps.forgetting import Forgotten
 from art_training.steps.looking_back import LooksBack
 from art_training.steps.squeezing.contenders import Contender, Trained
 from art_training.steps.weights import LAST
@@ -47,7 +50,18 @@ def look_back(step: LooksBack, bench: Bench, taken: Contender, temperature: floa
     except SetupError as error:  # the training split may have more predictions than can be kept
         return LookBack((Reading("look back", None, note=f"not done: {error}"),))
     first = model.parts[0]
-    return step.look_back(bench, scored, weights=first.weights, setup=first.setup)
+    forgotten = _together([one.forgotten for one, _ in _used(taken)])
+    return step.look_back(bench, scored, weights=first.weights, setup=first.setup, forgotten=forgotten)
+
+
+def _together(found: Sequence[Forgotten | None]) -> Forgotten | None:
+    """What several trainings forgot, added up; None where one of them was not looked at as the others were."""
+    known = [one for one in found if one is not None]
+    if len(known) < len(found) or len({(one.looks, len(one.times)) for one in known}) != 1:
+        return None
+    times = tuple(sum(each) for each in zip(*(one.times for one in known), strict=True))
+    learned = tuple(any(each) for each in zip(*(one.learned for one in known), strict=True))
+    return Forgotten(known[0].looks, times, learned)
 
 
 def _used(taken: Contender) -> list[tuple[Trained, float]]:

@@ -43,6 +43,7 @@ class Squeezing:
         self._artifacts: list[Artifact] = []
         self._seconds: dict[str, float] = {}
         self._tempered: dict[str, calibrating.Calibrated] = {}
+        self._watch = step.examples > 0
 
     def run(self) -> Outcome:
         """Do it.
@@ -101,7 +102,7 @@ class Squeezing:
     def _member(self, member: Planned) -> Trained | str:
         """Train it, unless the step that it comes from has left its weights."""
         if member.left is None:
-            one = train(self._bench, member.label, member.setup, member.seed)
+            one = train(self._bench, member.label, member.setup, member.seed, watch=self._watch)
             return replace(one, candidate=member.candidate) if isinstance(one, Trained) else one
         path = self._bench.fetch(member.left)
         told = predicted(self._bench, member.candidate, member.setup, member.seed, path)
@@ -166,7 +167,8 @@ class Squeezing:
     def _attempt(self, name: str, like: Trained, *, seed: int | None = None, **shaping: Any) -> Trained | None:
         """A training that may come to nothing without ending the step."""
         try:
-            found = train(self._bench, name, like.setup, _another(like.seed) if seed is None else seed, **shaping)
+            own = _another(like.seed) if seed is None else seed
+            found = train(self._bench, name, like.setup, own, watch=self._watch, **shaping)
         except SetupError as error:
             found = str(error)
         if isinstance(found, Trained):
@@ -211,32 +213,30 @@ class Squeezing:
             self._readings.append(Reading("calibration", None, note=f"not done: {why}"))
             return
         for at, one in enumerate(self._contenders):
-            found = self._tempered[one.name] = calibrating.calibrate(one.predictions, seed=self._bench.seed)
-            told = {"temperature": found.temperature if found.helps else 1.0}
-            delivered = found.predictions if found.helps else one.predictions
-            self._contenders[at] = replace(one, predictions=delivered, parameters={**one.parameters, **told})
+            found = self._tempered[one.name] = self._calibrate(one)
+            told = {"temperature": found.applied}
+            self._contenders[at] = replace(one, predictions=found.delivered, parameters={**one.parameters, **told})
+
+    def _calibrate(self, one: Contender) -> calibrating.Calibrated:
+        return calibrating.calibrate(self._bench.metrics, one.predictions, seed=self._bench.seed)
 
     def _calibrated(self, taken: Contender) -> float:
         """What the temperature does to the result; the temperature that is applied."""
         found = self._tempered.get(taken.name)
         if found is None:
             return 1.0
-        seed = self._bench.seed
-        shown = calibrating.diagram(found, seed=seed)
+        shown = calibrating.diagram(found, seed=self._bench.seed)
         self._scores |= calibrating.scores(shown, taken.predictions.count)
         self._artifacts += calibrating.artifacts(self._bench, shown)
-        gained = as_score(
-            gain(self._bench.metrics, LOSS, found.predictions, found.raw, seed), f"{taken.name} without it"
-        )
-        note = f"{taken.name} with the temperature {found.temperature:.4g}"
-        if not found.helps:
-            note += ", which is not applied: it does not lower the loss of examples that it has not seen"
-        parameters = {"temperature": found.temperature, "applied": found.helps, "folds": list(found.folds)}
+        gained = as_score(found.gained, f"{taken.name} without it")
+        note, why = f"{taken.name} with the temperature {found.temperature:.4g}", found.why_not_applied
+        note += f", which is not applied: {why}" if why else ""
+        parameters = {"temperature": found.temperature, "applied": not why, "folds": list(found.folds)}
         scores = {**self._scored(found.predictions, CALIBRATED), GAIN: gained}
         self._others.append(Candidate(CALIBRATED, scores, parameters, note))
         self._scores[f"{CALIBRATED}_{GAIN}"] = gained
         self._readings.append(Reading("temperature", found.temperature, note=calibrating.told(found)))
-        return found.temperature if found.helps else 1.0
+        return found.applied
 
     def _export(self, taken: Contender, asked: Asked, temperature: float) -> Exported:
         self._artifacts += keep_weights(self._bench, taken)

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, cast
 
 from art_training.engines import Parameter
+from art_training.engines.stillness import layer_of, modules_around, stays
 from art_training.errors import ProjectError, SetupError
 
 
@@ -78,7 +79,7 @@ class Names:
         """The parameters of each layer, by the layer's name."""
         found: dict[str, list[str]] = {}
         for name in self.of_engine:
-            found.setdefault(name.rpartition(".")[0], []).append(name)
+            found.setdefault(layer_of(name), []).append(name)
         return found
 
     def near(self, text: str) -> str:
@@ -177,11 +178,19 @@ def frozen_names(freeze: Freeze, names: Names) -> tuple[str, ...]:
     return tuple(name for name in names.of_engine if name in chosen)
 
 
-def frozen_buffers(buffers: Sequence[str], parameters: Sequence[str], frozen: Sequence[str]) -> tuple[str, ...]:
-    """Buffers of modules all of whose parameters are frozen, such as statistics of batch norms; these stay too."""
-    loose = {module for name in set(parameters) - set(frozen) for module in _modules(name)}
-    still = {module for name in frozen for module in _modules(name)} - loose
-    return tuple(name for name in buffers if any(module in still for module in _modules(name)))
+def frozen_buffers(entries: Sequence[str], parameters: Sequence[str], frozen: Sequence[str]) -> tuple[str, ...]:
+    """Buffers that stay with what is frozen, such as statistics of batch norms; the engine holds them by the same rule.
+
+    Args:
+        entries: names of parameters and buffers in the model's order.
+        parameters: those that are parameters.
+        frozen: those of them that are frozen.
+    """
+    fixed = set(frozen)
+    still = {name: name in fixed for name in parameters}
+    buffers = [name for name in entries if name not in still]
+    held = {module: stays(module, entries, still) for module in {layer_of(name) for name in buffers}}
+    return tuple(name for name in buffers if held[layer_of(name)])
 
 
 def rates(names: Names, fine_tuning_rate: float, layer_rates: float | Mapping[str, float]) -> dict[str, float]:
@@ -282,6 +291,5 @@ def _is_names(value: Any) -> bool:
 
 
 def _modules(name: str) -> list[str]:
-    """The modules that a parameter or buffer is in, from the innermost outwards."""
-    parts = name.split(".")[:-1]
-    return [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    """The modules that a parameter is in, from the innermost outwards, without the model itself."""
+    return modules_around(layer_of(name))[:-1]

@@ -48,10 +48,8 @@ class MeanTeacher(L.LightningModule):
         self.teacher.load_state_dict(self.student.state_dict())
         self.teacher.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> "MeanTeacher":
-        super().train(mode)
+    def on_train_epoch_start(self) -> None:
         self.teacher.eval()
-        return self
 
     def forward(self, x: Tensor) -> Tensor:
         return self.teacher(x)

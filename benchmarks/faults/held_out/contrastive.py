@@ -109,8 +109,9 @@ class ContrastiveJoint(Contrastive):
         return F.cross_entropy(similarity, goal)
 
 
-def project(seed: int, model: Any = Contrastive, hparams: Any = None, **data: Any) -> Project:
-    return Project(model, partial(PairData, seed, **data), {"max_epochs": 8}, hparams or {}, {"couples_examples": True})
+def project(seed: int, model: Any = Contrastive, hparams: Any = None, epochs: int = 8, **data: Any) -> Project:
+    declarations = {"couples_examples": True}
+    return Project(model, partial(PairData, seed, **data), {"max_epochs": epochs}, hparams or {}, declarations)
 
 
 def measure(model: Any, clean: Project) -> tuple[float, float]:
@@ -153,8 +154,8 @@ CASES = (
         "contrastive-single",
         "batches of one: there are no negatives, the loss is zero from the first step",
         ("loss", "data"),
-        partial(project, batch_size=1),
-        project,
+        partial(project, batch_size=1, epochs=2),
+        partial(project, batch_size=32, epochs=2),
         "own",
     ),
     Case(

@@ -147,7 +147,7 @@ def warm_then_linear(optimizer: Any, steps: int) -> Any:
     }
 
 
-def never_warm(optimizer: Any, steps: int) -> Any:
+def warm_for_long(optimizer: Any, steps: int) -> Any:
     def factor(step: int) -> float:
         return step / (100 * steps) if step < 100 * steps else 1.0
 
@@ -170,7 +170,7 @@ def cosine_per_epoch(optimizer: Any, steps: int) -> Any:
 
 
 def one_cycle(optimizer: Any, steps: int) -> Any:
-    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=steps)
+    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.15, total_steps=steps)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": 1}}
 
 
@@ -215,8 +215,8 @@ CASES = (
         "schedules-cosine-per-epoch",
         "a cosine over all steps that is stepped once an epoch: it never leaves its start",
         ("schedule",),
-        partial(project, schedule=cosine_per_epoch, lr=0.3),
-        partial(project, schedule=cosine, lr=0.3),
+        partial(project, schedule=cosine_per_epoch, lr=0.2),
+        partial(project, schedule=cosine, lr=0.2),
         "S02",
     ),
     Case(
@@ -239,7 +239,7 @@ CASES = (
         "schedules-never-warm",
         "a warm-up a hundred times longer than training: the learning rate never gets there",
         ("schedule",),
-        partial(project, schedule=never_warm),
+        partial(project, schedule=warm_for_long),
         partial(project, schedule=warm_then_linear),
         "own",
     ),
@@ -309,7 +309,7 @@ CASES = (
     ),
     Case(
         "schedules-one-cycle",
-        "the learning rate rises to 0.3 and the loss with it",
+        "the learning rate rises to 0.15 and the loss with it",
         (),
         None,
         partial(project, schedule=one_cycle),

@@ -33,10 +33,11 @@ class Hires(pl.LightningDataModule):
 
 
 class HireRate(pl.LightningModule):
-    def __init__(self, lr: float = 5e-3, log_input: bool = True, link: str = "none") -> None:
+    def __init__(self, lr: float = 5e-3, log_input: bool = True, link: str = "none", activation: str = "Tanh") -> None:
         super().__init__()
         self.lr, self.link = lr, link
-        self.net = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
+        between = getattr(nn, activation)
+        self.net = nn.Sequential(nn.Linear(6, 32), between(), nn.Linear(32, 32), between(), nn.Linear(32, 1))
         self.loss = nn.PoissonNLLLoss(log_input=log_input)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,12 +93,20 @@ def measure(model: Any, clean: Project) -> tuple[float, float]:
 
 CASES = (
     Case(
-        "counts-exponent-twice",
-        "the model exponentiates and so does the loss: rates are exponents of exponents, and gradients burst",
-        ("loss", "model", "numerics"),
-        partial(project, link="exp"),
+        "counts-log-of-a-log",
+        "the loss is told that it gets rates and gets their logarithms: the logarithm of a negative number is none",
+        ("loss", "numerics", "model"),
+        partial(project, log_input=False),
         partial(project, link="exp", log_input=False),
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html",
+    ),
+    Case(
+        "counts-affine",
+        "no non-linearity between the layers: three layers are one, and the interaction cannot be learned",
+        ("model",),
+        partial(project, activation="Identity"),
+        project,
+        "M03",
     ),
     Case(
         "counts-any-or-none",

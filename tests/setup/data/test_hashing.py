@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from art_training.steps.exploration.hashing import Hashes, row_hashes
+from art_training.setup.data.hashing import Hashes, row_hashes
 
 
 @given(st.integers(1, 5), st.sampled_from([torch.float32, torch.int64, torch.bool, torch.bfloat16]))

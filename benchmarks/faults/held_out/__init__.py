@@ -1,0 +1,1 @@
+"""Cases that authors of rules do not read."""
