@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -225,6 +225,10 @@ class _Diagnosing:
             except NotMeasured as reason:
                 self.judged.append(_judged(rule, "not judged", str(reason)))
                 continue
+            except Exception as error:  # noqa: BLE001  A fault of one rule must not silence the others.
+                reason = f"the rule itself raised {type(error).__name__}: {error}; please report it"
+                self.judged.append(_judged(rule, "not judged", reason))
+                continue
             self.findings += found
             self.judged.append(_judged(rule, "finding" if found else "passed"))
 
@@ -248,17 +252,22 @@ class _Diagnosing:
 
 def told(setup: Setup, diagnosing: _Diagnosing) -> Diagnosis:
     """The causes in order, with the symptoms that they explain."""
-    by_code: Callable[[str], Rule] = {rule.code: rule for rule in rules()}.__getitem__
-    found = {one.code for one in diagnosing.findings}
-    symptoms: dict[str, tuple[Finding, ...]] = {}
-    explained: set[str] = set()
-    for code in sorted(found):
-        mine = [one for one in by_code(code).symptoms if one in found and one != code]
-        if mine:
-            symptoms[code] = tuple(one for one in diagnosing.findings if one.code in mine)
-            explained.update(mine)
-    causes = [one for one in diagnosing.findings if one.code not in explained]
-    causes.sort(key=lambda one: (_ORDER[one.severity], not one.confirmed_by, one.code))
+    ranked = sorted(diagnosing.findings, key=lambda one: (_ORDER[one.severity], not one.confirmed_by, one.code))
+    explains = {rule.code: frozenset(rule.symptoms) for rule in rules()}
+    explained: dict[
+        str, str
+    ] = {}  # the cause of a symptom, by code; a symptom explains nothing, nor what is worse than it
+    for cause in ranked:
+        if cause.code not in explained:
+            mine = [one.code for one in ranked if one.code in explains[cause.code] and one.code != cause.code]
+            worse = {one.code for one in ranked if _ORDER[one.severity] < _ORDER[cause.severity]}
+            explained |= {code: cause.code for code in mine if code not in worse and code not in explained.values()}
+    causes = [one for one in ranked if one.code not in explained]
+    symptoms = {
+        cause.code: tuple(one for one in ranked if explained.get(one.code) == cause.code)
+        for cause in causes
+        if cause.code in explained.values()
+    }
     return Diagnosis(
         subject=_name(setup.model),
         findings=tuple(causes),
