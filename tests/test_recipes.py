@@ -18,7 +18,7 @@ from art_training.steps import EvaluateBaseline, Overfit, Regularize, Squeeze, S
 from art_training.stores.memory import MemoryStore
 
 WHOLE = [
-    "ExploreData", "Diagnose", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "TransferLearning", "Regularize",
+    "ExploreData", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "TransferLearning", "Regularize",
     "Tune", "Squeeze", "FinalTest",
 ]  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_everything_is_there_where_everything_is_given() -> None:
 
 def test_what_cannot_be_derived_is_left_out_and_says_what_it_would_need() -> None:
     project = art.recipe(setup("train"), store="memory")
-    assert names(project) == ["ExploreData", "Diagnose", "CheckLossOnInit", "OverfitOneBatch", "Overfit"]
+    assert names(project) == ["ExploreData", "CheckLossOnInit", "OverfitOneBatch", "Overfit"]
     assert set(project.left_out) == set(WHOLE) - set(names(project))
     assert "validation split" in project.left_out["Tune"]
     assert "test split" in project.left_out["FinalTest"]

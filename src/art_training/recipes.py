@@ -19,7 +19,6 @@ from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps import (
     CheckLossOnInit,
-    Diagnose,
     EvaluateBaseline,
     ExploreData,
     FinalTest,
@@ -123,8 +122,6 @@ class _Asked:
         splits = set(load("engines", self.setup.engine)().splits(self.setup, seed=self.seed))
         unvalidated = "" if Split.VALIDATION in splits else "a validation split"
         yield ExploreData, ExploreData()
-        # Behind what needs no model, and before anything is trained for its result: a fault that it finds spoils all of it.
-        yield Diagnose, Diagnose()
         yield EvaluateBaseline, unvalidated or self._baselines()
         if not unvalidated and isinstance(self._baselines(), Step) and (missing := self._inputs_need()):
             yield UsesInputs, missing
