@@ -18,7 +18,7 @@ from art_training.checks import (
     judge,
 )
 from art_training.errors import CheckError
-from art_training.records import Candidate, Curve, Interval, Outcome, Reading, Score, VerdictState
+from art_training.records import Candidate, Curve, Finding, Interval, Outcome, Reading, Score, Severity, VerdictState
 
 
 def baseline_step(**reached: Score) -> Outcome:
@@ -175,6 +175,22 @@ def test_everything_that_is_not_finite_is_named():
     judged = judge(NoNaN(), Evidence("Overfit", outcome))
     assert judged.reason == (
         "training stopped because the loss is not finite; train/loss is nan; the end of curve train/loss is inf"
+    )
+
+
+def test_metrics_that_could_not_be_computed_fail_with_one_sentence_for_all_that_have_the_same_reason():
+    def missing(metric: str, why: str = "it raised") -> Finding:
+        said = f"{metric} could not be computed: {why}"
+        return Finding("ART703", "metrics", Severity.ERROR, said, {"metric": metric}, "choose another")
+
+    names = ("train/acc", "validation/acc", "train/acc", "train/loss")
+    findings = (*map(missing, names), missing("train/f1", "no targets"))
+    judged = judge(NoNaN(), Evidence("Overfit", Outcome(scores={"train/loss": Score(1.0)}, findings=findings)))
+    assert judged.state is VerdictState.FAILED
+    assert judged.reason == (
+        "train/acc could not be computed: it raised; choose another, or leave it out of this step with skip_metrics "
+        "(validation/acc likewise); train/f1 could not be computed: no targets; choose another, or leave it out of this "
+        "step with skip_metrics"
     )
 
 
