@@ -35,10 +35,25 @@ def test_the_reason_shows_both_numbers_with_their_intervals():
     judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(boosting=theirs)))
     assert judged.state is VerdictState.PASSED
     assert judged.reason == (
-        "validation/accuracy is 0.9722 [0.9496, 0.9847], above boosting's 0.9694 [0.946, 0.983] (EvaluateBaseline)"
+        "validation/accuracy is 0.9722 [0.9496, 0.9847], above boosting's 0.9694 [0.946, 0.983] (EvaluateBaseline); "
+        "the intervals overlap, so that it may be chance"
     )
     assert judged.numbers["baseline"] == "boosting"
     assert judged.numbers["baseline_value"] == 0.9694
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (Score(0.95, Interval(0.94, 0.96), direction="maximize"), Score(0.9, Interval(0.88, 0.93))),
+        (Score(0.1, Interval(0.05, 0.15), direction="minimize"), Score(0.3, Interval(0.2, 0.4))),
+        (Score(0.95, direction="maximize"), Score(0.94, Interval(0.9, 0.97))),
+    ],
+)
+def test_a_gain_whose_intervals_are_apart_or_not_known_is_not_called_chance(mine: Score, theirs: Score):
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(linear=theirs)))
+    assert judged.state is VerdictState.PASSED
+    assert judged.reason.endswith("(EvaluateBaseline)")
 
 
 def test_without_a_baseline_it_is_not_judged_and_says_which_step_to_add():
