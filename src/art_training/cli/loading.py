@@ -46,7 +46,7 @@ def load_project(place: Place, store: str | None = None) -> "ArtProject":
 
 
 def _imported(place: Place) -> ModuleType:
-    from art_training.project import importing
+    from art_training.setup.importing import importing
 
     if str(place.folder) not in sys.path:
         sys.path.insert(0, str(place.folder))
