@@ -3,6 +3,7 @@
     ARTError
     ├── UsageError (ValueError)          something that the user declared does not hold; exit code 2
     │   ├── SetupError                   a setup: model, data, trainer, outputs
+    │   │   └── Unfinished               beside what a step has done so far, from which the next run goes on
     │   ├── ProjectError                 a project: names, order, metrics, where it is looked for
     │   ├── CheckError                   a check: bounds, names
     │   └── UnknownMetric (KeyError)     a metric that the outcome does not have
@@ -33,6 +34,7 @@ __all__ = [
     "StoreError",
     "StoreTooNew",
     "TrainingStopped",
+    "Unfinished",
     "UnknownMetric",
     "UsageError",
 ]
@@ -52,6 +54,10 @@ class UsageError(ARTError, ValueError):
 
 class SetupError(UsageError):
     """A setup cannot be used as declared: its model, data, trainer or outputs."""
+
+
+class Unfinished(SetupError):
+    """What keeps a step from its end lies beside what it has done so far, from which the next run goes on."""
 
 
 class ProjectError(UsageError):

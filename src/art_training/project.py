@@ -2,9 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +13,7 @@ from art_training.errors import ProjectError, UnknownMetric
 from art_training.records import Metric, Plan, Split
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
 from art_training.setup.frames import folding
+from art_training.setup.importing import is_importing
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
@@ -22,18 +21,6 @@ from art_training.steps.step import only as only_these
 from art_training.stores import Store
 from art_training.stores.where import open_store
 from art_training.stores.workspaces import project_folder
-
-_importing: ContextVar[bool] = ContextVar("art_importing", default=False)
-
-
-@contextmanager
-def importing() -> Generator[None]:
-    """While a project file is imported: `run` is refused, because importing a file must not train."""
-    token = _importing.set(True)
-    try:
-        yield
-    finally:
-        _importing.reset(token)
 
 
 class ArtProject:
@@ -208,7 +195,7 @@ class ArtProject:
             KeyboardInterrupt: Ctrl-C; what was measured is kept.
             Exception: whatever a step raised; it is recorded.
         """
-        if _importing.get():
+        if is_importing():
             raise ProjectError(
                 f"project {self.name!r} is run while its file is imported; "
                 'put project.run() under `if __name__ == "__main__":`'

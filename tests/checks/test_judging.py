@@ -18,7 +18,7 @@ from art_training.checks import (
     judge,
 )
 from art_training.errors import CheckError
-from art_training.records import Candidate, Curve, Interval, Outcome, Reading, Score, VerdictState
+from art_training.records import Candidate, Curve, Finding, Interval, Outcome, Reading, Score, Severity, VerdictState
 
 
 def baseline_step(**reached: Score) -> Outcome:
@@ -35,10 +35,25 @@ def test_the_reason_shows_both_numbers_with_their_intervals():
     judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(boosting=theirs)))
     assert judged.state is VerdictState.PASSED
     assert judged.reason == (
-        "validation/accuracy is 0.9722 [0.9496, 0.9847], above boosting's 0.9694 [0.946, 0.983] (EvaluateBaseline)"
+        "validation/accuracy is 0.9722 [0.9496, 0.9847], above boosting's 0.9694 [0.946, 0.983] (EvaluateBaseline); "
+        "the intervals overlap, so that it may be chance"
     )
     assert judged.numbers["baseline"] == "boosting"
     assert judged.numbers["baseline_value"] == 0.9694
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (Score(0.95, Interval(0.94, 0.96), direction="maximize"), Score(0.9, Interval(0.88, 0.93))),
+        (Score(0.1, Interval(0.05, 0.15), direction="minimize"), Score(0.3, Interval(0.2, 0.4))),
+        (Score(0.95, direction="maximize"), Score(0.94, Interval(0.9, 0.97))),
+    ],
+)
+def test_a_gain_whose_intervals_are_apart_or_not_known_is_not_called_chance(mine: Score, theirs: Score):
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(linear=theirs)))
+    assert judged.state is VerdictState.PASSED
+    assert judged.reason.endswith("(EvaluateBaseline)")
 
 
 def test_without_a_baseline_it_is_not_judged_and_says_which_step_to_add():
@@ -175,6 +190,22 @@ def test_everything_that_is_not_finite_is_named():
     judged = judge(NoNaN(), Evidence("Overfit", outcome))
     assert judged.reason == (
         "training stopped because the loss is not finite; train/loss is nan; the end of curve train/loss is inf"
+    )
+
+
+def test_metrics_that_could_not_be_computed_fail_with_one_sentence_for_all_that_have_the_same_reason():
+    def missing(metric: str, why: str = "it raised") -> Finding:
+        said = f"{metric} could not be computed: {why}"
+        return Finding("ART703", "metrics", Severity.ERROR, said, {"metric": metric}, "choose another")
+
+    names = ("train/acc", "validation/acc", "train/acc", "train/loss")
+    findings = (*map(missing, names), missing("train/f1", "no targets"))
+    judged = judge(NoNaN(), Evidence("Overfit", Outcome(scores={"train/loss": Score(1.0)}, findings=findings)))
+    assert judged.state is VerdictState.FAILED
+    assert judged.reason == (
+        "train/acc could not be computed: it raised; choose another, or leave it out of this step with skip_metrics "
+        "(validation/acc likewise); train/f1 could not be computed: no targets; choose another, or leave it out of this "
+        "step with skip_metrics"
     )
 
 

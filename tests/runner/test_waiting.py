@@ -11,9 +11,10 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
 from art_training.checks import Above, Below, Check, Exists
-from art_training.records import Action, Finding, Outcome, Score, Severity, StepState
+from art_training.records import Action, Finding, Outcome, Score, Severity, StepState, VerdictState
+from art_training.runner.result import ProjectResult
 from art_training.setup.setup import Setup
-from art_training.steps import CheckLossOnInit
+from art_training.steps import CheckLossOnInit, Overfit
 from art_training.steps.bench import Bench
 from art_training.steps.step import Step, only
 from art_training.stores.memory import MemoryStore
@@ -100,6 +101,36 @@ def test_a_check_without_its_score_says_why_there_is_none_and_others_note_it() -
     assert judgement is not None
     assert judgement.verdicts[-1].reason == "validation/f1 could not be computed: it raised; choose another"
     assert ": validation/f1 could not be computed; mend it" in result.next
+
+
+def test_what_is_missing_is_noted_once_however_often_it_was_found() -> None:
+    step = Constant(name="quiet", findings=(MISSING, replace(MISSING, where="again")))
+    result = art.ArtProject("p", SETUP, steps=[step], store=MemoryStore()).run()
+    assert result["quiet"].note == "validation/f1 could not be computed; `art show quiet` says why"
+
+
+def test_a_step_whose_metric_cannot_be_computed_does_not_pass_and_one_without_it_does() -> None:
+    """Classes are counted of the values of a regression."""
+    setup = Setup(
+        art.from_torch(lambda: nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)), loss=nn.MSELoss, lr=0.1),
+        art.data(train=(FEATURES, LABELS.float()), validation=(FEATURES, LABELS.float())),
+        trainer={"max_epochs": 2, "accelerator": "cpu"},
+    )
+
+    def ran(**settings: object) -> ProjectResult:
+        metrics = {"acc": MulticlassAccuracy(num_classes=10)}
+        return art.ArtProject("p", setup, metrics=metrics, steps=[Overfit(**settings)], store=MemoryStore()).run()
+
+    result = ran()
+    assert result["Overfit"].state is StepState.FAILED
+    judgement = result["Overfit"].judgement
+    assert judgement is not None
+    (said,) = [one.reason for one in judgement.verdicts if one.state is not VerdictState.PASSED]
+    assert "acc could not be computed: metric 'acc' raised ValueError on predictions (rows) of float32" in said
+    assert (said.count("could not be computed"), said.count("skip_metrics")) == (1, 1)
+    assert "could not be computed" not in result["Overfit"].note
+    assert "every step passed" not in result.next
+    assert ran(skip_metrics=["acc"]).passed
 
 
 def test_the_remedy_of_a_metric_that_cannot_be_computed_is_told_once() -> None:

@@ -1,6 +1,8 @@
 """What is left in a setup: each gain is measured, and the result is the one that was trained."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -299,6 +301,49 @@ def test_a_model_that_no_other_process_can_make_is_told_and_loaded_here() -> Non
     assert any("Local is defined inside a function" in finding.message for finding in found.outcome.findings)
     loaded = art.load_model(found.file("model.zip"), factory=Local)
     assert loaded(VX).shape == (360, 10)
+
+
+UNGUARDED = """
+import numpy as np, art_training as art
+from pathlib import Path
+from torch import nn
+from art_training.steps import Squeeze
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(6, 3)
+    def forward(self, x):
+        if self.training:
+            with Path("trained.log").open("a") as log:
+                log.write("a batch")
+        return self.net(x)
+
+x = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+data = art.data((x, x[:, :3].argmax(1)), (x, x[:, :3].argmax(1)))
+model = art.from_torch(Net, loss=nn.CrossEntropyLoss, lr=1e-2)
+setup = art.Setup(model=model, data=data, trainer={"max_epochs": 1, "accelerator": "cpu"})
+project = art.ArtProject("script", setup, steps=[Squeeze(ensemble=0, longer=0, examples=0)])
+"""
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_of_it_and_is_not_trained_again_when_it_has_one(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+
+    def run(last: str) -> subprocess.CompletedProcess[str]:
+        script.write_text(UNGUARDED + last)
+        return subprocess.run(
+            [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    bare = run("print(project.run())")
+    assert "Unfinished: the export cannot be loaded in a new process: project 'script' is run" in bare.stderr
+    assert 'put project.run() under `if __name__ == "__main__":`' in bare.stderr
+    trained = (tmp_path / "trained.log").read_text()
+    guarded = run('if __name__ == "__main__":\n    print(project.run())')
+    assert "Next: every step passed" in guarded.stdout, guarded.stderr
+    assert (tmp_path / "trained.log").read_text() == trained
 
 
 def test_a_score_that_predictions_alone_do_not_give_is_refused_before_the_second_training() -> None:

@@ -1,6 +1,7 @@
 """Which artifacts are worth their room."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from art_training.errors import UsageError
-from art_training.records import Artifact, Outcome, RunStatus, StepState
+from art_training.records import Artifact, Candidate, Outcome, RunStatus, StepState
 from art_training.stores import Store
 from art_training.stores.artifacts import FolderArtifacts
 from art_training.stores.memory import MemoryStore
@@ -67,6 +68,34 @@ def test_best_and_last_of_each_steps_newest_passed_run_stay(store: Store, shelf:
     shelf.run(4, shelf.put("other project"), project="else")
     assert collect(store).bytes == len("old") + len("middle") + len("failed")
     assert shelf.texts() == {"last", "best", "other step", "other project"}
+
+
+def test_weights_of_the_candidates_of_the_newest_passed_run_stay_and_the_rest_is_told_truly(
+    store: Store, shelf: Shelf
+) -> None:
+    """A later step makes an ensemble of them: Squeeze(of="Tune")."""
+
+    def searched(number: int, text: str) -> None:
+        files = (
+            shelf.put(f"{text} {at}", name=f"{name}.ckpt") for at, name in enumerate(("trial 1", "lr 0.1", "half"))
+        )
+        started = NOW - timedelta(hours=40) + timedelta(minutes=number)
+        run = a_run(number, step="Tune", started=started, status=RunStatus.COMPLETED)
+        store.write(run, Outcome(artifacts=tuple(files), candidates=(Candidate("trial 1"), Candidate("lr 0.1"))))
+        store.judge(run.id, a_judgement(StepState.PASSED))
+
+    searched(0, "older")
+    searched(1, "newer")
+    freed = {one.why for one in collect(store).freed}
+    assert shelf.texts() == {"newer 0", "newer 1"}
+    assert "checkpoint trial 1.ckpt of digits/Tune, an older run (run-00000)" in freed
+    told = "of whose checkpoints only best, last and those of candidates are kept"
+    assert f"checkpoint half.ckpt of digits/Tune, {told} (run-00001)" in freed
+    assert len(freed) == 4
+    assert {one.why for one in collect(store, RetentionRule(runs=0)).freed} == {
+        f"checkpoint {name}.ckpt of digits/Tune, a run whose checkpoints are not kept (run-00001)"
+        for name in ("trial 1", "lr 0.1")
+    }
 
 
 def test_what_is_not_a_checkpoint_stays(store: Store, shelf: Shelf) -> None:
@@ -166,3 +195,12 @@ def test_what_is_put_again_while_files_are_collected_stays(
     monkeypatch.setattr(store.artifacts, "kept", kept_then_put_again)
     assert collect(store).freed == ()
     assert shelf.texts() == {"wanted again"}
+
+
+def test_a_damaged_outcome_keeps_all_its_checkpoints_and_stops_nothing(tmp_path: Path) -> None:
+    with closing(SqlStore(tmp_path / "art.db")) as store:
+        shelf = Shelf(store, tmp_path)
+        shelf.run(0, shelf.put("trial", name="trial 1.ckpt"))
+        with closing(sqlite3.connect(tmp_path / "art.db")) as connection, connection:
+            connection.execute("UPDATE outcomes SET body = '{'")
+        assert collect(store).freed == ()

@@ -41,6 +41,9 @@ class _Baseline(NamedTuple):
 class BeatsBaseline(Check):
     """The score is better than a baseline's, strictly and by more than a margin.
 
+    The two are not compared example by example. Where their intervals overlap, the sentence says that the gain may be chance;
+    ask for a `margin` where that is not enough.
+
     Baselines are the candidates with this metric that earlier EvaluateBaseline steps left. What other steps compared, such as
     the trials of Tune, is none, and only meant where its name or its step is given.
 
@@ -137,7 +140,7 @@ class BeatsBaseline(Check):
         if not math.isfinite(mine.value):
             return failed(f"{metric} is {told}, which is not a finite number and not {beyond} {whose}", **numbers)
         if gain > self.margin:
-            return passed(f"{metric} is {told}, {beyond} {whose}", **numbers)
+            return passed(f"{metric} is {told}, {beyond} {whose}{_doubt(mine, theirs.score)}", **numbers)
         if gain > 0:
             short = f"but the gain of {number(gain)} is not above {number(self.margin)}"
             return failed(f"{metric} is {told}, {beyond} {whose}, {short}", **numbers)
@@ -162,6 +165,13 @@ class BeatsBaseline(Check):
             f"no baseline in {', '.join(with_candidates)} has a number for {metric}; they have: "
             f"{', '.join(known) or 'none'}"
         )
+
+
+def _doubt(mine: Score, theirs: Score) -> str:
+    """What a reader must know of a gain that is not paired example by example: whether it may be chance."""
+    one, other = mine.interval, theirs.interval
+    apart = one is None or other is None or one.low > other.high or one.high < other.low
+    return "" if apart else "; the intervals overlap, so that it may be chance"
 
 
 def _baselines(**reached: float) -> Outcome:

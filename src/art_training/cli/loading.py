@@ -62,7 +62,7 @@ def load_object(text: str) -> object:
 
 
 def _imported(place: Place) -> ModuleType:
-    from art_training.project import importing
+    from art_training.setup.importing import importing
 
     if str(place.folder) not in sys.path:
         sys.path.insert(0, str(place.folder))

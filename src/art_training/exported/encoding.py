@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import SetupError
 from art_training.records import Plain
+from art_training.setup.importing import importing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -172,7 +173,7 @@ def _imported(stored: Mapping[str, Any]) -> Any:
         raise NotRebuilt(
             f"the export names {module}.{name}, which is no part of a model; load exports of your own only"
         )
-    with _reachable(stored.get("folder", "")):
+    with _reachable(stored.get("folder", "")), importing():
         try:
             owner = importlib.import_module(module)
         except ImportError as error:

@@ -26,11 +26,13 @@ class Verified:
         difference: the largest distance between its predictions and ours; None where it had none.
         why: why it had none, in one sentence.
         seconds: of loading, imports included.
+        runs: whether it had none because the file that it needed runs a project as it is imported.
     """
 
     difference: float | None
     why: str = ""
     seconds: float = 0.0
+    runs: bool = False
 
 
 def verify(archive: Path, batch: Any, expected: "Tensor", folder: Path, *, seconds: float = SECONDS) -> Verified:
@@ -82,7 +84,7 @@ def main(archive: str, asked: str) -> None:
     began = time.monotonic()
     from safetensors import safe_open
 
-    from art_training.errors import ARTError
+    from art_training.errors import ARTError, ProjectError
     from art_training.exported.model import load_model
 
     try:
@@ -100,7 +102,8 @@ def main(archive: str, asked: str) -> None:
             far = float((found.double() - expected.double()).abs().max()) if found.numel() else 0.0
             answer = {"difference": far, "why": "", "seconds": seconds}
     except ARTError as error:
-        answer = {"difference": None, "why": str(error), "seconds": time.monotonic() - began}
+        runs = isinstance(error, ProjectError)  # a project refuses to run while its file is imported
+        answer = {"difference": None, "why": str(error), "seconds": time.monotonic() - began, "runs": runs}
     print(_ANSWER + json.dumps(answer))  # noqa: T201  It is what the other process reads.
 
 

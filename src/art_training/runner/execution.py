@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from art_training.engines import Engine
-from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError
+from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError, Unfinished
 from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
@@ -115,14 +115,15 @@ class Execution:
         Where the store fails too, as on a full disk, the step's own error is what the user must see.
         """
         interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+        goes_on = interrupted or isinstance(error, Unfinished)
         stopped = "interrupted" if interrupted else "out of memory" if isinstance(error, OutOfMemory) else "raised"
         self.record = replace(
             self.record,
-            status=RunStatus.INTERRUPTED if interrupted else RunStatus.ERRORED,
+            status=RunStatus.INTERRUPTED if goes_on else RunStatus.ERRORED,
             ended=datetime.now(UTC),
             error="" if interrupted else f"{type(error).__name__}: {error}",
             traceback="" if interrupted else "".join(traceback.format_exception(error)),
-            state=StepState.INTERRUPTED if interrupted else StepState.ERRORED,
+            state=StepState.INTERRUPTED if goes_on else StepState.ERRORED,
         )
         self.outcome = bench.measured.outcome(stopped)
         try:

@@ -329,7 +329,7 @@ def _note(planned: PlannedStep, outcome: Outcome, verdicts: Sequence[Verdict]) -
     """What a reader must know beside the verdicts, a line each."""
     notes = [f"not known: {'; '.join(planned.unknown)}"] if planned.unknown else []
     told = " ".join(verdict.reason for verdict in verdicts)
-    missed = [one.message.partition(":")[0] for one in outcome.findings if one.code == NOT_COMPUTED]
+    missed = list(dict.fromkeys(one.message.partition(":")[0] for one in outcome.findings if one.code == NOT_COMPUTED))
     if missed and not any(what in told for what in missed):
         notes.append(f"{'; '.join(missed)}; `art show {planned.step}` says why")
     return "\n".join(notes)

@@ -72,7 +72,7 @@ class ExploreData(Step):
     `feature_drift`, `target_drift`, `constant_features`, `axes_with_outliers`, `saturated_inputs`, `padding_share`,
     `truncated_share`, `empty_sequences`, `unseen_tokens_share`, `label_noise`, those that make sense for the data; and
     over all of them `non_finite_examples`, `leaked_share` and, for classes, `unseen_classes`. Examples are named by their
-    position in the split.
+    position in the split. `leaked_share` and `conflicting_labels_share` leave out what is equal by chance.
 
     Everything is read once, batch by batch. Counts, ends of features and duplicates are of all examples; quantiles,
     drift, outliers, lengths and label noise are of a sample that is drawn with the step's seed, and say so.
@@ -94,7 +94,7 @@ class ExploreData(Step):
     label_noise: bool | Literal["linear", "boosting"] = False
     pictures: bool = True
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:

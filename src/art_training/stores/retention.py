@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
-from art_training.errors import UsageError
+from art_training.errors import StoreError, UsageError
 from art_training.records import Artifact, RunStatus, StepState
 from art_training.stores.store import RunSummary, Store
 from art_training.stores.workspaces import free_abandoned
@@ -18,7 +18,8 @@ class RetentionRule:
     """What `collect` keeps. Whatever is not a checkpoint is kept as long as a run names it.
 
     Attributes:
-        checkpoints: of a run that keeps its checkpoints, those whose name without its ending is one of these.
+        checkpoints: of a run that keeps its checkpoints, those whose name without its ending is one of these. Those that
+            are called as one of its candidates are kept besides: a later step may go on from them, as `Squeeze(of="Tune")`.
         runs: so many of each step's newest passed runs keep their checkpoints. A step's newest run keeps all of them
             while it may still be resumed, passed or not.
         grace_seconds: a file that no run names is kept so long after it was put, because its run may be about to.
@@ -90,8 +91,9 @@ def collect(store: Store, keep: RetentionRule = DEFAULT_RULE, *, dry: bool = Fal
     runs = store.runs()
     used = store.used()
     alive = [run for run in runs if _is_alive(run, now, keep)]
-    wanted = _wanted(runs, used, keep, {run.id for run in alive})
-    reasons = _reasons(runs, used)
+    keepers = {run: _candidates(store, run) for run in _keepers(runs, keep)}
+    wanted = _wanted(runs, used, keep, {run.id for run in alive}, keepers)
+    reasons = _reasons(runs, used, keep, keepers)
     protected = min((run.started for run in alive), default=now)
     freed: list[Freed] = []
     kept = store.artifacts.kept()
@@ -119,12 +121,33 @@ def _is_alive(run: RunSummary, now: datetime, keep: RetentionRule) -> bool:
     return run.status is RunStatus.RUNNING and (now - sign).total_seconds() <= keep.alive_seconds
 
 
+def _keepers(runs: Iterable[RunSummary], keep: RetentionRule) -> list[str]:
+    """The runs that keep checkpoints because they passed. `runs` come newest first."""
+    passed: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        if run.state is StepState.PASSED:
+            passed.setdefault((run.project, run.step), []).append(run.id)
+    return [run for those in passed.values() for run in those[: keep.runs]]
+
+
+def _candidates(store: Store, run: str) -> frozenset[str] | None:
+    """What the candidates of a run are called; None where its outcome is damaged, and any checkpoint may be one's."""
+    try:
+        outcome = store.outcome(run)
+    except StoreError:
+        return None
+    return frozenset(one.name for one in outcome.candidates) if outcome else frozenset()
+
+
 def _wanted(
-    runs: Iterable[RunSummary], used: Mapping[str, Iterable[Artifact]], keep: RetentionRule, alive: set[str]
+    runs: Iterable[RunSummary],
+    used: Mapping[str, Iterable[Artifact]],
+    keep: RetentionRule,
+    alive: set[str],
+    keepers: Mapping[str, frozenset[str] | None],
 ) -> set[str]:
     """The digests that the rule keeps. `runs` come newest first."""
     wanted: set[str] = set()
-    passed: dict[tuple[str, str], int] = {}
     seen: set[tuple[str, str]] = set()
     listed: set[str] = set()
     for run in runs:
@@ -132,26 +155,34 @@ def _wanted(
         newest = step not in seen
         seen.add(step)
         listed.add(run.id)
-        chosen = False
-        if run.state is StepState.PASSED:
-            passed[step] = passed.get(step, 0) + 1
-            chosen = passed[step] <= keep.runs
+        candidates = keepers.get(run.id, frozenset())
         resumable = newest and run.status in {RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.KILLED}
         for artifact in used.get(run.id, ()):
-            by_name = chosen and PurePosixPath(artifact.name).stem in keep.checkpoints
-            if artifact.kind != CHECKPOINT or run.id in alive or resumable or by_name:
+            name = PurePosixPath(artifact.name)
+            by_name = name.stem in keep.checkpoints or candidates is None or str(name.with_suffix("")) in candidates
+            if artifact.kind != CHECKPOINT or run.id in alive or resumable or (run.id in keepers and by_name):
                 wanted.add(artifact.digest)
     # A run whose row is damaged is not listed: what it names is kept, because nothing is known against it.
     wanted |= {artifact.digest for run, artifacts in used.items() if run not in listed for artifact in artifacts}
     return wanted
 
 
-def _reasons(runs: Iterable[RunSummary], used: Mapping[str, Iterable[Artifact]]) -> dict[str, str]:
+def _reasons(
+    runs: Iterable[RunSummary],
+    used: Mapping[str, Iterable[Artifact]],
+    keep: RetentionRule,
+    keepers: Mapping[str, frozenset[str] | None],
+) -> dict[str, str]:
     """Why a file that some run names is not kept; the newest run that names it speaks."""
     reasons: dict[str, str] = {}
     for run in runs:
         for artifact in used.get(run.id, ()):
-            why = "an older run" if run.state is StepState.PASSED else f"a run that ended {run.state.value}"
+            if run.id in keepers:
+                why = f"of whose checkpoints only {', '.join(keep.checkpoints)} and those of candidates are kept"
+            elif run.state is StepState.PASSED:
+                why = "an older run" if keep.runs else "a run whose checkpoints are not kept"
+            else:
+                why = f"a run that ended {run.state.value}"
             text = f"checkpoint {artifact.name} of {run.project}/{run.step}, {why} ({run.id})"
             reasons.setdefault(artifact.digest, text)
     return reasons

@@ -22,9 +22,9 @@ def gc(
 ) -> None:
     """Free files that no run needs any more.
 
-    Kept are the best and last checkpoint of the newest passed run of each step, what a run may go on from, and every
-    file that is no checkpoint and belongs to a run. What broken-off runs had written is freed, too, once a newer run of
-    the step stands in their place. Records are never freed.
+    Kept are the best and last checkpoint of the newest passed run of each step and those of its candidates, such as the
+    best trials of a search, what a run may go on from, and every file that is no checkpoint and belongs to a run. What
+    broken-off runs had written is freed, too, once a newer run of the step stands in their place. Records are never freed.
     """
     from art_training.cli.history import history
     from art_training.cli.output import put_json

@@ -288,7 +288,7 @@ def not_computed(address: Metric, why: str) -> Finding:
         code="ART703",
         category="metrics",
         severity=Severity.ERROR,
-        message=f"{address} could not be computed: {why}",
+        message=f"{address} could not be computed: {why.removesuffix(f'; {_OTHERS}')}",
         evidence={"metric": str(address)},
         remedy=_OTHERS,
     )

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from art_training.records import Finding, Reading, Score, Severity
+from art_training.records import Finding, Reading, Score, Severity, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
+from art_training.steps.exploration.chance import FEW_INPUTS, Chance, beyond, chance_told
 from art_training.steps.exploration.survey import SHOWN, Rows, Survey
 
 if TYPE_CHECKING:
@@ -81,15 +82,18 @@ def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
         answers.fewer_is_better("duplicates", count, survey, note)
         if not count:
             continue
+        by_chance = _chance(surveys, survey).repeating(survey.examples)
+        more = beyond(share, by_chance, len(hashed.inputs))
         pairs = [[int(hashed.indices[at]), int(hashed.indices[first[inverse[at]]])] for at in again[:SHOWN]]
         answers.findings.append(
             Finding(
                 "ART108",
                 "data",
-                Severity.WARNING if share > REPEATED_MUCH else Severity.INFO,
-                f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) repeat an earlier one",
-                {"count": count, "share": share, "pairs": pairs},
-                "leave repeated examples out, or weight examples on purpose",
+                Severity.WARNING if more > REPEATED_MUCH else Severity.INFO,
+                f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) repeat an earlier one"
+                f"{chance_told(by_chance)}",
+                {"count": count, "share": share, "by_chance": by_chance, "pairs": pairs},
+                "leave repeated examples out, or weight examples on purpose" if more else FEW_INPUTS,
                 f"{survey.place}: examples {listed(pair[0] for pair in pairs)}",
             )
         )
@@ -106,12 +110,16 @@ def conflicting_labels(surveys: Surveys, task: Task, answers: Answers) -> None:
         conflicting = hashed.indices[_conflicting(hashed.inputs, hashed.targets)]
         count, share, note = of_hashed(len(conflicting), hashed, survey)
         answers.fewer_is_better("conflicting_labels", count, survey, note)
-        answers.fewer_is_better("conflicting_labels_share", share, survey, note)
+        by_chance = _chance(surveys, survey).share(survey.examples - 1) if count else 0.0
+        more = beyond(share, by_chance, len(hashed.inputs))
+        told = "; ".join(filter(None, (note, "beyond those whose inputs are equal by chance")))
+        answers.fewer_is_better("conflicting_labels_share", more, survey, told)
         if count:
             rows = Rows(count, conflicting[:SHOWN].tolist())
-            remedy = "look at these examples and settle their labels; no model can learn both"
-            what = "an input that also occurs with another label"
-            answers.findings.append(_found("ART102", Severity.WARNING, what, rows, survey, remedy, "labels"))
+            remedy = "look at these examples and settle their labels; no model can learn both" if more else FEW_INPUTS
+            what = f"an input that also occurs with another label{chance_told(by_chance)}"
+            severity = Severity.WARNING if more else Severity.INFO
+            answers.findings.append(_found("ART102", severity, what, rows, survey, remedy, "labels"))
 
 
 def statistics(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
@@ -131,6 +139,15 @@ def statistics(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
     for survey in surveys:
         if survey.statistics:
             answers.neutral("constant_features", survey.constant_features, survey)
+
+
+def _chance(surveys: Surveys, survey: Survey) -> Chance:
+    """Of the survey; of the training split for the test split, whose features nobody looks at."""
+    return (
+        next((one for one in surveys if one.split is Split.TRAIN), survey).chance
+        if survey.split is Split.TEST
+        else survey.chance
+    )
 
 
 def _conflicting(inputs: "NDArray[Any]", targets: "NDArray[Any]") -> "NDArray[Any]":

@@ -1,12 +1,13 @@
 """Questions about what the splits have in common, and in what they differ."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from art_training.records import Finding, Plain, Reading, Score, Severity, Split
-from art_training.setup.data.hashing import Hashed
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
+from art_training.steps.exploration.chance import FEW_INPUTS, beyond, chance_told
 from art_training.steps.exploration.survey import SHOWN, Survey
 
 LEAKED_MUCH = 0.01  # share of a split that is also in another
@@ -18,16 +19,15 @@ def leaks(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG0
     """Does a split hold inputs of another one?"""
     train = [survey for survey in surveys if survey.split is Split.TRAIN]
     others = [survey for survey in surveys if survey.split is not Split.TRAIN]
-    known = [survey.hashed for survey in train]
     worst = 0.0
     for survey in others:
-        worst = max(worst, _leak(survey, known, "train", answers))
+        worst = max(worst, _leak(survey, train, "train", answers))
         if survey.split is Split.TEST:
             validations = [one for one in others if one.split is Split.VALIDATION]
             if validations:
-                _leak(survey, [one.hashed for one in validations], "validation", answers)
+                _leak(survey, validations, "validation", answers)
     note = (
-        "the largest share of an evaluation split that the training split holds too"
+        "the largest share of an evaluation split that the training split holds too, beyond what chance brings about"
         if others
         else "there is no other split"
     )
@@ -62,12 +62,12 @@ def class_priors(surveys: Surveys, task: Task, answers: Answers) -> None:
             _compare_priors(train, survey, answers)
 
 
-def _leak(survey: Survey, others: Sequence[Hashed], where: str, answers: Answers) -> float:
-    """Note which examples of `survey` are also in `where`, whose hashes are `others`; returns their share."""
+def _leak(survey: Survey, others: Surveys, where: str, answers: Answers) -> float:
+    """Note which examples of `survey` are also in `where`, which is `others`; returns their share beyond chance."""
     import numpy as np
 
-    limit = min(survey.hashed.limit, *(one.limit for one in others))
-    mine, theirs = survey.hashed.below(limit), [one.below(limit) for one in others]
+    limit = min(survey.hashed.limit, *(one.hashed.limit for one in others))
+    mine, theirs = survey.hashed.below(limit), [one.hashed.below(limit) for one in others]
     hashes, known = mine.inputs, np.concatenate([one.inputs for one in theirs])
     places_of_known = np.concatenate([one.indices for one in theirs])
     if not len(known) or not len(hashes):
@@ -78,20 +78,25 @@ def _leak(survey: Survey, others: Sequence[Hashed], where: str, answers: Answers
     count, share, note = of_hashed(len(leaked), mine, survey)
     answers.fewer_is_better(f"also_in_{where}", count, survey, note)
     answers.fewer_is_better(f"also_in_{where}_share", share, survey, note)
-    if count:
-        pairs = [[int(mine.indices[at]), int(places_of_known[order[places[at]]])] for at in leaked[:SHOWN]]
-        answers.findings.append(
-            Finding(
-                "ART101",
-                "split",
-                Severity.ERROR if share > LEAKED_MUCH else Severity.WARNING,
-                f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}",
-                {"count": count, "share": share, "pairs": pairs},
-                f"remove them from {survey.place} or from {where}, and split by what the examples have in common",
-                f"{survey.place}: examples {listed(pair[0] for pair in pairs)}; {where}: {listed(pair[1] for pair in pairs)}",
-            )
+    if not count:
+        return 0.0
+    by_chance = 1 - math.prod(1 - one.chance.share(one.examples) for one in others)
+    more = beyond(share, by_chance, len(hashes))
+    pairs = [[int(mine.indices[at]), int(places_of_known[order[places[at]]])] for at in leaked[:SHOWN]]
+    remedy = f"remove them from {survey.place} or from {where}, and split by what the examples have in common"
+    answers.findings.append(
+        Finding(
+            "ART101",
+            "split",
+            Severity.ERROR if more > LEAKED_MUCH else Severity.WARNING if more else Severity.INFO,
+            f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}"
+            f"{chance_told(by_chance)}",
+            {"count": count, "share": share, "by_chance": by_chance, "pairs": pairs},
+            remedy if more else FEW_INPUTS,
+            f"{survey.place}: examples {listed(pair[0] for pair in pairs)}; {where}: {listed(pair[1] for pair in pairs)}",
         )
-    return share
+    )
+    return more
 
 
 def _compare_priors(train: Surveys, survey: Survey, answers: Answers) -> None:

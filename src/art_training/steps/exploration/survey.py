@@ -11,6 +11,7 @@ from art_training.setup.data.batch import as_array, entries, rows, size
 from art_training.setup.data.hashing import Hashed, Hashes, numeric, row_hashes
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.axes import Axes, axes_of
+from art_training.steps.exploration.chance import Chance
 from art_training.steps.exploration.sample import RowSample, Sampled
 from art_training.steps.exploration.statistics import FeatureStatistics
 from art_training.steps.exploration.tokens import Tokens, sequences
@@ -162,6 +163,13 @@ class Survey:
     def tokens(self) -> dict[str, Tokens]:
         """The inputs of the sample that are sequences of tokens."""
         return sequences(self.inputs, self._task)
+
+    @cached_property
+    def chance(self) -> Chance:
+        """How often inputs like those of the sample are equal by chance; never, where nothing is known of them."""
+        columns = [self.tokens[path].ids if path in self.tokens else column for path, column in self.inputs.items()]
+        known = all(column.dtype.kind in "biufc" for column in columns)
+        return Chance(columns if known else [], len(self.sampled))
 
     @cached_property
     def axes(self) -> Axes:

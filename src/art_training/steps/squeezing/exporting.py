@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from art_training.errors import SetupError
+from art_training.errors import SetupError, Unfinished
 from art_training.records import Artifact, Finding, Reading, Score, Severity, Split
 from art_training.setup.observation import BatchObservation
 from art_training.steps.bench import Bench
@@ -93,6 +93,9 @@ def export_result(bench: Bench, contender: Contender, asked: Asked, temperature:
         contender: what is exported.
         asked: how it is asked.
         temperature: of the result.
+
+    Raises:
+        Unfinished: the file that the model comes from runs a project as it is imported.
     """
     from art_training.exported.encoding import NotRebuilt
     from art_training.exported.model import export
@@ -132,6 +135,8 @@ def export_result(bench: Bench, contender: Contender, asked: Asked, temperature:
             found = verify(path, asked.batches[0], expected, bench.folder)
         except NotRebuilt as error:
             found = Verified(None, str(error))
+        if found.runs:
+            raise Unfinished(f"the export cannot be loaded in a new process: {found.why}")
     where = "in this process, by its own factory" if why else "in a new process"
     scores: dict[str, Score] = {}
     if found.difference is not None:

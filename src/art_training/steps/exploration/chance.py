@@ -1,0 +1,128 @@
+"""How often examples are equal by chance: a table of a few categories repeats itself, and nobody copied anything."""
+
+from typing import TYPE_CHECKING, Any
+
+from art_training.setup.data.hashing import mixed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEW_INPUTS = "nothing, if so few different inputs are meant; else add what tells the examples apart"
+
+_CUTS = 32
+_HALVES = 4  # cuts into columns that are drawn at random
+_PART = 1 << 20  # words that are worked on at a time
+_DEVIATIONS = 3.0
+
+
+class Chance:
+    """How often independent draws are equal, estimated from a sample of them, without counting on their being no copies.
+
+    An example is cut in two. If its halves have nothing to do with each other, it is drawn with the product of the
+    frequencies of its halves, each counted where the other half is another one. So no copy makes itself likely: what was
+    copied has halves that occur together only. Of many cuts the one counts by which equality is the likeliest; halves
+    that depend on each other make it look less likely than it is, and then copies are suspected rather than missed.
+
+    What has one column, or one variable in many (a single one-hot code), cannot be cut so, and all that is equal counts.
+    """
+
+    def __init__(self, columns: "list[NDArray[Any]]", count: int) -> None:
+        """Estimate it.
+
+        Args:
+            columns: numbers with a row an example.
+            count: how many examples.
+        """
+        import numpy as np
+
+        self._likely: list[NDArray[Any]] = []
+        words = [_words(column, count) for column in columns]
+        if not words or count < 2:
+            return
+        table = np.concatenate(words, 1) if len(words) > 1 else words[0]
+        for halves in _cut(table):
+            one, other = (_counts(half) for half in halves)
+            both = _counts(halves[0] + mixed(halves[1]))
+            likely = _together((one - both) / count, (other - both) / count)
+            if likely.any():
+                self._likely.append(likely)
+
+    def share(self, others: int) -> float:
+        """How many of examples, as a share, are expected to equal one of so many others."""
+        import numpy as np
+
+        return max((float(-np.expm1(-others * one).mean()) for one in self._likely), default=0.0)
+
+    def repeating(self, examples: int) -> float:
+        """How many of so many examples, as a share, are expected to equal one before them."""
+        import numpy as np
+
+        best = 0.0
+        for one in self._likely:
+            expected = np.maximum(examples * one, 1e-12)
+            best = max(best, float((1 + np.expm1(-expected) / expected).mean()))
+        return best
+
+
+def beyond(share: float, by_chance: float, examples: int) -> float:
+    """What of an observed share is more than chance brings about: three standard errors above what it does on average."""
+    error = (by_chance * (1 - by_chance) / max(1, examples)) ** 0.5
+    return max(0.0, share - by_chance - _DEVIATIONS * error)
+
+
+def chance_told(by_chance: float) -> str:
+    """What chance brings about, in words; nothing where it brings about nothing."""
+    return f", where chance makes about {by_chance:.2%} equal" if by_chance >= 0.0001 else ""
+
+
+def _together(one: "NDArray[Any]", other: "NDArray[Any]") -> "NDArray[Any]":
+    """How often independent halves occur together, p q, where p (1 - q) and q (1 - p) are given."""
+    import numpy as np
+
+    apart = 1 + one - other  # 1 + p - q
+    both = (apart - np.sqrt(np.maximum(apart**2 - 4 * one, 0))) / 2 - one
+    return np.where((one > 0) & (other > 0), np.maximum(both, 0), 0)
+
+
+def _words(column: "NDArray[Any]", count: int) -> "NDArray[Any]":
+    """(rows, columns) each number as a word of 64 bits."""
+    import numpy as np
+
+    flat = column.reshape(count, -1)
+    if flat.dtype.kind == "c":
+        flat = np.concatenate([np.real(flat), np.imag(flat)], 1)
+    wide = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64)
+    return np.ascontiguousarray(wide).view(np.uint64)
+
+
+def _cut(table: "NDArray[Any]") -> "list[tuple[NDArray[Any], NDArray[Any]]]":
+    """Pairs of (rows,) hashes of one half of the columns and of the other, for each of some ways to cut."""
+    import numpy as np
+
+    count, width = table.shape
+    if width < 2:
+        return []
+    even = np.linspace(1, width - 1, min(width - 1, _CUTS // 2))
+    early = np.geomspace(1, width - 1, min(width - 1, _CUTS // 2))  # short sequences end early
+    places = np.arange(1, width) if width <= _CUTS else np.unique(np.rint(np.concatenate([even, early]))).astype(int)
+    drawn = np.random.default_rng(0).random((_HALVES, width)) < 0.5
+    keys = mixed(np.arange(1, width + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    first = np.empty((len(places) + _HALVES, count), np.uint64)
+    whole = np.empty(count, np.uint64)
+    step = max(1, _PART // width)
+    for row in range(0, count, step):
+        terms = mixed(table[row : row + step] + keys)
+        sums = np.cumsum(terms, 1, dtype=np.uint64)
+        first[: len(places), row : row + step] = sums[:, places - 1].T
+        for number, chosen in enumerate(drawn):
+            first[len(places) + number, row : row + step] = terms[:, chosen].sum(1, dtype=np.uint64)
+        whole[row : row + step] = sums[:, -1]
+    return [(one, whole - one) for one in first]
+
+
+def _counts(hashes: "NDArray[Any]") -> "NDArray[Any]":
+    """(rows,) how many rows have this row's hash."""
+    import numpy as np
+
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return counts[inverse].astype(np.float64)
