@@ -25,7 +25,14 @@ _MOST_NUMBERS = 20_000_000  # of targets, and of predictions of errors, that are
 class LossTargets:
     """Collects what entered the loss: the targets, and what the step adds to the loss besides; `bench.observe` shows it."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, *, alone: bool = False) -> None:
+        """Of a bench's task.
+
+        Args:
+            bench: the step's.
+            alone: leave out what the step makes of its call's loss.
+        """
+        self._alone = alone
         self._task = bench.task
         self._targets: list[Tensor] = []
         self._predictions: list[Tensor] = []
@@ -48,10 +55,6 @@ class LossTargets:
             self._own.see(call, observation, outputs.loss)
         self._keep(call)
         self._examples += observation.weight
-
-    def see_beside(self, observation: BatchObservation) -> None:
-        """Take in what the step makes of its call's loss, and nothing else: one batch cannot tell a factor from a summand."""
-        self._see_loss(observation)
 
     def expected(self, grouped: "Callable[[Tensor], Tensor] | None" = None) -> Expected:
         """The theory's values, with what the step's loss holds besides the call of the loss function.
@@ -83,7 +86,7 @@ class LossTargets:
     def beside(self) -> tuple[float, float]:
         """By what the step multiplies the call's loss, and what it adds to it; the latter does not depend on labels."""
         weight = sum(part[2] for part in self._parts)
-        if weight == 0:
+        if weight == 0 or self._alone:
             return 1.0, 0.0
         rest = sum((whole - part) * own for whole, part, own in self._parts) / weight
         usual = sum(abs(part) * own for _, part, own in self._parts) / weight
