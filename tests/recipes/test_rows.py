@@ -21,6 +21,7 @@ Where a step's own tests show that already, they are named here, and not repeate
 | 2.9 overfit one batch | test_one_batch_is_learned_by_heart_unless_the_model_is_blind |
 | 2.10 the loss falls as capacity grows | tests/steps/test_overfit.py::test_larger_models_fit_at_least_as_well_and_each_is_told_with_its_size |
 | 2.10 the loss falls as capacity grows, the opposite | tests/steps/test_overfit.py::test_a_larger_model_that_fits_worse_fails |
+| 2.12 prediction dynamics on a fixed batch | tests/steps/test_overfit.py::test_predictions_of_a_fixed_batch_are_followed_over_the_epochs |
 | 2.14 generalise a special case | test_a_generalised_model_is_held_to_the_special_case |
 | 3.1 a model that is large enough | test_a_model_that_cannot_fit_its_training_data_better_than_a_baseline_predicts_fails |
 | 3.2 a learning rate by test | tests/steps/test_overfit.py::test_the_suggested_rate_is_told_with_its_curve_and_what_to_do |

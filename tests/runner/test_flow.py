@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 import art_training as art
 from art_training.checks import Below, Check, Exists, check, failed
 from art_training.errors import Interrupted, ProjectError, ProjectLocked, StoreError, UnknownMetric
-from art_training.project import ArtProject, importing
+from art_training.project import ArtProject
 from art_training.records import (
     Action,
     CheckJudged,
@@ -30,6 +30,7 @@ from art_training.records import (
     StepState,
 )
 from art_training.runner.redefined import redefined
+from art_training.setup.importing import importing
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
 from art_training.steps.step import Step, only

@@ -1,5 +1,6 @@
 """What is seen inside one call of a step, and that nothing of it stays."""
 
+import math
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from torchmetrics import MeanSquaredError
 from torchmetrics.classification import MulticlassAccuracy
 
-from art_training.setup.observer import observe_calls
+from art_training.setup.observer import answering, observe_calls
 from art_training.setup.scores.losses import LOSSES
 
 SCORES = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
@@ -178,3 +179,15 @@ def test_a_seen_metric_counts_what_it_would_have_counted() -> None:
     plain.accuracy(SCORES, CLASSES)
     assert torch.equal(seen.accuracy.compute(), plain.accuracy.compute())
     assert seen.accuracy.update_count == plain.accuracy.update_count
+
+
+def test_a_step_that_is_given_another_loss_says_what_it_makes_of_it() -> None:
+    predictions, targets = torch.zeros(4, 3), torch.zeros(4, dtype=torch.long)
+    module = torch.nn.Linear(1, 1)
+    with answering(lambda call, before: torch.full_like(call.value, 1.0 + before)), observe_calls(module) as calls:
+        first = F.cross_entropy(predictions, targets)
+        second = 10 * F.cross_entropy(predictions, targets, reduction="none").mean()
+    assert (float(first), float(second)) == (1.0, 20.0)
+    assert [float(call.value.mean()) for call in calls.losses] == [1.0, 2.0]
+    with observe_calls(module):
+        assert float(F.cross_entropy(predictions, targets)) == pytest.approx(math.log(3))

@@ -145,3 +145,12 @@ def test_a_model_without_parameters_cannot_be_trained():
     parts = declared(model=Frozen).build()
     with pytest.raises(SetupError, match="Frozen has no parameters"):
         parts.configure(parts.module)
+
+
+def test_the_arguments_of_a_partial_optimiser_are_declared_ones():
+    made = art.from_torch(
+        lambda: nn.Linear(1, 1), loss=nn.MSELoss, optimizer=partial(torch.optim.SGD, lr=0.1), momentum=0.9
+    )
+    assert made.optimizer is torch.optim.SGD
+    assert dict(made.optimizer_arguments) == {"lr": 0.1, "momentum": 0.9}
+    assert dict(made.build(lr=0.2).settings) == {"lr": 0.2, "momentum": 0.9}

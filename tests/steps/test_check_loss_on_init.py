@@ -231,6 +231,20 @@ def test_a_loss_that_nobody_knows_is_measured_and_not_judged() -> None:
     assert "what it should be is not known" in outcome.summary
 
 
+class Focal(Net):
+    def loss(self, batch: Any) -> torch.Tensor:
+        each = F.cross_entropy(self.net(batch[0]), batch[1], reduction="none")
+        return ((1 - torch.exp(-each)) ** 2 * each).mean()
+
+
+def test_a_loss_that_weighs_examples_by_themselves_is_expected_as_the_step_makes_it_of_even_scores() -> None:
+    outcome, state, reasons = outcome_of(Focal)
+    assert state is StepState.PASSED, reasons
+    assert outcome.scores["expected_loss"].value == pytest.approx((2 / 3) ** 2 * math.log(3), rel=1e-4)
+    _, state, _ = outcome_of(Focal, scale=30.0)
+    assert state is StepState.FAILED
+
+
 class WithoutValidation(Data):
     val_dataloader = L.LightningDataModule.val_dataloader
 

@@ -130,9 +130,10 @@ def test_targets_of_zero_are_not_judged_and_say_why() -> None:
         (Task(TaskKind.MULTI_LABEL, loss="binary_cross_entropy_with_logits"), Below("loss_above_floor", 0.1)),
         (Task(TaskKind.REGRESSION, loss="huber_loss"), Below("loss_share", 0.1)),
         (Task(TaskKind.RECONSTRUCTION, loss="mse_loss"), Below("loss_share", 0.1)),
-        (Task(TaskKind.RECONSTRUCTION, loss="binary_cross_entropy"), LossDecreases(factor=0.5)),
+        (Task(TaskKind.RECONSTRUCTION, loss="binary_cross_entropy"), Below("loss_share", 0.1)),
         (Task(TaskKind.REGRESSION, loss="mse_loss", loss_options={"weight": [1.0]}), LossDecreases(factor=0.5)),
-        (Task(TaskKind.REGRESSION, loss="poisson_nll_loss"), LossDecreases(factor=0.5)),
+        (Task(TaskKind.REGRESSION, loss="poisson_nll_loss"), Below("loss_share", 0.1)),
+        (Task(TaskKind.REGRESSION, loss="gaussian_nll_loss"), LossDecreases(factor=1.0)),
         (Task(TaskKind.OTHER), LossDecreases(factor=0.5)),
     ],
 )
@@ -301,6 +302,96 @@ def test_a_factor_on_the_loss_is_no_summand() -> None:
     assert tenfold.scores["floor_loss"].value == 0
 
 
+class Scaled(nn.Module):
+    """A multiple of a loss, and a penalty on the outputs."""
+
+    def __init__(self, factor: float, loss: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.factor, self.loss = factor, loss
+
+    def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.factor * self.loss(prediction, target) + 1e-3 * prediction.square().mean()
+
+
+def classifier() -> nn.Module:
+    return nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 3))
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_a_factor_beside_a_penalty_is_neither_in_the_floor_nor_excuses_a_loss(factor: float) -> None:
+    classes = torch.randint(0, 3, (64,), generator=G)
+    outcome, judgement = one_batch_of(classifier, Scaled(factor, nn.functional.cross_entropy), X, classes)
+    assert judgement.state is StepState.PASSED
+    assert 0 < outcome.scores["floor_loss"].value < 0.1
+    assert outcome.scores["train/loss"].value > outcome.scores["floor_loss"].value
+    early, judgement = one_batch_of(classifier, Scaled(factor, nn.functional.cross_entropy), X, classes, max_steps=3)
+    assert judgement.state is StepState.FAILED
+    assert early.scores["floor_loss"].value < 0.01
+
+
+def test_a_root_of_the_loss_is_measured_by_the_root_of_what_a_constant_leaves() -> None:
+    class Root(nn.MSELoss):
+        def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return super().forward(prediction, target).sqrt()
+
+    outcome, _, _ = outcome_of(Y, Root)
+    deviation = float(Y[:16].std(correction=0))
+    assert outcome.scores["constant_loss"].value == pytest.approx(deviation, rel=1e-4)
+    assert outcome.scores["floor_loss"].value == 0.0
+
+
+def test_a_loss_that_weighs_hard_examples_has_the_floor_of_certain_predictions() -> None:
+    def focal(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        each = nn.functional.cross_entropy(prediction, target, reduction="none")
+        return ((1 - torch.exp(-each)) ** 2 * each).mean()
+
+    outcome, judgement = one_batch_of(classifier, focal, X, torch.randint(0, 3, (64,), generator=G))
+    assert judgement.state is StepState.PASSED
+    assert outcome.scores["floor_loss"].value == 0.0
+
+
+def test_a_loss_below_what_was_derived_has_no_floor() -> None:
+    def upside_down(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return 5 - nn.functional.cross_entropy(prediction, target)
+
+    outcome, judgement = one_batch_of(classifier, upside_down, X, torch.randint(0, 3, (64,), generator=G), max_steps=3)
+    assert judgement.state is not StepState.PASSED
+    assert not {"floor_loss", "loss_above_floor"} & set(outcome.scores)
+    reading = outcome.reading("floor_loss")
+    assert reading is not None
+    assert "which was derived to be its least" in reading.note
+
+
+@pytest.mark.parametrize("most", [3, 9])
+def test_counts_are_judged_by_how_far_they_are_above_their_floor(most: int) -> None:
+    counts = torch.randint(1, most, (64, 1), generator=G).float()
+
+    def rates() -> nn.Module:
+        return nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    outcome, judgement = one_batch_of(rates, nn.PoissonNLLLoss, X, counts)
+    assert judgement.state is StepState.PASSED
+    y = counts[:16].double()
+    assert outcome.scores["floor_loss"].value == pytest.approx(float((y - y * y.log()).mean()), rel=1e-5)
+    assert outcome.scores["loss_share"].value < 0.02
+    _, judgement = one_batch_of(rates, nn.PoissonNLLLoss, X, counts, max_steps=5)
+    assert judgement.state is StepState.FAILED
+
+
+def test_a_floor_that_is_not_known_is_no_score() -> None:
+    def gaussian(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return nn.functional.gaussian_nll_loss(prediction[:, :1], target, prediction[:, 1:].exp())
+
+    def model() -> nn.Module:
+        return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+
+    outcome, _ = one_batch_of(model, gaussian, X, 0.1 * Y[:, None], max_steps=60)
+    assert not {"floor_loss", "loss_above_floor"} & set(outcome.scores)
+    reading = outcome.reading("floor_loss")
+    assert reading is not None
+    assert reading.note == "no floor follows from gaussian_nll_loss"
+
+
 def test_a_loss_that_is_no_number_is_said_to_be_none() -> None:
     class Lost(nn.MSELoss):
         def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -312,14 +403,16 @@ def test_a_loss_that_is_no_number_is_said_to_be_none() -> None:
     assert "every target" not in str(outcome.readings)
 
 
-def one_batch_of(model: Callable[[], nn.Module], loss: Any, x: torch.Tensor, y: torch.Tensor) -> tuple[Outcome, Any]:
+def one_batch_of(
+    model: Callable[[], nn.Module], loss: Any, x: torch.Tensor, y: torch.Tensor, *, max_steps: int = 300
+) -> tuple[Outcome, Any]:
     setup = art.Setup(
         model=art.from_torch(model, loss=loss, optimizer=torch.optim.Adam, lr=2e-2),
         data=art.data((x, y), (x, y), batch_size=16),
         trainer={"accelerator": "cpu"},
     )
     ended: list[StepEnded] = []
-    project = art.ArtProject("p", setup, steps=[OverfitOneBatch(max_steps=300)], store=MemoryStore())
+    project = art.ArtProject("p", setup, steps=[OverfitOneBatch(max_steps=max_steps)], store=MemoryStore())
     project.run(listen=lambda event: ended.append(event) if isinstance(event, StepEnded) else None)
     assert ended[0].outcome is not None
     assert ended[0].judgement is not None

@@ -6,8 +6,10 @@ It is used in evaluation and by probes only; nothing of it stands on the trainin
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from functools import cache, wraps
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -16,6 +18,24 @@ from torch.overrides import TorchFunctionMode
 
 from art_training.setup.observation import LossCall
 from art_training.setup.scores.losses import LOSSES
+
+Answer: TypeAlias = Callable[[LossCall, int], Tensor]
+"""A call of a loss of torch, and how many were before it in the step -> the value that the step gets in place of its own."""
+
+_answer: ContextVar[Answer | None] = ContextVar("art_answer", default=None)
+
+
+@contextmanager
+def answering(answer: Answer) -> Generator[None]:
+    """While steps are observed, give them other values of their losses: what a step makes of its loss, its own code says.
+
+    What is observed is the value that was given.
+    """
+    token = _answer.set(answer)
+    try:
+        yield
+    finally:
+        _answer.reset(token)
 
 
 class Calls:
@@ -49,10 +69,14 @@ class Calls:
         """Logged values so far."""
         return dict(self._logged)
 
+    @property
+    def takes_losses(self) -> bool:
+        """Whether a call of a loss is the model's, and not that of a metric."""
+        return not self._inside
+
     def add_loss(self, call: LossCall) -> None:
-        """Remember a loss call, unless a metric made it."""
-        if not self._inside:
-            self._losses.append(call)
+        """Remember a loss call."""
+        self._losses.append(call)
 
     def add_logged(self, name: str, value: Any) -> None:
         """Remember a logged value, if it is one number."""
@@ -82,13 +106,18 @@ class LossObserver(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Do the call, and remember it if it is a loss."""
+        """Do the call, and remember it if it is a loss; who answers losses may give the step another value."""
         del types
         keywords: dict[str, Any] = kwargs or {}
         value = func(*args, **keywords)
         name = _loss_functions().get(func)
-        if name is not None and isinstance(value, Tensor):
-            self._calls.add_loss(_loss_call(name, args, keywords, value))
+        if name is not None and isinstance(value, Tensor) and self._calls.takes_losses:
+            call = _loss_call(name, args, keywords, value)
+            answer = _answer.get()
+            if answer is not None:
+                value = answer(call, len(self._calls.losses))
+                call = replace(call, value=value.detach())
+            self._calls.add_loss(call)
         return value
 
 

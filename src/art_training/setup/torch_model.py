@@ -14,6 +14,7 @@ that `setup.but(hparams={"lr": 1e-2})` says what one expects.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,7 +50,8 @@ def from_torch(
     Args:
         model: the module's class, or any callable that returns a fresh module.
         loss: a class of loss, an instance, or a function of prediction and target that returns a scalar.
-        optimizer: a class of optimiser, or a callable of parameters and arguments; `torch.optim.AdamW` by default.
+        optimizer: a class of optimiser, or a callable of parameters and arguments; `torch.optim.AdamW` by default. The
+            arguments of a `functools.partial` count like those that are given here.
         scheduler: makes a learning-rate scheduler of the optimiser, e.g. `partial(StepLR, step_size=5)`; it is stepped
             once an epoch.
         inputs: paths of the batch entries that enter the model: a sequence of them, passed in this order, or a mapping
@@ -69,6 +71,9 @@ def from_torch(
         from torch.optim import AdamW
 
         optimizer = AdamW
+    if isinstance(optimizer, partial) and not optimizer.args:
+        optimizer_arguments = {**optimizer.keywords, **optimizer_arguments}
+        optimizer = optimizer.func
     _require_arguments(optimizer, optimizer_arguments)
     return TorchModel(
         model=model,

@@ -12,7 +12,7 @@ from art_training.setup.task import Task, TaskKind
 from art_training.steps import final_bias
 from art_training.steps.bench import Bench
 from art_training.steps.initial_loss import BIASED, PRIOR, UNIFORM, ZERO, InitialLoss
-from art_training.steps.loss_targets import LossTargets
+from art_training.steps.loss_targets import LossTargets, loss_of_even_scores
 from art_training.steps.step import TRAINING_LENGTH, Step
 
 TRAINING_MODE = "loss_in_training_mode"
@@ -41,6 +41,9 @@ class CheckLossOnInit(Step):
     absolute, Huber) has no uniform predictions: `expected_loss` is what the best constant leaves, the targets' variance
     for a squared error, and what an output of zero leaves, `zero_loss`, is told beside it.
 
+    Where a step makes another loss of each value of a cross-entropy, as a focal loss does, its own code says what uniform
+    predictions lose: it runs with scores of zero.
+
     The reading `final bias` is that bias in numbers. Where a parameter of the model is seen to be it (what is added to it
     is added to the outputs), it is set in a copy of the fresh weights, and `train/loss_with_final_bias` is what that
     model loses; else its loss is computed, and the reading says so.
@@ -65,10 +68,13 @@ class CheckLossOnInit(Step):
         seen = LossTargets(bench)
         bench.observe(Split.TRAIN, see=seen.see)
         measured = scored.scores.get("train/loss")
+        expected = seen.expected()
+        if expected.uniform is None and (even := loss_of_even_scores(bench)) is not None:
+            expected = replace(expected, uniform=even)
         initial = InitialLoss(
             task=bench.task,
             measured=measured,
-            expected=seen.expected(),
+            expected=expected,
             biased=None if measured is None else final_bias.measure(bench, seen.expected),
             chance=None if measured is None else seen.by_chance(measured.value),
             pretrained=_pretrained(bench.setup.declarations.get(PRETRAINED)),

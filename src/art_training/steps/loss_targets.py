@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from art_training.records import Split
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.expectation import Expected, unknown
 from art_training.setup.scores.expected_ctc import lengths_of
@@ -25,7 +26,14 @@ _MOST_NUMBERS = 20_000_000  # of targets, and of predictions of errors, that are
 class LossTargets:
     """Collects what entered the loss: the targets, and what the step adds to the loss besides; `bench.observe` shows it."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, *, alone: bool = False) -> None:
+        """Of a bench's task.
+
+        Args:
+            bench: the step's.
+            alone: leave out what the step makes of its call's loss.
+        """
+        self._alone = alone
         self._task = bench.task
         self._targets: list[Tensor] = []
         self._predictions: list[Tensor] = []
@@ -48,10 +56,6 @@ class LossTargets:
             self._own.see(call, observation, outputs.loss)
         self._keep(call)
         self._examples += observation.weight
-
-    def see_beside(self, observation: BatchObservation) -> None:
-        """Take in what the step makes of its call's loss, and nothing else: one batch cannot tell a factor from a summand."""
-        self._see_loss(observation)
 
     def expected(self, grouped: "Callable[[Tensor], Tensor] | None" = None) -> Expected:
         """The theory's values, with what the step's loss holds besides the call of the loss function.
@@ -83,7 +87,7 @@ class LossTargets:
     def beside(self) -> tuple[float, float]:
         """By what the step multiplies the call's loss, and what it adds to it; the latter does not depend on labels."""
         weight = sum(part[2] for part in self._parts)
-        if weight == 0:
+        if weight == 0 or self._alone:
             return 1.0, 0.0
         rest = sum((whole - part) * own for whole, part, own in self._parts) / weight
         usual = sum(abs(part) * own for _, part, own in self._parts) / weight
@@ -155,6 +159,63 @@ class LossTargets:
         if call.name in OF_ERRORS and call.prediction.shape == call.target.shape:
             self._predictions.append(call.prediction.cpu())
             self._numbers += target.numel()
+
+
+def loss_of_even_scores(bench: Bench) -> float | None:
+    """What the step makes of its loss where its predictions say nothing: its own code runs with scores of zero.
+
+    This is for steps that make another loss of what cross-entropy returns, such as a focal one. None where the loss takes
+    no scores of classes, or where a step calls it several times.
+    """
+    from torch.nn import functional
+
+    from art_training.setup.observer import answering
+    from art_training.setup.scores.outputs import read_loss
+
+    if bench.task.loss != "cross_entropy" or not _is_a_plain_mean(bench):
+        return None
+    seen: list[tuple[float, int]] = []
+    several = False
+
+    def answer(call: LossCall, before: int) -> "Tensor":
+        nonlocal several
+        several = several or before > 0
+        if call.name != "cross_entropy":
+            return call.value
+        return functional.cross_entropy(call.prediction * 0, call.target, **call.options)
+
+    def see(observation: BatchObservation) -> None:
+        loss = read_loss(observation, bench.task).loss
+        if loss is not None:
+            seen.append((loss, observation.weight))
+
+    with answering(answer):
+        bench.observe(Split.TRAIN, see=see)
+    if several or not seen:
+        return None
+    return sum(loss * weight for loss, weight in seen) / sum(weight for _, weight in seen)
+
+
+def _is_a_plain_mean(bench: Bench) -> bool:
+    """Whether a step takes the mean over what it makes of each loss, and not, as of the hardest, of some of them."""
+    from art_training.setup.observer import answering
+    from art_training.setup.scores.step_loss import total_loss
+
+    def asked(first: float, others: float) -> float:
+        found: list[float | None] = []
+
+        def answer(call: LossCall, before: int) -> "Tensor":  # noqa: ARG001  Every call gets the same.
+            values = call.value.new_full(call.value.shape, others)
+            values.reshape(-1)[: values.numel() // 2] = first
+            return values
+
+        with answering(answer):
+            bench.observe(Split.TRAIN, see=lambda seen: found.append(total_loss(seen)), limit=1)
+        return math.nan if not found or found[0] is None else found[0]
+
+    low, high = asked(1.0, 1.0), asked(2.0, 2.0)
+    both = asked(1.0, 2.0) + asked(2.0, 1.0)  # together each half has had either
+    return abs(both - low - high) <= 1e-4 * abs(low + high)
 
 
 def _pooled(targets: "Sequence[Tensor]", task: Task) -> "Tensor":

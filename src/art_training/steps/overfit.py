@@ -21,6 +21,7 @@ from art_training.steps.overfitting import learning_rate
 from art_training.steps.overfitting.capacity import require_capacity, sizes, sweep
 from art_training.steps.overfitting.learning_rate import RangeTest
 from art_training.steps.overfitting.looking import Looking
+from art_training.steps.overfitting.one_batch import ANY_ZERO
 from art_training.steps.overfitting.repeats import (
     DIFFERING,
     LossTrace,
@@ -121,7 +122,8 @@ class Overfit(LooksBack):
         )
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        checks: list[Check] = [LossDecreases("train/loss"), NoNaN()]
+        falls = LossDecreases("train/loss", factor=1.0) if task.loss in ANY_ZERO else LossDecreases("train/loss")
+        checks: list[Check] = [falls, NoNaN()]
         if self.capacity:
             checks.append(CapacityHelps())
         if self.repeats > 1:

@@ -76,6 +76,42 @@ def test_dense_data_with_little_freedom_accuse_nobody(freedom):
     assert near(explore(art.data((x, np.zeros(3_000, int))))) == []
 
 
+def table(kind: str, rows: int = 3_000) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    if kind == "categories and two numbers":
+        hot = [np.eye(3)[generator.integers(0, 3, rows)] for _ in range(5)]
+        return np.concatenate([*hot, generator.normal(size=(rows, 2))], 1)
+    hot, counts = np.eye(12)[generator.integers(0, 12, rows)], generator.poisson(2, (rows, 3))
+    return np.concatenate([hot, counts, generator.lognormal(0, 1.5, (rows, 1))], 1)
+
+
+@pytest.mark.parametrize("kind", ["categories and two numbers", "categories, counts and an amount"])
+def test_rows_of_one_category_come_close_by_chance_and_accuse_nobody(kind):
+    x = table(kind)
+    assert near(explore(art.data((x[:2_000], np.zeros(2_000, int)), (x[2_000:], np.zeros(1_000, int))))) == []
+
+
+def test_copies_in_a_table_of_categories_and_numbers_are_found():
+    generator = np.random.default_rng(0)
+    hot = [np.eye(3)[generator.integers(0, 3, 2_000)] for _ in range(4)]
+    x = np.concatenate([*hot, generator.lognormal(size=(2_000, 4))], 1)
+    x[1_500:1_520] = x[:20]
+    x[1_500:1_520, -4:] *= 1.002
+    found = near(explore(art.data((x[:1_500], np.zeros(1_500, int)), (x[1_500:], np.zeros(500, int)))))
+    assert sum(one == other for one, other in found) == len(found) >= 10
+
+
+@pytest.mark.parametrize("shift", ["a little lighter", "noise"])
+def test_copies_of_flattened_images_are_found_though_some_pixels_hardly_vary(shift):
+    train, validation = halves(*load_digits(return_X_y=True))
+    train, validation = (train[0] / 16, train[1]), (validation[0] / 16, validation[1])
+    copies = train[0][:30]
+    validation[0][:30] = copies + 0.001 if shift == "a little lighter" else noisy(copies, 0.001)
+    outcome = explore(art.data(train, validation))
+    assert outcome.score("validation/nearly_in_train").value == 30
+    assert outcome.score("train/near_duplicates").value == 0
+
+
 def test_a_few_features_come_close_by_chance_and_it_is_said():
     outcome = explore(art.data((np.random.default_rng(0).normal(size=(50, 4)), np.zeros(50, int))))
     assert outcome.reading("near duplicates").note.startswith("not looked for: 4 features that vary")

@@ -13,6 +13,9 @@ _CUTS = 32
 _HALVES = 4  # cuts into columns that are drawn at random
 _PART = 1 << 20  # words that are worked on at a time
 _DEVIATIONS = 3.0
+_FEW = (0.02, 0.1)  # shares of rows that come close in a column
+_BY_CHANCE = 0.05  # pairs in the whole data that may be so close
+_NEAR_VALUES = 500_000  # numbers that one row is compared with
 
 
 class Chance:
@@ -73,6 +76,49 @@ def beyond(share: float, by_chance: float, examples: int) -> float:
 def chance_told(by_chance: float) -> str:
     """What chance brings about, in words; nothing where it brings about nothing."""
     return f", where chance makes about {by_chance:.2%} equal" if by_chance >= 0.0001 else ""
+
+
+class Near:
+    """Whether a row has so close a neighbour by chance, by the same cuts.
+
+    In a table of categories and a few numbers, rows come close that have the same categories. Then others come as close in one
+    half of the columns, and still others in the other half, without being alike as a whole; what was copied is alone
+    in one half at least, however it is cut. So with more parts: each column in which few rows come so close, and all others
+    together, whose product says how many pairs are so close in the whole data.
+    """
+
+    def __init__(self, table: "NDArray[Any]", examples: int) -> None:
+        """Take in rows of comparable numbers.
+
+        Args:
+            table: the rows.
+            examples: how many there are in the whole data.
+        """
+        import numpy as np
+
+        width = table.shape[1]
+        self._table = table[: max(1, _NEAR_VALUES // max(1, width))]
+        self._pairs = examples**2 / 2
+        ends = np.unique(np.rint(np.linspace(1, width - 1, min(width - 1, _CUTS))))
+        cuts = np.arange(width)[:, None] < ends[None]
+        drawn = np.random.default_rng(0).random((width, _HALVES)) < 0.5
+        self._halves = np.concatenate([cuts, drawn], 1).astype(np.float32)
+
+    def by_chance(self, row: "NDArray[Any]", apart: float, limit: float) -> bool:
+        """Whether chance brings rows within `apart` of `row`; what is within `limit` of it as a whole is no witness."""
+        import numpy as np
+
+        squares = (self._table - row) ** 2
+        others, near = squares[squares.sum(1) > limit**2], apart**2
+        one, other = ((others @ halves <= near).any(0) for halves in (self._halves, 1 - self._halves))
+        if (one & other).any():
+            return True
+        alone = np.maximum((others <= near).sum(0), 0.5) / len(squares)  # of none, no less is known than a half
+        for few in (alone < share for share in _FEW):
+            together = (others[:, ~few].sum(1) <= near).sum() / len(squares)
+            if self._pairs * together * alone[few].prod() > _BY_CHANCE:
+                return True
+        return False
 
 
 def _together(one: "NDArray[Any]", other: "NDArray[Any]") -> "NDArray[Any]":

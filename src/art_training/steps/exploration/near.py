@@ -9,6 +9,7 @@ from art_training.setup.data.hashing import row_hashes
 from art_training.steps.bench import Bench
 from art_training.steps.exploration.again import read_again
 from art_training.steps.exploration.answers import Answers, Surveys, listed
+from art_training.steps.exploration.chance import Near
 from art_training.steps.exploration.sketches import HASHES, NUMBERS, Features, Form, Sketches
 from art_training.steps.exploration.survey import SHOWN, Survey
 
@@ -247,7 +248,22 @@ def _verify(pairs: "NDArray[Any]", gathered: _All, form: Form, limit: float, ben
     measured = [
         _Pair(one, other, form.apart(found[one], found[other])) for one, other in named if {one, other} <= found.keys()
     ]
-    return sorted((pair for pair in measured if pair.apart <= limit), key=lambda pair: pair.apart)
+    close = [pair for pair in measured if pair.apart <= limit]
+    others = _others(gathered, form) if close else None
+    if others is not None:
+        close = [pair for pair in close if not others.by_chance(found[pair.one], pair.apart, limit)]
+    return sorted(close, key=lambda pair: pair.apart)
+
+
+def _others(gathered: _All, form: Form) -> Near | None:
+    """Rows of a table that tell how close its halves come by chance; None where there are none, and of images."""
+    import numpy as np
+
+    train = next((one for one in gathered.surveys if one.split is Split.TRAIN), None)
+    if train is None or not isinstance(form, Features) or form.images:
+        return None
+    rows = np.stack(form.prepared(train.inputs, len(train.sampled)))
+    return Near(rows[np.isfinite(rows).all(1)], len(gathered.rows))
 
 
 def _ordered(pair: _Pair) -> tuple[tuple[Survey, int], tuple[Survey, int]]:

@@ -51,15 +51,20 @@ class Form(ABC):
 class Features(Form):
     """Numbers of fixed shape.
 
-    Those of tables are scaled by their standard deviations in the first rows. Each image is scaled to mean 0 and norm
+    Those of tables are scaled by how far each departs from its median in the first rows, where it does. By the standard
+    deviation, a pixel that is nearly always 0 would count for more than all the others. Each image is scaled to mean 0 and norm
     1, so that brighter and paler copies are alike.
+
+    Attributes:
+        images: whether they are images.
+        varying: how many features vary.
     """
 
     def __init__(self, columns: "Columns", count: int, seed: int) -> None:
         import numpy as np
 
         self._paths = [path for path, one in columns.items() if one.dtype.kind in "biuf" and path not in masks(columns)]
-        self._images = len(self._paths) == 1 and images_in(columns[self._paths[0]][:1]) is not None
+        self.images = len(self._paths) == 1 and images_in(columns[self._paths[0]][:1]) is not None
         self._width = sum(columns[path][:1].size for path in self._paths)
         generator = np.random.default_rng(seed)
         self._chosen = None
@@ -70,11 +75,11 @@ class Features(Form):
         with np.errstate(all="ignore"):
             some = np.isfinite(known).any(0)
             self._mean = np.where(some, np.nanmean(np.where(some, known, 0), axis=0), 0).astype(np.float32)
-            deviation = np.where(some, np.nanstd(np.where(some, known, 0), axis=0), 0)
-        self.varying = int((deviation > 0).sum())
+            departs = _departure(np.where(some, known, 0))
+        self.varying = int((departs > 0).sum())
         # A feature that never varies in the first rows gets the scale of the others: it may vary later.
-        usual = float(np.median(deviation[deviation > 0])) if self.varying else 1.0
-        self._scale = np.where(deviation > 0, deviation, usual).astype(np.float32)
+        usual = float(np.median(departs[departs > 0])) if self.varying else 1.0
+        self._scale = np.where(departs > 0, departs, usual).astype(np.float32)
         self._projection = generator.standard_normal((table.shape[1], NUMBERS), np.float32) / np.float32(NUMBERS**0.5)
 
     def sketch(self, columns: "Columns", count: int) -> "NDArray[Any]":
@@ -97,7 +102,7 @@ class Features(Form):
         table = self._table(columns, count)
         if not np.isfinite(table).all():
             table = np.where(np.isfinite(table), table, self._mean)
-        if not self._images:
+        if not self.images:
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows is like nothing else
                 return (table - self._mean) / self._scale
         table = table - table.mean(1, keepdims=True)
@@ -115,6 +120,15 @@ class Features(Form):
         table = flat[0] if len(flat) == 1 else np.concatenate(flat, 1)
         with np.errstate(over="ignore"):  # what is too large for single precision is taken for missing
             return (table if self._chosen is None else table[:, self._chosen]).astype(np.float32, copy=False)
+
+
+def _departure(table: "NDArray[Any]") -> "NDArray[Any]":
+    """(columns,) the root of the mean square of what differs from the column's median; NaN is left out."""
+    import numpy as np
+
+    square = (table - np.nanmedian(table, axis=0)) ** 2
+    differs = square > 0  # which NaN is not
+    return np.sqrt(np.where(differs, square, 0).sum(0) / np.maximum(differs.sum(0), 1))
 
 
 class Sets(Form):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from art_training.records import Artifact, Plain, Reading, Score, Split
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.measures import Pool
+from art_training.setup.task import TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.decisions import Decisions
 from art_training.steps.loss_targets import LossTargets
 from art_training.steps.overfitting.floor import Floor, floor_of, input_numbers
+from art_training.steps.overfitting.made import MadeOfLoss
 from art_training.steps.overfitting.tables import keep_table
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ RESISTING = "resisting examples"
 CONFLICTING = "conflicting examples"
 TABLE = "batch.csv"
 
-_OTHERS = 8  # batches that tell what the step makes of its loss
+DECIDING = frozenset({TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE})
+_ERRONEOUS = frozenset({TaskKind.REGRESSION, TaskKind.RECONSTRUCTION})
+ANY_ZERO = frozenset({"gaussian_nll_loss", "poisson_nll_loss"})  # losses that may be negative
 _SHOWN = 16  # examples in a reading; the table has them all
 _NOTHING = 1e-9  # a share of a loss that is rounding
 
@@ -39,24 +43,17 @@ class OneBatch:
     """
 
     def __init__(self, bench: Bench, weights: Path | None = None) -> None:
-        self.targets = LossTargets(bench)
+        self.targets = LossTargets(bench, alone=True)
         self.examples = 0
-        self._bench = bench
+        self._bench, self._weights = bench, weights
+        self._made: MadeOfLoss | None = None
         self._outputs: BatchOutputs | None = None
         self._floor = Floor(None, note="no floor follows from a loss that is not a function of torch")
         bench.observe(Split.TRAIN, see=self._see, weights=weights, plain=True, one_batch=True)
-        if self.targets.beside != (1.0, 0.0):
-            bench.observe(Split.TRAIN, see=self.targets.see_beside, weights=weights, plain=True, limit=_OTHERS)
 
-    @property
-    def factor(self) -> float:
-        """By what the step multiplies the call's loss."""
-        return self.targets.beside[0]
-
-    @property
-    def added(self) -> float:
-        """What the step adds to its loss besides the call of the loss function."""
-        return self.targets.beside[1]
+    def made_of(self, loss: float) -> float:
+        """What the step makes of a loss of its call, of 0.0 what it adds to it."""
+        return loss if self._made is None else self._made.of(loss)
 
     @property
     def conflicts(self) -> tuple[tuple[int, ...], ...]:
@@ -64,20 +61,27 @@ class OneBatch:
         return self._floor.conflicts
 
     @property
-    def floor(self) -> Score:
-        """The lowest loss that is possible on this batch; its note says where one was taken for granted."""
+    def floor(self) -> Score | None:
+        """The lowest loss that is possible on this batch; None where none is known. Its note says where 0 is a bound."""
         lowest, note = self._lowest()
+        if lowest is None:
+            return None
         notes = [note]
         if self.conflicts:
             held = sum(map(len, self.conflicts))
             notes.append(f"{held} examples share their inputs with others that have other targets")
-        if self.added:
-            notes.append(f"{self.added:.4g} of it is what the step adds to its loss")
+        added = self.made_of(0.0)
+        if added:
+            notes.append(f"{added:.4g} of it is what the step adds to its loss")
         source = "from the loss function and the targets of the batch"
         text = "; ".join(one for one in notes if one)
-        return Score(
-            lowest * self.factor + self.added, rows=self.examples, direction="minimize", source=source, note=text
-        )
+        return Score(self.made_of(lowest), rows=self.examples, direction="minimize", source=source, note=text)
+
+    @property
+    def why_no_floor(self) -> str:
+        """Why no floor is known; empty where one is."""
+        lowest, note = self._lowest()
+        return note if lowest is None else ""
 
     def losses(self) -> "Tensor | None":
         """(examples,) the loss of each example; None where it is not known."""
@@ -146,22 +150,34 @@ class OneBatch:
             return
         outputs = read_outputs(observation, task, adapter)
         self._outputs, self.examples = outputs, observation.weight
+        self._made = MadeOfLoss(self._bench, self._weights, observation, outputs)
         if outputs.call is not None:
             numbers = input_numbers(observation.batch, task, observation.weight)
             self._floor = floor_of(outputs.call, numbers, task)
 
-    def _lowest(self) -> tuple[float, str]:
+    def _lowest(self) -> tuple[float | None, str]:
+        """The lowest loss of the call, and a note; None where none is known."""
         outputs, sums = self._outputs, self._floor.examples
         if outputs is None or sums is None:
-            return 0.0, f"{self._floor.note}; it is taken to be 0"
-        if not float(sums.sum()) > _NOTHING:
+            return self._bound(self._floor.note)
+        if not float(sums.abs().sum()) > _NOTHING:
             return 0.0, ""
         weights = outputs.per_example_weight
         if weights is None:
-            return 0.0, "what the loss is divided by is not known; it is taken to be 0"
+            return self._bound("what the loss is divided by is not known")
         if _is_masked(outputs):
-            return 0.0, "the step averages its loss over a mask of its own; it is taken to be 0"
+            return self._bound("the step averages its loss over a mask of its own")
+        if self._made is not None and not self._made.takes_means:
+            return self._bound("the step weighs examples by their own losses")
         return float(sums.sum() / weights.sum()), ""
+
+    def _bound(self, why: str) -> tuple[float | None, str]:
+        """Nothing, where the loss cannot be below it."""
+        task = self._bench.task
+        is_error = task.kind in _ERRONEOUS and task.loss
+        if task.loss in ANY_ZERO or not (task.kind in DECIDING or is_error):
+            return None, why
+        return 0.0, f"{why}; it is taken to be 0"
 
     def _each(self, sums: "Tensor | None") -> "Tensor | None":
         import torch
