@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast lint format types contracts docs bench clean
+.PHONY: help demo test test-fast lint format types contracts docs bench bench-faults clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make lint       ruff, pyright and the import contracts"
 	@echo "make docs       the documentation, executed, into docs/_build/html"
 	@echo "make bench      the benchmarks, into benchmarks/*/REPORT.md"
+	@echo "make bench-faults  every case of the fault benchmark over three seeds; it takes more than an hour"
 
 # torch is asked for first and by itself, so that nothing that depends on it chooses another build.
 $(VENV)/.runtime: pyproject.toml
@@ -59,6 +60,9 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.explore
 	$(BIN)/python -m benchmarks.tune
 	$(BIN)/python -m benchmarks.statistics
+
+bench-faults: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.faults --jobs $(JOBS)
 
 clean:
 	rm -rf $(VENV) docs/_build docs/jupyter_execute dist .pytest_cache .ruff_cache .hypothesis
