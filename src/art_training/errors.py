@@ -11,7 +11,7 @@
     │   ├── StoreTooNew                  it was written by a newer ART
     │   └── StoreCorrupt                 it is not a store, or is damaged
     ├── ProjectLocked (RuntimeError)     another process runs this project now
-    ├── DiagnosisError (AssertionError)  a diagnosis that was asked to be healthy is not
+    ├── DiagnosisError (AssertionError)   a diagnosis that was asked to be healthy is not
     ├── TrainingStopped (RuntimeError)   a step could not finish its training; what was measured is kept
     │   ├── Interrupted                  by Ctrl-C
     │   └── OutOfMemory                  by the device or the machine

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 import art_training as art
+from art_training.checks import ExportAgrees, NoNaN
 from art_training.records import Outcome, StepState
-from art_training.steps import Regularize, Squeeze, Tune
+from art_training.steps import Regularize, Squeeze, Tune, only
 from art_training.stores.memory import MemoryStore
 
 LENGTH = 9
@@ -85,7 +86,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[art.ArtProject, Any]:
             capacity=[{"width": 2}, {"width": 16}],
             space={"lr": art.space.log_uniform(1e-3, 1e-2), "width": art.space.choice(8, 16)},
             trials=3,
-            squeeze=Squeeze(ensemble=2, longer=1.5, by="validation/accuracy"),
+            squeeze=Squeeze(
+                ensemble=2, longer=1.5, by="validation/accuracy", checks=only(NoNaN(), ExportAgrees())
+            ),  # words say it all here, and boosting is hard to beat
         )
         tune = next(step for step in project.steps if isinstance(step, Tune))
         project.replace_step(dataclasses.replace(tune, top=1, seeds_for_winner=2))

@@ -78,7 +78,7 @@ def test_a_task_can_be_declared_and_stays_declared(setup: Setup) -> None:
         ({"model": Data}, [f"model: {__name__}.Net -> {__name__}.Data"]),
         ({"data_version": "2"}, ["data_version is new"]),
         ({"task": {"kind": "regression"}}, ["task.kind is new"]),
-        ({"declarations": {"classes are balanced": True}}, ["declarations.classes are balanced is new"]),
+        ({"declarations": {"imbalance_expected": True}}, ["declarations.imbalance_expected is new"]),
         ({}, []),
     ],
 )

@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], torch.Tensor, list[int], str]] =
 def test_the_first_layer_is_found_and_drawn(name: str) -> None:
     model, x, shape, kind = CASES[name]
     outcome = drawn(model, x)
-    (reading,), (artifact,) = outcome.readings, outcome.artifacts
+    reading, (artifact,) = outcome.reading("first-layer weights"), outcome.artifacts
     assert reading.name == "first-layer weights"
     assert reading.value["shape"] == shape
     assert reading.value["dead"] == 0

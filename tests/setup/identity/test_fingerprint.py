@@ -84,7 +84,7 @@ def test_it_is_the_same_each_time(setup: Setup) -> None:
         ({"trainer": {"max_epochs": 5}}, "trainer.max_epochs: 3 -> 5"),
         ({"trainer": {"gradient_clip_val": 1.0}}, "trainer.gradient_clip_val is new"),
         ({"task": {"kind": "regression"}}, "task.kind is new"),
-        ({"declarations": {"balanced": True}}, "declarations.balanced is new"),
+        ({"declarations": {"imbalance_expected": True}}, "declarations.imbalance_expected is new"),
         ({"engine": "torch"}, "engine: 'lightning' -> 'torch'"),
         ({"outputs": lambda batch, returned: returned}, "outputs: setup.lambda is new"),
     ],

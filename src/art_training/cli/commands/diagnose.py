@@ -54,7 +54,7 @@ def diagnose(
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     form: Annotated[Format, typer.Option("--format", help="How the account is written.")] = Format.TEXT,
 ) -> int:
-    """Say what is wrong with a training set-up, why, and what to change.
+    """Say what is silently wrong with a training, and why.
 
     Exit codes: 0 healthy, 1 something was found, 3 inconclusive.
     """

@@ -26,7 +26,7 @@ def export(
     store: StoreOption = None,
     json: Json = False,
 ) -> None:
-    """Copy the files that a run left: pictures, tables, models, weights.
+    """Copy the files that a run left into a folder.
 
     A file that is there already stays as it is.
     """

@@ -25,7 +25,7 @@ def plan(
     store: Annotated[str | None, typer.Option(metavar="PATH", help="As for `art run`.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
-    """Say what `art run` would do, why, and about how long."""
+    """Say what `art run` would do, why and for how long."""
     from rich.text import Text
 
     from art_training.cli.loading import load_project

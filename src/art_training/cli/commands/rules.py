@@ -53,7 +53,10 @@ def rules(*, json: Json = False) -> None:
 
 
 def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402.")]) -> None:
-    """Say what a rule finds, why it matters, what is wrong and right, and how to silence it."""
+    """Say what a rule finds and why it matters.
+
+    With an example that is wrong and one that is right, and how to silence it.
+    """
     from rich.text import Text
 
     from art_training.cli.output import console
