@@ -19,7 +19,10 @@ from art_training.stores.retention import RetentionRule, collect
 from art_training.stores.sql import SqlStore
 from art_training.testing.records import a_judgement, a_run
 
-NOW = datetime.now(UTC)
+
+def now() -> datetime:
+    """The time of the test, which may come long after this file was read."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture(params=["memory", "sql"])
@@ -38,14 +41,14 @@ class Shelf:
         (self.folder / "file").write_text(text)
         artifact = self.store.artifacts.put(self.folder / "file", name=name, kind=kind)
         assert isinstance(self.store.artifacts, FolderArtifacts)
-        then = (NOW - timedelta(hours=hours)).timestamp()
+        then = (now() - timedelta(hours=hours)).timestamp()
         os.utime(self.store.artifacts.fetch(artifact.digest), (then, then))
         return artifact
 
     def run(
         self, number: int, *artifacts: Artifact, state: StepState | None = StepState.PASSED, **changes: object
     ) -> None:
-        started = NOW - timedelta(hours=40) + timedelta(minutes=number)
+        started = now() - timedelta(hours=40) + timedelta(minutes=number)
         run = a_run(number, started=started, status=RunStatus.COMPLETED, **changes)
         self.store.write(run, Outcome(artifacts=artifacts))
         if state is not None:
@@ -79,7 +82,7 @@ def test_weights_of_the_candidates_of_the_newest_passed_run_stay_and_the_rest_is
         files = (
             shelf.put(f"{text} {at}", name=f"{name}.ckpt") for at, name in enumerate(("trial 1", "lr 0.1", "half"))
         )
-        started = NOW - timedelta(hours=40) + timedelta(minutes=number)
+        started = now() - timedelta(hours=40) + timedelta(minutes=number)
         run = a_run(number, step="Tune", started=started, status=RunStatus.COMPLETED)
         store.write(run, Outcome(artifacts=tuple(files), candidates=(Candidate("trial 1"), Candidate("lr 0.1"))))
         store.judge(run.id, a_judgement(StepState.PASSED))
@@ -139,7 +142,7 @@ def test_a_dry_collection_only_says(store: Store, shelf: Shelf) -> None:
 def test_a_run_that_is_alive_keeps_what_was_put_since_it_began(
     store: Store, shelf: Shelf, minutes: float, *, stays: bool
 ) -> None:
-    began, beat = NOW - timedelta(hours=9), NOW - timedelta(minutes=minutes)
+    began, beat = now() - timedelta(hours=9), now() - timedelta(minutes=minutes)
     store.write(a_run(7, started=began, heartbeat=beat))
     shelf.run(0, shelf.put("put again by the living run", hours=3), state=StepState.FAILED)
     shelf.put("not named yet", hours=4)
@@ -150,10 +153,10 @@ def test_a_run_that_is_alive_keeps_what_was_put_since_it_began(
 
 def test_a_run_that_may_be_resumed_keeps_its_checkpoints(store: Store, shelf: Shelf) -> None:
     shelf.run(0, shelf.put("passed"))
-    stopped = a_run(1, started=NOW - timedelta(hours=3), status=RunStatus.INTERRUPTED)
+    stopped = a_run(1, started=now() - timedelta(hours=3), status=RunStatus.INTERRUPTED)
     store.write(stopped, Outcome(artifacts=(shelf.put("epoch", name="epoch4.ckpt"),)))
     assert collect(store).freed == ()
-    store.write(replace(stopped, id="run-00002", started=NOW, status=RunStatus.ERRORED))
+    store.write(replace(stopped, id="run-00002", started=now(), status=RunStatus.ERRORED))
     collect(store)
     assert shelf.texts() == {"passed"}
 

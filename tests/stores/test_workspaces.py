@@ -14,7 +14,10 @@ from art_training.stores.sql import SqlStore
 from art_training.stores.workspaces import project_folder, step_folder
 from art_training.testing.records import a_run
 
-NOW = datetime.now(UTC)
+
+def now() -> datetime:
+    """The time of the test, which may come long after this file was read."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 def written(store: SqlStore, number: int, status: RunStatus, made_of: str) -> tuple[RunRecord, Path]:
     """A run that began `number` hours before now, and the folder in which it wrote ten bytes."""
-    run = a_run(number, started=NOW - timedelta(hours=number), status=status)
+    run = a_run(number, started=now() - timedelta(hours=number), status=status)
     run = replace(run, fingerprint=Fingerprint({"model": made_of}))
     store.write(run)
     folder = step_folder(project_folder(store, run.project), run.step, run.fingerprint.digest)
