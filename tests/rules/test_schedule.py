@@ -5,7 +5,7 @@ import torch
 from tests.rules.test_optimizer import Conv, Net, Regression, codes, diabetes, digits
 from torch.optim import lr_scheduler as schedules
 
-from art_training.rules.schedule import better_higher
+from art_training.rules.plateau import better_higher
 
 MINE = ("ART54", "ART55")
 STEPS = 10  # an epoch of digits; of diabetes 11

@@ -115,7 +115,8 @@ def _unjudged(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
     yield ()
     yield (Part("Not judged", "name"),)
     for reason, codes in reasons.items():
-        yield from _wrapped(f"{', '.join(codes)}: {reason}", width, indent="  ", hanging="    ")
+        which = f"all {len(codes)} rules" if len(codes) == len(diagnosis.judged) else ", ".join(codes)
+        yield from _wrapped(f"{which}: {reason}", width, indent="  ", hanging="    ")
 
 
 def _labelled(what: str, text: str, width: int, indent: str = "  ", kind: str = "label") -> Iterator[Line]:

@@ -10,7 +10,6 @@ from art_training.probes.coverage import Drawn, drawn
 from art_training.probes.label_order import reshuffled, train_labels
 from art_training.probes.order import Order
 from art_training.probes.rows import Rows
-from art_training.probes.workers import draws, sharing
 from art_training.records import Severity, Split
 from art_training.rules.labelled import counts_of, labelled, reserved
 from art_training.rules.laboratory import Laboratory, NotMeasured
@@ -112,80 +111,6 @@ def few_rows(laboratory: Laboratory) -> Found | None:
         if found is not None:
             return found
     return _repeated_batches(laboratory)
-
-
-@rule(
-    "ART133",
-    "every worker gives all rows",
-    category="data",
-    severity=Severity.ERROR,
-    stage=Stage.PROBE,
-    finds=(
-        "The stream that training reads gives as many times its rows as the loader has workers: read to its end by one worker "
-        "and by all; or, where it is too long for that, the first batches of two workers hold the same rows."
-    ),
-    why="Each worker process has a copy of the dataset. An epoch is several epochs then, whose rows come in groups of equal ones.",
-    wrong="def __iter__(self): yield from self.rows  # with num_workers=2",
-    right="info = get_worker_info(); yield from islice(self.rows, info.id, None, info.num_workers)",
-    source="https://github.com/pytorch/pytorch/issues/30599",
-)
-def rows_by_worker(laboratory: Laboratory) -> Found | None:
-    """A stream once for each worker."""
-    found = laboratory.ask(sharing)
-    if found is None:
-        return None
-    times = found.several / found.one
-    if not (found.whole and found.several == found.workers * found.one) and not (found.same and not found.whole):
-        return None
-    return Found(
-        f"with {found.workers} workers the training stream gives {found.several} rows, and with one {found.one}"
-        if found.whole
-        else f"the first batches of two of the {found.workers} workers hold the same rows",
-        {"workers": found.workers, "one": found.one, "several": found.several, "times": times if found.whole else None},
-        "let __iter__ take its part only: torch.utils.data.get_worker_info() tells id and num_workers",
-        where="train_dataloader",
-        confirmed_by=f"read by one worker it gives {found.one} rows"
-        if found.whole
-        else "the batches of one worker are different",
-    )
-
-
-@rule(
-    "ART134",
-    "workers or epochs draw the same augmentation",
-    category="data",
-    severity=Severity.ERROR,
-    stage=Stage.PROBE,
-    finds=(
-        "A dataset that gives a row in several forms gives the same forms in two workers, or again in the next epoch, when each "
-        "begins with new processes. One row is asked for again and again, of two workers and twice over. Confirmed where the "
-        "forms differ once each worker seeds the generators that the dataset holds."
-    ),
-    why=(
-        "A generator that the dataset holds is copied into each worker process as it was: all draw the same numbers, and in each "
-        "epoch the same ones again. Augmentation is a fraction of what it seems."
-    ),
-    wrong="self.rng = np.random.default_rng(0)  # in __init__ of a dataset",
-    right="rng = np.random.default_rng(torch.initial_seed() % 2**32)  # in the worker, e.g. in worker_init_fn",
-    source="https://github.com/pytorch/pytorch/issues/5059",
-)
-def cloned_randomness(laboratory: Laboratory) -> Found | None:
-    """Randomness that is copied into every worker."""
-    found = laboratory.ask(draws)
-    if found is None or not found.random:
-        return None
-    again = found.repeated and not found.persistent
-    if not (found.cloned or again):
-        return None
-    what = " and ".join(text for text, true in (("in two workers", found.cloned), ("in the next epoch", again)) if true)
-    return Found(
-        f"the random forms of a training row are the same {what}; the dataset holds {found.held} random generators",
-        {"cloned": found.cloned, "repeated": found.repeated, "held": found.held},
-        "seed the generator in each worker, with worker_init_fn and torch.initial_seed(), or draw from torch's own",
-        where="train_dataloader",
-        confirmed_by="with generators that each worker seeds by itself the forms differ" if found.mended else "",
-        severity=None if found.mended or not found.held else Severity.WARNING,
-    )
 
 
 @rule(

@@ -6,7 +6,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 import art_training as art
 from art_training.setup.task import Task, TaskKind
 from art_training.steps import ExploreData
-from art_training.steps.exploration.drift import drift, holm
+from art_training.steps.exploration.drift import drift
 from art_training.testing.reading import ReadingBench
 
 CLASSES = Task(TaskKind.CLASSIFICATION, inputs=("0",), target="1")
@@ -66,8 +66,3 @@ def test_many_features_raise_no_false_alarm():
         outcome = explore((x[:300], np.zeros(300, int)), (x[300:], np.zeros(100, int)))
         alarms += any(one.code == "ART110" for one in outcome.findings)
     assert alarms == 0
-
-
-def test_holm_is_the_textbook_one():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == []

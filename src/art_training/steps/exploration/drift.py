@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Plain, Reading, Severity, Split
+from art_training.setup.scores.comparison import holm
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed
 from art_training.steps.exploration.axes import BRIGHT, DARK
@@ -95,16 +96,6 @@ def drift(axis: str, before: "NDArray[Any]", after: "NDArray[Any]") -> Drift:
         _stability(before, after),
         float(kolmogorov(distance * effective**0.5)),
     )
-
-
-def holm(probabilities: Sequence[float]) -> list[float]:
-    """Adjusted so that any of them is small only rarely by chance (Holm, A simple sequentially rejective ..., 1979)."""
-    order = sorted(range(len(probabilities)), key=lambda at: probabilities[at])
-    adjusted, worst = [0.0] * len(probabilities), 0.0
-    for rank, at in enumerate(order):
-        worst = max(worst, min(1.0, probabilities[at] * (len(probabilities) - rank)))
-        adjusted[at] = worst
-    return adjusted
 
 
 def _stability(before: "NDArray[Any]", after: "NDArray[Any]") -> float:
