@@ -104,3 +104,12 @@ def test_it_is_a_callback_of_the_other_hierarchy_where_that_is_what_was_imported
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_monitor_is_reached_from_the_package():
+    import subprocess
+    import sys
+
+    code = "import art_training as art; print(art.lightning.HealthMonitor.__name__)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "HealthMonitor"
