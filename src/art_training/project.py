@@ -4,13 +4,13 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from art_training.checks import Check
 from art_training.errors import ProjectError, UnknownMetric
 from art_training.records import Metric, Plan, Split
+from art_training.records.meant import did_you_mean
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
 from art_training.setup.frames import folding
 from art_training.setup.importing import is_importing
@@ -265,10 +265,8 @@ class ArtProject:
 
     def _index(self, name: str) -> int:
         if name not in self._names():
-            near = get_close_matches(name.lower(), [known.lower() for known in self._names()], n=1)
-            meant = next((known for known in self._names() if known.lower() in near), "")
             raise ProjectError(
-                f"project {self.name!r} has no step {name!r}{f' (did you mean {meant!r}?)' if meant else ''}; "
+                f"project {self.name!r} has no step {name!r}{did_you_mean(name, self._names())}; "
                 f"it has: {', '.join(self._names()) or 'none'}"
             )
         return self._names().index(name)

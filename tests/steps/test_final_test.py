@@ -16,7 +16,7 @@ from torchmetrics.regression import R2Score
 
 import art_training as art
 from art_training.checks import Check, NoNaN
-from art_training.errors import ProjectError, SetupError
+from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.project import ArtProject
 from art_training.records import Outcome, RunStatus, Score, Split, StepState
 from art_training.setup.setup import Setup
@@ -232,12 +232,12 @@ def test_the_setup_can_be_trained_again() -> None:
             (Fitted(split=Split.TRAIN), FinalTest()),
             r"validation; FinalTest\(of='Fitted'\) takes weights of one that did",
         ),
-        ((Fitted(), FinalTest(of="Nobody")), "no earlier step 'Nobody' has an outcome"),
+        ((Fitted(), FinalTest(of="Nobody")), "of='Nobody' of step 'FinalTest' names no step of the project; before"),
         ((Chooses(), FinalTest(of="Chooses")), "Chooses left no weights"),
     ],
 )
 def test_without_weights_it_says_where_to_get_some(steps: tuple[Step, ...], message: str) -> None:
-    with pytest.raises(SetupError, match=message):
+    with pytest.raises(UsageError, match=message):
         project(*steps).run()
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
-from art_training.errors import ProjectError, SetupError
+from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.project import ArtProject
 from art_training.records import Outcome, StepState, VerdictState
 from art_training.setup.setup import Setup
@@ -209,7 +209,10 @@ def test_what_was_not_loaded_is_not_frozen(weights: Path) -> None:
     [
         ({"freeze": "bakbone.*"}, r"'bakbone\.\*' matches none of the model's 6 parameters"),
         ({"freeze": "*"}, "matches all 6 parameters"),
-        ({"pretrained": "Nothing"}, "pretrained='Nothing' is neither a file nor the name of an earlier step"),
+        (
+            {"pretrained": "Nothing"},
+            "pretrained='Nothing' of step 'TransferLearning' is neither a file nor an earlier step",
+        ),
         ({"layer_rates": {"stem.*": 0.5}}, "matches none of the model's parameters"),
         ({"fresh": "tail.*"}, r"fresh='tail\.\*' matches none"),
     ],
@@ -218,7 +221,7 @@ def test_what_does_not_belong_to_the_model_is_refused_before_it_is_trained(
     weights: Path, settings: dict[str, Any], message: str
 ) -> None:
     step = TransferLearning(**{"freeze": "backbone.*", "pretrained": weights, **settings})
-    with pytest.raises(SetupError, match=message):
+    with pytest.raises(UsageError, match=message):
         project(step, setup=setup_of(digits(5, 3))).run()
 
 

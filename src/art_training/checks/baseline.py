@@ -1,8 +1,8 @@
 """Whether a model is better than what needs no training."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from art_training.checks.check import Answer, Check, failed, not_judged, passed
@@ -18,7 +18,8 @@ from art_training.checks.values import (
     with_interval,
 )
 from art_training.errors import CheckError
-from art_training.records import Candidate, Direction, Metric, Outcome, Score
+from art_training.records import Candidate, Direction, Foresight, Metric, Outcome, Promise, Score, Split
+from art_training.records.meant import did_you_mean
 
 BEST = "best"
 HUMAN = "human"
@@ -28,6 +29,7 @@ NOT_TO_BEAT = frozenset({HUMAN, OWN})  # kinds of candidates that are meant only
 
 
 _MEANT = {HUMAN: "a declared human score", OWN: "the model itself"}
+_SHOWN = 12  # names in a sentence
 
 
 class _Baseline(NamedTuple):
@@ -88,6 +90,30 @@ class BeatsBaseline(Check):
     def judge(self, evidence: Evidence) -> Answer:
         """Find the baseline and compare."""
         metric = address(self.metric)
+    def foresee(self, before: Foresight) -> None:
+        """Refuse a baseline that no earlier step evaluates, or none on that split."""
+        who = f"the check `{self.title}` of step {before.step!r}"
+        if self.step is not None:
+            before.of(self.step, f"step={self.step!r} of {who}")
+        counted = {name: one for name, one in before.earlier.items() if self._counts(name, one.kind)}
+        comparing = {name: one for name, one in counted.items() if one.candidates != ()}
+        if not comparing:
+            raise CheckError(f"{who} has no baseline before it; {self._add(before)}")
+        meant = {name: one for name, one in comparing.items() if one.may_compare(self.baseline)}
+        if self.baseline == BEST:
+            meant = comparing
+        if not meant:
+            raise CheckError(f"{who} names what no step before it evaluates{self._near(comparing.values())}")
+        wanted = address(self.metric if self.against is None else self.against)
+        if not any(one.may_score(wanted) for one in meant.values()):
+            scored = {split for one in meant.values() for split in one.splits or ()}
+            other = next((replace(wanted, split=split, loader=None) for split in Split if split in scored), None)
+            remedy = f"compare with what it reaches there: against='{other}'" if other else "leave the check out"
+            there = " and ".join(sorted(scored)) or "nothing"
+            raise CheckError(
+                f"{who} compares with '{wanted}', and {' and '.join(meant)} scores {there} alone; {remedy}"
+            )
+
         wanted = metric if self.against is None else address(self.against)
         mine = evidence.score(metric)
         found = list(self._found(evidence, wanted))
@@ -104,17 +130,33 @@ class BeatsBaseline(Check):
 
     def _found(self, evidence: Evidence, metric: Metric) -> Iterator[_Baseline]:
         for step, outcome in evidence.earlier.items():
-            if not self._counts(evidence, step):
+            if not self._counts(step, evidence.kinds.get(step, step)):
                 continue
             for candidate in outcome.candidates:
                 score = candidate.scores.get(str(metric))
                 if score is not None and math.isfinite(score.value):
                     yield _Baseline(step, candidate.name, score, str(candidate.parameters.get("kind")))
 
-    def _counts(self, evidence: Evidence, step: str) -> bool:
+    def _counts(self, step: str, kind: str) -> bool:
         if self.step is not None:
             return self.step == step
-        return self.baseline != BEST or evidence.kinds.get(step, step) == BASELINES
+        return self.baseline != BEST or kind == BASELINES
+
+    def _add(self, before: Foresight) -> str:
+        """What to do where there is no baseline."""
+        if self.step is not None:
+            return f"{self.step} compares nothing; name a step that does, or leave step= out for EvaluateBaseline()"
+        there = next((name for name in before.later if name == BASELINES), "")
+        remedy = f"put {there} before {before.step}" if there else f"add the step {BASELINES}() before {before.step}"
+        others = [name for name, one in before.earlier.items() if one.candidates != ()]
+        return remedy + (f", or name the step whose candidates are meant: step={others[0]!r}" if others else "")
+
+    def _near(self, comparing: Iterable[Promise]) -> str:
+        """What there will be in place of the baseline that is named."""
+        known = list(dict.fromkeys(name for one in comparing for name in one.candidates or ()))
+        shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+        remedy = "; or declare it: EvaluateBaseline(human={...})" if self.baseline == HUMAN else ""
+        return f"{did_you_mean(self.baseline, known)}; there will be: {shown}{remedy}"
 
     def _chosen(self, found: list[_Baseline], way: Direction) -> _Baseline | None:
         """Raises CheckError where the named baseline does not exist."""
@@ -153,7 +195,7 @@ class BeatsBaseline(Check):
         with_candidates = {
             name: outcome.candidates
             for name, outcome in evidence.earlier.items()
-            if outcome.candidates and self._counts(evidence, name)
+            if outcome.candidates and self._counts(name, evidence.kinds.get(name, name))
         }
         if not with_candidates:
             where = "before this one" if self.step is None else f"in step {self.step!r}"
@@ -246,4 +288,7 @@ BeatsBaseline.NOT_JUDGED = (
     (BeatsBaseline(_ACCURACY), _against(0.9, _baselines(linear=math.nan))),
     (BeatsBaseline(_ACCURACY, step="Elsewhere"), _against(0.9, _THREE)),
     (BeatsBaseline("train/accuracy"), _fitting(0.9, _THREE)),
+    (BeatsBaseline(_ACCURACY), _against(0.9 + 1e-8, _THREE)),
+    (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.95, _THREE)),
+    (BeatsBaseline(_ACCURACY, direction="minimize"), _against(0.1 - 1e-9, _THREE)),
 )

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 from art_training.checks.evidence import Evidence
 from art_training.checks.reference import MetricReference
 from art_training.errors import ARTError, CheckError
-from art_training.records import Metric, Plain, Verdict, VerdictState, plain
+from art_training.records import Foresight, Metric, Plain, Verdict, VerdictState, plain
 
 T = TypeVar("T")
 
@@ -49,6 +49,17 @@ class Check(ABC):
     @abstractmethod
     def judge(self, evidence: Evidence) -> Answer:
         """Answer the question."""
+
+    def foresee(self, before: Foresight) -> None:
+        """Refuse to be asked, before anything runs, what no earlier step is going to have an answer to.
+
+        Args:
+            before: what the steps before the one that is judged are going to leave.
+
+        Raises:
+            CheckError: one sentence with the check, the step, and what there will be.
+        """
+        del before
 
     @property
     def title(self) -> str:

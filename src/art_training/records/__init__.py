@@ -26,6 +26,7 @@ from art_training.records.outcome import (
 from art_training.records.plain import Plain, plain, show
 from art_training.records.plan import Action, Plan, PlannedStep
 from art_training.records.process import ProcessId
+from art_training.records.promise import Foresight, Promise
 from art_training.records.provenance import Provenance
 from art_training.records.run import RunRecord, RunStatus
 from art_training.records.use import Use
@@ -42,6 +43,7 @@ __all__ = [
     "Event",
     "Finding",
     "Fingerprint",
+    "Foresight",
     "Interval",
     "Judgement",
     "Metric",
@@ -52,6 +54,7 @@ __all__ = [
     "ProcessId",
     "ProjectEnded",
     "ProjectStarted",
+    "Promise",
     "Provenance",
     "Reading",
     "RunRecord",

@@ -46,6 +46,7 @@ from art_training.setup.identity.provenance import collect
 from art_training.setup.identity.secrets import mask_mapping
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
+from art_training.steps.prospect import Prospect
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
 from art_training.stores.codec import dumps
@@ -170,8 +171,7 @@ class _Run:
                 if barrier is None and state is not StepState.PASSED and not step.continue_on_failure:
                     barrier = step.name, state
             elif barrier is None and not self.lenient:
-                setup = self.handed.setup(step)
-                self.valid.require(step, setup, self.identity.engine(setup), self.metrics(step))
+                self.valid.require(step, self.prospect(step))
         return Plan(self.project.name, tuple(steps), dict(self.project.left_out))
 
     def view(self, step: Step) -> _View:
@@ -187,6 +187,17 @@ class _Run:
                     planned = replace(planned, judge_again=True, reason=reason)
                 return _View(fingerprint, planned, (record, outcome), verdicts)
         return _View(fingerprint, planned)
+
+    def prospect(self, step: Step) -> Prospect:
+        """What a step will meet when it runs."""
+        setup = self.handed.setup(step)
+        return Prospect(
+            setup=setup,
+            engine=self.identity.engine(setup),
+            metrics=self.metrics(step),
+            before=self.handed.foresight(step),
+            settled=self.handed.settled(step),
+        )
 
     def metrics(self, step: Step) -> MetricCalculator:
         """What the step computes beside the loss."""

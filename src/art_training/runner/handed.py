@@ -5,7 +5,7 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
-from art_training.records import Outcome, RunRecord
+from art_training.records import Foresight, Outcome, RunRecord
 from art_training.runner.declared import Declared
 from art_training.runner.planning import consumed
 from art_training.setup.setup import Setup
@@ -53,6 +53,19 @@ class Handed:
     def earlier(self, step: Step) -> tuple[Earlier, ...]:
         """The steps before one that have an outcome."""
         return self._carried(step)[2]
+
+    def foresight(self, step: Step) -> Foresight:
+        """What the steps before one are going to leave, as they are declared."""
+        names = [one.name for one in self.project.steps]
+        later = tuple(names[names.index(step.name) + 1 :])
+        return Foresight(step.name, {one.name: one.promise() for one in self._before(step)}, later)
+
+    def settled(self, step: Step) -> bool:
+        """Whether the parameters of a step's model are known by name: no step before it that is still to run may change them."""
+        if step.setup is not None:
+            return True
+        to_run = [one for one in self._before(step) if one.name not in self.outcomes and one.setup is None]
+        return not any(_chooses(one) and not one.keeps_parameters for one in to_run)
 
     def used(self, step: Step) -> tuple[str, ...]:
         """The earlier steps whose outcomes a step's own work uses, whether they have one or not."""

@@ -1,4 +1,4 @@
-"""What can be told of a step before anything runs: its setups can be trained, on data that it and its checks need."""
+"""What can be told of a step before anything runs: its setups can be trained, and what it and its checks name will be there."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
@@ -9,6 +9,7 @@ from art_training.errors import SetupError, UnknownMetric, UsageError
 from art_training.records import Metric, Split
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
+from art_training.steps.prospect import Prospect
 from art_training.steps.step import Step
 
 _LOADERS = {
@@ -28,20 +29,20 @@ class Validation:
         self._trained: dict[int, Setup] = {}  # the setups are kept, so that their ids stay their own
         self._splits: dict[int, tuple[Setup, tuple[Split, ...] | None]] = {}
 
-    def require(self, step: Step, setup: Setup, engine: Engine, metrics: MetricCalculator) -> None:
+    def require(self, step: Step, prospect: Prospect) -> None:
         """Refuse a step that is going to run, if it cannot.
 
         Args:
             step: that is going to run.
-            setup: that it works on.
-            engine: the setup's.
-            metrics: that the step computes.
+            prospect: what it will meet.
 
         Raises:
             SetupError: the model, the trainer's settings or the data are none that the engine can train with; the data lack
                 a split; or it is not known which way the score is better that the step chooses by.
             UnknownMetric: the step chooses by a metric that there is not.
+            UsageError: it or a check of it names what no earlier step is going to leave, or what its model does not have.
         """
+        setup, engine = prospect.setup, prospect.engine
         # A step that does not train may stand in a project whose model cannot learn.
         if "trainer" in step.uses and id(setup) not in self._trained:
             try:
@@ -57,8 +58,11 @@ class Validation:
         if declared is not None:
             require_splits(f"step {step.name!r}", step.needs_splits, declared)
             _require_asked(step, declared)
-        _require_direction(step, metrics)
+        _require_direction(step, prospect.metrics)
         _require_setups(step, setup, engine)
+        step.foresee(prospect)
+        for check in step.checks:
+            check.foresee(prospect.before)
 
 
 def require_splits(who: str, needed: Collection[Split], have: Sequence[Split]) -> None:

@@ -10,6 +10,7 @@ from art_training.records import Change, Plain, differences, plain
 from art_training.records.plain import is_marked
 from art_training.setup.declarations import check_declarations
 from art_training.setup.frames import folding
+from art_training.setup.lengths import require_training
 from art_training.setup.modified import Modified, name_of
 from art_training.setup.task import Task
 
@@ -63,7 +64,7 @@ class Setup:
         """Declare a setup.
 
         Raises:
-            SetupError: `model` is an instance, or an argument is of the wrong kind.
+            SetupError: `model` is an instance, an argument is of the wrong kind, or the trainer's settings train nothing.
         """
         from art_training.setup.inference import declaration
 
@@ -73,6 +74,7 @@ class Setup:
         check_declarations(declarations or {})
         if trainer is not None and not callable(trainer):
             _require_mapping("trainer", trainer, or_else="or a callable that returns a Trainer")
+            require_training(trainer)
         if outputs is not None and not callable(outputs):
             raise SetupError(
                 f"outputs={outputs!r} is not callable; give a function of the batch and of what the model's step "

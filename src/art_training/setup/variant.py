@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 from art_training.errors import SetupError
+from art_training.setup.lengths import require_training
 from art_training.setup.modified import ModifiedData, ModifiedModel
 from art_training.setup.setup import Setup
 
@@ -43,6 +44,7 @@ class Variant:
             if not isinstance(value, Mapping):
                 raise SetupError(f"{name}={value!r} of a variant is not a mapping; give {name}={{'name': value}}")
             object.__setattr__(self, name, MappingProxyType(dict(cast("Mapping[str, Any]", value))))
+        require_training(self.trainer)
         for name, gives in (("model", "the module"), ("data", "the datamodule or data")):
             value = getattr(self, name)
             if isinstance(value, type) or not (value is None or callable(value)):

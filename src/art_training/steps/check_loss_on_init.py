@@ -60,6 +60,7 @@ class CheckLossOnInit(Step):
 
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
     version: ClassVar[int] = 2
+    leaves_weights: ClassVar[bool | None] = False
 
     def run(self, bench: Bench) -> Outcome:
         splits = tuple(split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits)
@@ -95,6 +96,9 @@ class CheckLossOnInit(Step):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", TRAINING_MODE, EXPECTED, UNIFORM, ZERO, PRIOR, BIASED)
+
+    def candidate_names(self) -> Sequence[str]:
+        return ()
 
 
 def _pretrained(declared: Any) -> str:

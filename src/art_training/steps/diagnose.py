@@ -39,6 +39,7 @@ class Diagnose(Step):
     ignore: Mapping[str, str] | Iterable[str] = field(default_factory=dict[str, str])
 
     uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "outputs"})
+    leaves_weights: ClassVar[bool | None] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,6 +83,9 @@ class Diagnose(Step):
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (Equals(ERRORS, 0), Equals(WARNINGS, 0), Healthy())
+
+    def candidate_names(self) -> Sequence[str]:
+        return ()
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (ERRORS, WARNINGS, NOT_JUDGED)

@@ -1,9 +1,8 @@
 """EvaluateBaseline: what is reached without any training of a network, so that there is something to beat."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
@@ -29,10 +28,11 @@ from art_training.steps.baselines.given import (
 from art_training.steps.baselines.learning import Learned, Limits, learn
 from art_training.steps.baselines.models import BOOSTING, DUMMY, LINEAR
 from art_training.steps.baselines.pooling import Pooled
+from art_training.steps.baselines.people import require_human, require_known
 from art_training.steps.baselines.telling import (
-    SOURCE,
     best_of,
     of_people,
+    of_best,
     readings_of,
     summary_of,
     table_of,
@@ -42,6 +42,7 @@ from art_training.steps.baselines.weights import score_weights
 from art_training.steps.baselines.without_inputs import REAL, WithoutInputs, train_without_inputs
 from art_training.steps.bench import Bench
 from art_training.steps.step import Step
+from art_training.steps.prospect import Prospect
 
 COUNT = "baselines"
 
@@ -95,17 +96,17 @@ class EvaluateBaseline(Step):
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
 
+    leaves_weights: ClassVar[bool | None] = False
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "baselines", tuple(self.baselines))
         for name in ("fit_rows", "fit_values", "fit_features", "inputs_steps"):
             _require_count(name, getattr(self, name), self.name, optional=name == "inputs_steps")
-        _check_human(self.human, self.name)
+        require_human(self.human, self.name)
         object.__setattr__(self, "human", dict(self.human))
         _check_baselines(self.baselines, self.name)
         require_inputs(self.inputs, self.name)
-        own = set[str]() if self.inputs is None else {REAL, f"inputs {called(self.inputs)}"}
-        taken = {DUMMY, LINEAR, BOOSTING, HUMAN, *own, *map(_name, self.baselines)}
+        taken = {DUMMY, LINEAR, BOOSTING, HUMAN, *self._own, *map(_name, self.baselines)}
         object.__setattr__(self, "predictions", require_predictions(self.predictions, self.name, taken))
 
     @property
@@ -120,7 +121,7 @@ class EvaluateBaseline(Step):
                 f"{self.name} scores baselines on the validation split, and the data has: {', '.join(bench.splits)}; "
                 "give a val_dataloader, or art.data(validation=...)"
             )
-        _require_known(self.human, bench.metrics.names)
+        require_known(self.human, bench.metrics, self.name)
         given = _contenders(self.predictions, bench)  # before anything costs: a file may be of another split
         limits = Limits(self.fit_rows, self.fit_values, self.fit_features)
         learned = learn(bench, limits, {_name(make): make for make in self.baselines})
@@ -150,11 +151,23 @@ class EvaluateBaseline(Step):
 
     def configuration(self) -> dict[str, Any]:
         """The fields; a file is its content."""
+    def candidate_names(self) -> Sequence[str]:
+        people = (HUMAN,) if self.human else ()
+        return (DUMMY, LINEAR, BOOSTING, *map(_name, self.baselines), *self.predictions, *self._own, *people)
+
+    def foresee(self, prospect: Prospect) -> None:
+        require_known(self.human, prospect.metrics, self.name)
+
         read = {name: described(value) for name, value in self.predictions.items()}
         return {**super().configuration(), "predictions": read}
 
     def _without_inputs(self, bench: Bench, scores: Mapping[str, Mapping[str, Score]]) -> WithoutInputs | None:
         if self.inputs is None:
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """What the setup's own model is called, with its inputs and without."""
+        return () if self.inputs is None else (REAL, f"inputs {called(self.inputs)}")
+
             return None
         return train_without_inputs(bench, self.inputs, self.inputs_steps, scores.get(DUMMY, {}))
 
@@ -244,8 +257,8 @@ def _outcome(
     hidden: WithoutInputs | None,
 ) -> Outcome:
     best, by, count = best_of(scores)
-    top = dict(scores.get(best, {}))
-    readings = [Reading("rows", learned.rows, "examples", "of the training split")]
+    top, undefined = of_best(best, scores)
+    readings = [Reading("rows", learned.rows, "examples", "of the training split"), *undefined]
     if count or not learned.senseless:
         top[COUNT] = Score(float(count), direction="maximize", note="baselines that could be scored")
     else:
@@ -283,35 +296,6 @@ def _require_count(name: str, value: Any, step: str, *, optional: bool = False) 
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ProjectError(f"{name}={value!r} of step {step!r} must be a whole number of at least 1")
-
-
-def _check_human(human: Any, step: str) -> None:
-    if not isinstance(human, Mapping):
-        raise ProjectError(
-            f"human={human!r} of step {step!r} does not say by which metric, nor where it is from; "
-            "write human={'accuracy': 0.98, 'source': 'two annotators, 500 images'}"
-        )
-    human = cast("Mapping[str, Any]", human)
-    if not human:
-        return
-    if not isinstance(human.get(SOURCE), str) or not human[SOURCE]:
-        raise ProjectError(
-            f"human={dict(human)!r} of step {step!r} does not say where it is from; "
-            "add it: human={'accuracy': 0.98, 'source': 'two annotators, 500 images'}"
-        )
-    for name, value in human.items():
-        if name != SOURCE and (
-            isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
-        ):
-            raise ProjectError(f"human[{name!r}]={value!r} of step {step!r} is not a number; give what people reach")
-
-
-def _require_known(human: Mapping[str, Any], names: Sequence[str]) -> None:
-    unknown = [name for name in human if name not in {*names, SOURCE, LOSS}]
-    if unknown:
-        raise ProjectError(
-            f"human has a number for {unknown[0]!r}, which is no metric of this step; it has: {', '.join(names) or 'none'}"
-        )
 
 
 def _check_baselines(makes: Sequence[Any], step: str) -> None:

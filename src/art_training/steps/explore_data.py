@@ -95,6 +95,7 @@ class ExploreData(Step):
     pictures: bool = True
 
     version: ClassVar[int] = 3
+    leaves_weights: ClassVar[bool | None] = False
     uses: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
@@ -166,6 +167,9 @@ class ExploreData(Step):
             raise SetupError("the training split gave no batches; give its loader at least one example")
         sketches.finish()
         return tuple(surveys.values()), sketches
+
+    def candidate_names(self) -> Sequence[str]:
+        return ()
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         checks: list[Check] = [Equals("non_finite_examples", 0), Below("leaked_share", 0.01)]

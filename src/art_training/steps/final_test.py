@@ -9,7 +9,7 @@ from art_training.checks.bounds import Below
 from art_training.checks.finite import NoNaN
 from art_training.checks.values import number, with_interval
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Artifact, Finding, Metric, Outcome, Reading, Score, Severity, Split
+from art_training.records import Artifact, Finding, Metric, Outcome, Promise, Reading, Score, Severity, Split
 from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier
@@ -28,12 +28,14 @@ from art_training.steps.final.parts import (
 )
 from art_training.steps.final.rows import TestRows
 from art_training.steps.final.uses import MODELS, USES, uses_of
+from art_training.steps.prospect import Prospect
 from art_training.steps.step import Step
 from art_training.steps.weights import LAST
 
 # The best of so many equally good ones looks a standard error too good, half of what its interval allows for.
 _MOST_MODELS = 4
 
+_UNSCORED = "no earlier step scored weights on validation"
 _REMEDY = "judge the final model on new test examples: other rows are counted anew"
 
 
@@ -106,6 +108,14 @@ class FinalTest(Step):
                 return ""
         return ""
 
+    def foresee(self, prospect: Prospect) -> None:
+        earlier = prospect.before.earlier
+        if self.of:
+            prospect.before.weights_of(self.of, f"of={self.of!r} of step {self.name!r}")
+        elif not self.retrain and not any(_may_be_model(one) for one in earlier.values()):
+            left = [name for name, one in earlier.items() if one.weights]
+            raise SetupError(_nothing(self.name, _UNSCORED, left))
+
     def run(self, bench: Bench) -> Outcome:
         _require_test(bench, self.name)
         rows = TestRows(bench.task, self.slices)
@@ -164,6 +174,9 @@ class FinalTest(Step):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", USES, MODELS, GAP, RECALL, PRECISION)
 
+    def candidate_names(self) -> Sequence[str]:
+        return ()
+
     def _model(self, bench: Bench) -> "_Model":
         """The model to judge: what an earlier step delivers, or a new one.
 
@@ -174,7 +187,7 @@ class FinalTest(Step):
         if name:
             delivery = delivered(bench.outcomes[name])
             if delivery is None:
-                raise SetupError(_nothing(self.name, f"{name} left no weights", bench))
+                raise SetupError(_nothing(self.name, f"{name} left no weights", _left(bench)))
             asked = scoring.fetched(bench, name, delivery, self.resolve)
             left = (
                 f"the weights that {name} left ({asked.said})" if asked.alone else f"what {name} delivers: {asked.said}"
@@ -182,12 +195,8 @@ class FinalTest(Step):
             return _Model(asked, scoring.digest(bench, asked), left)
         chosen = next((one.name for one in reversed(bench.earlier) if one.chose), "")
         if self.of or not (self.retrain or chosen):
-            why = (
-                f"no earlier step {self.of!r} has an outcome"
-                if self.of
-                else "no earlier step scored weights on validation"
-            )
-            raise SetupError(_nothing(self.name, why, bench))
+            why = f"step {self.of!r} has no outcome yet" if self.of else _UNSCORED
+            raise SetupError(_nothing(self.name, why, _left(bench)))
         return self._trained(bench, chosen)
 
     def _trained(self, bench: Bench, chosen: str) -> "_Model":
@@ -236,8 +245,16 @@ def _require_test(bench: Bench, step: str) -> None:
         )
 
 
-def _nothing(step: str, why: str, bench: Bench) -> str:
-    left = [one.name for one in bench.earlier if delivered(one.outcome)]
+def _may_be_model(promise: Promise) -> bool:
+    """The same of a step that has not run, as far as it is known."""
+    return promise.weights is not False and (promise.splits is None or Split.VALIDATION in promise.splits)
+
+
+def _left(bench: Bench) -> list[str]:
+    return [one.name for one in bench.earlier if delivered(one.outcome)]
+
+
+def _nothing(step: str, why: str, left: Sequence[str]) -> str:
     name = f"{step}(of={left[-1]!r}) takes weights of one that did, " if left else ""
     return f"{step} has no weights to judge: {why}; {name}FinalTest(retrain=True) trains the setup first"
 

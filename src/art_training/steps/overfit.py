@@ -18,7 +18,7 @@ from art_training.setup.task import Task
 from art_training.steps.bench import Bench
 from art_training.steps.looking_back import LooksBack
 from art_training.steps.overfitting import learning_rate
-from art_training.steps.overfitting.capacity import require_capacity, sizes, sweep
+from art_training.steps.overfitting.capacity import require_capacity, size_name, sizes, sweep
 from art_training.steps.overfitting.learning_rate import RangeTest
 from art_training.steps.overfitting.looking import Looking
 from art_training.steps.overfitting.one_batch import ANY_ZERO
@@ -65,6 +65,8 @@ class Overfit(LooksBack):
     share: float = 0.01
 
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
+    leaves_weights: ClassVar[bool | None] = True
+    keeps_parameters: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,6 +134,9 @@ class Overfit(LooksBack):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", *((DIFFERING,) if self.repeats > 1 else ()))
+
+    def candidate_names(self) -> Sequence[str]:
+        return tuple(map(size_name, self.capacity))
 
     def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
         for at, hparams in enumerate(self.capacity):

@@ -76,6 +76,7 @@ class OverfitOneBatch(Step):
     repeats: int = 1
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN})
+    leaves_weights: ClassVar[bool | None] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,6 +141,9 @@ class OverfitOneBatch(Step):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", FLOOR, ABOVE, CONSTANT, SHARE, *((DIFFERING,) if self.repeats > 1 else ()))
+
+    def candidate_names(self) -> Sequence[str]:
+        return ()
 
     def _train(self, bench: Bench, stop: float | None, label: str, seen: LossTrace) -> FitResult:
         steps = self.max_steps

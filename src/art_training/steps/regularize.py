@@ -86,6 +86,7 @@ class Regularize(LooksBack):
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     decides: ClassVar[str] = "by"
+    leaves_weights: ClassVar[bool | None] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,6 +148,9 @@ class Regularize(LooksBack):
         return (*metrics, LOSS, COMPARED, GAIN, GAP)
 
     def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
+    def candidate_names(self) -> Sequence[str]:
+        return (REFERENCE, *self.candidates)
+
         for name, variant in self.candidates.items():
             yield f"candidate {name!r}", variant.apply(setup)
 

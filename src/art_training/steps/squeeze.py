@@ -15,7 +15,18 @@ from art_training.setup.task import Task
 from art_training.steps.bench import Bench
 from art_training.steps.deciding import deciding_metric
 from art_training.steps.looking_back import LooksBack
-from art_training.steps.squeezing.names import DIFFERENCE, ECE, ECE_BEFORE, GAINS
+from art_training.steps.prospect import Prospect
+from art_training.steps.squeezing.names import (
+    CALIBRATED,
+    DIFFERENCE,
+    ECE,
+    ECE_BEFORE,
+    ENSEMBLE,
+    GAINS,
+    LONGER,
+    SINGLE,
+    STUDENT,
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,7 @@ class Squeeze(LooksBack):
 
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
+    leaves_weights: ClassVar[bool | None] = True
     decides: ClassVar[str] = "by"
 
     def __post_init__(self) -> None:
@@ -112,6 +124,24 @@ class Squeeze(LooksBack):
 
     def consumes(self, kinds: Mapping[str, str]) -> Collection[str]:
         return (*super().consumes(kinds), *((self.of,) if self.of in kinds else ()))
+
+    def candidate_names(self) -> Sequence[str]:
+        members = [f"member {at}" for at in range(1, self.ensemble + 1)]
+        return (SINGLE, LONGER, ENSEMBLE, STUDENT, CALIBRATED, *members)
+
+    def foresee(self, prospect: Prospect) -> None:
+        if not self.of:
+            return
+        said, before = f"of={self.of!r} of step {self.name!r}", prospect.before
+        setups = before.of(self.of, said).setups
+        if setups is not None and setups < 2:
+            other = [name for name, one in before.earlier.items() if one.setups is None or one.setups > 1]
+            known = f"name one that does: {', '.join(other)}" if other else "put a search before it, such as Tune"
+            left = "compares no setups that members could be made of" if not setups else f"leaves {setups} setup alone"
+            raise ProjectError(
+                f"{said} names a step that {left}, and an ensemble needs 2; {known}; or leave `of` out to train one setup under "
+                "several seeds"
+            )
 
     def run(self, bench: Bench) -> Outcome:
         from art_training.steps.squeezing.work import Squeezing

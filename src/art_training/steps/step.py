@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from art_training.checks.check import Check
 from art_training.errors import ProjectError
-from art_training.records import Outcome, Split
+from art_training.records import Outcome, Promise, Split
+from art_training.setup.lengths import require_training
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier
+from art_training.steps.prospect import Prospect
 
 Fetch: TypeAlias = Callable[[str], Path]
 """The local, read-only file of an artifact, by its digest; its bytes are verified."""
@@ -62,6 +64,9 @@ class Step(ABC):
         needs_splits: splits without which it cannot do its work, so that data without them are refused before anything costs.
         scored_splits: splits that it scores a model on, so that a check on another one is refused likewise; None: whatever
             there is.
+        leaves_weights: whether it leaves weights of a model that a later step may name; None: that is known only when it has run.
+        keeps_parameters: whether the models of a setup that it hands on have the parameters that they had, by their names: it
+            chooses a learning rate, or weights.
         decides: the field that holds the address of the score that it chooses by; empty: it chooses nothing, or by nothing
             that a user names.
     """
@@ -83,6 +88,8 @@ class Step(ABC):
     may_test: ClassVar[bool] = False
     needs_splits: ClassVar[frozenset[Split]] = frozenset()
     scored_splits: ClassVar[frozenset[Split] | None] = None
+    leaves_weights: ClassVar[bool | None] = None
+    keeps_parameters: ClassVar[bool] = False
     decides: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
@@ -114,6 +121,7 @@ class Step(ABC):
                 raise ProjectError(
                     f"{name}={given[name]!r} of step {self.name!r} is no mapping; write {name}={example}"
                 )
+        require_training(given["trainer"], f"step {self.name!r}: ")
         if given["setup"] is not None and not isinstance(given["setup"], Setup):
             raise ProjectError(f"setup={given['setup']!r} of step {self.name!r} is no Setup; give art.Setup(...)")
 
@@ -136,6 +144,37 @@ class Step(ABC):
         None where they are not known beforehand.
         """
         return None
+
+    def candidate_names(self) -> Sequence[str] | None:
+        """Names that what the step compares can have, so that a check on another one is refused before anything costs.
+
+        None where they are not known beforehand; `()` where it compares nothing.
+        """
+        return None
+
+    def promise(self) -> Promise:
+        """What later steps and their checks can build on, as far as the declaration tells before the step has run."""
+        names = self.candidate_names()
+        return Promise(
+            kind=type(self).__name__,
+            weights=self.leaves_weights,
+            candidates=None if names is None else tuple(names),
+            setups=0 if type(self).configured is Step.configured else None,
+            splits=self.scored_splits,
+        )
+
+    def foresee(self, prospect: Prospect) -> None:
+        """Refuse to run, before the first step does, where what the step names is not going to be there.
+
+        It trains nothing and reads no data; a fresh model may be made.
+
+        Args:
+            prospect: what it will meet: its setup, the metrics, and what the steps before it are going to leave.
+
+        Raises:
+            UsageError: one sentence with what is named, and what there will be.
+        """
+        del prospect
 
     def all_checks(self, task: Task, metrics: Sequence[str]) -> tuple[Check, ...]:
         """The checks that are asked: the default ones and the user's, or the user's `only`."""

@@ -11,19 +11,21 @@ from art_training.checks import Check
 from art_training.checks.finite import NoNaN
 from art_training.checks.losses import LossDecreases
 from art_training.checks.unchanged import Changed, Unchanged
-from art_training.engines import FitResult, Parts
+from art_training.engines import Parameter, Parts
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Candidate, Outcome, Reading, Split
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
-from art_training.steps.bench import Bench, Scored
+from art_training.steps.bench import Bench
 from art_training.steps.looking_back import LooksBack, watched_fit
+from art_training.steps.prospect import Prospect
 from art_training.steps.step import Fetch
-from art_training.steps.transfer import freezing, pretrained, proof
+from art_training.steps.transfer import freezing, pretrained, proof, telling
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
-from art_training.steps.weights import LAST, checkpoint_of
+from art_training.steps.transfer.source import require_source, source_of, weights_of
+from art_training.steps.weights import LAST
 from art_training.stores.artifacts import file_digest
 
 if TYPE_CHECKING:
@@ -55,12 +57,13 @@ class TransferLearning(LooksBack):
     train all of it from there, without a frozen phase. The fine-tuned weights are the artifact `last.ckpt`.
 
     Attributes:
-        freeze: what does not move in the frozen phase: a pattern on names of parameters as of `fnmatch` (`"backbone.*"`),
-            several, `{"modules": ["backbone"]}`, or `art.all_but_last(n)`.
+        freeze: what does not move in the frozen phase: the name of a submodule (`"backbone"`), a pattern on names of
+            parameters as of `fnmatch` (`"backbone.*"`), several, `{"modules": ["backbone"]}`, or `art.all_but_last(n)`.
         pretrained: where weights come from: a file (a checkpoint, a saved state dict, safetensors) or the name of an
-            earlier step, whose weights are taken. They go where name and shape agree; the rest stays freshly
+            earlier step, whose weights are taken. Of one that left several, such as a squeeze that delivers an ensemble,
+            one is named: `"Squeeze/member 1"`, `"Tune/trial 7"`. They go where name and shape agree; the rest stays freshly
             initialised, and the outcome says which. None: the model's factory loads them itself.
-        fresh: patterns of what stays freshly initialised though it would fit, such as a head of as many classes, but others.
+        fresh: names of submodules, or patterns, of what stays freshly initialised though it would fit, such as a head of as many classes, but others.
         frozen_epochs: of the frozen phase.
         epochs: of fine-tuning; None: as the Trainer's settings say.
         fine_tuning_rate: factor on the learning rate in fine-tuning.
@@ -81,6 +84,8 @@ class TransferLearning(LooksBack):
     unfreeze: Literal["all", "gradual"] = "all"
 
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
+    leaves_weights: ClassVar[bool | None] = True
+    keeps_parameters: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,7 +110,18 @@ class TransferLearning(LooksBack):
             )
 
     def consumes(self, kinds: Mapping[str, str]) -> Collection[str]:
-        return [name for name in kinds if name == self.pretrained]
+        source = source_of(self.pretrained, kinds)
+        return [] if source is None else [source.step]
+
+    def foresee(self, prospect: Prospect) -> None:
+        if self.pretrained is not None:
+            require_source(self.pretrained, self._said, prospect.before)
+        if not prospect.settled:  # another setup may have other names
+            return
+        try:
+            self._parts_of(_names(prospect.setup, prospect.parameters()))
+        except SetupError as error:
+            raise SetupError(f"step {self.name!r}: {error}") from error
 
     def configuration(self) -> dict[str, Any]:
         configuration = super().configuration()
@@ -115,10 +131,9 @@ class TransferLearning(LooksBack):
         return configuration
 
     def run(self, bench: Bench) -> Outcome:
-        names = _names(bench)
-        frozen = freezing.frozen_names(self.freeze, names)
-        factors = freezing.rates(names, self.fine_tuning_rate, self.layer_rates)
-        start = self._start(bench, names, frozen)
+        names = _names(bench.setup, bench.engine.parameters(bench.setup))
+        frozen, fresh, factors = self._parts_of(names)
+        start = self._start(bench, names, frozen, fresh)
         before = bench.fit(
             _lasting(bench.setup, self.frozen_epochs), label=FROZEN, start=start.path, parts=Parts(_exactly(frozen))
         )
@@ -140,9 +155,9 @@ class TransferLearning(LooksBack):
             artifacts.append(bench.keep(after.last, name=LAST, kind="checkpoint", note="after fine-tuning"))
         readings = [
             *start.readings,
-            *_proof(names, frozen, start.weights, middle),
-            *_tuned(bench, frozen, middle, after),
-            Reading("learning rates", _by_layer(names, factors), note="factors in fine-tuning, by layer"),
+            *telling.proof_of_frozen(names, frozen, start.weights, middle),
+            *telling.proof_of_tuned(bench, frozen, middle, after),
+            Reading("learning rates", telling.by_layer(names, factors), note="factors in fine-tuning, by layer"),
             Reading("epochs", {FROZEN: before.epochs, TUNED: after.epochs}, "epochs"),
             Reading("callbacks", {FROZEN: dict(before.callbacks), TUNED: dict(after.callbacks)}),
             *looked.readings,
@@ -168,7 +183,7 @@ class TransferLearning(LooksBack):
                 "evaluate": reached.seconds + scored.seconds,
                 "look back": looked.seconds,
             },
-            summary=_summary(names, frozen, reached, scored),
+            summary=telling.summary(names, frozen, reached, scored),
             stopped=after.stopped or before.stopped,
         )
 
@@ -193,34 +208,46 @@ class TransferLearning(LooksBack):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss")
 
-    def _start(self, bench: Bench, names: Names, frozen: Sequence[str]) -> "_Start":
+    def candidate_names(self) -> Sequence[str]:
+        return (FROZEN, TUNED)
+
+    def _parts_of(self, names: Names) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:
+        """The parameters that are frozen, those that stay fresh, and each one's factor on the learning rate.
+
+        Raises:
+            SetupError: a pattern matches nothing or everything.
+        """
+        frozen = freezing.frozen_names(self.freeze, names)
+        rates = freezing.rates(names, self.fine_tuning_rate, self.layer_rates)
+        return frozen, freezing.fresh_names(self.fresh, names), rates
+
+    @property
+    def _said(self) -> str:
+        return f"pretrained={str(self.pretrained)!r} of step {self.name!r}"
+
+    def _start(self, bench: Bench, names: Names, frozen: Sequence[str], left_fresh: Sequence[str]) -> "_Start":
         fresh = bench.engine.fresh_weights(bench.setup, seed=bench.seed)
         weights, loaded, readings, source = fresh, tuple[str, ...](), list[Reading](), dict[str, Any]()
         if self.pretrained is not None:
-            path, said = self._file(bench)
+            path, said, of_step = self._file(bench)
             given = pretrained.read(path, bench.engine)
-            fitted = pretrained.fit(given, fresh, said, leave=freezing.fresh_names(self.fresh, names))
+            fitted = pretrained.fit(given, fresh, said, leave=left_fresh)
             weights, loaded = fitted.weights, fitted.loaded
-            readings = _loaded(names, fitted, said)
+            readings = telling.loaded(names, fitted, said)
             taken = pretrained.names_in_file(fitted, given, fresh)
-            of_step = str(self.pretrained) in bench.outcomes
             source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": taken}
         _require_learned(self, bench, names, [name for name in frozen if name not in loaded], fresh)
         path = bench.engine.write_weights(weights, bench.folder / "start.ckpt")
         return _Start(path, weights, tuple(readings), source)
 
-    def _file(self, bench: Bench) -> tuple[Path, str]:
-        """Where the pretrained weights lie, and what they are in words."""
+    def _file(self, bench: Bench) -> tuple[Path, str, bool]:
+        """Where the pretrained weights lie, what they are in words, and whether they are a step's."""
         assert self.pretrained is not None
-        outcome = bench.outcomes.get(str(self.pretrained))
-        if outcome is None:
-            return Path(self.pretrained), Path(self.pretrained).name
-        artifact = checkpoint_of(outcome)
-        if artifact is None:
-            raise SetupError(
-                f"pretrained={self.pretrained!r} of step {self.name!r} names a step that left no weights; name one that did"
-            )
-        return bench.fetch(artifact), f"step {self.pretrained}"
+        source = source_of(self.pretrained, bench.outcomes)
+        if source is None:
+            return Path(self.pretrained), Path(self.pretrained).name, False
+        artifact = weights_of(source, bench.outcomes[source.step], self._said)
+        return bench.fetch(artifact), f"step {self.pretrained}", True
 
     def _parts(self, setup: Setup, names: Names, frozen: Sequence[str], factors: Mapping[str, float]) -> Parts:
         rates = freezing.as_patterns(names, factors)
@@ -245,9 +272,9 @@ class _Start(NamedTuple):
     source: dict[str, Any]
 
 
-def _names(bench: Bench) -> Names:
-    base = getattr(bench.setup.model, "base", bench.setup.model)  # of a variant
-    return Names.of(bench.engine.parameters(bench.setup), prefix="model." if isinstance(base, TorchModel) else "")
+def _names(setup: Setup, parameters: Sequence[Parameter]) -> Names:
+    base = getattr(setup.model, "base", setup.model)  # of a variant
+    return Names.of(parameters, prefix="model." if isinstance(base, TorchModel) else "")
 
 
 def _exactly(names: Sequence[str]) -> tuple[str, ...]:
@@ -293,55 +320,3 @@ def _require_learned(
             f"step {step.name!r} would freeze random weights: {shown} is drawn anew for each fresh model, and nothing was "
             f"loaded for it; {remedy}"
         )
-
-
-def _loaded(names: Names, fitted: pretrained.Fitted, said: str) -> list[Reading]:
-    fresh = {names.shown(name): why for name, why in fitted.fresh.items()}
-    readings = [Reading("pretrained tensors", len(fitted.loaded), "tensors", f"from {said}")]
-    if fresh:
-        readings.append(Reading("freshly initialised", fresh, note=f"not taken from {said}, and why"))
-    if fitted.unused:
-        readings.append(Reading("not used", list(fitted.unused), note=f"{said} has them, the model does not"))
-    return readings
-
-
-def _proof(
-    names: Names, frozen: Sequence[str], before: "Mapping[str, Tensor]", after: "Mapping[str, Tensor]"
-) -> list[Reading]:
-    entries = list(after)  # in the model's order, which weights of a file need not have
-    still = freezing.frozen_buffers(entries, names.of_engine, frozen)
-    trained = [name for name in names.of_engine if name not in set(frozen) and name in before]
-    note = f"{len(frozen)} parameters and {len(still)} buffers, before and after the frozen phase"
-    return [
-        proof.compared(proof.FROZEN, [*frozen, *still], before, after, note),
-        proof.compared(proof.TRAINED, trained, before, after, "before and after the frozen phase"),
-    ]
-
-
-def _tuned(bench: Bench, frozen: Sequence[str], middle: "Mapping[str, Tensor]", result: FitResult) -> list[Reading]:
-    if result.last is None:
-        return [Reading(name, None, note=result.message) for name in (proof.BETWEEN, proof.THAWED)]
-    end = bench.engine.weights(result.last)
-    return [
-        proof.between(middle, result.began),
-        proof.compared(proof.THAWED, list(frozen), middle, end, "before and after fine-tuning"),
-    ]
-
-
-def _by_layer(names: Names, factors: Mapping[str, float]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for layer, members in names.layers().items():
-        each = sorted({float(f"{factors[name]:.6g}") for name in members})
-        found[names.shown(f"{layer}.").rstrip(".")] = each[0] if len(each) == 1 else each
-    return found
-
-
-def _summary(names: Names, frozen: Sequence[str], reached: Scored, scored: Scored) -> str:
-    address = next((name for name in scored.scores if name.startswith("validation/") and name != "validation/loss"), "")
-    address = address or next(iter(scored.scores), "")
-    said = f"{len(frozen)} of {len(names.of_engine)} parameters frozen"
-    if not address:
-        return said
-    first, last = reached.scores.get(address), scored.scores[address]
-    after = f"{first.value:.4g} after the frozen phase, " if first is not None else ""
-    return f"{said}; {address} {after}{last.value:.4g} after fine-tuning"

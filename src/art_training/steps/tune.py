@@ -1,13 +1,13 @@
 """Tune: search for hyper-parameters, and do not believe the best of many noisy trials."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, get_args
 
 from art_training.checks import Check
 from art_training.checks.bounds import Above
 from art_training.errors import ProjectError, SetupError, StoreError, UsageError
-from art_training.records import Artifact, Direction, Metric, Outcome, Reading, Score, Split, plain
+from art_training.records import Artifact, Direction, Metric, Outcome, Promise, Reading, Score, Split, plain
 from art_training.setup.forward import parameters_of
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
@@ -19,9 +19,9 @@ from art_training.steps.buildable import require_buildable
 from art_training.steps.deciding import deciding_metric
 from art_training.steps.examples import LookBack
 from art_training.steps.looking_back import LOOKING_BACK, LooksBack
-from art_training.steps.searching.again import Again, Decision, fresh_seed
+from art_training.steps.searching.again import INCOMING, Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
-from art_training.steps.searching.telling import candidates, gain, readings, write_table
+from art_training.steps.searching.telling import again, candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.tuning.dimension import Choice, Dimension
 from art_training.tuning.space import TRAINER, Space
@@ -89,6 +89,7 @@ class Tune(LooksBack):
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
     decides: ClassVar[str] = "by"
+    leaves_weights: ClassVar[bool | None] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -152,6 +153,15 @@ class Tune(LooksBack):
         return (*metrics, LOSS, FINISHED, SELECTED, GAIN)
 
     def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
+    def candidate_names(self) -> Sequence[str] | None:
+        if self.trials is None:
+            return None
+        trials = [f"trial {number}" for number in range(1, self.trials + 1)]
+        return (*trials, *(again(one, self.seeds_for_winner) for one in (INCOMING, *trials)))
+
+    def promise(self) -> Promise:
+        return replace(super().promise(), setups=min(self.top, self.trials or self.top))
+
         """What each dimension gives by itself: its lowest number, or each of its options."""
         _check_setup(self._space, setup)
         for name, dimension in self._space.dimensions.items():

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from types import MappingProxyType
@@ -176,15 +176,22 @@ def integer(low: int, high: int, *, log: bool = False, step: int = 1) -> Integer
 
 
 def choice(*options: Any, **named: Any) -> Choice:
-    """One of several options. Those given by keyword are called so; others by what they are.
+    """One of several options, given one by one or as one list. Those given by keyword are called so; others by what they are.
+
+    `choice("adam", "sgd")`, `choice(["adam", "sgd"])`. An option that is itself a list stands beside others, or in a list.
 
     Raises:
         ProjectError: there is nothing to choose between, or two options have one name.
     """
+    if len(options) == 1 and not named and _is_list(options[0]):
+        options = tuple(options[0])
     labelled = [(_label(option), option) for option in options] + list(named.items())
     if len(labelled) < 2:
         said = f"choice({labelled[0][0]})" if labelled else "choice()"
-        raise ProjectError(f"{said} leaves nothing to choose; give two options or more")
+        raise ProjectError(
+            f"{said} leaves nothing to choose; give two options or more, one by one as in choice(1, 2), or as one list, "
+            "choice([1, 2])"
+        )
     labels = [label for label, _ in labelled]
     for label in labels:
         if labels.count(label) > 1:
@@ -207,6 +214,10 @@ def _label(option: Any) -> str:
 def _require_ordered(said: str, low: float, high: float) -> None:
     if not low < high:
         raise ProjectError(f"{said} holds nothing to search: its low must be below its high")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _is_number(value: Any) -> bool:

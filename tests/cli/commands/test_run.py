@@ -80,7 +80,11 @@ def test_a_project_runs_and_is_recalled_the_next_time(art, tmp_path):
     [
         ("Measure(checks=[Above('accuracy', 0.95)])", 1, "✗ accuracy is 0.9, not > 0.95"),
         ("Measure()", 1, "unchecked"),
-        ("Measure(checks=[BeatsBaseline('accuracy')])", 3, "there is no baseline before this one"),
+        (
+            "Measure(name='A', checks=[NoNaN()]), Measure(checks=[BeatsBaseline('accuracy', step='A')])",
+            3,
+            "there is no baseline in step 'A'",
+        ),
         ("Measure(checks=[Above('accurracy', 0.5)])", 3, "no metric 'accurracy' in this outcome; it has: accuracy"),
         ("Measure(value=float('nan'), checks=[NoNaN()])", 1, "accuracy is nan"),
     ],

@@ -73,6 +73,11 @@ class Measure(ABC):
     def direction(self) -> Direction | None:
         """Which way is better, if that is known."""
 
+    @property
+    def best(self) -> float | None:
+        """The best value that there can be, where that is known."""
+        return None
+
     @abstractmethod
     def described(self) -> Plain:
         """What it is, as plain data: class and configuration."""
@@ -120,6 +125,17 @@ class TorchMeasure(Measure):
     def direction(self) -> Direction | None:
         """By `higher_is_better`."""
         return _direction(self.metric)
+
+    @property
+    def best(self) -> float | None:
+        """1 for the shares of torchmetrics, such as accuracies; by the upper bound that it draws them with.
+
+        Only of what is better when higher: bounds of errors are for drawing alone, a word error rate may be above its own.
+        A class of the user's that inherits one may compute something else.
+        """
+        own = type(self.metric).__module__.partition(".")[0] == "torchmetrics"
+        is_share = own and self.direction == "maximize" and self.metric.plot_upper_bound == 1.0
+        return 1.0 if is_share else None
 
     def described(self) -> Plain:
         """The class, and what its constructor left on the object."""

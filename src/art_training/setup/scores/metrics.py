@@ -1,10 +1,12 @@
 """The project's metrics, declared once and computed the same way for every step and every model."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from art_training.errors import CheckError, ProjectError, UnknownMetric
-from art_training.records import Direction, Metric, Plain, Score
+from art_training.records import Direction, Metric, Plain, Score, Split
+from art_training.records.meant import meant
 from art_training.setup.scores.measures import Measure, measure
 from art_training.setup.task import Task
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from art_training.setup.scores.scoring import Scorer
 
 LOSS = "loss"
+
+# How modules log what has a split: `val_loss`.
+_LOGGED = re.compile(r"^(validation|valid|val|training|train|test)_", re.IGNORECASE)
 
 
 class MetricCalculator:
@@ -71,10 +76,24 @@ class MetricCalculator:
         """
         if name == LOSS:
             return "minimize"
-        # One entry of a metric that gives several numbers goes the way of the whole.
-        owner = name if name in self._measures else name.partition(".")[0]
-        self._require(owner)
+        owner = self._owner(name)
+        if owner not in self._measures:
+            known = (*self.names, LOSS)
+            near = meant(name, known) or meant(_LOGGED.sub("", name), known)
+            raise UnknownMetric(
+                f"no metric {name!r} in this project; it has: {', '.join(known)}"
+                + (f"; did you mean '{Split.VALIDATION}/{near}'?" if near else "")
+            )
         return self._measures[owner].direction
+
+    def best(self, name: str) -> float | None:
+        """The best value that a metric can have, as 1 of an accuracy; None where it is not known.
+
+        Raises:
+            UnknownMetric: there is no metric of that name.
+        """
+        self._require(name)
+        return self._measures[name].best
 
     def described(self) -> dict[str, Plain]:
         """Class and configuration of each metric, by name."""
@@ -132,6 +151,10 @@ class MetricCalculator:
         from art_training.setup.scores.scoring import score_pooled
 
         return score_pooled(self, predictions, targets, task=task, rows_weight=rows_weight, seed=seed, source=source)
+
+    def _owner(self, name: str) -> str:
+        """One entry of a metric that gives several numbers goes the way of the whole."""
+        return name if name in self._measures else name.partition(".")[0]
 
     def _require(self, name: str) -> None:
         if name not in self._measures:

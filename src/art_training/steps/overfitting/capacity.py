@@ -63,11 +63,11 @@ def sizes(bench: Bench, base: Setup, capacity: Sequence[Mapping[str, Any]]) -> t
     for hparams in capacity:
         setup = base.but(hparams=hparams)
         count = sum(math.prod(one.shape) for one in bench.engine.parameters(setup) if one.trains)
-        found.append(Capacity(_name(hparams), hparams, setup, count))
+        found.append(Capacity(size_name(hparams), hparams, setup, count))
         if len(found) > 1 and count <= found[-2].parameters:
             before = found[-2]
             raise SetupError(
-                f"capacity of step {bench.step!r} does not grow: {_name(hparams)} has {count:,} parameters and "
+                f"capacity of step {bench.step!r} does not grow: {size_name(hparams)} has {count:,} parameters and "
                 f"{before.name} before it {before.parameters:,}; order them by size, and name hyper-parameters that "
                 "change the model's size"
             )
@@ -105,5 +105,6 @@ def _candidate(bench: Bench, one: Capacity, trained: FitResult | None, note: str
     return Candidate(one.name, scores, parameters, note)
 
 
-def _name(hparams: Mapping[str, Any]) -> str:
+def size_name(hparams: Mapping[str, Any]) -> str:
+    """What a size is called."""
     return ", ".join(f"{name}={value}" for name, value in hparams.items())

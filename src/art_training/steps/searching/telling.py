@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from art_training.records import Candidate, Metric, Reading, Score
-from art_training.steps.searching.again import INCOMING, Contestant, Decision
+from art_training.steps.searching.again import INCOMING, Decision
 from art_training.steps.searching.trying import Tried
 from art_training.steps.searching.watching import is_of
 from art_training.tuning.importance import importances
@@ -27,13 +27,13 @@ def candidates(space: Space, trials: Sequence[Trial], decision: Decision | None,
         by_name = {trial.label: trial for trial in trials}
         for one in (decision.incoming, *decision.contestants):
             parameters = space.shown(by_name[one.name].point) if one.name != INCOMING else {}
-            found.append(Candidate(again(one, seeds), one.scores, parameters, one.note))
+            found.append(Candidate(again(one.name, seeds), one.scores, parameters, one.note))
     return tuple(found)
 
 
-def again(one: Contestant, seeds: int) -> str:
+def again(name: str, seeds: int) -> str:
     """What a setup is called that was trained again."""
-    return f"{one.name} on {seeds} fresh seed{'s' if seeds > 1 else ''}"
+    return f"{name} on {seeds} fresh seed{'s' if seeds > 1 else ''}"
 
 
 def write_table(path: Path, space: Space, trials: Sequence[Trial], metric: Metric) -> Path:

@@ -47,7 +47,7 @@ def all_but_last(layers: int = 1) -> AllButLast:
 
 
 Freeze: TypeAlias = str | Sequence[str] | Mapping[str, Sequence[str]] | AllButLast
-"""A pattern of `fnmatch` on names of parameters, several of them, `{"modules": [names of modules]}`, or `all_but_last(n)`."""
+"""The name of a submodule or a pattern of `fnmatch` on names of parameters, several of them, `{"modules": [names of modules]}`, or `all_but_last(n)`."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,12 @@ class Names:
         return name.removeprefix(self.prefix)
 
     def matching(self, pattern: str) -> list[str]:
-        """The parameters that a pattern matches, by either name."""
-        return [name for name in self.of_engine if fnmatchcase(name, pattern) or fnmatchcase(self.shown(name), pattern)]
+        """The parameters that a pattern matches, or that lie in the submodule of this name; by either name."""
+        return [
+            name
+            for name in self.of_engine
+            if any(fnmatchcase(one, pattern) or one.startswith(f"{pattern}.") for one in (name, self.shown(name)))
+        ]
 
     def layers(self) -> dict[str, list[str]]:
         """The parameters of each layer, by the layer's name."""
@@ -106,7 +110,7 @@ def fresh_names(fresh: str | Sequence[str], names: Names) -> tuple[str, ...]:
     """The parameters that `fresh` names.
 
     Raises:
-        SetupError: a pattern matches nothing.
+        SetupError: a pattern matches nothing, or together they match everything.
     """
     found: list[str] = []
     for pattern in _listed(fresh):
@@ -117,6 +121,11 @@ def fresh_names(fresh: str | Sequence[str], names: Names) -> tuple[str, ...]:
                 f"there are, among others: {names.near(pattern)}"
             )
         found += matched
+    if set(found) == set(names.of_engine):
+        raise SetupError(
+            f"fresh={fresh!r} matches all {len(names.of_engine)} parameters, so that nothing of the pretrained weights is taken; "
+            f"name only what is new, such as {names.shown(names.of_engine[-1])}"
+        )
     return tuple(found)
 
 

@@ -1,0 +1,102 @@
+"""Where pretrained weights come from: a file, what an earlier step delivers, or one of several weights that it left."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from art_training.errors import ProjectError, SetupError
+from art_training.records import Artifact, Outcome
+from art_training.records.meant import did_you_mean
+from art_training.records.promise import Foresight
+from art_training.steps.delivering.delivery import delivered
+from art_training.steps.weights import LAST
+
+_CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Source:
+    """An earlier step that weights come from.
+
+    Attributes:
+        step: its name.
+        member: the name of one of several weights that it left, `member 1` or `trial 7`; empty: what it delivers.
+    """
+
+    step: str
+    member: str = ""
+
+
+def source_of(pretrained: Any, steps: Iterable[str]) -> Source | None:
+    """The step that `pretrained` names, as `Squeeze` or as `Squeeze/member 1`; None where it is a file.
+
+    Args:
+        pretrained: as declared.
+        steps: names of the steps that there are.
+    """
+    if not isinstance(pretrained, str):
+        return None
+    names = sorted(steps, key=len, reverse=True)
+    if pretrained in names:
+        return Source(pretrained)
+    step = next((name for name in names if pretrained.startswith(f"{name}/")), "")
+    # A folder may be called as a step is; what lies in it is a file all the same.
+    return Source(step, pretrained[len(step) + 1 :]) if step and not Path(pretrained).is_file() else None
+
+
+def require_source(pretrained: Path | str, said: str, before: Foresight) -> None:
+    """Refuse what is neither a file nor an earlier step that leaves weights.
+
+    Args:
+        pretrained: as declared.
+        said: how a sentence calls it.
+        before: what the earlier steps are going to leave.
+
+    Raises:
+        ProjectError: it is none.
+    """
+    source = source_of(pretrained, (*before.earlier, before.step, *before.later))
+    if source is not None:
+        before.weights_of(source.step, said)
+    elif not Path(pretrained).is_file():
+        known = before.with_weights
+        steps = (
+            f"the name of an earlier step: {', '.join(known)}" if known else "put the step before it that trains them"
+        )
+        near = did_you_mean(pretrained, known) if isinstance(pretrained, str) else ""
+        raise ProjectError(f"{said} is neither a file nor an earlier step{near}; give the path of a file, or {steps}")
+
+
+def weights_of(source: Source, outcome: Outcome, said: str) -> Artifact:
+    """The weights that a step left, as they are named.
+
+    One training is one model, whatever temperature its scores are delivered at; the mean of several is not.
+
+    Args:
+        source: which.
+        outcome: of the step.
+        said: how a sentence calls it.
+
+    Raises:
+        SetupError: the step left no such weights, or those of several models without one of them being named.
+    """
+    kept = {artifact.name: artifact for artifact in outcome.artifacts if artifact.kind == _CHECKPOINT}
+    each = ", ".join(repr(f"{source.step}/{name.removesuffix(f'/{LAST}').removesuffix('.ckpt')}") for name in kept)
+    if source.member:
+        names = (source.member, f"{source.member}.ckpt", f"{source.member}/{LAST}")
+        found = next((kept[name] for name in names if name in kept), None)
+        if found is None:
+            raise SetupError(f"{said} names weights that {source.step} did not leave; it left: {each or 'none'}")
+        return found
+    delivery = delivered(outcome)
+    if delivery is not None and len(delivery.members) == 1 and delivery.members[0].artifact in kept:
+        return kept[delivery.members[0].artifact]
+    if delivery is not None:
+        raise SetupError(
+            f"{said} names a step that delivers an ensemble of {len(delivery.members)}, and a model begins with the weights "
+            f"of one; name one of them: {each}; or let the step deliver one model, as a squeeze with ensemble=0 does"
+        )
+    if kept:
+        raise SetupError(f"{said} names a step that left several weights and delivers none of them; name one: {each}")
+    raise SetupError(f"{said} names a step that left no weights; name one that did")

@@ -1,0 +1,315 @@
+"""What a step or a check of it names is looked for before the first step runs, and refused where it will not be there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.regression import MeanAbsoluteError, R2Score
+
+import art_training as art
+from art_training.checks import BeatsBaseline, Check, NoNaN
+from art_training.errors import UsageError
+from art_training.records import Outcome, Score, StepStarted
+from art_training.setup.setup import Setup
+from art_training.steps import (
+    CheckLossOnInit,
+    EvaluateBaseline,
+    ExploreData,
+    FinalTest,
+    Overfit,
+    OverfitOneBatch,
+    Regularize,
+    Squeeze,
+    TransferLearning,
+    Tune,
+)
+from art_training.steps.bench import Bench
+from art_training.steps.step import Step
+from art_training.stores.memory import MemoryStore
+
+ROWS = (torch.eye(2).repeat(20, 1), torch.arange(2).repeat(20))
+DATA = art.data(ROWS, ROWS, ROWS)
+SPACE = {"width": art.space.integer(2, 8)}
+SEARCH = Tune(SPACE, trials=2)
+ACCURACY = "validation/accuracy"
+
+
+class Net(nn.Module):
+    def __init__(self, width: int = 3) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(2, width), nn.ReLU())
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))
+
+
+class Broken(nn.Module):
+    def __init__(self, width: int = 3) -> None:
+        super().__init__()
+        self.wide = nn.Linear(width, 1 // (width - 3))
+
+
+def project(*steps: Step, model: Any = Net, metrics: Any = None, **declared: Any) -> art.ArtProject:
+    setup = Setup(art.from_torch(model, loss=nn.CrossEntropyLoss, lr=0.1), DATA, trainer={"max_epochs": 1})
+    declared_metrics = metrics or {"accuracy": MulticlassAccuracy(num_classes=2, average="micro")}
+    return art.ArtProject("p", setup, metrics=declared_metrics, steps=steps, store=MemoryStore(), **declared)
+
+
+def transfer(**settings: Any) -> TransferLearning:
+    return TransferLearning(**{"freeze": "body", "frozen_epochs": 1, "epochs": 1, **settings})
+
+
+def beats(*arguments: Any, **settings: Any) -> Overfit:
+    return Overfit(checks=[BeatsBaseline(*arguments, **settings)])
+
+
+HUMAN = {"accuracy": 0.9, "source": "two annotators"}
+
+NAMES_OF_STEPS = [
+    (
+        (Overfit(), FinalTest(of="Overfitt")),
+        r"^of='Overfitt' of step 'FinalTest' names no step .*did you mean 'Overfit'",
+    ),
+    (
+        (Overfit(), FinalTest(of="Squeeze"), Squeeze()),
+        "of='Squeeze' of step 'FinalTest' names a step that comes later; put Squeeze before FinalTest",
+    ),
+    ((Overfit(), FinalTest(of="FinalTest")), "of='FinalTest' of step 'FinalTest' names the step itself"),
+    (
+        (EvaluateBaseline(), Overfit(), FinalTest(of="EvaluateBaseline")),
+        "names a step that leaves no weights; name one that does: Overfit$",
+    ),
+    ((ExploreData(), FinalTest(of="ExploreData")), "leaves no weights; put one that does before it, such as Overfit"),
+    (
+        (ExploreData(), OverfitOneBatch(), FinalTest()),
+        r"no weights to judge: no earlier step scored .*of='OverfitOneBatch'",
+    ),
+    ((SEARCH, Squeeze(of="Tun")), r"^of='Tun' of step 'Squeeze' names no step .*\(did you mean 'Tune'\?\)"),
+    ((Squeeze(of="Tune"), SEARCH), "of='Tune' of step 'Squeeze' names a step that comes later"),
+    (
+        (EvaluateBaseline(), SEARCH, Squeeze(of="EvaluateBaseline")),
+        "compares no setups that members could be made of, and an ensemble needs 2; name one that does: Tune; or leave",
+    ),
+    ((Overfit(), Squeeze(of="Overfit")), "compares no setups .*put a search before it, such as Tune"),
+    ((Tune(SPACE, trials=1), Squeeze(of="Tune")), "leaves 1 setup alone, and an ensemble needs 2"),
+    ((Tune(SPACE, trials=9, top=1), Squeeze(of="Tune")), "leaves 1 setup alone, and an ensemble needs 2"),
+    (
+        (Overfit(name="Pretrain"), transfer(pretrained="Pretrian")),
+        r"^pretrained='Pretrian' of step 'TransferLearning' is neither a file nor an earlier step \(did you mean 'Pretrain'",
+    ),
+    (
+        (transfer(pretrained="Overfit"), Overfit()),
+        "pretrained='Overfit' of step 'TransferLearning' names a step that comes",
+    ),
+    ((CheckLossOnInit(), transfer(pretrained="CheckLossOnInit")), "names a step that leaves no weights"),
+]
+
+PATTERNS = [
+    (transfer(freeze="bdy.*"), r"step 'TransferLearning': freeze='bdy\.\*' matches none of the model's 4 .*body"),
+    (transfer(freeze="bod"), "freeze='bod' matches none of the model's 4 parameters; .*body"),
+    (transfer(freeze="*"), r"freeze='\*' matches all 4 parameters"),
+    (transfer(freeze=["body", "head"]), "matches all 4 parameters"),
+    (transfer(freeze={"modules": ["bodi"]}), "freeze='bodi' matches none .*body"),
+    (transfer(freeze=art.all_but_last(2)), r"all_but_last\(2\) freezes nothing: the model has 2 layers"),
+    (transfer(pretrained="Overfit", fresh="haed"), "fresh='haed' matches none .*head"),
+    (
+        transfer(pretrained="Overfit", fresh="*"),
+        r"fresh='\*' matches all 4 parameters, so that nothing of the pretrained",
+    ),
+    (transfer(layer_rates={"bdy": 0.5}), "layer_rates has 'bdy', which matches none .*body"),
+]
+
+BASELINES = [
+    ((Overfit(), beats(ACCURACY)), "two steps"),
+]
+BASELINES = [
+    (
+        (ExploreData(), beats(ACCURACY)),
+        (
+            rf"^the check `{ACCURACY} beats the best baseline` of step 'Overfit' has no baseline before it; add the step "
+            r"EvaluateBaseline\(\) before Overfit$"
+        ),
+    ),
+    ((beats(ACCURACY), EvaluateBaseline()), "has no baseline before it; put EvaluateBaseline before Overfit"),
+    ((SEARCH, beats(ACCURACY)), "or name the step whose candidates are meant: step='Tune'"),
+    (
+        (EvaluateBaseline(predictions={"always 1": 1}), beats(ACCURACY, "linaer")),
+        r"names what no step before it evaluates \(did you mean 'linear'\?\); there will be: dummy, linear, .*, always 1",
+    ),
+    ((EvaluateBaseline(), SEARCH, beats(ACCURACY, "trial 7")), "names what no step before it evaluates"),
+    ((EvaluateBaseline(), beats(ACCURACY, "human")), r"or declare it: EvaluateBaseline\(human=\{...\}\)"),
+    ((EvaluateBaseline(), beats(ACCURACY, "inputs zeroed")), "names what no step before it evaluates"),
+    (
+        (EvaluateBaseline(), beats(ACCURACY, step="Evaluate")),
+        "step='Evaluate' of the check .* names no step of the project",
+    ),
+    (
+        (EvaluateBaseline(), ExploreData(), beats(ACCURACY, step="ExploreData")),
+        "ExploreData compares nothing; name a step",
+    ),
+    (
+        (EvaluateBaseline(), Overfit(), FinalTest(checks=[BeatsBaseline("test/accuracy")])),
+        (
+            "of step 'FinalTest' compares with 'test/accuracy', and EvaluateBaseline scores validation alone; compare with what it "
+            "reaches there: against='validation/accuracy'$"
+        ),
+    ),
+    (
+        (EvaluateBaseline(), beats("train/accuracy")),
+        "compares with 'train/accuracy', and EvaluateBaseline scores validation",
+    ),
+]
+
+NUMBERS = [
+    (
+        {"accuracy": 98},
+        r"human\['accuracy'\]=98 of step 'EvaluateBaseline' is more than 1, .*give a share, 'accuracy': 0.98",
+    ),
+    ({"accuracy": 250}, "is more than 1, which is the best that accuracy can be; give what people reach on that scale"),
+    ({"acuracy": 0.98}, r"has a number for 'acuracy' \(did you mean 'accuracy'\?\), which is no metric of this step"),
+]
+
+WRONG = [
+    *NAMES_OF_STEPS,
+    *(((Overfit(), step), told) for step, told in PATTERNS),
+    *BASELINES,
+    *(((EvaluateBaseline(human={**human, "source": "a"}),), told) for human, told in NUMBERS),
+    (
+        (Overfit(), Tune(SPACE, by="val_loss", trials=1)),
+        (
+            "^step 'Tune' chooses by validation/val_loss: no metric 'val_loss' in this project; it has: accuracy, loss; did you "
+            r"mean 'validation/loss'\?$"
+        ),
+    ),
+    ((Overfit(), Squeeze(by="val_acc")), r"no metric 'val_acc' .*did you mean 'validation/accuracy'\?"),
+]
+
+
+@pytest.mark.parametrize(("steps", "told"), WRONG)
+@pytest.mark.parametrize(
+    "ask",
+    [lambda project, listen: project.plan(), lambda project, listen: project.run(listen=listen)],
+    ids=["plan", "run"],
+)
+def test_what_is_named_and_will_not_be_there_is_refused_before_the_first_step_runs(
+    steps: Sequence[Step], told: str, ask: Callable[..., object]
+) -> None:
+    began = []
+    with pytest.raises(UsageError, match=told) as raised:
+        ask(project(*steps), lambda event: began.append(event) if isinstance(event, StepStarted) else None)
+    assert not began
+    assert "\n" not in str(raised.value)
+
+
+FITS = EvaluateBaseline(human=HUMAN, predictions={"always 1": 1}, inputs="zeroed")
+RIGHT = [
+    (Overfit(), FinalTest(of="Overfit")),
+    (FinalTest(retrain=True),),
+    (Overfit(name="Pretrain"), transfer(pretrained="Pretrain", fresh="head"), FinalTest(of="TransferLearning")),
+    (transfer(freeze="body.*"),),
+    (transfer(freeze={"modules": ["body"]}, layer_rates={"body": 0.5}),),
+    (SEARCH, Squeeze(of="Tune")),
+    (Tune(SPACE, seconds=3), Squeeze(of="Tune")),
+    (Squeeze(), transfer(pretrained="Squeeze/member 1")),
+    (FITS, beats(ACCURACY), Overfit(name="Second", checks=[BeatsBaseline(ACCURACY, "human")])),
+    *(
+        (FITS, beats(ACCURACY, name))
+        for name in ("dummy", "linear", "boosting", "always 1", "inputs zeroed", "inputs real")
+    ),
+    (FITS, beats("train/loss", against="validation/loss")),
+    (FITS, Overfit(), FinalTest(checks=[BeatsBaseline("test/accuracy", against=ACCURACY)])),
+    (SEARCH, Overfit(checks=[BeatsBaseline(ACCURACY, step="Tune"), BeatsBaseline(ACCURACY, "trial 2")])),
+    (SEARCH, beats(ACCURACY, "incoming setup on 3 fresh seeds")),
+    (Tune(SPACE, seconds=3), beats(ACCURACY, "trial 20")),
+    (Squeeze(), beats(ACCURACY, "ensemble")),
+    (Regularize(candidates={"wide": art.Variant(hparams={"width": 9})}), beats(ACCURACY, "wide")),
+    (
+        Overfit(capacity=[{"width": 3}, {"width": 9}]),
+        Overfit(name="B", checks=[BeatsBaseline("train/loss", "width=3")]),
+    ),
+]
+
+
+@pytest.mark.parametrize("steps", RIGHT)
+def test_what_will_be_there_is_not_refused(steps: Sequence[Step]) -> None:
+    assert {step.action.value for step in project(*steps).plan().steps} == {"run"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "human"),
+    [
+        ({"mae": MeanAbsoluteError()}, {"mae": 98}),
+        ({"r2": R2Score()}, {"r2": -3}),
+        ({"own": lambda predictions, targets: 0.5}, {"own": 98}),
+        ({"accuracy": MulticlassAccuracy(num_classes=2)}, {"accuracy": 1.0, "loss": 12}),
+    ],
+)
+def test_a_human_number_is_taken_where_nothing_is_known_against_it(metrics: Any, human: Any) -> None:
+    project(EvaluateBaseline(human={**human, "source": "a"}), metrics=metrics).plan()
+
+
+def test_a_percent_as_a_class_of_the_users_own_computes_it_is_taken() -> None:
+    class Percent(MulticlassAccuracy):
+        """Of the user's: its bound, which it inherits, says nothing."""
+
+        def compute(self) -> torch.Tensor:
+            return 100 * super().compute()
+
+    project(
+        EvaluateBaseline(human={"accuracy": 98, "source": "a"}), metrics={"accuracy": Percent(num_classes=2)}
+    ).plan()
+
+
+def test_a_model_that_cannot_be_made_is_told_in_one_sentence_with_its_line() -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^step 'TransferLearning': its model cannot be made: ZeroDivisionError: .*test_prospect\.py:\d+",
+    ) as raised:
+        project(transfer(), model=Broken).plan()
+    assert "\n" not in str(raised.value)
+
+
+def test_names_of_a_model_that_an_earlier_step_may_still_change_are_left_to_the_step_itself() -> None:
+    steps = (Regularize(candidates={"wide": art.Variant(hparams={"width": 9})}), transfer(freeze="bdy"))
+    assert project(*steps).plan().steps[1].reason == "new"
+
+
+@dataclass(frozen=True)
+class Own(Step):
+    """Of a user who has declared nothing of what it leaves."""
+
+    checks: Sequence[Check] = (NoNaN(),)
+    scores: dict[str, Score] = field(default_factory=lambda: {"validation/accuracy": Score(0.5, direction="maximize")})
+
+    def run(self, bench: Bench) -> Outcome:
+        return Outcome(scores=self.scores)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Own(), FinalTest()),
+        (Own(), FinalTest(of="Own")),
+        (Own(), transfer(pretrained="Own")),
+        (Own(), beats(ACCURACY, "mine")),
+        (Own(), beats(ACCURACY, step="Own")),
+        (EvaluateBaseline(), Own(), beats(ACCURACY, "mine")),
+    ],
+)
+def test_nothing_is_refused_for_what_a_step_of_the_users_has_not_said(steps: Sequence[Step]) -> None:
+    project(*steps).plan()
+
+
+@pytest.mark.parametrize("steps", [(Overfit(), FinalTest(of="Overfitt")), (Own(), beats(ACCURACY))])
+def test_where_a_project_stands_is_told_all_the_same(steps: Sequence[Step]) -> None:
+    assert [step.reason for step in project(*steps).plan(lenient=True).steps] == ["new", "new"]
+
+
+def test_steps_that_are_not_asked_for_are_not_looked_at() -> None:
+    plan = project(Overfit(), FinalTest(of="Overfitt")).plan(until="Overfit")
+    assert [step.action.value for step in plan.steps] == ["run", "skip"]
