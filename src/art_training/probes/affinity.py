@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.cost import lighter
 from art_training.probes.passes import Passed, examples, passed, smaller
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import mapped
@@ -17,6 +18,7 @@ from art_training.setup.data.batch import mapped
 _LAYERS = {"AddmmBackward0", "MmBackward0", "ConvolutionBackward0", "BmmBackward0", "BaddbmmBackward0"}
 _MOST_NODES = 5_000
 _ROWS = 8  # pairs of examples; each is a proof
+_FEW_ROWS = 4  # of an expensive model
 _TINY = 1e-4  # single precision leaves about 1e-6 of a deep affine network; the least nonlinearity far more
 
 
@@ -68,7 +70,7 @@ def affinity(specimen: Specimen) -> Affinity | None:
     count = examples(specimen, batch)
     if count is None:
         return None
-    few = min(count, _ROWS)
+    few = min(count, _ROWS if lighter(specimen) is specimen else _FEW_ROWS)
     batch, count = smaller(batch, count, few), few
     bent = _bent(specimen, batch, count)
     if bent is None:

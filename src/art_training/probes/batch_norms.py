@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from art_training.probes.cost import lighter
 from art_training.probes.modes import BatchNorm
 from art_training.probes.randomness import loss_of
 from art_training.probes.specimen import Specimen
@@ -50,6 +51,7 @@ def lag(specimen: Specimen) -> Lag | None:
     names = tuple(name for name, share in left.items() if share > 0.5)
     if not names:
         return Lag((), max(left.values(), default=0.0), batches)
+    specimen = lighter(specimen)
     own = _evaluated(specimen, None, min(batches, _STEPS))
     return Lag(
         names, max(left[name] for name in names), batches, own, _evaluated(specimen, names, min(batches, _STEPS))

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.cost import lighter
 from art_training.probes.passes import Passed, examples, passed
 from art_training.probes.specimen import Specimen
-from art_training.setup.data.batch import entries, mapped
+from art_training.setup.data.batch import entries, mapped, size
 
 _FEWEST = 4  # positions of a sequence; fewer match by chance
 
@@ -47,6 +48,8 @@ def causality(specimen: Specimen) -> Causality | None:
     count = examples(specimen, batch)
     if count is None:
         return None
+    specimen = lighter(specimen)
+    batch, count = specimen.batches[0], size(specimen.batches[0])
     seen = passed(specimen, batch)
     found: list[Causality] = []
     for place, (_, prediction, target) in enumerate(seen.compared):

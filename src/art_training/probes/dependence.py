@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.cost import lighter
 from art_training.probes.passes import examples, passed, ways
 from art_training.probes.specimen import Specimen
-from art_training.setup.data.batch import mapped
+from art_training.setup.data.batch import mapped, size
 
 _SEEDS = (0, 1, 2)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -45,6 +46,8 @@ def mixing(specimen: Specimen) -> Mixing | None:
     count = examples(specimen, batch)
     if count is None:
         return None
+    specimen = lighter(specimen)
+    batch, count = specimen.batches[0], size(specimen.batches[0])
     found = _mixing(specimen, batch, count, 0)
     if found is None or not found.changed:
         return found

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.cost import lighter
 from art_training.probes.one_batch import OneBatch, learned
 from art_training.probes.passes import smaller
 from art_training.probes.specimen import Specimen
@@ -48,7 +49,7 @@ class Depth:
 
 def depth(specimen: Specimen) -> Depth:
     """The gradients of the first examples."""
-    batch = specimen.batches[0]
+    batch = lighter(specimen).batches[0]
     found = specimen.gradients(smaller(batch, size(batch), _ROWS))
     shares: dict[str, float] = {}
     for name, module in specimen.module.named_modules():
@@ -82,7 +83,7 @@ def evened(specimen: Specimen) -> OneBatch | None:
 
     handles = [one.register_forward_hook(even) for one in specimen.module.modules() if isinstance(one, _LAYERS)]
     try:
-        specimen.observe(specimen.batches[0])
+        specimen.observe(lighter(specimen).batches[0])
     finally:
         for one in handles:
             one.remove()

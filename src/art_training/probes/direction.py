@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from art_training.probes.one_batch import OneBatch, affordable, learned
+from art_training.probes.cost import affordable, lighter
+from art_training.probes.one_batch import LEAST, SECONDS, OneBatch, learned
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import size
 from art_training.setup.scores.losses import LOSSES
@@ -41,7 +41,7 @@ def slopes(specimen: Specimen) -> tuple[Slope, ...] | None:
     if not specimen.automatic:
         return None
     with LossValues() as values:
-        loss = specimen.loss(specimen.batches[0])
+        loss = specimen.loss(lighter(specimen).batches[0])
     if loss is None or not loss.requires_grad:
         return None
     known = [(name, value) for name, value in values.found if value.requires_grad]
@@ -93,8 +93,7 @@ def _own_steps(specimen: Specimen, *, mean: bool) -> OwnSteps | None:
     for group in optimizer.param_groups:
         group["lr"] = max(float(group.get(name, 0.0)) for name in ("lr", "initial_lr", "max_lr"))
     losses: list[float] = []
-    began = monotonic()
-    while (step := len(losses)) < affordable(specimen.module, _STEPS, done=len(losses), began=began):
+    for step in range(affordable(specimen, _STEPS, seconds=SECONDS, least=LEAST)):
         batch = specimen.batches[step % len(specimen.batches)]
         optimizer.zero_grad()
         loss = specimen.loss(batch)

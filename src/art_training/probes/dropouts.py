@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.cost import lighter
 from art_training.probes.passes import passed, smaller
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import size
@@ -51,7 +52,7 @@ class Drops:
 
 def drops(specimen: Specimen) -> Drops:
     """The dropouts of a training step, and what the high ones do to predictions."""
-    batch = specimen.batches[0]
+    batch = lighter(specimen).batches[0]
     few = min(size(batch), _ROWS)
     batch = smaller(batch, size(batch), few)
     mode = _Dropouts(specimen.module)

@@ -1,6 +1,7 @@
 """What enters the first layer of a model, in training and in validation, after everything that prepares it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,6 +10,10 @@ from art_training.probes.monitor import Moment, Monitor
 
 _CALLS = 12  # of each kind that are kept
 _NUMBERS = 100_000  # of one call
+
+
+class _Heard(BaseException):
+    """Leaves a step in its middle; no handler of a user's catches it."""
 
 
 class Entrance(Monitor):
@@ -89,16 +94,21 @@ class Entrance(Monitor):
 def first_inputs(
     module: nn.Module, kinds: tuple[type[nn.Module], ...], run: Callable[[], Any]
 ) -> tuple[nn.Module, Tensor] | None:
-    """The first layer of these kinds that `run` calls, and what enters it; None where it calls none."""
+    """The first layer of these kinds that `run` calls, and what enters it; None where it calls none.
+
+    What comes behind it is left: where it is the first of many layers, all but nothing is computed.
+    """
     found: list[tuple[nn.Module, Tensor]] = []
 
     def heard(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
         if not found and arguments and isinstance(arguments[0], Tensor):
             found.append((layer, arguments[0].detach().clone()))
+            raise _Heard
 
     hooks = [one.register_forward_pre_hook(heard) for one in module.modules() if isinstance(one, kinds)]
     try:
-        run()
+        with suppress(_Heard):
+            run()
     finally:
         for hook in hooks:
             hook.remove()

@@ -42,12 +42,10 @@ def leaves(specimen: Specimen) -> tuple[Leaf, ...]:
     """The parameters that enter the loss of a batch and that neither the model nor an optimiser had before it."""
     known = {id(one) for one in specimen.module.parameters()}
     held = {id(one) for optimizer in specimen.optimizers for one in parameters_of(optimizer)}
-    first = _entering(specimen)
-    second = {id(one) for one, _ in _entering(specimen)}
+    first = [(one, norm) for one, norm in _entering(specimen) if id(one) not in held and id(one) not in known]
+    second = {id(one) for one, _ in _entering(specimen)} if first else set[int]()
     found: list[Leaf] = []
     for parameter, gradient in first:
-        if id(parameter) in held or id(parameter) in known:
-            continue
         place, module = next(_holders(specimen.module, parameter), ("", None))
         found.append(
             Leaf(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from art_training.probes.cost import lighter
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import mapped, size
 
@@ -40,7 +41,7 @@ def planted(specimen: Specimen) -> Planted | None:
 
     Floating entries with one number an example are left alone, since they are targets or weights as often as inputs.
     """
-    whole = specimen.batches[0]
+    whole = lighter(specimen).batches[0]
     rows = size(whole)
     batch = mapped(whole, lambda leaf: _first(leaf, rows))
     count = size(batch)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import BatchNorm1d, BatchNorm2d, BatchNorm3d
 
+from art_training.probes.cost import lighter
 from art_training.probes.passes import passed, smaller
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import size
@@ -72,7 +73,7 @@ def norms(specimen: Specimen) -> tuple[Norm, ...]:
     handles += [
         one.register_forward_pre_hook(_count(counts, name)) for name, one in specimen.module.named_modules() if name
     ]
-    batch = specimen.batches[0]
+    batch = lighter(specimen).batches[0]
     try:
         passed(specimen, smaller(batch, size(batch), _ROWS), mode="train", gradients=True)
     finally:

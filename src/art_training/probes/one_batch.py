@@ -1,22 +1,21 @@
 """What one batch can be learned to, from fresh weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
+from art_training.probes.cost import affordable, lighter
 from art_training.probes.specimen import Specimen
 
 STEPS = 80
+FALLEN = 0.9  # of the first loss; a course whose floor lies above has learned next to nothing
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-_SECONDS = 4.0  # of a course; where a step takes long there are fewer, in every course of a model as many
-_LEAST = 8
-_affordable: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+SECONDS = 4.0  # of a course; where a step takes long there are fewer, in every course of a model as many
+LEAST = 8
 _RATE = 3e-3  # of Adam, whose steps have about this size whatever the gradients are; most networks take it
 
 
@@ -39,12 +38,15 @@ class OneBatch:
     @property
     def floor(self) -> float:
         """The mean of the lowest tenth."""
-        lowest = sorted(self.losses)[: max(1, len(self.losses) // 10)]
-        return sum(lowest) / len(lowest)
+        return _floor(self.losses, len(self.losses))
 
 
 def learned(
-    specimen: Specimen, *, steps: int = STEPS, around: Callable[[], AbstractContextManager[Any]] = nullcontext
+    specimen: Specimen,
+    *,
+    steps: int = STEPS,
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    until: float | None = None,
 ) -> OneBatch | None:
     """Learn the first batch by heart with Adam, on all parameters that train; None where the step returns no loss.
 
@@ -54,7 +56,9 @@ def learned(
         specimen: within `kept()`.
         steps: of Adam, at most; a large model is given fewer, and the same in each of its courses.
         around: a context that each computation of the loss runs in, such as a changed loss.
+        until: share of the first loss; once it is sure that the floor of the whole course lies no higher, the rest is left.
     """
+    specimen = lighter(specimen)
     batch = specimen.batches[0]
     parameters = [one for one in specimen.module.parameters() if one.requires_grad]
     if not specimen.automatic or not parameters:
@@ -64,33 +68,32 @@ def learned(
     for one in quiet:
         one.eval()
     losses: list[float] = []
-    began = monotonic()
-    while len(losses) < affordable(specimen.module, steps, done=len(losses), began=began):
+    count = affordable(specimen, steps, seconds=SECONDS, least=LEAST)
+    while len(losses) < count:
         optimizer.zero_grad()
         with around():
             loss = specimen.loss(batch)
         if loss is None or not loss.requires_grad:
             return None
         losses.append(float(loss.detach()))
+        if until is not None and len(losses) >= count // 10 and _floor(losses, count) <= until * losses[0]:
+            break
         loss.backward()
         optimizer.step()
     return OneBatch(tuple(losses))
 
 
-def affordable(module: nn.Module, steps: int, *, done: int, began: float) -> int:
-    """How many of so many steps a model is given: told once, by the second and third step that it ever takes.
-
-    Args:
-        module: the model.
-        steps: that are wanted.
-        done: of them.
-        began: when, by the monotonic clock.
-    """
-    if module not in _affordable and done == 3:
-        _affordable[module] = max(_LEAST, int(_SECONDS * 3 / (monotonic() - began)))
-    return min(steps, _affordable.get(module, steps))
-
-
 def course(specimen: Specimen) -> OneBatch | None:
     """The usual course of one batch."""
     return learned(specimen)
+
+
+def stuck(specimen: Specimen) -> OneBatch | None:
+    """The usual course, which ends as soon as its floor is sure to be less than nine tenths of what it began with."""
+    return learned(specimen, until=FALLEN)
+
+
+def _floor(losses: Sequence[float], steps: int) -> float:
+    """The mean of the lowest losses, a tenth of so many steps."""
+    lowest = sorted(losses)[: max(1, steps // 10)]
+    return sum(lowest) / len(lowest)

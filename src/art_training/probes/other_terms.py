@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from art_training.probes.cost import lighter
 from art_training.probes.direction import LossValues
 from art_training.probes.one_batch import learned
 from art_training.probes.specimen import Specimen
@@ -48,6 +49,7 @@ def other_terms(specimen: Specimen) -> OtherTerms | None:
     """None where the step has not one comparing loss with something added, or optimises by itself."""
     if not specimen.automatic:
         return None
+    specimen = lighter(specimen)
     seen = steps(specimen)
     if any(len(_comparing(one.calls)) != 1 or len(one.totals) != 1 for one in seen):
         return None

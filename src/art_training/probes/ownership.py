@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.cost import affordable, lighter
 from art_training.probes.specimen import Specimen
 from art_training.probes.steps import parameters_of
 
-_STEPS = 30
+_STEPS = 30  # fewer where they take long
+_SECONDS, _LEAST = 2.0, 8  # of such a training
 _RATE = 3e-3
 _FEW = 64  # elements, below which a distribution cannot be told, only its bound
 
@@ -45,10 +47,11 @@ def ownership(specimen: Specimen) -> Ownership:
 
 
 def _learned(specimen: Specimen, parameters: list[nn.Parameter]) -> float | None:
+    specimen = lighter(specimen)
     with specimen.kept(seed=1):
         optimizer = torch.optim.Adam(parameters, lr=_RATE) if parameters else None
         last = math.inf
-        for _ in range(_STEPS):
+        for _ in range(affordable(specimen, _STEPS, seconds=_SECONDS, least=_LEAST)):
             specimen.module.zero_grad()
             loss = specimen.loss(specimen.batches[0])
             if loss is None or not loss.requires_grad:

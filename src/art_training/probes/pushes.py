@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from art_training.probes.cost import lighter
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import entries
 
@@ -34,7 +35,7 @@ def pushes(specimen: Specimen, paths: Sequence[str]) -> Pushes | None:
         specimen: within `kept()`; its step returns a loss.
         paths: of entries of the batch that may be targets.
     """
-    batch = specimen.batches[0]
+    batch = lighter(specimen).batches[0]
     outputs: list[Tensor] = []
 
     def keep(layer: Any, given: Any, output: Any) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.cost import lighter
 from art_training.probes.modes import BatchNorm
 from art_training.probes.specimen import Mode, Specimen
 from art_training.setup.observation import BatchObservation
@@ -39,6 +40,7 @@ class Forced:
 
 def forced(specimen: Specimen) -> Forced | None:
     """Dropout that is on though the model evaluates; None where the step returns no loss."""
+    specimen = lighter(specimen)
     seeing = _Dropouts(specimen, False)
     with seeing:
         specimen.observe(specimen.batches[0])
@@ -68,6 +70,7 @@ class Sticky:
 
 def sticky(specimen: Specimen) -> Sticky | None:
     """Whether an evaluation ends what is random in training for good; None where the step returns no loss."""
+    specimen = lighter(specimen)
     before = _spread(specimen, "train")
     if not before:
         return None if before is None else Sticky(0.0, 0.0, ())
@@ -98,6 +101,7 @@ def modal(specimen: Specimen) -> Modal | None:
     """What `train()` would change; None where all of the model trains, or the step computes no loss that is seen."""
     if all(one.training for one in specimen.module.modules()):
         return None
+    specimen = lighter(specimen)
     standing, still = _spread(specimen, "train"), _collecting(specimen.module)
     specimen.module.train()
     training = _spread(specimen, "train")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.cost import lighter
 from art_training.probes.passes import smaller
 from art_training.probes.places import place_of_call
 from art_training.probes.specimen import Specimen
@@ -67,6 +68,7 @@ class Reach:
 
 def reach(specimen: Specimen) -> Reach:
     """Which parameters get a gradient, and whether the loss depends on the others."""
+    specimen = lighter(specimen)
     norms = _norms(specimen)
     trains = {name: one for name, one in specimen.module.named_parameters() if one.requires_grad}
     missing = [name for name in trains if norms.get(name) is None]

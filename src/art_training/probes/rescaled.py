@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from art_training.probes.cost import affordable, lighter
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import children, entries
 
-STEPS = 40
+_STEPS = 40
+_SECONDS, _LEAST = 2.0, 8  # of each course; where a step takes long there are fewer, and as many in both
 _TINY = 1e-8
 
 
@@ -23,10 +25,12 @@ class Course:
     Attributes:
         first: before any step, the mean over the batches.
         last: the mean of the last pass over the batches; infinite where a loss was not finite.
+        steps: that were made.
     """
 
     first: float
     last: float
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,12 @@ def rescaled(paths: tuple[str, ...]) -> Callable[[Specimen], Rescaled | None]:
         if not bool(values.isfinite().all()):
             return None
         moments = {path: _moments(column) for path, column in columns.items()}
-        changed = tuple(_replaced(batch, moments) for batch in specimen.batches)
+        light = lighter(specimen)
+        changed = tuple(_replaced(batch, moments) for batch in light.batches)
         with specimen.kept():
-            as_it_is = _course(specimen, specimen.batches)
+            as_it_is = _course(light, light.batches)
         with specimen.kept():
-            standard = _course(specimen, changed)
+            standard = _course(light, changed)
         if as_it_is is None or standard is None:
             return None
         return Rescaled(float(values.mean()), float(values.std()), float(values.abs().max()), as_it_is, standard)
@@ -85,14 +90,14 @@ def planned(specimen: Specimen) -> int | None:
 def _course(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
     (optimizer,) = specimen.optimizers
     losses: list[float] = []
-    for step in range(STEPS):
+    for step in range(affordable(specimen, _STEPS, seconds=_SECONDS, least=_LEAST)):
         optimizer.zero_grad()
         loss = specimen.loss(batches[step % len(batches)])
         if loss is None or not loss.requires_grad:
             return None
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
-            return Course(losses[0], math.inf)
+            return Course(losses[0], math.inf, len(losses))
         loss.backward()
         if specimen.plan.clip is not None:
             torch.nn.utils.clip_grad_norm_(specimen.module.parameters(), specimen.plan.clip)
@@ -100,8 +105,8 @@ def _course(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
         for schedule in specimen.schedules:
             if schedule.interval == "step" and not schedule.monitor:
                 schedule.scheduler.step()
-    several = len(batches)
-    return Course(losses[0], sum(losses[-several:]) / several)
+    tail = losses[-len(batches) :]
+    return Course(losses[0], sum(tail) / len(tail), len(losses))
 
 
 def _moments(column: list[Any]) -> tuple[Tensor, Tensor]:

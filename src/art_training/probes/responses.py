@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.cost import lighter
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import totals
 from art_training.setup.data.batch import entries, mapped, rows, size
@@ -78,6 +79,7 @@ def responses(specimen: Specimen) -> Responses | None:
     Where it seems that a target does nothing, weights are moved a little first: a last layer of zeros predicts the same of
     everybody.
     """
+    specimen = lighter(specimen)
     found = _responses(specimen)
     if found is None or not any(found.unpaired(one) or one.replaced <= found.noise for one in found.entries):
         return found
@@ -90,7 +92,7 @@ def responses(specimen: Specimen) -> Responses | None:
 
 def scaling(specimen: Specimen) -> Scaling | None:
     """Whether the loss is a sum over examples; None where halves of a batch cannot be made or tell nothing."""
-    batch, count = _few(specimen.batches[0])
+    batch, count = _few(lighter(specimen).batches[0])
     half = count // 2
     if half < 2:
         return None

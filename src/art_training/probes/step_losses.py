@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.cost import lighter
 from art_training.probes.loss_graph import (
     Normalised,
     Viewed,
@@ -22,6 +23,8 @@ from art_training.probes.loss_graph import (
 )
 from art_training.probes.specimen import Mode, Specimen
 from art_training.setup.scores.losses import LOSSES
+
+_SECONDS = 0.75  # that a step with its backward pass may take, for more rows than it takes to see how a loss is made
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class _Notes:
 
 
 def steps(specimen: Specimen) -> tuple[SeenStep, ...]:
-    """Every batch of the specimen through its training step in training mode."""
+    """Every batch of the specimen through its training step in training mode; of an expensive model some rows of each."""
+    specimen = lighter(specimen, seconds=_SECONDS)
     return tuple(_seen(specimen, batch) for batch in specimen.batches)
 
 

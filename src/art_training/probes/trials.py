@@ -1,7 +1,6 @@
 """Short trainings from the same weights on the same batches, each with one setting of the optimiser changed."""
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +8,16 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from art_training.probes.cost import affordable, cost, lighter
 from art_training.probes.rates import courses
 from art_training.probes.specimen import Specimen
+from art_training.setup.data.batch import size
 
 _STEPS = 40
 _FEWEST = 4
 _SECONDS = 1.5  # for one training, about
-_ALL_SECONDS = 6.0  # after which no other setting is tried
+_ALL_SECONDS = 6.0  # for all of them, about
+_OTHERS = 3  # settings that are tried however long it takes
 _SUSPECT = 0.05  # of the loss; a training that is bound to gain less is compared with others
 _SLOW = 0.3  # of the loss, over the steps of one trial; where less is gained a smaller rate is tried
 _FASTER = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
@@ -98,7 +100,7 @@ def trials(specimen: Specimen) -> Trials | None:
         or not any(one.requires_grad for one in specimen.module.parameters())
     ):
         return None
-    began = time.monotonic()
+    specimen = lighter(specimen)
     optimizer = specimen.optimizers[0]
     rates = [float(one.get("lr", 0.0)) for one in optimizer.param_groups]
     with specimen.kept():
@@ -111,11 +113,9 @@ def trials(specimen: Specimen) -> Trials | None:
             effective = max(1, round(sum(course.rates) / peak))
     base = max((float(one.get("initial_lr", one.get("lr", 0.0))) for one in optimizer.param_groups), default=0.0)
     factor = peak / base if base > 0 else 1.0
-    before = time.monotonic()
     gradients = specimen.gradients(specimen.batches[0])
-    seconds = time.monotonic() - before
     present = [one.double().square().sum() for one in gradients.values() if one is not None and not one.is_sparse]
-    steps = max(_FEWEST, min(_STEPS, int(_SECONDS / max(seconds, 1e-6))))
+    steps = affordable(specimen, _STEPS, seconds=_SECONDS, least=_FEWEST)
     batches = specimen.batches if steps > _FEWEST else specimen.batches[:1]
 
     def run(
@@ -135,14 +135,15 @@ def trials(specimen: Specimen) -> Trials | None:
     swamped = decay > 3 * found.gradient or _shrinks(optimizer, effective or 0, weights)
     suspect = effective is not None and predicted <= _SUSPECT
     others: dict[str, Trial] = {}
-    until = began + _ALL_SECONDS
+    each = steps * cost(specimen).of(size(specimen.batches[0]))
+    most = max(_OTHERS, int(_ALL_SECONDS / max(each, 1e-9)))
     for name, make in _changes(specimen, optimizer, run, found.gradient).items():
         decays = name == "no weight decay"
         if name.startswith("rate"):
             wanted = suspect or (name == f"rate x{_SLOWER[0]:g}" and as_it_is.gained < _SLOW)
         else:
             wanted = swamped if decays else True
-        other = make() if wanted and time.monotonic() < until else None
+        other = make() if wanted and len(others) < most else None
         if other is not None:
             others[name] = other
             if Trials(as_it_is, predicted, moves, others, peak, found.gradient, decay, weights).mends(name):

@@ -7,13 +7,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.cost import affordable, lighter
 from art_training.probes.loading import alike
 from art_training.probes.monitor import Moment, Monitor
 from art_training.probes.ownership import is_fresh
 from art_training.probes.specimen import Specimen
 
 _FEW = 64  # elements, below which a correlation says little: that of n independent draws is about 1 / sqrt(n)
-_STEPS = 30
+_STEPS = 30  # fewer where they take long
+_SECONDS, _LEAST = 2.0, 8  # of such a training
 _RATE = 3e-3
 
 
@@ -130,7 +132,7 @@ def frozen_head(specimen: Specimen) -> Head | None:
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
     handles = [one.register_forward_hook(seen) for one in specimen.module.modules() if isinstance(one, layers)]
     try:
-        specimen.loss(specimen.batches[0])
+        specimen.loss(lighter(specimen).batches[0])
     finally:
         for handle in handles:
             handle.remove()
@@ -148,12 +150,13 @@ def frozen_head(specimen: Specimen) -> Head | None:
 
 
 def _learned(specimen: Specimen, parameters: list[nn.Parameter], thawed: Any) -> float | None:
+    specimen = lighter(specimen)
     with specimen.kept(seed=1):
         for one in thawed:
             one.requires_grad_(True)
         optimizer = torch.optim.Adam(parameters, lr=_RATE)
         lowest: float | None = None
-        for _ in range(_STEPS):
+        for _ in range(affordable(specimen, _STEPS, seconds=_SECONDS, least=_LEAST)):
             optimizer.zero_grad()
             loss = specimen.loss(specimen.batches[0])
             if loss is None or not loss.requires_grad:

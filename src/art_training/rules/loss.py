@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 
 from art_training.probes.losses import with_input
-from art_training.probes.one_batch import STEPS, OneBatch, course, learned
+from art_training.probes.one_batch import FALLEN, STEPS, OneBatch, course, learned, stuck
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.probes.undone import without_first
@@ -74,10 +74,10 @@ def softmax_before_cross_entropy(laboratory: Laboratory) -> Found | None:
 )
 def one_batch_stays(laboratory: Laboratory) -> Found | None:
     """A loss that does not fall on one batch."""
-    found = laboratory.ask(course)
+    found = laboratory.ask(stuck)
     if found is None:
         raise NotMeasured("the step returns no loss that one batch could be learned by")
-    if found.floor <= 0.9 * found.first or found.first <= 0:
+    if found.floor <= FALLEN * found.first or found.first <= 0:
         return None
     if len(found.losses) < STEPS // 2:
         raise NotMeasured(f"a step takes so long that one batch was learned for {len(found.losses)} steps only")

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from art_training.probes.cost import lighter
 from art_training.probes.direction import OwnSteps, by_mean, by_sum, slopes, turned
 from art_training.probes.one_batch import course
 from art_training.probes.pushes import Pushes, pushes
@@ -283,6 +284,7 @@ def _too_large(summed: OwnSteps, mean: OwnSteps) -> bool:
 def _reached(specimen: Specimen) -> tuple[int, int] | None:
     if not specimen.automatic:
         return None
+    specimen = lighter(specimen)
     names = {name for name, one in specimen.module.named_parameters() if one.requires_grad}
     reached: set[str] = set()
     if specimen.loss(specimen.batches[0]) is None:

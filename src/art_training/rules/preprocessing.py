@@ -5,7 +5,7 @@ import numpy as np
 from art_training.probes.distributions import Difference, difference
 from art_training.probes.entrance import Entrance
 from art_training.probes.evaluation import Evaluation
-from art_training.probes.rescaled import STEPS, planned, rescaled
+from art_training.probes.rescaled import planned, rescaled
 from art_training.probes.rows import Rows
 from art_training.probes.smoothness import smoothness
 from art_training.records import Severity, Split
@@ -76,7 +76,7 @@ def input_scale(laboratory: Laboratory) -> Found | None:
         "standardise the inputs with mean and deviation of the training split, or divide bytes by 255",
         where=", ".join(f"batch[{one}]" for one in task.inputs),
         confirmed_by=(
-            f"with standardised inputs the loss came to {after:.3g} in {STEPS} steps, and with these to {found.as_it_is.last:.3g}"
+            f"with standardised inputs the loss came to {after:.3g} in {found.standard.steps} steps, and with these to {found.as_it_is.last:.3g}"
             if stuck
             else f"standardised, the loss of a fresh model falls from {found.as_it_is.first:.3g} to {chance:.3g}"
         ),
@@ -126,7 +126,7 @@ def target_scale(laboratory: Laboratory) -> Found | None:
     if last <= 3 * unit or found.standard.last >= 1:
         return None
     moved = first**power - last**power if np.isfinite(last) else 0.0
-    needed = STEPS * (first**power / moved) ** (1 / 3) if moved > 0 else np.inf
+    needed = found.as_it_is.steps * (first**power / moved) ** (1 / 3) if moved > 0 else np.inf
     if plan is None or needed <= plan / 2:
         return None
     return Found(
@@ -143,8 +143,8 @@ def target_scale(laboratory: Laboratory) -> Found | None:
         "standardise the targets with mean and deviation of the training split, or begin with the mean as the bias of the head",
         where=f"batch[{task.target}]",
         confirmed_by=(
-            f"with standardised targets the loss came to {found.standard.last:.3g} of a constant prediction's in {STEPS} steps, and "
-            f"with these to {last / unit:.3g}"
+            f"with standardised targets the loss came to {found.standard.last:.3g} of a constant prediction's in "
+            f"{found.standard.steps} steps, and with these to {last / unit:.3g}"
         ),
     )
 
