@@ -28,8 +28,8 @@ BASELINES = "EvaluateBaseline"  # the kind of step whose candidates are baseline
 NOT_TO_BEAT = frozenset({HUMAN, OWN})  # kinds of candidates that are meant only where they are named
 
 
-_MEANT = {HUMAN: "a declared human score", OWN: "the model itself"}
 _SHOWN = 12  # names in a sentence
+_MEANT = {HUMAN: "a declared human score", OWN: "the model itself"}
 
 
 class _Baseline(NamedTuple):
@@ -87,9 +87,6 @@ class BeatsBaseline(Check):
         theirs = f" in {self.against}" if self.against is not None else ""
         return f"{self.metric} beats {whom}{theirs}" + (f" by more than {number(self.margin)}" if self.margin else "")
 
-    def judge(self, evidence: Evidence) -> Answer:
-        """Find the baseline and compare."""
-        metric = address(self.metric)
     def foresee(self, before: Foresight) -> None:
         """Refuse a baseline that no earlier step evaluates, or none on that split."""
         who = f"the check `{self.title}` of step {before.step!r}"
@@ -114,6 +111,9 @@ class BeatsBaseline(Check):
                 f"{who} compares with '{wanted}', and {' and '.join(meant)} scores {there} alone; {remedy}"
             )
 
+    def judge(self, evidence: Evidence) -> Answer:
+        """Find the baseline and compare."""
+        metric = address(self.metric)
         wanted = metric if self.against is None else address(self.against)
         mine = evidence.score(metric)
         found = list(self._found(evidence, wanted))
@@ -280,6 +280,9 @@ BeatsBaseline.FAILS = (
     (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.92, _THREE)),
     (BeatsBaseline(_ACCURACY, "human"), _against(0.98, _THREE)),
     (BeatsBaseline(_ACCURACY, "inputs real"), _against(0.95, _OF_ITSELF)),
+    (BeatsBaseline(_ACCURACY), _against(0.9 + 1e-8, _THREE)),
+    (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.95, _THREE)),
+    (BeatsBaseline(_ACCURACY, direction="minimize"), _against(0.1 - 1e-9, _THREE)),
     (BeatsBaseline(_ACCURACY), _against(math.nan, _THREE)),
 )
 BeatsBaseline.NOT_JUDGED = (
@@ -288,7 +291,4 @@ BeatsBaseline.NOT_JUDGED = (
     (BeatsBaseline(_ACCURACY), _against(0.9, _baselines(linear=math.nan))),
     (BeatsBaseline(_ACCURACY, step="Elsewhere"), _against(0.9, _THREE)),
     (BeatsBaseline("train/accuracy"), _fitting(0.9, _THREE)),
-    (BeatsBaseline(_ACCURACY), _against(0.9 + 1e-8, _THREE)),
-    (BeatsBaseline(_ACCURACY, margin=0.05), _against(0.95, _THREE)),
-    (BeatsBaseline(_ACCURACY, direction="minimize"), _against(0.1 - 1e-9, _THREE)),
 )

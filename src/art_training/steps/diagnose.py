@@ -84,11 +84,11 @@ class Diagnose(Step):
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (Equals(ERRORS, 0), Equals(WARNINGS, 0), Healthy())
 
-    def candidate_names(self) -> Sequence[str]:
-        return ()
-
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (ERRORS, WARNINGS, NOT_JUDGED)
+
+    def candidate_names(self) -> Sequence[str]:
+        return ()
 
 
 def _readings(diagnosis: "Diagnosis") -> Iterable[Reading]:

@@ -27,12 +27,12 @@ from art_training.steps.baselines.given import (
 )
 from art_training.steps.baselines.learning import Learned, Limits, learn
 from art_training.steps.baselines.models import BOOSTING, DUMMY, LINEAR
-from art_training.steps.baselines.pooling import Pooled
 from art_training.steps.baselines.people import require_human, require_known
+from art_training.steps.baselines.pooling import Pooled
 from art_training.steps.baselines.telling import (
     best_of,
-    of_people,
     of_best,
+    of_people,
     readings_of,
     summary_of,
     table_of,
@@ -41,8 +41,8 @@ from art_training.steps.baselines.telling import (
 from art_training.steps.baselines.weights import score_weights
 from art_training.steps.baselines.without_inputs import REAL, WithoutInputs, train_without_inputs
 from art_training.steps.bench import Bench
-from art_training.steps.step import Step
 from art_training.steps.prospect import Prospect
+from art_training.steps.step import Step
 
 COUNT = "baselines"
 
@@ -95,8 +95,8 @@ class EvaluateBaseline(Step):
 
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
-
     leaves_weights: ClassVar[bool | None] = False
+
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "baselines", tuple(self.baselines))
@@ -149,8 +149,6 @@ class EvaluateBaseline(Step):
         gains = () if self.inputs is None else tuple(f"{INPUTS_GAIN}{name}" for name in (*metrics, LOSS))
         return (*metrics, LOSS, COUNT, *gains)
 
-    def configuration(self) -> dict[str, Any]:
-        """The fields; a file is its content."""
     def candidate_names(self) -> Sequence[str]:
         people = (HUMAN,) if self.human else ()
         return (DUMMY, LINEAR, BOOSTING, *map(_name, self.baselines), *self.predictions, *self._own, *people)
@@ -158,16 +156,18 @@ class EvaluateBaseline(Step):
     def foresee(self, prospect: Prospect) -> None:
         require_known(self.human, prospect.metrics, self.name)
 
+    def configuration(self) -> dict[str, Any]:
+        """The fields; a file is its content."""
         read = {name: described(value) for name, value in self.predictions.items()}
         return {**super().configuration(), "predictions": read}
 
-    def _without_inputs(self, bench: Bench, scores: Mapping[str, Mapping[str, Score]]) -> WithoutInputs | None:
-        if self.inputs is None:
     @property
     def _own(self) -> tuple[str, ...]:
         """What the setup's own model is called, with its inputs and without."""
         return () if self.inputs is None else (REAL, f"inputs {called(self.inputs)}")
 
+    def _without_inputs(self, bench: Bench, scores: Mapping[str, Mapping[str, Score]]) -> WithoutInputs | None:
+        if self.inputs is None:
             return None
         return train_without_inputs(bench, self.inputs, self.inputs_steps, scores.get(DUMMY, {}))
 

@@ -85,8 +85,8 @@ class Regularize(LooksBack):
     amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference", *LOOKING_BACK})
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
-    decides: ClassVar[str] = "by"
     leaves_weights: ClassVar[bool | None] = True
+    decides: ClassVar[str] = "by"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,10 +147,10 @@ class Regularize(LooksBack):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, COMPARED, GAIN, GAP)
 
-    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
     def candidate_names(self) -> Sequence[str]:
         return (REFERENCE, *self.candidates)
 
+    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
         for name, variant in self.candidates.items():
             yield f"candidate {name!r}", variant.apply(setup)
 

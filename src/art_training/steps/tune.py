@@ -88,8 +88,8 @@ class Tune(LooksBack):
     })  # fmt: skip
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
-    decides: ClassVar[str] = "by"
     leaves_weights: ClassVar[bool | None] = True
+    decides: ClassVar[str] = "by"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -152,7 +152,6 @@ class Tune(LooksBack):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, FINISHED, SELECTED, GAIN)
 
-    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
     def candidate_names(self) -> Sequence[str] | None:
         if self.trials is None:
             return None
@@ -162,6 +161,7 @@ class Tune(LooksBack):
     def promise(self) -> Promise:
         return replace(super().promise(), setups=min(self.top, self.trials or self.top))
 
+    def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
         """What each dimension gives by itself: its lowest number, or each of its options."""
         _check_setup(self._space, setup)
         for name, dimension in self._space.dimensions.items():
