@@ -11,6 +11,7 @@ from art_training.errors import ProjectError
 from art_training.records import Outcome, Reading, Score, Severity
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
+from art_training.steps.glimpsed import Decode, glimpsed
 from art_training.steps.step import Step
 
 if TYPE_CHECKING:
@@ -30,13 +31,18 @@ class Diagnose(Step):
     Scores: `errors`, `warnings`, and `not_judged`, how many rules could not tell. A finding that explains others counts once.
     The step is stale when the rules change.
 
+    It lets people look, too: exactly what enters the network (a table, and a picture of images), the gradient of each
+    example's prediction by each example's input (and by position, of sequences), and the learning rate of the whole training.
+
     Attributes:
         budget: seconds, about; the short training is cut to it.
         ignore: codes of rules that shall not be judged, with the reason: `{"ART...": "the reason"}`.
+        decode: makes text of one row of what enters the network, given as a NumPy array, for the table: of tokens, say.
     """
 
     budget: float = 60.0
     ignore: Mapping[str, str] | Iterable[str] = field(default_factory=dict[str, str])
+    decode: Decode | None = None
 
     uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "outputs"})
     leaves_weights: ClassVar[bool | None] = False
@@ -68,9 +74,11 @@ class Diagnose(Step):
         diagnosis = diagnose_setup(bench.setup, budget=self.budget, ignore=self.ignore, seed=bench.seed)
         counts = {name: sum(one.severity is kind for one in diagnosis.findings) for name, kind in _COUNTED}
         counts[NOT_JUDGED] = sum(one.state == "not judged" for one in diagnosis.judged)
+        readings, artifacts = glimpsed(bench, diagnosis.seen, self.decode) if diagnosis.seen else ((), ())
         return Outcome(
             scores={name: Score(count, direction="minimize", source="rules") for name, count in counts.items()},
-            readings=tuple(_readings(diagnosis)),
+            readings=(*_readings(diagnosis), *readings),
+            artifacts=artifacts,
             findings=diagnosis.findings,
             seconds=dict(diagnosis.stages),
             summary=_summary(diagnosis),

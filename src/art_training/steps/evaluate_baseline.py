@@ -31,7 +31,6 @@ from art_training.steps.baselines.people import require_human, require_known
 from art_training.steps.baselines.pooling import Pooled
 from art_training.steps.baselines.telling import (
     best_of,
-    of_best,
     of_people,
     readings_of,
     summary_of,
@@ -257,8 +256,8 @@ def _outcome(
     hidden: WithoutInputs | None,
 ) -> Outcome:
     best, by, count = best_of(scores)
-    top, undefined = of_best(best, scores)
-    readings = [Reading("rows", learned.rows, "examples", "of the training split"), *undefined]
+    top = dict(scores.get(best, {}))
+    readings = [Reading("rows", learned.rows, "examples", "of the training split")]
     if count or not learned.senseless:
         top[COUNT] = Score(float(count), direction="maximize", note="baselines that could be scored")
     else:
