@@ -48,9 +48,9 @@ def neighbourhood(rows: SplitRows) -> Neighbourhood | None:
     if classes < 2 or len(places) < 10 * classes or len(places) < 4 * NEIGHBOURS:
         return None
     table = features(rows.values[places], tokens=rows.integral and len(rows.shape) == 1)
-    nearest = _nearest(table)
+    near, _ = nearest(table, table)
     counts = np.zeros((len(places), classes))
-    np.add.at(counts, (np.repeat(np.arange(len(places)), NEIGHBOURS), labels[nearest].ravel()), 1)
+    np.add.at(counts, (np.repeat(np.arange(len(places)), NEIGHBOURS), labels[near].ravel()), 1)
     counts += np.random.default_rng(0).random(counts.shape) * 1e-6  # ties fall by chance
     ordered = np.sort(counts, 1)
     return Neighbourhood(labels, counts.argmax(1), (ordered[:, -1] - ordered[:, -2]) / NEIGHBOURS, places, classes)
@@ -69,14 +69,21 @@ def features(values: NDArray[np.float32], *, tokens: bool) -> NDArray[np.float64
     return (table - table.mean(0)) / np.maximum(deviation, usual / 3)
 
 
-def _nearest(table: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(rows, NEIGHBOURS) numbers of the nearest other rows."""
-    squares = (table**2).sum(1)
-    found = np.empty((len(table), NEIGHBOURS), np.int64)
-    for first in range(0, len(table), 500):
+def nearest(of: NDArray[np.float64], among: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of each row the numbers of its 15 nearest rows, (rows, 15), and the distance to the nearest, (rows,).
+
+    Args:
+        of: rows whose neighbours are looked for.
+        among: rows that may be neighbours; where it is the same table, a row is no neighbour of itself.
+    """
+    squares, others = (of**2).sum(1), (among**2).sum(1)
+    found, distance = np.empty((len(of), NEIGHBOURS), np.int64), np.empty(len(of))
+    for first in range(0, len(of), 500):
         part = slice(first, first + 500)
-        distances = squares[part, None] - 2 * table[part] @ table.T + squares
-        own = np.arange(len(distances))
-        distances[own, own + first] = np.inf
+        distances = squares[part, None] - 2 * of[part] @ among.T + others
+        if of is among:
+            own = np.arange(len(distances))
+            distances[own, own + first] = np.inf
         found[part] = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    return found
+        distance[part] = np.sqrt(np.maximum(distances.min(1), 0))
+    return found, distance

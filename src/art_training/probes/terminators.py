@@ -1,0 +1,123 @@
+"""Which token ends a sequence, by the names that code gives it, and whether a loss ever asks for it."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from art_training.probes.offsets import offsets
+from art_training.probes.reachable import reachable
+from art_training.probes.specimen import Specimen
+from art_training.probes.step_losses import steps
+from art_training.probes.vocabulary import vocabularies
+from art_training.records import Split
+from art_training.setup.data.batch import entries
+
+_NAME = re.compile(
+    r"_*(eos|eot|end_of_(sequence|sentence|text)|stop_token)(_token)?(_?id|_?idx|_?index)?", re.IGNORECASE
+)
+_WORDS = {"<eos>", "</s>", "[eos]", "<|endoftext|>", "<end>", "<eot>", "<|eot_id|>"}
+_FEWEST_TARGETS = 50
+_NEXT = 0.9  # of the targets that count are the token that comes next
+
+
+@dataclass(frozen=True)
+class Terminator:
+    """The token that ends sequences.
+
+    Attributes:
+        token: its number.
+        name: what code calls it.
+        ends: rows of the batches in which it comes after the first position.
+        rows: of the batches.
+        targets: that count, of all losses that ask for the next token.
+        asked: of these, how many are the token.
+        ignored: the number that is left out of the loss.
+        path: of the tokens in the batch.
+    """
+
+    token: int
+    name: str
+    ends: int
+    rows: int
+    targets: int
+    asked: int
+    ignored: int
+    path: str
+
+
+def terminator(specimen: Specimen) -> Terminator | None:
+    """What ends sequences; None where no name says it, or no loss asks for the next token."""
+    paths = [one.path for one in offsets(specimen) if one.matches[1] >= _NEXT]
+    named = dict(_named(specimen)) if paths else {}
+    if len(set(named.values())) != 1:  # none, or names that contradict each other
+        return None
+    (name, token), path = next(iter(named.items())), paths[0]
+    calls = [call for one in steps(specimen) for call in one.calls if call.name in {"cross_entropy", "nll_loss"}]
+    targets = [call.target for call in calls if not call.target.is_floating_point()]
+    counted = [
+        target[target != call.options.get("ignore_index", -100)] for target, call in zip(targets, calls, strict=False)
+    ]
+    tokens = [leaf for batch in specimen.batches if isinstance(leaf := entries(batch).get(path), Tensor)]
+    if len(targets) != len(calls) or not calls or not tokens or any(one.ndim != 2 for one in tokens):
+        return None
+    total = sum(one.numel() for one in counted)
+    if total < _FEWEST_TARGETS:
+        return None
+    return Terminator(
+        token=token,
+        name=name,
+        ends=sum(int((one[:, 1:] == token).any(1).sum()) for one in tokens),
+        rows=sum(len(one) for one in tokens),
+        targets=total,
+        asked=sum(int((one == token).sum()) for one in counted),
+        ignored=int(calls[0].options.get("ignore_index", -100)),
+        path=path,
+    )
+
+
+def _named(specimen: Specimen) -> Iterator[tuple[str, int]]:
+    """Names of a token that ends sequences: attributes and constants beside the classes, and words of vocabularies."""
+    owners: list[Any] = [specimen.module, *specimen.data]
+    owners += [getattr(loader, "dataset", None) for loader in specimen.loaders.get(Split.TRAIN, {}).values()]
+    spaces: list[Mapping[str, Any]] = []
+    for one in owners:
+        kind = one if isinstance(one, type) else type(one)
+        written_in = sys.modules.get(str(getattr(one, "__module__", "")))
+        spaces += [_attributes(one), _attributes(kind), {} if written_in is None else vars(written_in)]
+        spaces += [cast("Mapping[str, Any]", found) for found in reachable(one, (dict,), depth=2)]
+    for space in spaces:
+        for name, value in list(space.items()):
+            if (
+                isinstance(name, str)
+                and _NAME.fullmatch(name)
+                and isinstance(value, int)
+                and not isinstance(value, bool)
+            ):
+                yield name, value
+    for one in vocabularies(specimen):
+        for word, number in one.numbers.items():
+            if word.lower() in _WORDS:
+                yield word, number
+
+
+def _attributes(one: Any) -> Mapping[str, Any]:
+    if isinstance(one, nn.Module):
+        return {**vars(one), **dict(getattr(one, "hparams", {}) or {})}
+    try:
+        return dict(vars(one))
+    except TypeError:
+        return {}
+
+
+def effective_share(counts: list[int]) -> float:
+    """How much of a number of tokens is left where those of each batch weigh as one over their count.
+
+    Kish's effective sample size, (sum of weights)^2 / sum of their squares, as a share of the tokens.
+    """
+    numbers = torch.tensor([one for one in counts if one > 0], dtype=torch.float64)
+    return float(1 / (numbers.mean() * (1 / numbers).mean())) if len(numbers) else 1.0
