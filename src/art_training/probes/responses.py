@@ -105,6 +105,11 @@ def scaling(specimen: Specimen) -> Scaling | None:
     return Scaling(whole, first, second, 2 * half)
 
 
+def replaced(batch: Any, path: str) -> Any:
+    """The batch with every row of an entry made the first one."""
+    return _with(batch, path, _first_row)
+
+
 def exchanged(batch: Any, path: str) -> Any:
     """The batch with the rows of an entry moved to other examples."""
     return _with(batch, path, lambda leaf: leaf.roll(max(1, len(leaf) // 3), 0))
@@ -127,11 +132,11 @@ def _responses(specimen: Specimen) -> Responses | None:
             continue
         if bool((leaf == leaf[:1]).all()):
             continue
-        replaced = totals(specimen, _with(batch, path, _first_row))
+        alike = totals(specimen, replaced(batch, path))
         turned = leaf.is_floating_point() and abs(
             sum(totals(specimen, _with(batch, path, torch.neg))) + loss
         ) <= 1e-3 * (abs(loss))
-        unseen.append(Response(path, abs(sum(after) - loss), abs(sum(replaced) - loss), turned))
+        unseen.append(Response(path, abs(sum(after) - loss), abs(sum(alike) - loss), turned))
     alike = 0.0 if inputs is batch else abs(sum(totals(specimen, inputs)) - loss)
     return Responses(loss, noise, tuple(unseen), alike)
 
