@@ -13,6 +13,7 @@ from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, Fit
 from art_training.errors import ARTError, SetupError
 from art_training.plugins import load
 from art_training.probes import Enough, Evaluation, Monitor, RowReader, Rows, Specimen
+from art_training.probes.cost import cost
 from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repeated
 from art_training.records import Finding, Severity, Split
 from art_training.rules import Laboratory, NotMeasured, Rule, Stage, rules
@@ -24,7 +25,10 @@ _SHARE_OF_TRAINING = 0.5  # of what is left of the budget
 _SHARE_OF_READING = 0.15
 _SHARE_OF_BEGINNING = 0.05  # of the budget, that the training may take to begin for it to begin twice more
 _MOST_EPOCHS = 3
+_SHARE_OF_PROBING = 0.5
+_SHARE_OF_EVALUATING = 0.1
 _MOST_BATCHES = 200  # of the validation split, whose predictions are kept
+_FEWEST_BATCHES = 8
 _BATCHES_AGAIN = 8
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -108,10 +112,12 @@ class _Diagnosing:
 
         def run(specimen: Specimen) -> None:
             self.beginning = time.monotonic() - began
-            self.laboratory.lay_open(specimen)
-            with self._timed(Stage.PROBE.value), suppress(NotMeasured):
-                # Before all others: what a model counts in attributes of its own is not put back after an experiment.
-                self.laboratory.ask(begun)
+            self.laboratory.lay_open(specimen, seconds=_SHARE_OF_PROBING * self.budget)
+            # What begins is looked at before all others: what a model counts in attributes of its own is not put back after
+            # an experiment.
+            for probe in (begun, cost):
+                with self._timed(Stage.PROBE.value), suppress(NotMeasured):
+                    self.laboratory.ask(probe)
             for stage in (Stage.INSPECT, Stage.PROBE):
                 with self._timed(stage.value):
                     self._judge(stage)
@@ -190,13 +196,14 @@ class _Diagnosing:
         if Split.VALIDATION not in self.engine.splits(self.setup, seed=self.seed):
             self.laboratory.give_up(Evaluation, "there is no validation split")
             return
+        limit = self._validated()
         job = EvaluateJob(
-            self.setup, self.seed, (Split.VALIDATION,), weights=result.last, data_seed=self.seed, limit=_MOST_BATCHES
+            self.setup, self.seed, (Split.VALIDATION,), weights=result.last, data_seed=self.seed, limit=limit
         )
         seen: list[list[BatchObservation]] = [[], []]
         try:
             first = self.engine.evaluate(job, lambda one: seen[0].append(_on_cpu(one)), _unwatched)
-            other = replace(job, limit=_BATCHES_AGAIN, seed=self.seed + 1)
+            other = replace(job, limit=min(_BATCHES_AGAIN, limit // 2), seed=self.seed + 1)
             self.engine.evaluate(other, lambda one: seen[1].append(_on_cpu(one)), _unwatched)
         except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
             self.laboratory.give_up(Evaluation, f"the validation raised {type(error).__name__}: {error}")
@@ -205,6 +212,15 @@ class _Diagnosing:
         self.laboratory.lay_down(
             Evaluation(tuple(seen[0]), tuple(seen[1]), logged, first.rows.get("validation"), dict(result.logged))
         )
+
+    def _validated(self) -> int:
+        """How many batches of validation are passed: fewer of an expensive model."""
+        with suppress(NotMeasured):
+            return min(
+                _MOST_BATCHES,
+                max(_FEWEST_BATCHES, self.laboratory.ask(cost).passes(_SHARE_OF_EVALUATING * self.budget)),
+            )
+        return _MOST_BATCHES
 
     def _judge_rest(self) -> None:
         done = {one.code for one in self.judged}
@@ -219,7 +235,8 @@ class _Diagnosing:
         return [rule for rule in rules() if rule.stage in stages and rule.code not in self.ignored]
 
     def _judge(self, stage: Stage) -> None:
-        for rule in self._rules(stage):
+        # The cheap ones first: where time runs out it is the dear ones that are not judged, the least severe of them first.
+        for rule in sorted(self._rules(stage), key=lambda one: (one.trains, one.trains and _ORDER[one.severity])):
             try:
                 found = rule.findings(self.laboratory)
             except NotMeasured as reason:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -38,26 +37,29 @@ class Cost:
     Attributes:
         fixed: whatever the batch.
         row: for each row of it.
+        rows: of the first batch.
         least: rows that a batch may be cut to; None: none are left out.
     """
 
     fixed: float
     row: float
+    rows: int
     least: int | None
 
     def of(self, rows: int) -> float:
         """The seconds of a step on so many rows."""
         return self.fixed + self.row * rows
 
-
-_known: WeakKeyDictionary[nn.Module, Cost] = WeakKeyDictionary()
+    def passes(self, seconds: float) -> int:
+        """How many batches pass in so many seconds, forward only."""
+        return int(_BACKWARD * seconds / max(self.of(self.rows), 1e-9))
 
 
 def cost(specimen: Specimen) -> Cost:
     """What a step of the specimen costs; counted once, on few rows of its first batch."""
-    if specimen.module not in _known:
-        _known[specimen.module] = _counted(specimen)
-    return _known[specimen.module]
+    if Cost not in specimen.notes:
+        specimen.notes[Cost] = _counted(specimen)
+    return specimen.notes[Cost]
 
 
 def lighter(specimen: Specimen, *, seconds: float = _STEP) -> Specimen:
@@ -90,8 +92,8 @@ def _counted(specimen: Specimen) -> Cost:
     if count is not None and count > _FEWEST_ROWS:
         found = _step(specimen, smaller(whole, count, _FEWEST_ROWS), _FEWEST_ROWS)
         if found is not None:
-            return replace(found, least=_FEWEST_ROWS)
-    return _step(specimen, whole, size(whole)) or Cost(0.0, 0.0, None)
+            return replace(found, rows=count, least=_FEWEST_ROWS)
+    return _step(specimen, whole, size(whole)) or Cost(0.0, 0.0, size(whole), None)
 
 
 def _step(specimen: Specimen, batch: Any, rows: int) -> Cost | None:
@@ -105,7 +107,7 @@ def _step(specimen: Specimen, batch: Any, rows: int) -> Cost | None:
     rates = _CORE if first is None or first.device.type == "cpu" else _ACCELERATOR
     times = _BACKWARD if specimen.automatic else 1  # a step that optimises by itself was counted with its backward pass
     computed = flops.get_total_flops() / rates.flops + other.numbers / rates.numbers
-    return Cost(times * other.calls / rates.calls, times * computed / rows, None)
+    return Cost(times * other.calls / rates.calls, times * computed / rows, rows, None)
 
 
 class _Counting(TorchDispatchMode):

@@ -82,6 +82,7 @@ class Specimen:
         loaded: what `load_state_dict` filled parameters with while the model was made, by their names.
         loaders: of each split, by name, as the trainer was given them; only what can be read without a batch.
         applied: functions that `apply` was given while the model was made, each with the module that was applied to.
+        notes: what was found out about it once and for all; changed copies (`dataclasses.replace`) share them.
     """
 
     module: nn.Module
@@ -96,6 +97,7 @@ class Specimen:
     loaded: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     loaders: Mapping[Split, Mapping[str | None, Any]] = field(default_factory=dict[Split, Mapping[str | None, Any]])
     applied: Sequence[tuple[nn.Module, Callable[[nn.Module], Any]]] = ()
+    notes: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
     @contextmanager
     def kept(self, *, seed: int = 0) -> Generator[None]:

@@ -71,6 +71,7 @@ def softmax_before_cross_entropy(laboratory: Laboratory) -> Found | None:
     wrong="logits = torch.relu(self.head(x))  # a negative logit cannot be",
     right="logits = self.head(x)",
     source="https://karpathy.github.io/2019/04/25/recipe/ (overfit one batch)",
+    trains=True,
 )
 def one_batch_stays(laboratory: Laboratory) -> Found | None:
     """A loss that does not fall on one batch."""

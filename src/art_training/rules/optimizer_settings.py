@@ -82,6 +82,7 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
     right="torch.optim.SGD(net.parameters(), lr=1e-1)",
     source="https://karpathy.github.io/2019/04/25/recipe/",
     settles=("few_updates",),
+    trains=True,
 )
 def rate_too_low(laboratory: Laboratory) -> Found | None:
     """A training that would not get anywhere."""
@@ -122,6 +123,7 @@ def rate_too_low(laboratory: Laboratory) -> Found | None:
     wrong="torch.optim.Adam(net.parameters(), lr=1e-3, eps=1.0)",
     right="torch.optim.Adam(net.parameters(), lr=1e-3)  # eps=1e-8",
     source="https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html",
+    trains=True,
 )
 def setting(laboratory: Laboratory) -> Found | None:
     """One setting that mends the training when it is changed."""
@@ -155,6 +157,7 @@ def setting(laboratory: Laboratory) -> Found | None:
     wrong="torch.optim.Adam(net.parameters(), lr=1e-3, weight_decay=10.0)",
     right="torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.01)",
     source="https://arxiv.org/abs/1711.05101 (decoupled weight decay)",
+    trains=True,
 )
 def decay(laboratory: Laboratory) -> Found | None:
     """A regulariser that is the main thing."""

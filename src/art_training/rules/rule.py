@@ -69,6 +69,7 @@ class Rule:
         symptoms: codes of findings that this one explains, and that are told beneath it.
         watches: monitors that must watch the training for it.
         asks: probes that it asks after the training, which must be made before.
+        trains: whether it tries trainings of its own, and is judged after the others of its stage, which cost less.
     """
 
     code: str
@@ -86,6 +87,7 @@ class Rule:
     symptoms: tuple[str, ...] = ()
     watches: tuple[type[Any], ...] = ()
     asks: tuple[Callable[[Any], Any], ...] = ()
+    trains: bool = False
 
     def findings(self, laboratory: Laboratory) -> tuple[Finding, ...]:
         """What is found.
