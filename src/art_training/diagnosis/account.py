@@ -4,6 +4,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from art_training.diagnosis.result import Diagnosis
@@ -42,33 +43,54 @@ def lines(diagnosis: Diagnosis, width: int = WIDTH) -> Iterator[Line]:
     yield Part(f"{diagnosis.subject}: ", "name"), Part(_SAID[diagnosis.status], diagnosis.status)
     yield from _wrapped(counts(diagnosis), width, "label")
     names = {one.code: one.name for one in diagnosis.judged}
-    for finding in diagnosis.findings:
+    for finding, symptoms in explained(diagnosis):
         yield ()
-        yield from _finding(finding, names, diagnosis.symptoms.get(finding.code, ()), width)
+        yield from _finding(finding, names, symptoms, width)
     if diagnosis.inconclusive:
         yield ()
         yield from _labelled("inconclusive", diagnosis.inconclusive, width, indent="", kind="inconclusive")
     yield from _unjudged(diagnosis, width)
-    ignored = [one for one in diagnosis.judged if one.state == "ignored"]
-    if ignored:
-        yield ()
-    for one in ignored:
-        yield from _labelled(
-            "ignored", ": ".join(filter(None, (f"{one.code} {one.name}", one.reason))), width, indent=""
-        )
+    yield from _ignored(diagnosis, width)
 
 
 def counts(diagnosis: Diagnosis) -> str:
-    """How many findings of which severity, how many rules ended how, and how long it took."""
+    """How many findings of which severity, how many rules ended how, and how long it took.
+
+    A symptom is no finding of its own here, as in the account.
+    """
     found = [
         _count(sum(one.severity is kind for one in diagnosis.findings), kind.value)
         for kind in Severity
         if any(one.severity is kind for one in diagnosis.findings)
     ]
     states = [one.state for one in diagnosis.judged]
-    passed, unjudged = states.count("passed"), states.count("not judged")
-    told = [*found, f"{_count(passed, 'rule')} passed", f"{unjudged} could not judge" if unjudged else ""]
-    return ", ".join(filter(None, (*told, f"{sum(diagnosis.stages.values()):.1f} s")))
+    ended = [
+        f"{states.count(state)} {said}"
+        for state, said in (
+            ("not judged", "could not judge"),
+            ("not applicable", "not applicable"),
+            ("ignored", "ignored"),
+        )
+        if state in states
+    ]
+    passed = f"{_count(states.count('passed'), 'rule')} passed"
+    return ", ".join((*found, passed, *ended, f"{sum(diagnosis.stages.values()):.1f} s"))
+
+
+def explained(diagnosis: Diagnosis) -> Iterator[tuple[Finding, tuple[Finding, ...]]]:
+    """Each finding with what it explains; of several of one rule the first does."""
+    told: set[str] = set()
+    for one in diagnosis.findings:
+        yield one, () if one.code in told else diagnosis.symptoms.get(one.code, ())
+        told.add(one.code)
+
+
+def near(where: str) -> str:
+    """A place as one would type it here: relative to the working directory where it lies in it."""
+    path, colon, line = where.rpartition(":")
+    if not colon or not line.isdigit() or not Path(path).is_absolute() or not Path(path).is_relative_to(Path.cwd()):
+        return where
+    return f"{Path(path).relative_to(Path.cwd())}:{line}"
 
 
 def evidence(finding: Finding) -> str:
@@ -99,7 +121,7 @@ def _finding(finding: Finding, names: Mapping[str, str], symptoms: Iterable[Find
         yield (Part(beside, kind),)
     yield from _wrapped(finding.message, width, indent="  ")
     told = (
-        ("where", finding.where), ("evidence", evidence(finding)), ("confirmed", finding.confirmed_by), ("remedy", finding.remedy)
+        ("where", near(finding.where)), ("evidence", evidence(finding)), ("confirmed", finding.confirmed_by), ("remedy", finding.remedy)
     )  # fmt: skip
     for what, text in told:
         if text:
@@ -117,6 +139,19 @@ def _unjudged(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
     for reason, codes in reasons.items():
         which = f"all {len(codes)} rules" if len(codes) == len(diagnosis.judged) else ", ".join(codes)
         yield from _wrapped(f"{which}: {reason}", width, indent="  ", hanging="    ")
+
+
+def _ignored(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
+    """What was left out, by the reason; a rule that is alone with its reason with its name."""
+    found: dict[str, list[str]] = {}
+    for one in diagnosis.judged:
+        if one.state == "ignored":
+            found.setdefault(one.reason, []).append(f"{one.code} {one.name}")
+    if found:
+        yield ()
+    for reason, rules in found.items():
+        which = rules[0] if len(rules) == 1 else ", ".join(one.partition(" ")[0] for one in rules)
+        yield from _labelled("ignored", f"{which}: {reason or 'no reason is given'}", width, indent="")
 
 
 def _labelled(what: str, text: str, width: int, indent: str = "  ", kind: str = "label") -> Iterator[Line]:

@@ -1,10 +1,10 @@
 """`art.diagnose`: what is wrong with a model, its data and how it is trained."""
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from art_training.diagnosis.diagnosing import diagnose_setup
+from art_training.diagnosis.holding import Held
 from art_training.diagnosis.result import Diagnosis
 from art_training.errors import SetupError
 from art_training.setup.data.data import Data
@@ -12,9 +12,6 @@ from art_training.setup.data.data import data as declared_data
 from art_training.setup.data.sources import is_a
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import from_torch
-
-if TYPE_CHECKING:
-    from torch import nn
 
 _MODULE = "torch.nn.modules.module.Module"
 _LOADER = "torch.utils.data.dataloader.DataLoader"
@@ -48,12 +45,15 @@ def diagnose(
         loss: of an nn.Module, as of `art.from_torch`.
         optimizer: of an nn.Module: a class, or a callable of parameters, such as `partial(torch.optim.Adam, lr=1e-3)`.
         budget: seconds, about.
-        ignore: codes of rules that shall not be judged, best with the reason: `{"ART402": "log-probabilities on purpose"}`.
+        ignore: codes of rules that shall not be judged, best with the reason: `{"ART402": "log-probabilities on purpose"}`;
+            `ART402` may be written `402`.
         seed: everything random follows from it.
         **declarations: what a careful user knows and no tool can see, such as `frozen=["backbone"]`.
 
     Raises:
-        SetupError: something is declared that cannot be, such as an unknown declaration.
+        SetupError: something is declared that cannot be: an unknown declaration, a model that needs another
+            hyper-parameter, data that are none, a setting that the Trainer does not have. What the setup raises while it
+            is gone through is told by the diagnosis.
     """
     if isinstance(model, Setup):
         if data is not None or trainer is not None or hparams is not None or loss is not None or optimizer is not None:
@@ -62,7 +62,7 @@ def diagnose(
         return diagnose_setup(setup, budget=budget, ignore=ignore, seed=seed)
     if data is None:
         raise SetupError("data=None; give a datamodule class, a factory of one, a loader, or art.data(train=..., ...)")
-    held = _Held(model) if is_a(model, _MODULE) else None
+    held = Held(model) if is_a(model, _MODULE) else None
     made = model if held is None else held.again
     plain = loss is not None or optimizer is not None
     if plain:
@@ -80,43 +80,6 @@ def diagnose(
     finally:
         if held is not None:
             held.restore()
-
-
-class _Held:
-    """A model that was given as an instance: each time it is asked for, it is as it was given."""
-
-    def __init__(self, module: "nn.Module") -> None:
-        self._module = module
-        self._tensors = [(one, one.detach().clone()) for one in (*module.parameters(), *module.buffers())]
-        self._trains = [(one, one.requires_grad, one.grad) for one in module.parameters()]
-        self._attributes = [(one, _copied(vars(one))) for one in module.modules()]
-
-    @property
-    def again(self) -> "Callable[[], nn.Module]":
-        """Returns the model, with the weights, modes and gradients that it was given with."""
-
-        def given() -> "nn.Module":
-            self.restore()
-            return self._module
-
-        given.__name__ = given.__qualname__ = type(self._module).__name__
-        return given
-
-    def restore(self) -> None:
-        """Put everything back, and take off what a Trainer has attached."""
-        for module, attributes in self._attributes:
-            vars(module).clear()
-            vars(module).update(_copied(attributes))
-        for tensor, before in self._tensors:
-            tensor.data.copy_(before)
-        for parameter, trains, gradient in self._trains:
-            parameter.requires_grad_(trains)
-            parameter.grad = gradient
-
-
-def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
-    """With dictionaries of their own: parameters, buffers, submodules and hooks are kept in such."""
-    return {name: copy.copy(value) if isinstance(value, dict) else value for name, value in attributes.items()}
 
 
 def _needed(name: str, value: Any) -> Any:

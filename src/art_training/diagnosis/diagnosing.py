@@ -1,5 +1,6 @@
 """A setup is diagnosed: probes and rules in stages, from the cheapest on."""
 
+import inspect
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -8,18 +9,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from art_training.diagnosis.holding import data_kept
+from art_training.diagnosis.ignoring import ignored_rules
 from art_training.diagnosis.result import Diagnosis, Judged, State
 from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, FitResult, Position
 from art_training.errors import ARTError, SetupError
 from art_training.plugins import load
 from art_training.probes import Enough, Evaluation, Monitor, RowReader, Rows, Specimen
 from art_training.probes.cost import cost
+from art_training.probes.glimpse import Glimpse, glimpse
+from art_training.probes.places import place_of
 from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repeated
 from art_training.records import Finding, Severity, Split
-from art_training.rules import Laboratory, NotMeasured, Rule, Stage, rules
+from art_training.rules import Laboratory, NotApplicable, NotMeasured, Rule, Stage, rules
 from art_training.setup.data.batch import detached
+from art_training.setup.frames import is_users, raised, users_lines
+from art_training.setup.modified import Modified
 from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
+from art_training.setup.task import Task
+from art_training.setup.torch_model import TorchModel
 
 _SHARE_OF_TRAINING = 0.5  # of what is left of the budget
 _SHARE_OF_READING = 0.15
@@ -47,13 +56,14 @@ def diagnose_setup(
         seed: of everything random.
 
     Raises:
-        SetupError: the budget is not above 0, or a rule that shall be ignored does not exist.
+        SetupError: the budget is not above 0, a rule that shall be ignored does not exist, or the setup cannot be used as
+            declared, which is told before anything is tried.
     """
     if not budget > 0:
         raise SetupError(f"budget={budget!r} of a diagnosis must be above 0 seconds")
-    ignored = dict(ignore) if isinstance(ignore, Mapping) else dict.fromkeys(ignore, "")
-    _require_known(ignored)
-    with tempfile.TemporaryDirectory(prefix="art-") as folder:
+    ignored = ignored_rules(ignore)
+    _require_declared(setup)
+    with data_kept(setup.data), tempfile.TemporaryDirectory(prefix="art-") as folder:
         return _Diagnosing(setup, ignored, budget, seed, Path(folder)).run()
 
 
@@ -67,47 +77,58 @@ class _Diagnosing:
     judged: list[Judged] = field(default_factory=list[Judged])
     findings: list[Finding] = field(default_factory=list[Finding])
     stages: dict[str, float] = field(default_factory=dict[str, float])
-    broken: str = ""
+    troubles: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     beginning: float = 0.0
+    seen: Glimpse | None = None
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
         self.laboratory = Laboratory(declarations=self.setup.declarations)
         self.engine: Engine = load("engines", self.setup.engine)()
 
+    @property
+    def broken(self) -> str:
+        """What could not be done, and what was raised there."""
+        return "; ".join(f"{' and '.join(what)}: {why}" for why, what in self.troubles.items())
+
     def run(self) -> Diagnosis:
         """Go through the stages; what breaks one leaves the others."""
         try:
             self.laboratory.task = self.setup.task
-        except Exception as error:  # noqa: BLE001  A model whose task cannot be told may train all the same.
-            self.laboratory.give_up(Rows, f"what the setup is for could not be told: {error}")
-        else:
-            self._read()
-        self._laid_open()
-        if not self.broken:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  A model whose task cannot be told may train all the same.
+            self.laboratory.give_up(Task, f"what the setup is for could not be told: {raised(error)}")
+            if users_lines(error):
+                self._trouble("what the setup is for could not be told", error)
+        self._read()
+        if self._laid_open():
             self._begun_again()
             self._trained()
         self._judge_rest()
         return told(self.setup, self)
 
     def _read(self) -> None:
-        """The rows of all splits, without any model."""
-        assert self.laboratory.task is not None
-        reader = RowReader(self.laboratory.task, _SHARE_OF_READING * self.budget, self.setup.declarations)
-        try:
-            with self._timed("inspect"):
-                splits = tuple(self.engine.splits(self.setup, seed=self.seed))
-                job = EvaluateJob(self.setup, self.seed, splits, plain=True, data_seed=self.seed)
-                self.engine.read(job, reader.see, _unwatched)
-        except Enough:
-            pass
-        except Exception as error:  # noqa: BLE001  The user's code; what needs no rows is still judged.
-            self.laboratory.give_up(Rows, f"the splits could not be read: {type(error).__name__}: {error}")
-            return
-        self.laboratory.lay_down(reader.result())
+        """The rows of all splits, without any model; those of training alone where another split cannot be read."""
+        with self._timed("inspect"):
+            try:
+                rows = self._rows(tuple(self.engine.splits(self.setup, seed=self.seed)))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  The user's code, which is what is examined.
+                self._trouble("the splits could not be read", error)
+                try:
+                    rows = replace(self._rows((Split.TRAIN,)), unread=f"not all splits could be read: {raised(error)}")
+                except (Exception, SystemExit) as worse:  # noqa: BLE001  As above; what needs no rows is still judged.
+                    self.laboratory.give_up(Rows, f"the rows of training could not be read: {raised(worse)}")
+                    return
+            self.laboratory.lay_down(rows)
 
-    def _laid_open(self) -> None:
-        """The stages that need no training."""
+    def _rows(self, splits: tuple[Split, ...]) -> Rows:
+        reader = RowReader(self.laboratory.task, _SHARE_OF_READING * self.budget, self.setup.declarations)
+        with suppress(Enough):
+            job = EvaluateJob(self.setup, self.seed, splits, plain=True, data_seed=self.seed)
+            self.engine.read(job, reader.see, _unwatched)
+        return reader.result()
+
+    def _laid_open(self) -> bool:
+        """The stages that need no training; returns whether one could begin."""
         began = time.monotonic()
 
         def run(specimen: Specimen) -> None:
@@ -125,12 +146,21 @@ class _Diagnosing:
                 for probe in dict.fromkeys(one for rule in self._rules(*Stage) for one in rule.asks):
                     with suppress(NotMeasured):  # kept, and told to the rule that asks
                         self.laboratory.ask(probe)
+                with suppress(NotMeasured):
+                    self.seen = self.laboratory.ask(glimpse)
 
         folder = self.folder / "experiment"
         folder.mkdir()
-        with self._broken_at("begin a training"):
+        try:
             self.engine.experiment(ExperimentJob(self.setup, self.seed, folder, data_seed=self.seed), run)
-        self.laboratory.lay_open(None)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  The user's code, which is what is examined.
+            self._trouble("no training could begin", error)
+            return False
+        finally:
+            self.laboratory.lay_open(None)
+            for stage in (Stage.INSPECT, Stage.PROBE):  # what needs no model is judged without one
+                self._judge(stage)
+        return True
 
     def _begun_again(self) -> None:
         """The same beginning from the same seed, and what was saved in a model that is made from another one."""
@@ -158,8 +188,8 @@ class _Diagnosing:
             job = ExperimentJob(self.setup, seed, Path(folder), data_seed=self.seed)
             try:
                 self.engine.experiment(job, run)
-            except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
-                self.laboratory.give_up(kind, f"a second beginning raised {type(error).__name__}: {error}")
+            except (Exception, SystemExit) as error:  # noqa: BLE001  The user's code, which is what is examined.
+                self.laboratory.give_up(kind, f"a second beginning raised {raised(error)}")
 
     def _trained(self) -> None:
         """A short training under the user's settings, stopped from outside, and a look at what came of it."""
@@ -174,9 +204,16 @@ class _Diagnosing:
             return "enough was seen" if enough and position.step else None
 
         result = None
-        with self._timed("train"), self._broken_at("train"):
-            job = FitJob(self.setup, self.seed, folder, monitors=tuple(monitors), data_seed=self.seed)
-            result = self.engine.fit(job, watch)
+        job = FitJob(self.setup, self.seed, folder, monitors=tuple(monitors), data_seed=self.seed, silent=True)
+        with self._timed("train"):
+            try:
+                result = self.engine.fit(job, watch)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  The user's code, which is what is examined.
+                self._trouble("the training broke off", error)
+        if result is not None and result.stopped == "interrupted":
+            raise KeyboardInterrupt
+        if result is not None and result.stopped == "out of memory":
+            self.troubles.setdefault(result.message, []).append("the training broke off")
         for monitor in monitors:
             if monitor.failure:
                 self.laboratory.give_up(type(monitor), monitor.failure)
@@ -193,20 +230,23 @@ class _Diagnosing:
 
     def _evaluated(self, result: FitResult) -> None:
         """Pass the validation split through the trained weights twice."""
-        if Split.VALIDATION not in self.engine.splits(self.setup, seed=self.seed):
-            self.laboratory.give_up(Evaluation, "there is no validation split")
-            return
         limit = self._validated()
         job = EvaluateJob(
             self.setup, self.seed, (Split.VALIDATION,), weights=result.last, data_seed=self.seed, limit=limit
         )
         seen: list[list[BatchObservation]] = [[], []]
         try:
+            if Split.VALIDATION not in self.engine.splits(self.setup, seed=self.seed):
+                raise NotApplicable("there is no validation split")  # noqa: TRY301  As one of the reasons below.
             first = self.engine.evaluate(job, lambda one: seen[0].append(_on_cpu(one)), _unwatched)
             other = replace(job, limit=min(_BATCHES_AGAIN, limit // 2), seed=self.seed + 1)
             self.engine.evaluate(other, lambda one: seen[1].append(_on_cpu(one)), _unwatched)
-        except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
-            self.laboratory.give_up(Evaluation, f"the validation raised {type(error).__name__}: {error}")
+        except NotApplicable as reason:
+            self.laboratory.give_up(Evaluation, str(reason), applies=False)
+            return
+        except (Exception, SystemExit) as error:  # noqa: BLE001  The user's code, which is what is examined.
+            self._trouble("the validation could not be repeated", error)
+            self.laboratory.give_up(Evaluation, f"the validation raised {raised(error)}")
             return
         logged = {name: value for one in first.logged.values() for name, value in one.items()}
         self.laboratory.lay_down(
@@ -228,19 +268,23 @@ class _Diagnosing:
             if rule.code in self.ignored:
                 self.judged.append(_judged(rule, "ignored", self.ignored[rule.code]))
             elif rule.code not in done:
-                reason = f"the diagnosis did not come so far: {self.broken}" if self.broken else "nothing was trained"
+                reason = "the diagnosis did not come so far" if self.broken else "nothing was trained"
                 self.judged.append(_judged(rule, "not judged", reason))
 
     def _rules(self, *stages: Stage) -> list[Rule]:
         return [rule for rule in rules() if rule.stage in stages and rule.code not in self.ignored]
 
     def _judge(self, stage: Stage) -> None:
+        done = {one.code for one in self.judged}
         # The cheap ones first: where time runs out it is the dear ones that are not judged, the least severe of them first.
         for rule in sorted(self._rules(stage), key=lambda one: (one.trains, one.trains and _ORDER[one.severity])):
+            if rule.code in done:
+                continue
             try:
                 found = rule.findings(self.laboratory)
             except NotMeasured as reason:
-                self.judged.append(_judged(rule, "not judged", str(reason)))
+                state: State = "not applicable" if isinstance(reason, NotApplicable) else "not judged"
+                self.judged.append(_judged(rule, state, str(reason)))
                 continue
             except Exception as error:  # noqa: BLE001  A fault of one rule must not silence the others.
                 reason = f"the rule itself raised {type(error).__name__}: {error}; please report it"
@@ -257,14 +301,9 @@ class _Diagnosing:
         finally:
             self.stages[stage] = self.stages.get(stage, 0.0) + time.monotonic() - began
 
-    @contextmanager
-    def _broken_at(self, what: str) -> Generator[None]:
-        try:
-            yield
-        except ARTError as error:
-            self.broken = f"to {what}: {error}"
-        except Exception as error:  # noqa: BLE001  The user's code, which is what is examined.
-            self.broken = f"to {what}: {type(error).__name__}: {error}"
+    def _trouble(self, what: str, error: BaseException) -> None:
+        """Keep what could not be done, and for what reason; two things may have one."""
+        self.troubles.setdefault(raised(error), []).append(what)
 
 
 def told(setup: Setup, diagnosing: _Diagnosing) -> Diagnosis:
@@ -292,6 +331,8 @@ def told(setup: Setup, diagnosing: _Diagnosing) -> Diagnosis:
         judged=tuple(sorted(diagnosing.judged, key=lambda one: one.code)),
         stages=diagnosing.stages,
         broken=diagnosing.broken,
+        place=_place(setup.model),
+        seen=diagnosing.seen,
     )
 
 
@@ -320,8 +361,24 @@ def _name(model: Any) -> str:
     return getattr(model, "__name__", None) or type(model).__name__
 
 
-def _require_known(ignored: Mapping[str, str]) -> None:
-    known = [rule.code for rule in rules()]
-    for code in ignored:
-        if code not in known:
-            raise SetupError(f"ignore has {code!r}, which is no rule; see `art rules`")
+def _place(model: Any) -> str:
+    """Where the model is defined, in code of the user's."""
+    made = model.base if isinstance(model, Modified) else model
+    made = made.model if isinstance(made, TorchModel) else made
+    place = place_of(inspect.unwrap(made))
+    return place if is_users(place.rpartition(":")[0]) else ""
+
+
+def _require_declared(setup: Setup) -> None:
+    """Raise what can be told of a setup before it is gone through; what the user's code raises is told later.
+
+    Raises:
+        SetupError: the model or the data are none, the model does not take its hyper-parameters, or the Trainer its settings.
+    """
+    engine: Engine = load("engines", setup.engine)()
+    try:
+        engine.validate(setup)
+    except ARTError:
+        raise
+    except (Exception, SystemExit):  # noqa: BLE001  A factory of the user's; it raises again where it is diagnosed.
+        return

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from art_training.diagnosis.account import counts, evidence, unjudged
+from art_training.diagnosis.account import counts, evidence, explained, near, unjudged
 from art_training.diagnosis.result import Diagnosis
 from art_training.records import Finding
 
@@ -44,8 +44,8 @@ def _page(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.inconclusive:
         yield f'<p class="inconclusive">inconclusive: {escape(diagnosis.inconclusive)}</p>'
     names = {one.code: one.name for one in diagnosis.judged}
-    for finding in diagnosis.findings:
-        yield from _section(finding, names.get(finding.code, ""), diagnosis.symptoms.get(finding.code, ()))
+    for finding, symptoms in explained(diagnosis):
+        yield from _section(finding, names.get(finding.code, ""), symptoms)
     yield from _rest(diagnosis)
     yield "</body></html>"
 
@@ -55,7 +55,7 @@ def _section(finding: Finding, name: str, symptoms: Iterable[Finding]) -> Iterat
     yield f'<section class="{kind}" id="{finding.code}">'
     yield f'<h2><span class="kind">{finding.code} {kind}</span> {escape(name)} <span class="dim">{finding.category}</span></h2>'
     yield f"<p>{escape(finding.message)}</p><dl>"
-    where = f"<code>{escape(finding.where)}</code>" if finding.where else ""
+    where = f"<code>{escape(near(finding.where))}</code>" if finding.where else ""
     told = (("where", where), ("evidence", escape(evidence(finding))), ("confirmed", escape(finding.confirmed_by)))
     for what, text in (*told, ("remedy", escape(finding.remedy))):
         if text:
@@ -71,11 +71,14 @@ def _rest(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"<details><summary>Not judged: {sum(map(len, reasons.values()))}</summary><table>"
         yield from (f"<tr><td>{', '.join(codes)}</td><td>{escape(why)}</td></tr>" for why, codes in reasons.items())
         yield "</table></details>"
-    passed = [one for one in diagnosis.judged if one.state == "passed"]
-    if passed:
-        yield f"<details><summary>Passed: {len(passed)}</summary><table>"
-        yield from (f"<tr><td>{one.code}</td><td>{escape(one.name)}</td></tr>" for one in passed)
-        yield "</table></details>"
+    for state, title in (("not applicable", "Not applicable"), ("passed", "Passed")):
+        ended = [one for one in diagnosis.judged if one.state == state]
+        if ended:
+            yield f"<details><summary>{title}: {len(ended)}</summary><table>"
+            yield from (
+                f"<tr><td>{one.code}</td><td>{escape(one.name)}</td><td>{escape(one.reason)}</td></tr>" for one in ended
+            )
+            yield "</table></details>"
     for one in diagnosis.judged:
         if one.state == "ignored":
             yield f'<p class="dim">ignored: {one.code} {escape(one.name)}: {escape(one.reason or "no reason is given")}</p>'

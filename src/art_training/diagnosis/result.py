@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from art_training.errors import DiagnosisError
 from art_training.records import Finding, Severity
 
+if TYPE_CHECKING:
+    from art_training.probes.glimpse import Glimpse
+
 Status = Literal["healthy", "findings", "inconclusive"]
-State = Literal["passed", "finding", "not judged", "ignored"]
+State = Literal["passed", "finding", "not judged", "not applicable", "ignored"]
 
 _ENOUGH = 0.5  # of the rules that find errors; where fewer could judge, little is known of the setup
 
@@ -20,8 +23,9 @@ class Judged:
     Attributes:
         code: of the rule.
         name: of the rule.
-        state: `passed`, `finding`, `not judged` or `ignored`.
-        reason: why it was not judged, or the user's reason to ignore it.
+        state: `passed`: it looked, and found nothing; `finding`; `not judged`: it concerns the setup and could not tell;
+            `not applicable`: the setup has nothing that it is about, or a declaration settles it; `ignored`.
+        reason: why it was not judged or does not apply, or the user's reason to ignore it.
         matters: whether what the rule finds is an error.
     """
 
@@ -42,7 +46,10 @@ class Diagnosis:
         symptoms: by the code of the finding that explains them.
         judged: how each rule ended.
         stages: seconds of each stage.
-        broken: the stage that could not be gone through and what it raised, where there is one.
+        broken: what could not be done, what was raised there, and where; empty where nothing was.
+        place: file and line where the model is defined; empty where that is not known.
+        seen: what enters the network, what predictions depend on and the learning rates to come; None where it could not
+            be laid out.
     """
 
     subject: str
@@ -51,6 +58,8 @@ class Diagnosis:
     judged: tuple[Judged, ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict[str, float])
     broken: str = ""
+    place: str = ""
+    seen: "Glimpse | None" = None
 
     @property
     def status(self) -> Status:
@@ -63,11 +72,11 @@ class Diagnosis:
     def inconclusive(self) -> str:
         """Why nothing found does not mean healthy, in one sentence; empty where it does.
 
-        A stage could not be gone through, or most of the rules that find errors could not judge.
+        A stage could not be gone through, or most of the rules that find errors and concern the setup could not judge.
         """
         if self.broken:
             return self.broken
-        matter = [one for one in self.judged if one.matters and one.state != "ignored"]
+        matter = [one for one in self.judged if one.matters and one.state not in {"ignored", "not applicable"}]
         unjudged = [one for one in matter if one.state == "not judged"]
         if matter and len(unjudged) > (1 - _ENOUGH) * len(matter):
             return f"{len(unjudged)} of the {len(matter)} rules that find errors could not judge"

@@ -74,6 +74,8 @@ class FitJob:
         monitors: what watches; told of its moments in order.
         data_seed: what the data draws while it prepares, such as a random split, follows from it; None: from `seed`.
             Jobs that shall see the same rows in the same splits have it in common.
+        silent: nothing is written but into the folder: the user's loggers are replaced by one that takes everything and
+            keeps nothing.
     """
 
     setup: Setup
@@ -94,6 +96,7 @@ class FitJob:
     teaching: Teaching | None = None
     monitors: "tuple[Monitor, ...]" = ()
     data_seed: int | None = None
+    silent: bool = False
 
 
 Stopped = Literal["", "interrupted", "loss is not finite", "out of memory"]

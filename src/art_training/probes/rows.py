@@ -16,7 +16,7 @@ from art_training.setup.task import Task, TaskKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST_NUMBERS = 4_000_000  # of inputs that are kept as they are, over all splits
+_MOST_NUMBERS = 2_000_000  # of inputs that are kept as they are, of each split
 
 
 class Enough(Exception):
@@ -39,6 +39,7 @@ class SplitRows:
         integral: whether all inputs are whole numbers by their type, as tokens are.
         groups: what the declaration `groups` gives of each row, as text; None where nothing is declared.
         times: likewise of `time`, as numbers.
+        positives: (labels,) how many rows have each label, where a row may have several; None elsewhere, and of the test split.
     """
 
     inputs: "NDArray[np.uint64]"
@@ -52,6 +53,7 @@ class SplitRows:
     integral: bool = False
     groups: "NDArray[Any] | None" = None
     times: "NDArray[Any] | None" = None
+    positives: "NDArray[np.int64] | None" = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -70,30 +72,37 @@ class _Part:
     integral: bool
     groups: "NDArray[Any] | None"
     times: "NDArray[Any] | None"
+    positives: "NDArray[np.int64] | None"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of the splits that could be read."""
+    """The rows of the splits that could be read.
+
+    Attributes:
+        splits: those that there are.
+        unread: why there may be more splits than these, in a sentence; empty where these are all.
+    """
 
     splits: Mapping[Split, SplitRows] = field(default_factory=dict[Split, SplitRows])
+    unread: str = ""
 
 
 class RowReader:
     """Takes in batches of splits; of the test split hashes, groups and times only.
 
     Args:
-        task: says what is input and what is target.
+        task: says what is input and what is target; None: every entry is taken for input, and no values are kept.
         seconds: after which it has enough.
         declarations: of the user; `groups` and `time` are called with each batch.
     """
 
-    def __init__(self, task: Task, seconds: float, declarations: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, task: Task | None, seconds: float, declarations: Mapping[str, Any] | None = None) -> None:
         self._task = task
         self._until = time.monotonic() + seconds
         self._declared = dict(declarations or {})
         self._parts: dict[Split, list[_Part]] = {}
-        self._kept = 0
+        self._kept: dict[Split, int] = {}
         self._stopped: set[Split] = set()
 
     def see(self, split: Split, loader: str | None, batch: Any) -> None:
@@ -103,9 +112,10 @@ class RowReader:
             Enough: the time is up.
         """
         found, count = entries(batch), size(batch)
-        named = {path: found[path] for path in self._task.inputs if path in found}
+        named = found if self._task is None else {path: found[path] for path in self._task.inputs if path in found}
         inputs = [leaf for leaf in named.values() if rows(leaf) == count]
-        target = found.get(self._task.target) if self._task.target is not None else None
+        path = None if self._task is None else self._task.target
+        target = None if path is None else found.get(path)
         target = target if target is not None and rows(target) == count else None
         testing = split is Split.TEST
         first = as_array(inputs[0]) if inputs else None
@@ -114,12 +124,13 @@ class RowReader:
                 inputs=row_hashes(inputs, count) if inputs else np.empty(0, np.uint64),
                 targets=row_hashes([target], count) if target is not None else np.empty(0, np.uint64),
                 labels=None if target is None or testing else self._label(as_array(target)),
-                values=None if testing else self._values(inputs, count),
+                values=None if testing else self._values(split, inputs, count),
                 loader=loader,
                 shape=() if first is None or len(inputs) > 1 else first.shape[1:],
                 integral=bool(inputs) and all(as_array(one).dtype.kind in "biu" for one in inputs),
                 groups=self._told("groups", batch, count),
                 times=self._told("time", batch, count),
+                positives=None if target is None or testing else self._positives(as_array(target)),
             )
         )
         if time.monotonic() > self._until:
@@ -146,6 +157,7 @@ class RowReader:
                 integral=all(part.integral for part in parts),
                 groups=_joined([part.groups for part in parts]),
                 times=_joined([part.times for part in parts]),
+                positives=_summed([part.positives for part in parts]),
             )
         return Rows(found)
 
@@ -164,21 +176,35 @@ class RowReader:
 
     def _label(self, target: "NDArray[Any]") -> "NDArray[Any] | None":
         flat = target.reshape(len(target), -1)
-        if self._task.kind not in {TaskKind.CLASSIFICATION, TaskKind.REGRESSION} or flat.shape[1] != 1:
+        if (
+            self._task is None
+            or self._task.kind not in {TaskKind.CLASSIFICATION, TaskKind.REGRESSION}
+            or flat.shape[1] != 1
+        ):
             return None
         return flat[:, 0]
 
-    def _values(self, inputs: list[Any], count: int) -> "NDArray[np.float32] | None":
+    def _positives(self, target: "NDArray[Any]") -> "NDArray[np.int64] | None":
+        several = self._task is not None and self._task.kind is TaskKind.MULTI_LABEL and target.ndim == 2
+        return (target > 0.5).sum(0).astype(np.int64) if several and target.dtype.kind in "biuf" else None
+
+    def _values(self, split: Split, inputs: list[Any], count: int) -> "NDArray[np.float32] | None":
         arrays = [as_array(one) for one in inputs]
-        if not arrays or any(one.dtype.kind not in "biuf" for one in arrays):
+        if self._task is None or not arrays or any(one.dtype.kind not in "biuf" for one in arrays):
             return None
         table = np.concatenate([one.reshape(count, -1).astype(np.float32) for one in arrays], axis=1)
-        if self._kept + table.size > _MOST_NUMBERS:
-            return None
-        self._kept += table.size
-        return table
+        self._kept[split] = (
+            self._kept.get(split, 0) + table.size
+        )  # also of what is not kept: no later row takes its place
+        return table if self._kept[split] <= _MOST_NUMBERS else None
 
 
 def _joined(parts: "list[NDArray[Any] | None]") -> "NDArray[Any] | None":
     known = [one for one in parts if one is not None]
     return np.concatenate(known) if known and len(known) == len(parts) else None
+
+
+def _summed(parts: "list[NDArray[np.int64] | None]") -> "NDArray[np.int64] | None":
+    known = [one for one in parts if one is not None]
+    alike = known and len(known) == len(parts) and len({len(one) for one in known}) == 1
+    return np.sum(known, axis=0) if alike else None

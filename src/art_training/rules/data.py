@@ -12,7 +12,7 @@ from art_training.probes.order import Order
 from art_training.probes.rows import Rows
 from art_training.records import Severity, Split
 from art_training.rules.labelled import counts_of, labelled, reserved
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.task import TaskKind
 
@@ -47,11 +47,10 @@ _SURE = 30.0  # of the logarithm of the odds against chance: about 1 to 1e13
 )
 def sorted_rows(laboratory: Laboratory) -> Found | None:
     """Batches of one class after another."""
-    if laboratory.declarations.get("same_order"):
-        return None
-    task = laboratory.task
-    if task is None or task.kind is not TaskKind.CLASSIFICATION or task.target is None:
-        return None
+    laboratory.settled("same_order")
+    task = laboratory.task_of(TaskKind.CLASSIFICATION)
+    if task.target is None:
+        raise NotMeasured("the target is not known")
     rows = laboratory.get(Rows).splits.get(Split.TRAIN)
     if rows is None or rows.labels is None:
         raise NotMeasured("the labels of the training split are not known")
@@ -136,11 +135,12 @@ def few_rows(laboratory: Laboratory) -> Found | None:
 )
 def same_order(laboratory: Laboratory) -> Found | None:
     """An order that is drawn once."""
-    if laboratory.declarations.get("same_order"):
-        return None
+    laboratory.settled("same_order")
     loaders = laboratory.ask(drawn)
-    if not loaders or all(one.in_order for one in loaders) or any(len(one.passes[0]) < 8 for one in loaders):
-        return None
+    if not loaders or all(one.in_order for one in loaders):
+        raise NotApplicable("no sampler mixes the training rows")
+    if any(len(one.passes[0]) < 8 for one in loaders):
+        raise NotMeasured("an epoch has fewer than 8 rows, which may have one order twice by chance")
     epochs = laboratory.get(Order).epochs
     if len(epochs) < 2 or len(epochs[1]) < 8:
         raise NotMeasured("training did not reach a second epoch")
@@ -188,12 +188,13 @@ def same_order(laboratory: Laboratory) -> Found | None:
 )
 def lost_classes(laboratory: Laboratory) -> Iterator[Found]:
     """Classes that validation has and training lacks."""
-    if laboratory.declarations.get("imbalance_expected"):
-        return
+    laboratory.settled("imbalance_expected")
     splits = labelled(laboratory)
     train, rows = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
-    if train is None or rows is None or train.labels is None or rows.labels is None:
-        return
+    if train is None or rows is None:
+        raise lacking(laboratory.get(Rows), "there are not both a training and a validation split")
+    if train.labels is None or rows.labels is None:
+        raise NotMeasured("the labels of training and validation are not known")
     from scipy.stats import hypergeom
 
     classes = np.union1d(train.labels, rows.labels)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from art_training.probes.rows import Rows
-from art_training.probes.serving import plan, servings
+from art_training.probes.serving import Serving, plan, servings
 from art_training.probes.validations import Validations
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
 from art_training.rules.rule import Found, Stage, rule
 
 _HIGHER = {
@@ -48,8 +48,11 @@ _UNCLEAR = {"neg", "negative", "minus", "inv", "inverse", "gap", "diff", "ratio"
 )
 def wrong_direction(laboratory: Laboratory) -> Iterable[Found]:
     """A mode that does not fit its monitor."""
+    waiting = [one for one in laboratory.ask(plan).callbacks if _monitor(one)]
+    if not waiting:
+        raise NotApplicable("no callback waits for a value")
     watched = _watched(laboratory)
-    for callback in laboratory.ask(plan).callbacks:
+    for callback in waiting:
         monitor, mode = _monitor(callback), getattr(callback, "mode", None)
         better = direction_of(monitor) if monitor else None
         if better is None or mode not in {"min", "max"} or mode == better:
@@ -83,7 +86,7 @@ def never_logged(laboratory: Laboratory) -> Iterable[Found]:
     """A monitor without a value."""
     waiting = [(one, name) for one in laboratory.ask(plan).callbacks if (name := _monitor(one))]
     if not waiting:
-        return
+        raise NotApplicable("no callback waits for a value")
     watched = laboratory.get(Validations)
     if not watched.epochs:
         raise NotMeasured("the short training did not come to the end of an epoch")
@@ -121,7 +124,7 @@ def never_validated(laboratory: Laboratory) -> Found | None:
     """Validation data that nobody looks at."""
     known = laboratory.ask(plan)
     if Split.VALIDATION not in laboratory.get(Rows).splits:
-        return None
+        raise lacking(laboratory.get(Rows), "there is no validation split")
     if known.epochs is not None and known.validates_every > known.epochs and known.validations != 0:
         return Found(
             f"validation runs every {known.validates_every} epochs of a training of {known.epochs}: never",
@@ -156,7 +159,7 @@ def never_validated(laboratory: Laboratory) -> Found | None:
 )
 def left_out(laboratory: Laboratory) -> Iterable[Found]:
     """A last batch that is dropped."""
-    for one in laboratory.ask(servings):
+    for one in _served(laboratory):
         if one.drops_last and one.served < one.kept:
             place = one.split.value if one.loader is None else f"{one.split.value}:{one.loader}"
             yield Found(
@@ -182,7 +185,7 @@ def left_out(laboratory: Laboratory) -> Iterable[Found]:
 )
 def more_than_once(laboratory: Laboratory) -> Iterable[Found]:
     """A sampler that pads or draws with replacement."""
-    for one in laboratory.ask(servings):
+    for one in _served(laboratory):
         if one.repeated:
             place = one.split.value if one.loader is None else f"{one.split.value}:{one.loader}"
             yield Found(
@@ -202,6 +205,13 @@ def direction_of(name: str) -> str | None:
         return None
     higher, lower = bool(words & _HIGHER), bool(words & _LOWER)
     return None if higher == lower else "max" if higher else "min"
+
+
+def _served(laboratory: Laboratory) -> tuple[Serving, ...]:
+    found = laboratory.ask(servings)
+    if not found:
+        raise NotApplicable("no loader of validation or test has a sampler that can be asked")
+    return found
 
 
 def _monitor(callback: Any) -> str | None:

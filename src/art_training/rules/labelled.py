@@ -12,10 +12,13 @@ from art_training.setup.task import TaskKind
 
 
 def labelled(laboratory: Laboratory) -> dict[Split, SplitRows]:
-    """The splits, where the task has one class a row; else none."""
-    task = laboratory.task
-    if task is None or task.kind is not TaskKind.CLASSIFICATION:
-        return {}
+    """Training and validation, of a task that has one class a row.
+
+    Raises:
+        NotMeasured: what the setup is for, or its rows, are not known.
+        NotApplicable: it is for something else.
+    """
+    laboratory.task_of(TaskKind.CLASSIFICATION)
     return {split: one for split, one in laboratory.get(Rows).splits.items() if split is not Split.TEST}
 
 

@@ -11,7 +11,7 @@ from art_training.probes.neighbours import Neighbourhood, neighbourhood
 from art_training.probes.rows import Rows
 from art_training.records import Severity, Split
 from art_training.rules.labelled import counts_of, labelled, reserved
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.task import TaskKind
 
@@ -41,12 +41,11 @@ _NOISE = 0.08
 )
 def label_noise(laboratory: Laboratory) -> Found | None:
     """Labels that are wrong for no reason that the inputs know."""
+    laboratory.settled("label_noise")
     train = labelled(laboratory).get(Split.TRAIN)
-    if train is None or laboratory.declarations.get("label_noise"):
-        return None
-    found = neighbourhood(train)
+    found = None if train is None else neighbourhood(train)
     if found is None:
-        return None
+        raise NotMeasured("the training rows are too few, too many or no table of numbers, so that none has neighbours")
     wrong = found.votes != found.labels
     order = np.argsort(-found.margin, kind="stable")
     tenth, quarter, most = (float(wrong[order[: int(len(order) * share)]].mean()) for share in (0.1, 0.25, 0.75))
@@ -98,9 +97,9 @@ def label_noise(laboratory: Laboratory) -> Found | None:
 )
 def phantom_class(laboratory: Laboratory) -> Iterator[Found]:
     """Outputs without rows."""
-    task = laboratory.task
-    if task is None or task.kind is not TaskKind.CLASSIFICATION or not task.classes or task.classes < 3:
-        return
+    task = laboratory.task_of(TaskKind.CLASSIFICATION)
+    if not task.classes or task.classes < 3:
+        raise NotApplicable("the model has no more than two outputs")
     splits = labelled(laboratory)
     known = [one.labels for one in splits.values() if one.labels is not None]
     if not known or Split.TRAIN not in splits:
@@ -150,11 +149,10 @@ def phantom_class(laboratory: Laboratory) -> Iterator[Found]:
 )
 def conflicting_labels(laboratory: Laboratory) -> Iterator[Found]:
     """Inputs that occur with several labels."""
-    if laboratory.declarations.get("label_noise"):
-        return
+    laboratory.settled("label_noise")
     train = labelled(laboratory).get(Split.TRAIN)
     if train is None or not len(train.inputs) or len(train.targets) != len(train.inputs):
-        return
+        raise NotMeasured("the inputs and labels of the training split are not known")
     _, inverse, counts = np.unique(train.inputs, return_inverse=True, return_counts=True)
     repeated = counts[inverse] > 1
     pairs = np.unique(np.stack([train.inputs, train.targets], 1), axis=0)
@@ -204,9 +202,7 @@ def _concentration(found: Neighbourhood, rows: NDArray[Any], shares: NDArray[Any
 )
 def cut_targets(laboratory: Laboratory) -> Found | None:
     """Targets without their fraction."""
-    task = laboratory.task
-    if task is None or task.kind is not TaskKind.REGRESSION:
-        return None
+    task = laboratory.task_of(TaskKind.REGRESSION)
     splits = laboratory.get(Rows).splits
     known = {split: one.labels for split in (Split.TRAIN, Split.VALIDATION) if (one := splits.get(split)) is not None}
     whole = {
@@ -214,7 +210,7 @@ def cut_targets(laboratory: Laboratory) -> Found | None:
     }
     train = known.get(Split.TRAIN)
     if train is None or Split.TRAIN not in whole:
-        return None
+        raise NotMeasured("the targets of the training split are not one number a row, or too few")
     if len(set(whole.values())) == 2:
         cut = next(split.value for split, is_whole in whole.items() if is_whole)
         other = next(one for split, one in known.items() if one is not None and not whole[split])

@@ -6,14 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
-from art_training.probes import Specimen
-from art_training.setup.task import Task
+from art_training.probes import Rows, Specimen
+from art_training.setup.frames import raised
+from art_training.setup.task import Task, TaskKind
 
 T = TypeVar("T")
 
 
 class NotMeasured(Exception):
     """A reading that a rule needs cannot be had; the message is the reason, one sentence without a full stop."""
+
+
+class NotApplicable(NotMeasured):
+    """A rule does not concern a setup; the message says what the setup does not have, or what was declared."""
+
+
+def lacking(rows: Rows, said: str) -> NotMeasured:
+    """What to raise where a split is not there: whether it exists is not known where not all could be read."""
+    return NotMeasured(rows.unread) if rows.unread else NotApplicable(said)
 
 
 @dataclass
@@ -53,6 +63,30 @@ class Laboratory:
             raise NotMeasured(f"{kind.__name__} was not measured")
         return cast("T", self._known[kind])
 
+    def task_of(self, *kinds: TaskKind) -> Task:
+        """What the setup is for, where it is one of these.
+
+        Raises:
+            NotMeasured: it could not be told.
+            NotApplicable: it is something else.
+        """
+        if self.task is None:
+            raise self._unknown.get(Task, NotMeasured("what the setup is for could not be told"))
+        if self.task.kind not in kinds:
+            raise NotApplicable(f"it is about {' and '.join(kinds)}, and the task is {self.task.kind}")
+        return self.task
+
+    def settled(self, *names: str) -> None:
+        """Go on only where no declaration settles the question.
+
+        Raises:
+            NotApplicable: one of these is declared.
+        """
+        for name in names:
+            declared = self.declarations.get(name)
+            if declared is not None and declared is not False:
+                raise NotApplicable(f"{name} is declared")
+
     def lay_open(self, specimen: Specimen | None, *, seconds: float = math.inf) -> None:
         """Give the specimen that probes are asked of; None: it is gone.
 
@@ -68,9 +102,9 @@ class Laboratory:
         """Keep a reading, of which there is one of its kind."""
         self._known[type(reading)] = reading
 
-    def give_up(self, kind: type[Any], reason: str) -> None:
-        """Say why the reading of this kind cannot be had."""
-        self._unknown[kind] = NotMeasured(reason)
+    def give_up(self, kind: type[Any], reason: str, *, applies: bool = True) -> None:
+        """Say why the reading of this kind cannot be had, or that the setup has nothing that could be read."""
+        self._unknown[kind] = NotMeasured(reason) if applies else NotApplicable(reason)
 
     def _once(self, key: Any, measure: Callable[[], T]) -> T:
         if key in self._unknown:
@@ -85,15 +119,15 @@ class Laboratory:
 
     def _experiment(self, probe: Callable[[Specimen], T]) -> T:
         if self._specimen is None:
-            raise NotMeasured("the model could not be made")
+            raise NotMeasured("no training could begin")
         self._until = (time.thread_time() + self._ends) / 2
         with self._specimen.kept():
             try:
                 return probe(self._specimen)
             except NotMeasured:
                 raise
-            except Exception as error:  # the user's code, in a situation that it was not written for
-                raise NotMeasured(f"the experiment raised {type(error).__name__}: {error}") from error
+            except (Exception, SystemExit) as error:  # the user's code, in a situation that it was not written for
+                raise NotMeasured(f"the experiment raised {raised(error)}") from error
 
     def _paced(self, step: Callable[[Any, int], Any]) -> Callable[[Any, int], Any]:
         """The step, as long as there is time for it."""

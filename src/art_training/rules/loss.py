@@ -10,7 +10,7 @@ from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.probes.undone import without_first
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _TINY = 1e-30
@@ -40,9 +40,9 @@ _OFF = 1e-2
 )
 def softmax_before_cross_entropy(laboratory: Laboratory) -> Found | None:
     """Probabilities where logits are expected."""
-    calls = _calls(laboratory, "cross_entropy")
+    calls = _calls_of(laboratory, "cross_entropy")
     kinds = {_probability(call) for call in calls}
-    if not calls or len(kinds) != 1 or None in kinds:
+    if len(kinds) != 1 or None in kinds:
         return None
     kind = str(kinds.pop())
     classes = calls[0].prediction.shape[1]
@@ -156,6 +156,7 @@ def normalised_once_too_often(laboratory: Laboratory) -> Found | None:
 )
 def no_log_probabilities(laboratory: Laboratory) -> Iterable[Found]:
     """A logarithm that is missing."""
+    _calls_of(laboratory, "nll_loss", "kl_div")
     for name in ("nll_loss", "kl_div"):
         calls = _calls(laboratory, name)
         if not calls or not all(_is_no_log_probability(call) for call in calls):
@@ -200,7 +201,7 @@ def no_log_probabilities(laboratory: Laboratory) -> Iterable[Found]:
 )
 def one_class(laboratory: Laboratory) -> Found | None:
     """A softmax over one number."""
-    calls = _calls(laboratory, "cross_entropy")
+    calls = _calls_of(laboratory, "cross_entropy")
     single = [call for call in calls if call.prediction.ndim > 1 and call.prediction.shape[1] == 1]
     if not single or len(single) != len(calls) or single[0].target.is_floating_point():
         return None
@@ -217,6 +218,14 @@ def one_class(laboratory: Laboratory) -> Found | None:
 
 def _calls(laboratory: Laboratory, name: str) -> list[SeenLoss]:
     return [call for one in laboratory.ask(steps) for call in one.calls if call.name == name]
+
+
+def _calls_of(laboratory: Laboratory, *names: str) -> list[SeenLoss]:
+    """The calls of losses, of which there are some."""
+    found = [call for name in names for call in _calls(laboratory, name)]
+    if not found:
+        raise NotApplicable(f"the step calls no {' and no '.join(names)}")
+    return found
 
 
 def _probability(call: SeenLoss) -> str | None:

@@ -7,7 +7,7 @@ from art_training.probes.one_batch import OneBatch, course, learned
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.loss import confirmed_floor, of_log_softmax
 from art_training.rules.rule import Found, Stage, rule
 
@@ -32,8 +32,10 @@ from art_training.rules.rule import Found, Stage, rule
 def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
     """The wrong axis."""
     calls = [call for call in _calls(laboratory, "nll_loss") if call.prediction.ndim > 1]
+    if not calls:
+        raise NotApplicable("the step calls no nll_loss")
     made = [call.made_by for call in calls]
-    if not calls or not all(one is not None and one.dim == 0 for one in made):
+    if not all(one is not None and one.dim == 0 for one in made):
         return None
     if all(call.prediction.shape[0] == call.prediction.shape[1] for call in calls):
         return None
@@ -72,6 +74,8 @@ def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
 def view_swaps_axes(laboratory: Laboratory) -> Found | None:
     """A view in place of a permutation."""
     calls = [call for name in ("cross_entropy", "nll_loss") for call in _calls(laboratory, name)]
+    if not calls:
+        raise NotApplicable("the step calls no cross_entropy and no nll_loss")
     swapped = [(call, shapes) for call in calls if (shapes := _swapped(call)) is not None]
     if not swapped or len(swapped) != len(calls):
         return None

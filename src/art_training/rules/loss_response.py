@@ -15,7 +15,7 @@ from art_training.probes.serving import plan
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import steps
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import entries, mapped
 
@@ -143,7 +143,7 @@ def no_gradient(laboratory: Laboratory) -> Found | None:
     why="The optimiser makes predictions as wrong as it can, and the loss goes to minus infinity.",
     wrong="return -F.cross_entropy(logits, y)",
     right="return F.cross_entropy(logits, y)",
-    source="Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, ICSE 2020",
+    source="https://doi.org/10.1145/3377811.3380395 (Humbatova et al., Taxonomy of Real Faults in Deep Learning Systems, 2020)",
     symptoms=("ART405", "ART450"),
 )
 def climbed(laboratory: Laboratory) -> Found | None:
@@ -245,9 +245,11 @@ def sum_for_mean(laboratory: Laboratory) -> Found | None:
 def divided_twice(laboratory: Laboratory) -> Found | None:
     """A division that the trainer makes too."""
     batches = laboratory.ask(plan).accumulate
+    if batches < 2:
+        raise NotApplicable("gradients of several batches are not accumulated")
     known = laboratory.ask(slopes)
-    if batches < 2 or known is None or len(known) != 1 or not known[0].single:
-        return None
+    if known is None or len(known) != 1 or not known[0].single:
+        raise NotMeasured("the step optimises by itself, or its loss is not one call of a loss of torch")
     share = known[0].highest
     if abs(share * batches - 1) > 1e-4:
         return None

@@ -7,7 +7,7 @@ from art_training.probes.offsets import offsets
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import size
 
@@ -30,6 +30,8 @@ _OF_CLASSES = {"cross_entropy", "nll_loss"}
 def none_counts(laboratory: Laboratory) -> Found | None:
     """Everything is masked."""
     calls = _of_classes(laboratory)
+    if not calls:
+        raise NotApplicable("the step calls no loss of class numbers")
     empty = [call for call in calls if not bool(_kept(call).any())]
     # A batch without a target is no fault where the step itself takes care of the mean.
     if not empty or (
@@ -66,12 +68,11 @@ def none_counts(laboratory: Laboratory) -> Found | None:
 )
 def ignored_class(laboratory: Laboratory) -> Found | None:
     """A class that is taken for padding."""
-    if "padding" in laboratory.declarations or "reserved_classes" in laboratory.declarations:
-        return None
+    laboratory.settled("padding", "reserved_classes")
     seen = [(one, call) for one in laboratory.ask(steps) for call in one.calls if call.name in _OF_CLASSES]
     single = [call for one, call in seen if call.target.ndim == 1 and len(call.target) == size(one.batch)]
     if not single or len(single) < len(seen) or single[0].target.is_floating_point():
-        return None
+        raise NotApplicable("no loss compares with one class number an example")
     ignored = int(single[0].options.get("ignore_index", -100))
     left = sum(int((~_kept(call)).sum()) for call in single)
     total = sum(len(call.target) for call in single)
@@ -94,7 +95,7 @@ def ignored_class(laboratory: Laboratory) -> Found | None:
     stage=Stage.PROBE,
     finds=(
         "More than a tenth of the targets that count are the padding token: the one that is declared, or the padding_idx of an "
-        "embedding whose vocabulary is that of the loss."
+        "embedding. Only where the loss has as many classes as an embedding has tokens: classes and tags of sequences are no tokens."
     ),
     why="Predicting padding is easy: it takes over the mean, the loss looks good, and what is learned is to stop.",
     wrong="F.cross_entropy(logits.flatten(0, 1), tokens.flatten())",
@@ -107,11 +108,13 @@ def padding_learned(laboratory: Laboratory) -> Found | None:
     declared = laboratory.declarations.get("padding")
     calls = [call for call in _of_classes(laboratory) if call.options.get("reduction") != "none"]
     if not calls:
-        return None
-    tokens = laboratory.ask(_padding)
-    pad = declared if isinstance(declared, int) else tokens.get(int(calls[0].prediction.shape[1]))
+        raise NotApplicable("the step calls no loss of class numbers that takes a mean or a sum")
+    tokens, classes = laboratory.ask(_paddings), int(calls[0].prediction.shape[1])
+    # What pads tokens is a target only where tokens are predicted, and not where their sequence has a class or tags.
+    predicts_tokens = classes in tokens or not tokens
+    pad = declared if isinstance(declared, int) and predicts_tokens else tokens.get(classes)
     if pad is None:
-        return None
+        raise NotApplicable("no token is known to be padding")
     counted = torch.cat([call.target[_kept(call)].reshape(-1) for call in calls])
     share = float((counted == pad).double().mean()) if len(counted) else 0.0
     if share <= 0.1:
@@ -145,7 +148,10 @@ def padding_learned(laboratory: Laboratory) -> Found | None:
 )
 def shifted(laboratory: Laboratory) -> Found | None:
     """A distance that is not one."""
-    found = [one for one in laboratory.ask(offsets) if max(one.matches) >= 0.99]
+    known = laboratory.ask(offsets)
+    if not known:
+        raise NotApplicable("no class numbers are predicted of earlier tokens of a sequence")
+    found = [one for one in known if max(one.matches) >= 0.99]
     if not found or any(one.matches[1] >= 0.9 for one in found):
         return None
     one = found[0]
@@ -174,10 +180,11 @@ def _kept(call: SeenLoss) -> Tensor:
     return call.target != call.options.get("ignore_index", -100)
 
 
-def _padding(specimen: Specimen) -> dict[int, int]:
-    """The padding token by size of the vocabulary."""
-    return {
-        one.num_embeddings: one.padding_idx
-        for one in specimen.module.modules()
-        if isinstance(one, nn.Embedding) and one.padding_idx is not None
-    }
+def _paddings(specimen: Specimen) -> dict[int, int | None]:
+    """The padding token, where there is one, by size of the vocabulary."""
+    found: dict[int, int | None] = {}
+    for one in specimen.module.modules():
+        if isinstance(one, nn.Embedding):
+            known = found.get(one.num_embeddings)
+            found[one.num_embeddings] = known if known is not None else one.padding_idx
+    return found

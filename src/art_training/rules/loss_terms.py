@@ -8,7 +8,7 @@ from art_training.probes.other_terms import other_terms
 from art_training.probes.rows import Rows
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _OF_CLASSES = {"cross_entropy", "nll_loss"}
@@ -33,18 +33,22 @@ _OF_CLASSES = {"cross_entropy", "nll_loss"}
 )
 def weights_against(laboratory: Laboratory) -> Found | None:
     """Weights that make an imbalance worse."""
-    for call in _calls(laboratory):
+    weighed = [
+        one
+        for one in _calls(laboratory)
+        if {"weight", "pos_weight"} & {k for k, v in one.options.items() if isinstance(v, Tensor)}
+    ]
+    if not weighed:
+        raise NotApplicable("no loss weighs its classes")
+    for call in weighed:
         weight, positive = call.options.get("weight"), call.options.get("pos_weight")
         if call.name in _OF_CLASSES and isinstance(weight, Tensor) and not call.target.is_floating_point():
             counts = _counts(laboratory, len(weight))
             if counts is not None:
                 return _weights(np.asarray(weight.double().cpu()), counts, call)
         if isinstance(positive, Tensor) and positive.numel() == 1:
-            share = float(
-                torch.cat([one.target.reshape(-1) for one in _calls(laboratory) if one.name == call.name]).mean()
-            )
-            if 0 < share < 1:
-                counts = np.array([1 - share, share])
+            counts = _negatives_and_positives(laboratory, call.name)
+            if counts is not None:
                 return _weights(np.array([1.0, float(positive)]), counts, call)
     return None
 
@@ -59,11 +63,14 @@ def weights_against(laboratory: Laboratory) -> Found | None:
     why="The best prediction is nearly uniform, and gradients towards the right class are smaller than those away from it.",
     wrong="nn.CrossEntropyLoss(label_smoothing=0.9)",
     right="nn.CrossEntropyLoss(label_smoothing=0.1)",
-    source="Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016 (0.1)",
+    source="https://arxiv.org/abs/1512.00567 (Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016: 0.1)",
 )
 def smoothed_away(laboratory: Laboratory) -> Found | None:
     """A target that is hardly there."""
-    for call in _calls(laboratory):
+    smoothed = [one for one in _calls(laboratory) if one.options.get("label_smoothing")]
+    if not smoothed:
+        raise NotApplicable("no loss smooths its labels")
+    for call in smoothed:
         smoothing = call.options.get("label_smoothing", 0.0)
         if isinstance(smoothing, float) and smoothing > 0.5:
             classes = call.prediction.shape[1] if call.prediction.ndim > 1 else 1
@@ -96,6 +103,8 @@ def smoothed_away(laboratory: Laboratory) -> Found | None:
 def not_normalised(laboratory: Laboratory) -> Found | None:
     """Targets that are no probabilities."""
     soft = [one for one in _calls(laboratory) if one.name == "cross_entropy" and one.target.is_floating_point()]
+    if not soft:
+        raise NotApplicable("no cross_entropy is given probabilities as targets")
     for call in soft:
         axis = 1 if call.target.ndim > 1 else 0
         sums = call.target.double().sum(axis)
@@ -132,13 +141,15 @@ def not_normalised(laboratory: Laboratory) -> Found | None:
     why="A regulariser or a second term that is too strong keeps the model at a constant: it does not overfit, nor learn.",
     wrong="loss = F.cross_entropy(logits, y) + 10 * sum(p.abs().sum() for p in self.parameters())",
     right="loss = F.cross_entropy(logits, y) + 1e-5 * sum(p.abs().sum() for p in self.parameters())",
-    source="Zhang et al., AUTOTRAINER, ICSE 2021; Humbatova et al., ICSE 2020 (regularisation)",
+    source="https://doi.org/10.1145/3377811.3380395 (Humbatova et al., 2020: regularisation); Zhang et al., AUTOTRAINER, 2021",
     symptoms=("ART405",),
 )
 def swamped(laboratory: Laboratory) -> Found | None:
     """A term that swamps the others."""
     found = laboratory.ask(other_terms)
-    if found is None or not found.swamps:
+    if found is None:
+        raise NotApplicable("the step does not add something to one loss that compares")
+    if not found.swamps:
         return None
     return Found(
         f"with what is added to it, {found.name} of one batch falls to {found.together:.4g}, which a constant gives "
@@ -169,7 +180,7 @@ def swamped(laboratory: Laboratory) -> Found | None:
     why="What is sampled has another spread than the one that the divergence is computed of: the bound is none.",
     wrong="z = mu + torch.exp(logvar) * noise",
     right="z = mu + torch.exp(0.5 * logvar) * noise",
-    source="Kingma and Welling, Auto-Encoding Variational Bayes, 2014 (appendix B)",
+    source="https://arxiv.org/abs/1312.6114 (Kingma and Welling, Auto-Encoding Variational Bayes, 2014: appendix B)",
 )
 def variance_for_deviation(laboratory: Laboratory) -> Found | None:
     """A half that is missing in an exponent."""
@@ -213,6 +224,21 @@ def _counts(laboratory: Laboratory, classes: int) -> "np.ndarray[tuple[int, ...]
     ):
         return None
     return np.bincount(labels.astype(np.int64), minlength=classes).astype(np.float64)
+
+
+def _negatives_and_positives(
+    laboratory: Laboratory, name: str
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None":
+    """How many targets are 0 and 1; None where it may be chance which of them are more (four standard errors)."""
+    targets = torch.cat([one.target.reshape(-1) for one in _calls(laboratory) if one.name == name]).double().cpu().numpy()
+    with suppress(NotMeasured, KeyError):
+        labels = laboratory.get(Rows).splits[Split.TRAIN].labels
+        if labels is not None and len(labels) > len(targets) and np.isin(labels, (0, 1)).all():
+            targets = labels.astype(np.float64)
+    counts = np.array([(1 - targets).sum(), targets.sum()])
+    if counts.min() <= 0 or abs(np.log(counts[1] / counts[0])) < 4 * np.sqrt((1 / counts).sum()):
+        return None
+    return counts
 
 
 def _weights(

@@ -29,7 +29,7 @@ from art_training.probes.recomputed import (
 from art_training.probes.serving import plan
 from art_training.probes.validations import Validations
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _RELATIVE, _ABSOLUTE = 1e-4, 2e-6  # single precision, summed in another order
@@ -144,7 +144,7 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
         raise NotMeasured("the weights at the end are not those of the last validation")
     if laboratory.ask(plan).validations != len(evaluation.observations) or not _repeats(evaluation):
         raise NotMeasured("a validation alone has other batches, or gives another value each time")
-    for logged in _logged(evaluation):
+    for logged in _some_logged(evaluation):
         before = last.logged.get(logged.name)
         if before is None or _same(before, logged.value):
             continue
@@ -281,6 +281,8 @@ def _right(family: str, batches: Sequence[Batch]) -> tuple[float, ...]:
             return ()
         several: dict[str, Callable[[Values, Values], tuple[float, ...]]] = {"accuracy": accuracies, "f1": f1_scores}
         return several[family](predictions, targets) if family in several else (auroc(predictions, targets),)
+    if predictions.shape != targets.shape:  # an error of another head than the one whose predictions are known
+        return ()
     single = {"mae": mean_absolute, "mse": mean_squared, "rmse": root_mean_squared, "r2": r_squared}
     return (single[family](predictions, targets),)
 
@@ -288,7 +290,7 @@ def _right(family: str, batches: Sequence[Batch]) -> tuple[float, ...]:
 def _compared(laboratory: Laboratory, wrong: Callable[[str, Sequence[Batch]], list[Candidate]]) -> Iterable[_Compared]:
     """Logged values that are none of the right ones, and are one of the wrong ones."""
     evaluation, batches = laboratory.get(Evaluation), _batches(laboratory)
-    for logged in _logged(evaluation):
+    for logged in _some_logged(evaluation):
         right = _right(logged.family, batches)
         if not right or any(_same(logged.value, one) for one in right if np.isfinite(one)):
             continue
@@ -333,6 +335,13 @@ def _logged(evaluation: Evaluation) -> list[_Logged]:
         by_batch = [one.logged[name] for one in evaluation.observations if name in one.logged]
         whole = tuple(by_batch) if len(by_batch) == len(evaluation.observations) else ()
         found.append(_Logged(name, families[0], value, whole))
+    return found
+
+
+def _some_logged(evaluation: Evaluation) -> list[_Logged]:
+    found = _logged(evaluation)
+    if not found:
+        raise NotApplicable("the validation logs nothing whose name says which metric it is")
     return found
 
 

@@ -8,7 +8,7 @@ from art_training.probes.modes import ModesWatch
 from art_training.probes.randomness import differ, forced, modal, sticky
 from art_training.probes.updates import Updates
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.optimizer import named
 from art_training.rules.rule import Found, Stage, rule
 
@@ -38,10 +38,13 @@ _USUAL = 0.1  # torch's momentum of a batch norm
 )
 def validation_in_training_mode(laboratory: Laboratory) -> Found | None:
     """Modes at the validation."""
+    laboratory.settled("stochastic_eval")
     watched = laboratory.get(ModesWatch)
-    if watched.evaluated is None or laboratory.declarations.get("stochastic_eval"):
-        return None
+    if watched.evaluated is None:
+        raise NotMeasured("no validation was seen")
     training = watched.evaluated.training
+    if not training and not watched.evaluated.evaluating:
+        raise NotApplicable("the model has no dropout and no batch norm")
     if not training:
         return None
     learned = [name for name, one in watched.statistics.items() if one.in_validation]
@@ -86,8 +89,7 @@ def validation_in_training_mode(laboratory: Laboratory) -> Found | None:
 )
 def dropout_always_on(laboratory: Laboratory) -> Found | None:
     """Randomness where there must be none."""
-    if laboratory.declarations.get("stochastic_eval"):
-        return None
+    laboratory.settled("stochastic_eval")
     found = laboratory.ask(forced)
     if found is None:
         raise NotMeasured("the step computes no loss that is seen")
@@ -230,7 +232,9 @@ def evaluation_sticks(laboratory: Laboratory) -> Found | None:
     found = laboratory.ask(sticky)
     if found is None:
         raise NotMeasured("the step computes no loss that is seen")
-    if not found.before or found.after:
+    if not found.before:
+        raise NotApplicable("nothing is random in training mode")
+    if found.after:
         return None
     changed = [f"{name} from {before!r} to {after!r}" for name, before, after in found.changed[:3]]
     return Found(
@@ -267,10 +271,13 @@ def evaluation_sticks(laboratory: Laboratory) -> Found | None:
 )
 def statistics_lag(laboratory: Laboratory) -> Found | None:
     """Statistics that stay what they were made with."""
+    laboratory.settled("few_updates")
     found = laboratory.ask(lag)
     if found is None:
         raise NotMeasured("how long the training goes on is not known")
-    if not found.names or laboratory.declarations.get("few_updates"):
+    if not found.batches:
+        raise NotApplicable("the model has no batch norm")
+    if not found.names:
         return None
     few = (1 - _USUAL) ** found.batches > 0.5
     gains = found.collected is not None and found.true is not None and found.true != found.collected
@@ -312,6 +319,8 @@ def statistics_lag(laboratory: Laboratory) -> Found | None:
 def frozen_statistics_move(laboratory: Laboratory) -> Found | None:
     """Buffers that move."""
     watched = laboratory.get(ModesWatch)
+    if not watched.statistics:
+        raise NotApplicable("the model has no batch norm that keeps statistics")
     frozen = laboratory.declarations.get("frozen", ())
     moving = [name for name, one in watched.statistics.items() if one.frozen and one.moved]
     declared = [name for name, one in watched.statistics.items() if one.moved and named(name, frozen)]

@@ -4,7 +4,7 @@ from art_training.probes.affinity import Affinity, affinity
 from art_training.probes.causality import causality
 from art_training.probes.dependence import mixing
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _SEES = 1e-4  # of how much predictions differ: single precision leaves 1e-6, and a dependence more than this
@@ -30,8 +30,7 @@ _SEES = 1e-4  # of how much predictions differ: single precision leaves 1e-6, an
 )
 def examples_mix(laboratory: Laboratory) -> Found | None:
     """A dependence that must not exist."""
-    if laboratory.declarations.get("couples_examples"):
-        return None
+    laboratory.settled("couples_examples")
     found = laboratory.ask(mixing)
     if found is None:
         raise NotMeasured("what the model predicts of each example is not known")
@@ -73,7 +72,9 @@ def examples_mix(laboratory: Laboratory) -> Found | None:
 def sees_the_future(laboratory: Laboratory) -> Found | None:
     """A model of the next token that looks ahead."""
     found = laboratory.ask(causality)
-    if found is None or not found.future > max(_SEES, 10 * found.noise):
+    if found is None:
+        raise NotApplicable("what is predicted is not what comes next in an input")
+    if not found.future > max(_SEES, 10 * found.noise):
         return None
     inverted = found.past <= max(_SEES, 10 * found.noise)
     what = (
@@ -116,8 +117,7 @@ def sees_the_future(laboratory: Laboratory) -> Found | None:
 )
 def is_affine(laboratory: Laboratory) -> Found | None:
     """A deep network that computes what one layer does."""
-    if laboratory.declarations.get("linear_model"):
-        return None
+    laboratory.settled("linear_model")
     found = laboratory.ask(affinity)
     if found is None:
         raise NotMeasured("what lies halfway between two examples is not known, or predictions do not depend on it")

@@ -7,7 +7,7 @@ from art_training.probes.heads import Head, heads, reachable_binary, reachable_e
 from art_training.probes.one_batch import course
 from art_training.probes.units import Alive, Units, units
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _SCORES = {"cross_entropy", "binary_cross_entropy_with_logits"}
@@ -74,7 +74,10 @@ def activation_on_the_head(laboratory: Laboratory) -> Found | None:
 )
 def dead_units(laboratory: Laboratory) -> Found | None:
     """Units that never fire."""
-    found = [one for one in laboratory.ask(units) if one.beyond_chance]
+    known = laboratory.ask(units)
+    if not known:
+        raise NotApplicable("the model has no ReLU")
+    found = [one for one in known if one.beyond_chance]
     if not found:
         return None
     worst = max(found, key=lambda one: one.dead / one.all)
@@ -113,7 +116,7 @@ def units_died(laboratory: Laboratory) -> Iterable[Found]:
     alive = laboratory.get(Alive)
     before = {one.layer: one for one in laboratory.ask(units) if one.layer and one.dead <= 0.5 * one.all}
     if not before:
-        return
+        raise NotApplicable("no layer with a ReLU behind it has units that fire when training begins")
     if not alive.dead:
         raise NotMeasured("no epoch was completed")
     for name, first in before.items():

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from art_training.probes.dropouts import drops
-from art_training.probes.norms import norms
+from art_training.probes.norms import Norm, norms
 from art_training.probes.tokens import paddings
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
 
@@ -29,6 +29,8 @@ from art_training.rules.rule import Found, Stage, rule
 def drops_too_much(laboratory: Laboratory) -> Found | None:
     """A share mistaken for its complement."""
     found = laboratory.ask(drops)
+    if not found.drops:
+        raise NotApplicable("the step drops nothing")
     high = [one for one in found.drops if one.p >= 0.75]
     if not high:
         return None
@@ -61,7 +63,10 @@ def drops_too_much(laboratory: Laboratory) -> Found | None:
 )
 def drops_scores(laboratory: Laboratory) -> Found | None:
     """A dropout behind the last layer."""
-    last = [one for one in laboratory.ask(drops).drops if one.last and one.p > 0]
+    known = laboratory.ask(drops).drops
+    if not known:
+        raise NotApplicable("the step drops nothing")
+    last = [one for one in known if one.last and one.p > 0]
     if not last:
         return None
     return Found(
@@ -90,7 +95,7 @@ def drops_scores(laboratory: Laboratory) -> Found | None:
 )
 def few_examples(laboratory: Laboratory) -> Found | None:
     """Statistics of hardly anything."""
-    found = [one for one in laboratory.ask(norms) if one.examples <= 2]
+    found = [one for one in _norms(laboratory) if one.examples <= 2]
     if not found:
         return None
     fewest = min(one.values for one in found)
@@ -126,7 +131,7 @@ def few_examples(laboratory: Laboratory) -> Found | None:
 )
 def mixed_streams(laboratory: Laboratory) -> Iterable[Found]:
     """Statistics of a mixture."""
-    for one in laboratory.ask(norms):
+    for one in _norms(laboratory):
         # Half a deviation: statistics of one stream lie apart by 1 / sqrt(n) from batch to batch, a quarter for n = 16.
         if one.mixes and one.apart > max(0.5, 4 / one.values**0.5):
             yield Found(
@@ -160,7 +165,10 @@ def mixed_streams(laboratory: Laboratory) -> Iterable[Found]:
 def pads_a_token(laboratory: Laboratory) -> Iterable[Found]:
     """A token that is never learned."""
     declared = laboratory.declarations.get("padding")
-    for one in laboratory.ask(paddings):
+    known = laboratory.ask(paddings)
+    if not known:
+        raise NotApplicable("no embedding of sequences has a padding_idx")
+    for one in known:
         if one.index == declared or one.inside <= 0.1 * one.occurs or one.inside < 5:
             continue
         yield Found(
@@ -175,3 +183,10 @@ def pads_a_token(laboratory: Laboratory) -> Iterable[Found]:
                 else ""
             ),
         )
+
+
+def _norms(laboratory: Laboratory) -> tuple[Norm, ...]:
+    found = laboratory.ask(norms)
+    if not found:
+        raise NotApplicable("no batch norm of the model trains")
+    return found

@@ -4,7 +4,7 @@ from typing import Any
 
 from art_training.probes.sequences import padded, reordered
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _SEES = 1e-4  # of how much predictions differ: single precision leaves 1e-6
@@ -29,7 +29,7 @@ def padding_counts(laboratory: Laboratory) -> Found | None:
     """Something made of nothing."""
     token: Any = laboratory.declarations.get("padding")
     if not isinstance(token, int | float) or isinstance(token, bool):
-        return None
+        raise NotApplicable("padding is not declared")
     found = laboratory.ask(padded(float(token)))
     if found is None:
         raise NotMeasured("the first batch has no sequences that can be cut")
@@ -62,7 +62,7 @@ def order_counts(laboratory: Laboratory) -> Found | None:
     """What is declared against what is."""
     unordered = laboratory.declarations.get("unordered")
     if unordered is None:
-        return None
+        raise NotApplicable("unordered is not declared")
     found = laboratory.ask(reordered)
     if found is None:
         raise NotMeasured("the first batch has no sequences of which one thing is predicted")

@@ -7,7 +7,7 @@ from art_training.probes.arrivals import Arrivals
 from art_training.probes.ownership import ownership
 from art_training.probes.updates import Updates
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _ENOUGH = 3  # steps, before which nothing is said of all steps
@@ -189,6 +189,8 @@ def gradients_pile_up(laboratory: Laboratory) -> Iterable[Found]:
 def adversaries_mixed(laboratory: Laboratory) -> Iterable[Found]:
     """Gradients of one loss in the step of another."""
     watched = laboratory.get(Arrivals).optimizers
+    if len(watched) < 2:
+        raise NotApplicable("there are not two optimisers that step")
     one_of_many = any(not one.whole for one in watched)
     for index, seen in enumerate(watched):
         for cosines, opposed, what, remedy in (

@@ -86,8 +86,7 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
 )
 def rate_too_low(laboratory: Laboratory) -> Found | None:
     """A training that would not get anywhere."""
-    if laboratory.declarations.get("few_updates"):
-        return None
+    laboratory.settled("few_updates")
     tried = _tried(laboratory)
     if tried.rate == 0:
         return Found("the learning rate is 0", {"rate": 0.0}, "set a rate above 0", where="configure_optimizers")

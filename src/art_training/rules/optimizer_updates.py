@@ -6,7 +6,7 @@ import torch
 
 from art_training.probes.updates import Moved, Updates
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.optimizer import modules_of
 from art_training.rules.rule import Found, Stage, rule
 
@@ -91,6 +91,8 @@ def moments_lost(laboratory: Laboratory) -> Found | None:
     """A memory that does not last."""
     seen = laboratory.get(Updates)
     later = sorted(seen.began)[1:]
+    if not later:
+        raise NotMeasured("the short training did not come to a second epoch")
     if not seen.resets or set(seen.resets) != set(later):
         return None
     return Found(
@@ -122,7 +124,7 @@ def above_clip(laboratory: Laboratory) -> Found | None:
     """A promise that is not kept."""
     limit = laboratory.declarations.get("grad_clip")
     if limit is None:
-        return None
+        raise NotApplicable("grad_clip is not declared")
     norms = [norm for group in laboratory.get(Updates).groups.values() for norm in group.norms]
     above = [norm for norm in norms if not norm <= 1.01 * limit]
     if not above:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from art_training.probes.rates import Plateau, plateaus
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
 _HIGHER = re.compile(
@@ -38,7 +38,7 @@ _LOWER = re.compile(
 )
 def wrong_direction(laboratory: Laboratory) -> Iterable[Found]:
     """A plateau that is none."""
-    for one in laboratory.ask(plateaus):
+    for one in _waiting(laboratory):
         higher = better_higher(one.monitor)
         if higher is None or higher == (one.mode == "max"):
             continue
@@ -71,7 +71,7 @@ def wrong_direction(laboratory: Laboratory) -> Iterable[Found]:
 )
 def impatient(laboratory: Laboratory) -> Iterable[Found]:
     """A value that cannot get better so soon."""
-    for one in laboratory.ask(plateaus):
+    for one in _waiting(laboratory):
         validates = re.search(r"val|valid|dev|eval|test", one.monitor, re.IGNORECASE)
         if validates and one.between is not None and one.between > one.patience + 1:
             yield Found(
@@ -80,6 +80,13 @@ def impatient(laboratory: Laboratory) -> Iterable[Found]:
                 {"between": one.between, "patience": one.patience, "monitor": one.monitor},
                 "step it after every epoch: interval='epoch'",
             )
+
+
+def _waiting(laboratory: Laboratory) -> tuple[Plateau, ...]:
+    found = laboratory.ask(plateaus)
+    if not found:
+        raise NotApplicable("no ReduceLROnPlateau is used")
+    return found
 
 
 def better_higher(name: str) -> bool | None:

@@ -9,7 +9,7 @@ from art_training.probes.rescaled import planned, rescaled
 from art_training.probes.rows import Rows
 from art_training.probes.smoothness import smoothness
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import entries, rows, size
 from art_training.setup.data.hashing import row_hashes
@@ -48,11 +48,12 @@ _SMOOTHER = 0.15
 )
 def input_scale(laboratory: Laboratory) -> Found | None:
     """Inputs that the user's training cannot use, and could if they were standardised."""
-    task, table = laboratory.task, laboratory.get(Rows).splits.get(Split.TRAIN)
-    if task is None or task.kind in {TaskKind.RECONSTRUCTION, TaskKind.OTHER}:
-        return None
-    if table is None or table.values is None or table.integral or not np.isfinite(table.values).all():
-        return None
+    kinds = [one for one in TaskKind if one not in {TaskKind.RECONSTRUCTION, TaskKind.OTHER}]
+    task, table = laboratory.task_of(*kinds), laboratory.get(Rows).splits.get(Split.TRAIN)
+    if table is not None and table.integral:
+        raise NotApplicable("the inputs are whole numbers")
+    if table is None or table.values is None or not np.isfinite(table.values).all():
+        raise NotMeasured("the inputs are no finite numbers of one shape, or too many to be kept")
     size_ = float(np.sqrt(np.mean(table.values.astype(np.float64) ** 2)))
     widths = table.values.std(0) if len(table.shape) == 1 else np.ones(1)
     uneven = float(widths.max() / max(1e-12, float(np.median(widths[widths > 0])))) if (widths > 0).any() else 1.0
@@ -104,17 +105,17 @@ def input_scale(laboratory: Laboratory) -> Found | None:
 )
 def target_scale(laboratory: Laboratory) -> Found | None:
     """A mean that the output cannot reach."""
-    task, plan = laboratory.task, laboratory.ask(planned)
-    if task is None or task.kind is not TaskKind.REGRESSION or task.target is None:
-        return None
+    task, plan = laboratory.task_of(TaskKind.REGRESSION), laboratory.ask(planned)
+    if task.target is None:
+        raise NotMeasured("the target is not known")
     if (
         task.loss not in {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
         or task.loss_options.get("reduction") == "sum"
     ):
-        return None
+        raise NotApplicable("the loss is no mean of distances")
     rows_ = laboratory.get(Rows).splits.get(Split.TRAIN)
     if rows_ is None or rows_.labels is None or not np.isfinite(rows_.labels).all() or not rows_.labels.std() > 0:
-        return None
+        raise NotMeasured("the targets of training are not one finite number a row, or all the same")
     mean, deviation = float(rows_.labels.mean()), float(rows_.labels.std())
     if abs(mean) <= 3 * deviation:
         return None
@@ -219,11 +220,10 @@ def prepared_differently(laboratory: Laboratory) -> Found | None:
 )
 def random_validation(laboratory: Laboratory) -> Found | None:
     """Augmentation where rows are judged."""
-    task = laboratory.task
-    if laboratory.declarations.get("stochastic_eval") or task is None or task.target is None:
-        return None
-    if task.kind not in {TaskKind.CLASSIFICATION, TaskKind.REGRESSION}:
-        return None
+    laboratory.settled("stochastic_eval")
+    task = laboratory.task_of(TaskKind.CLASSIFICATION, TaskKind.REGRESSION)
+    if task.target is None:
+        raise NotMeasured("the target is not known")
     evaluation = laboratory.get(Evaluation)
     changed = total = 0
     for before, after in zip(evaluation.observations, evaluation.again, strict=False):
@@ -268,7 +268,7 @@ def scrambled(laboratory: Laboratory) -> Found | None:
     """Inputs whose neighbours are strangers."""
     found = laboratory.ask(smoothness)
     if found is None:
-        return None
+        raise NotApplicable("no channels of images or series enter the first layer")
     gain = found.other - found.found
     if found.other < _SMOOTH or gain < _SMOOTHER or gain < 6 * found.error:
         return None

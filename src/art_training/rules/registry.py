@@ -5,6 +5,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 from art_training.rules.rule import Rule
 
@@ -22,6 +23,13 @@ def rules() -> tuple[Rule, ...]:
             if isinstance(value, Rule):
                 assert found.setdefault(value.code, value) is value, f"two rules are called {value.code}"
     return tuple(found[code] for code in sorted(found))
+
+
+def rule_called(code: Any) -> Rule | None:
+    """The rule of a code as one may write it: `ART402`, `art402`, `402`; None where there is none."""
+    text = str(code).strip().upper()
+    wanted = text if text.startswith("ART") else f"ART{text}"
+    return next((one for one in rules() if one.code == wanted), None)
 
 
 @cache

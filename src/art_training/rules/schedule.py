@@ -6,7 +6,7 @@ from itertools import pairwise
 from art_training.probes.rates import Course, Rates, courses
 from art_training.probes.specimen import Plan, Specimen
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _VANISHED = 1e-4  # of the highest rate; a cosine is below it in its last 0.6 % of steps only
@@ -253,7 +253,7 @@ def never_called(laboratory: Laboratory) -> Iterable[Found]:
     """A schedule that is only made."""
     watched = laboratory.get(Rates)
     if not watched.kinds:
-        return
+        raise NotApplicable("no scheduler changes the learning rate by itself")
     for course in _known(laboratory):
         calls = [count for kind, count in zip(watched.kinds, watched.calls, strict=True) if kind == course.kind]
         seen = min(len(watched.rates), len(course.rates))
@@ -281,6 +281,8 @@ def _known(laboratory: Laboratory) -> tuple[Course, ...]:
     found = laboratory.ask(courses)
     if found is None:
         raise NotMeasured("how long the training goes on is not known")
+    if not found:
+        raise NotApplicable("no scheduler changes the learning rate by itself")
     return found
 
 

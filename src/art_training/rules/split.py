@@ -10,7 +10,7 @@ from art_training.probes.overlap import Overlap, overlap
 from art_training.probes.rows import Rows, SplitRows
 from art_training.probes.windows import between
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
 from art_training.rules.rule import Found, Stage, rule
 
 _CHANCE = 1e-6
@@ -42,6 +42,8 @@ def rows_shared(laboratory: Laboratory) -> Iterator[Found]:
     train = splits.get(Split.TRAIN)
     if train is None or not len(train.inputs):
         raise NotMeasured("the rows of the training split have no inputs that can be compared")
+    if set(splits) <= {Split.TRAIN}:
+        raise lacking(laboratory.get(Rows), "there is no other split than that of training")
     for split in (Split.VALIDATION, Split.TEST):
         rows = splits.get(split)
         if rows is None:
@@ -76,7 +78,7 @@ def test_is_validation(laboratory: Laboratory) -> Iterator[Found]:
     splits = _splits(laboratory)
     validation, test = splits.get(Split.VALIDATION), splits.get(Split.TEST)
     if validation is None or test is None:
-        return
+        raise lacking(laboratory.get(Rows), "there are not both a validation and a test split")
     one = overlap(test.inputs, test.targets, validation)
     if one is None or not _is_leak(one):
         return
@@ -107,7 +109,7 @@ def test_is_validation(laboratory: Laboratory) -> Iterator[Found]:
 def groups_shared(laboratory: Laboratory) -> Iterator[Found]:
     """Groups in two splits."""
     if "groups" not in laboratory.declarations:
-        return
+        raise NotApplicable("groups is not declared")
     splits = _splits(laboratory)
     train = splits.get(Split.TRAIN)
     if train is None or train.groups is None:
@@ -148,7 +150,7 @@ def groups_shared(laboratory: Laboratory) -> Iterator[Found]:
 def training_after(laboratory: Laboratory) -> Iterator[Found]:
     """Training rows from the future."""
     if "time" not in laboratory.declarations:
-        return
+        raise NotApplicable("time is not declared")
     splits = _splits(laboratory)
     train = splits.get(Split.TRAIN)
     if train is None or train.times is None:
@@ -193,9 +195,11 @@ def windows_between(laboratory: Laboratory) -> Found | None:
     splits = _splits(laboratory)
     train, rows = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
     if train is None or rows is None:
-        return None
+        raise lacking(laboratory.get(Rows), "there are not both a training and a validation split")
     found = between(train, rows)
-    if found is None or found.both <= found.of / 2:
+    if found is None:
+        raise NotApplicable("the rows are no windows of a series")
+    if found.both <= found.of / 2:
         return None
     return Found(
         f"{found.both} of {found.of} validation windows of {found.length} steps overlap with training windows on both sides, "

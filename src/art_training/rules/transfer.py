@@ -6,7 +6,7 @@ from art_training.probes.loading import alike
 from art_training.probes.specimen import Specimen
 from art_training.probes.weights import Standing, frozen_head, replaced, ties
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.optimizer import modules_of, named
 from art_training.rules.rule import Found, Stage, rule
 
@@ -33,7 +33,7 @@ def frozen_moves(laboratory: Laboratory) -> Found | list[Found] | None:
     """A promise, and what became of it."""
     declared: list[str] = list(laboratory.declarations.get("frozen", ()))
     if not declared:
-        return None
+        raise NotApplicable("frozen is not declared")
     seen = laboratory.get(Standing)
     if seen.moved is None:
         raise NotMeasured("the short training did not come to its end")
@@ -104,6 +104,8 @@ def loaded_weights_are_gone(laboratory: Laboratory) -> Found | None:
             confirmed_by="compared with what was passed to load_state_dict",
         )
     declared: Any = laboratory.declarations.get("pretrained")
+    if not declared and not seen.loaded:
+        raise NotApplicable("no weights are loaded while the model is made, and pretrained is not declared")
     if not declared:
         return None
     fresh = laboratory.ask(drawn)

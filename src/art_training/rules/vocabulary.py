@@ -9,7 +9,7 @@ from art_training.probes.rows import Rows, SplitRows
 from art_training.probes.sharing_dataset import shared_assignments
 from art_training.probes.vocabulary import Vocabulary, vocabularies
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
 _MUCH = 0.2  # vocabularies are made to leave out a few words in a hundred
@@ -67,6 +67,8 @@ def shared_transform(laboratory: Laboratory) -> Found | None:
 def unordered_vocabulary(laboratory: Laboratory) -> Found | None:
     """Numbers that hold in one process, or in one split."""
     found = laboratory.ask(vocabularies)
+    if not found:
+        raise NotApplicable("neither the data nor the model hold a table from words to numbers")
     for one in found:
         if one.moved is not None and one.moved > 0.5:
             return Found(
@@ -97,9 +99,18 @@ def unordered_vocabulary(laboratory: Laboratory) -> Found | None:
 )
 def unknown_tokens(laboratory: Laboratory) -> Found | None:
     """Words that the vocabulary does not have."""
-    for split in (Split.TRAIN, Split.VALIDATION):
-        rows = laboratory.get(Rows).splits.get(split)
-        if rows is None or rows.values is None or not rows.integral or len(rows.shape) != 1 or rows.shape[0] < 2:
+    tokens_of = {
+        split: rows
+        for split, rows in laboratory.get(Rows).splits.items()
+        if split is not Split.TEST
+        and rows.values is not None
+        and rows.integral
+        and len(rows.shape) == 1 < rows.shape[0]
+    }
+    if not tokens_of:
+        raise NotApplicable("the inputs are no sequences of tokens")
+    for split, rows in tokens_of.items():
+        if rows.values is None:
             continue
         known = [one for one in laboratory.ask(vocabularies) if _covers(one, rows.values)]
         tokens = _tokens(rows, laboratory.declarations.get("padding"), known)

@@ -6,7 +6,7 @@ from typing import Any
 from art_training.probes import Monitor
 from art_training.probes.health import Health
 from art_training.records import Finding, Severity
-from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.registry import rules
 from art_training.rules.rule import Rule
 
@@ -38,6 +38,8 @@ def judged(monitors: Sequence[Monitor]) -> tuple[dict[str, Any], tuple[Finding, 
     for rule in watched_rules():
         try:
             findings = rule.findings(laboratory)
+        except NotApplicable:
+            continue
         except NotMeasured as reason:
             unjudged[rule.code] = str(reason)
             continue

@@ -2,7 +2,7 @@
 
 from art_training.probes.workers import draws, sharing
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory
+from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
 
@@ -25,7 +25,7 @@ def rows_by_worker(laboratory: Laboratory) -> Found | None:
     """A stream once for each worker."""
     found = laboratory.ask(sharing)
     if found is None:
-        return None
+        raise NotApplicable("no training stream is read by several workers")
     times = found.several / found.one
     if not (found.whole and found.several == found.workers * found.one) and not (found.same and not found.whole):
         return None
@@ -64,7 +64,9 @@ def rows_by_worker(laboratory: Laboratory) -> Found | None:
 def cloned_randomness(laboratory: Laboratory) -> Found | None:
     """Randomness that is copied into every worker."""
     found = laboratory.ask(draws)
-    if found is None or not found.random:
+    if found is None:
+        raise NotApplicable("no workers read the training rows")
+    if not found.random:
         return None
     again = found.repeated and not found.persistent
     if not (found.cloned or again):

@@ -1,6 +1,7 @@
 """Whose code the frames of a traceback are, and tracebacks without those that help nobody."""
 
 import linecache
+import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from art_training.errors import UsageError
+from art_training.errors import ARTError, UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +18,7 @@ R = TypeVar("R")
 _HERE = str(Path(__file__).parent.parent)
 _TEMPLATES = str(Path(_HERE, "templates"))
 _LONGEST = 60
+_MOST_SAID = 300  # characters of what an error says
 
 
 class Line(NamedTuple):
@@ -25,7 +27,7 @@ class Line(NamedTuple):
     Attributes:
         file: where it stands.
         number: from 1.
-        function: that it is part of.
+        function: that it is part of, with its class: `Net.forward`.
     """
 
     file: str
@@ -70,9 +72,41 @@ def users_lines(error: BaseException) -> list[Line]:
         while trace is not None:
             code = trace.tb_frame.f_code
             if is_users(code.co_filename):
-                lines.append(Line(code.co_filename, trace.tb_lineno, code.co_name))
+                lines.append(Line(code.co_filename, trace.tb_lineno, code.co_qualname.rpartition("<locals>.")[2]))
             trace = trace.tb_next
     return list(dict.fromkeys(lines))
+
+
+def raised(error: BaseException) -> str:
+    """What was raised, in which function of the user's and on which line: one sentence, without a full stop.
+
+    A sentence of ART's own says most of that itself; a function is added where it does not name it.
+    """
+    said = str(error)
+    if isinstance(error, ARTError):
+        unnamed = [one for one in _functions(users_lines(error)) if one not in said]
+        return f"{said} (in {', '.join(unnamed)})" if unnamed else said
+    worker = re.match(r"Caught (\w+) in (DataLoader worker process \d+)\.", said)
+    if worker is not None:  # torch raises it again from the text that another process sent
+        lines = _of_traceback(said)
+        said = f"in {worker[2]}, {said.strip().rpartition(chr(10))[2]}"
+    else:
+        lines = users_lines(error)
+        first = said.strip().partition("\n")[0]
+        said = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    short = said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}..."
+    return f"{short}, in {', '.join(_functions(lines))} at {lines[-1]}" if lines else short
+
+
+def _functions(lines: list[Line]) -> list[str]:
+    """The first, which is the hook that was called, and the last, which raised."""
+    return list(dict.fromkeys(one.function for one in (*lines[:1], *lines[-1:])))
+
+
+def _of_traceback(text: str) -> list[Line]:
+    """The user's lines of a traceback that was sent as text."""
+    found = re.findall(r'File "(.+?)", line (\d+), in (\S+)', text)
+    return [Line(file, int(number), function) for file, number, function in found if is_users(file)]
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from art_training.checks import Check
 from art_training.checks.bounds import Equals
 from art_training.checks.healthy import HEALTH, Healthy
-from art_training.errors import ProjectError
+from art_training.errors import ProjectError, SetupError
 from art_training.records import Outcome, Reading, Score, Severity
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
@@ -52,20 +52,17 @@ class Diagnose(Step):
         budget: Any = self.budget
         if not isinstance(budget, int | float) or isinstance(budget, bool) or not budget > 0:
             raise ProjectError(f"budget={budget!r} of step {self.name!r} must be above 0 seconds")
-        given: Any = self.ignore
-        if isinstance(given, str):
-            raise ProjectError(
-                f"ignore={given!r} of step {self.name!r} is text; give ignore={{{given!r}: 'the reason'}}"
-            )
-        object.__setattr__(self, "ignore", dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, ""))
-        self._require_rules()
+        object.__setattr__(self, "ignore", self._ignored())
 
-    def _require_rules(self) -> None:
-        from art_training.rules import rules
+    def _ignored(self) -> dict[str, str]:
+        if isinstance(self.ignore, Mapping) and not self.ignore:
+            return {}
+        from art_training.diagnosis.ignoring import ignored_rules
 
-        for code in self.ignore:
-            if code not in {one.code for one in rules()}:
-                raise ProjectError(f"ignore of step {self.name!r} has {code!r}, which is no rule; see `art rules`")
+        try:
+            return ignored_rules(self.ignore)
+        except SetupError as error:
+            raise ProjectError(f"step {self.name!r}: {error}") from None
 
     def run(self, bench: Bench) -> Outcome:
         from art_training.diagnosis import diagnose_setup

@@ -48,7 +48,7 @@ def diagnose(
         _Many | None, typer.Option(metavar="KEY=VALUE", help="What no tool can see.", show_default=False)
     ] = None,
     ignore: Annotated[
-        _Many | None, typer.Option(metavar="CODE", help="A rule that is not judged.", show_default=False)
+        _Many | None, typer.Option(metavar="CODE[=REASON]", help="A rule that is not judged.", show_default=False)
     ] = None,
     budget: Annotated[float, typer.Option(metavar="SECONDS", help="About how long it may take.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
@@ -56,7 +56,7 @@ def diagnose(
 ) -> int:
     """Say what is silently wrong with a training, and why.
 
-    Exit codes: 0 healthy, 1 something was found, 3 inconclusive.
+    Exit codes: 0 healthy, 1 something was found, 2 wrong use, 3 inconclusive.
     """
     from art_training.cli.loading import load_object, load_project
     from art_training.cli.locating import locate
@@ -65,7 +65,7 @@ def diagnose(
     from art_training.errors import UsageError
 
     declared = _pairs("--declare", declare)
-    options: dict[str, Any] = {"budget": budget, "seed": seed, "ignore": ignore or ()}
+    options: dict[str, Any] = {"budget": budget, "seed": seed, "ignore": _reasons(ignore)}
     with redirect_stdout(sys.stderr):  # what the user's code prints is no result
         if data is not None:
             if model is None:
@@ -98,6 +98,11 @@ def _show(diagnosis: "Diagnosis") -> None:
     drawn = console()
     for line in lines(diagnosis, min(drawn.width, WIDTH)):
         drawn.print(Text.assemble(*((part.text, _STYLES.get(part.kind, "")) for part in line)), soft_wrap=True)
+
+
+def _reasons(given: list[str] | None) -> dict[str, str]:
+    """`CODE` or `CODE=REASON`."""
+    return {code: reason for code, _, reason in (one.partition("=") for one in given or ())}
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, Any]:

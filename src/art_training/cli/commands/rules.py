@@ -52,7 +52,7 @@ def rules(*, json: Json = False) -> None:
     shown.print(Text("\n`art explain CODE` says more of one.", "dim"))
 
 
-def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402.")]) -> None:
+def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402, or 402.")]) -> None:
     """Say what a rule finds and why it matters.
 
     With an example that is wrong and one that is right, and how to silence it.
@@ -61,13 +61,12 @@ def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AR
 
     from art_training.cli.output import console
     from art_training.errors import UsageError
-    from art_training.rules import rules as known
+    from art_training.rules import rule_called
     from art_training.setup.declarations import KNOWN
 
-    found = {one.code: one for one in known()}
-    if code.upper() not in found:
+    rule = rule_called(code)
+    if rule is None:
         raise UsageError(f"{code} is no rule; `art rules` lists them")
-    rule = found[code.upper()]
     kind = rule.severity.value
     drawn = console()
     width = min(drawn.width, _WIDTH)
@@ -76,7 +75,7 @@ def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AR
         _titled(drawn, title, textwrap.wrap(text, width - 2, break_on_hyphens=False))
     for title, text in (("Wrong", rule.wrong), ("Right", rule.right)):
         _titled(drawn, title, textwrap.dedent(text).strip("\n").splitlines())
-    ignored = f"ignore={{'{rule.code}': 'the reason'}}"
+    ignored = f"ignore={{'{rule.code}': 'the reason'}}, or --ignore {rule.code}='the reason'"
     settled = [f"declare {one}: {KNOWN[one]}" for one in rule.settles]
     wrapped = [textwrap.wrap(one, width - 2, subsequent_indent="  ") for one in (*settled, ignored)]
     _titled(drawn, "To silence it", [line for one in wrapped for line in one])

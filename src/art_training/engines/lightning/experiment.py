@@ -7,14 +7,15 @@ from typing import Any
 
 from art_training.engines.engine import FitJob
 from art_training.engines.experiment import ExperimentJob
-from art_training.engines.lightning.build import build_model, require_trainable
+from art_training.engines.lightning.build import require_trainable
 from art_training.engines.lightning.change import replaced
 from art_training.engines.lightning.data import METHODS, data_seed, open_data, split_names
 from art_training.engines.lightning.failures import as_setup_error
+from art_training.engines.lightning.lazy import open_model
 from art_training.engines.lightning.lengths import batches_of
 from art_training.engines.lightning.loaders import named, uncombined
 from art_training.engines.lightning.logger import SilentLogger
-from art_training.engines.lightning.random_states import seeded, set_seed
+from art_training.engines.lightning.random_states import seeded
 from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.trainers import Additions, fit_trainer, users_of
 from art_training.engines.lightning.views import fit_view
@@ -42,11 +43,10 @@ def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
 
 
 def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -> None:
-    set_seed(job.seed)
+    fitting = FitJob(job.setup, job.seed, job.folder, data_seed=job.data_seed, silent=True)
     with noted_applies() as applied:
-        module, hierarchy = build_model(job.setup)
+        module, hierarchy = open_model(job.setup, seed=job.seed, data_seed=data_seed(fitting))
     require_trainable(module)
-    fitting = FitJob(job.setup, job.seed, job.folder, data_seed=job.data_seed)
     datamodule = open_data(job.setup, seed=data_seed(fitting))
     view = fit_view(datamodule, hierarchy, one_batch=0, seed=job.seed)
     logger = hierarchy.derive(SilentLogger, "Logger")()
@@ -67,6 +67,8 @@ def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -
 
         specimen = _specimen(trainer, module, call, tuple(batches), job.setup.data)
         run(dataclasses.replace(specimen, loaded=by_name(module, loads), applied=tuple(applied)))
+        for one in (*trainer.callbacks, trainer.datamodule):  # no failure, which they might save or report
+            vars(one)["on_exception"] = _untold
         raise _Done
 
     def optimizer_step(epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any]) -> None:
@@ -86,11 +88,19 @@ def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -
             trainer.fit(module, datamodule=view)
     except _Done:
         pass
+    except SystemExit as error:  # Lightning's way out after Ctrl-C
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
     except Exception as error:
         translated = as_setup_error(error, module)
         if translated is None:
             raise
         raise translated from error
+
+
+def _untold(*_: Any) -> None:
+    """In place of `on_exception`."""
 
 
 def _specimen(

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import torch
 
 from art_training.engines.lightning.random_states import global_states, set_global_states
@@ -26,12 +28,12 @@ _CHATTY = (
 def undisturbed() -> Generator[None]:
     """Do a block of work after which the process is as it was before.
 
-    Restored are the global random states (Python, NumPy, torch, CUDA), the working directory, the environment, torch's
-    settings, the warning filters, signal handlers, and the levels and handlers of Lightning's loggers and of the root
-    logger. Lightning's announcements about devices and services are silenced meanwhile; its warnings are not.
+    Restored are the global random states (Python, NumPy, torch, CUDA), the working directory, the environment, `sys.path`,
+    the standard streams, torch's settings and NumPy's on errors, the warning filters, signal handlers, and the levels and
+    handlers of all loggers. Lightning's announcements about devices and services are silenced meanwhile; its warnings are not.
     """
     with ExitStack() as stack:
-        for keep in (_random_states, _folder, _environment, _torch_settings, _signal_handlers, _loggers):
+        for keep in (_random_states, _folder, _environment, _python, _settings, _signal_handlers, _loggers):
             stack.callback(keep())
         stack.enter_context(warnings.catch_warnings())
         _silence_announcements()
@@ -71,9 +73,22 @@ def _environment() -> Callable[[], None]:
     return restore
 
 
-def _torch_settings() -> Callable[[], None]:
+def _python() -> Callable[[], None]:
+    path, streams = list(sys.path), (sys.stdin, sys.stdout, sys.stderr)
+
+    def restore() -> None:
+        if sys.path != path:
+            sys.path[:] = path
+        sys.stdin, sys.stdout, sys.stderr = streams
+
+    return restore
+
+
+def _settings() -> Callable[[], None]:
     settings: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+        (np.geterr, lambda value: np.seterr(**value)),
         (torch.get_default_dtype, torch.set_default_dtype),
+        (torch.get_default_device, torch.set_default_device),
         (torch.is_grad_enabled, torch.set_grad_enabled),
         (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
         (torch.get_num_threads, torch.set_num_threads),
@@ -111,7 +126,8 @@ def _signal_handlers() -> Callable[[], None]:
 
 
 def _loggers() -> Callable[[], None]:
-    loggers = [logging.getLogger(name) for name in ("", *_CHATTY)]
+    known = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    loggers = [logging.root, *known, *(logging.getLogger(name) for name in _CHATTY)]
     before = [(logger.level, list(logger.handlers), logger.propagate, logger.disabled) for logger in loggers]
 
     def restore() -> None:

@@ -13,7 +13,7 @@ from art_training.engines.lightning.describe import is_own
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of
 from art_training.engines.lightning.kinds import require_kinds
-from art_training.engines.lightning.logger import SilentLogger
+from art_training.engines.lightning.logger import SilentLogger, StandInLogger
 from art_training.engines.lightning.redirect import (
     chooses,
     is_default_logger,
@@ -93,6 +93,8 @@ def fit_trainer(job: FitJob, hierarchy: Hierarchy, additions: Additions) -> Any:
         trainer = _from_factory(given, job, hierarchy, additions)
     else:
         trainer = _from_settings(given, job, hierarchy, additions)
+    if job.silent and trainer.loggers:
+        trainer.loggers = [hierarchy.derive(StandInLogger, "Logger")(job.folder)]
     _limit(trainer, job)
     redirect(trainer.callbacks, job.folder)
     _require_one_process(trainer)
@@ -132,6 +134,9 @@ def _from_settings(settings: Mapping[str, Any], job: FitJob, hierarchy: Hierarch
     if job.one_batch:
         callbacks = [callback for callback in callbacks if not chooses(callback)]
     logger = given.pop("logger", None)
+    if job.silent:
+        given.pop("default_root_dir", None)
+        logger = logger if logger is False else None  # a logger's class or factory may write when it is called
     if logger is None:
         logger = False if given.get("barebones") else additions.logger
     checkpoints = any(is_kind(callback, "Checkpoint") for callback in callbacks)
