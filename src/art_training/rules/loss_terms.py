@@ -229,14 +229,14 @@ def _counts(laboratory: Laboratory, classes: int) -> "np.ndarray[tuple[int, ...]
 def _negatives_and_positives(
     laboratory: Laboratory, name: str
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None":
-    """How many targets are 0 and 1; None where it may be chance which of them are more (four standard errors)."""
-    targets = torch.cat([one.target.reshape(-1) for one in _calls(laboratory) if one.name == name]).double().cpu().numpy()
-    with suppress(NotMeasured, KeyError):
-        labels = laboratory.get(Rows).splits[Split.TRAIN].labels
-        if labels is not None and len(labels) > len(targets) and np.isin(labels, (0, 1)).all():
-            targets = labels.astype(np.float64)
+    """How many targets are 0 and 1; None where which of them are more may be chance.
+
+    At two and a half standard errors, what would be found if it were the other way round is five away.
+    """
+    seen = [one.target.reshape(-1) for one in _calls(laboratory) if one.name == name]
+    targets = torch.cat(seen).double().cpu().numpy()
     counts = np.array([(1 - targets).sum(), targets.sum()])
-    if counts.min() <= 0 or abs(np.log(counts[1] / counts[0])) < 4 * np.sqrt((1 / counts).sum()):
+    if counts.min() <= 0 or abs(np.log(counts[1] / counts[0])) < 2.5 * np.sqrt((1 / counts).sum()):
         return None
     return counts
 
