@@ -14,7 +14,7 @@ from art_training.records.meant import did_you_mean
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
 from art_training.setup.frames import folding
 from art_training.setup.importing import is_importing
-from art_training.setup.scores.metrics import MetricCalculator
+from art_training.setup.scores.metrics import MetricCalculator, meant_metric
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.steps.step import only as only_these
@@ -253,7 +253,7 @@ class ArtProject:
                 if not {metric.name, metric.name.partition(".")[0]} & set(known or ()):
                     raise UnknownMetric(
                         f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
-                        f"which it will not have; it will have: {', '.join(known or ())}"
+                        f"which it will not have{_instead(metric, known or ())}; it will have: {', '.join(known or ())}"
                     )
                 _require_split(step, check, metric, {*metrics.names, "loss"})
         return replace(
@@ -295,6 +295,12 @@ def _require_split(step: Step, check: Check, metric: Metric, by_split: Collectio
             f"{asks} '{metric}', which it will not have: it scores {' and '.join(scored)}; name {which}, or ask it of a step "
             f"that scores {metric.split}"
         )
+
+
+def _instead(metric: Metric, known: Collection[str]) -> str:
+    """The address that was meant by a mistyped one, as a part of a sentence; empty where none is near."""
+    near = meant_metric(metric.name, known)
+    return f" (did you mean '{replace(metric, name=near)}'?)" if near else ""
 
 
 def _names_in(value: Iterable[str]) -> frozenset[str]:

@@ -142,6 +142,14 @@ def test_a_step_is_not_refused_for_a_split_that_only_its_data_can_tell(monkeypat
     ("step", "told"),
     [
         (
+            lambda: Overfit(checks=[Below("val_loss", 0.9)]),
+            "'val_loss', which it will not have (did you mean 'loss'?); it will have: odd, loss",
+        ),
+        (
+            lambda: Overfit(checks=[Below("train/los", 0.9)]),
+            "'los', which it will not have (did you mean 'train/loss'?); it will have: odd, loss",
+        ),
+        (
             lambda: OverfitOneBatch(checks=[Above("validation/odd", 0.9)]),
             "step 'OverfitOneBatch' asks for 'validation/odd', which it will not have: it scores train; name 'train/odd', or",
         ),

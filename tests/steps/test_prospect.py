@@ -168,7 +168,7 @@ BASELINES = [
 NUMBERS = [
     (
         {"accuracy": 98},
-        r"human\['accuracy'\]=98 of step 'EvaluateBaseline' is more than 1, .*give a share, 'accuracy': 0.98",
+        r"human\['accuracy'\]=98 of step 'EvaluateBaseline' is more than 1, .*give a share, 0.98 if this is a percent",
     ),
     ({"accuracy": 250}, "is more than 1, which is the best that accuracy can be; give what people reach on that scale"),
     ({"acuracy": 0.98}, r"has a number for 'acuracy' \(did you mean 'accuracy'\?\), which is no metric of this step"),

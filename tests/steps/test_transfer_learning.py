@@ -16,7 +16,7 @@ from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.project import ArtProject
 from art_training.records import Outcome, StepState, VerdictState
 from art_training.setup.setup import Setup
-from art_training.steps import FinalTest, Overfit, Step, TransferLearning
+from art_training.steps import FinalTest, Overfit, Squeeze, Step, TransferLearning
 from art_training.stores.memory import MemoryStore
 
 X, Y = load_digits(return_X_y=True)
@@ -303,3 +303,38 @@ def test_a_frozen_part_that_moves_is_found(weights: Path) -> None:
     assert result.state is StepState.FAILED
     failed = [one.check for one in result.judgement.verdicts if one.state is VerdictState.FAILED]
     assert "frozen part unchanged" in failed
+
+
+@pytest.mark.slow
+def test_of_an_ensemble_one_member_is_named_to_begin_with() -> None:
+    """A squeeze that delivers several trainings has no weights that one model could begin with, and says which it left."""
+    squeeze = Squeeze(
+        ensemble=2,
+        longer=0,
+        distill=False,
+        export=False,
+        calibrate=False,
+        weighting="equal",
+        prefer="best",
+        examples=0,
+        setup=setup_of(digits(0, None), epochs=2),
+    )
+    store = MemoryStore()
+    settings = {"freeze": "backbone", "fresh": "head", "frozen_epochs": 1, "epochs": 1}
+
+    def run(pretrained: str) -> Any:
+        step = TransferLearning(pretrained=pretrained, **settings)
+        return project(squeeze, step, setup=setup_of(digits(5, 5)), store=store).run()
+
+    with pytest.raises(
+        SetupError,
+        match=r"^pretrained='Squeeze' of step 'TransferLearning' names a step that delivers an ensemble of 2, .*"
+        r"'Squeeze/member 1', 'Squeeze/member 2'",
+    ):
+        run("Squeeze")
+    again = run("Squeeze/member 2")
+    assert again["Squeeze"].recalled
+    outcome = again["TransferLearning"].outcome
+    assert reading(outcome, "frozen part")["changed"] == []
+    assert outcome.parameters["pretrained"]["from"] == "step Squeeze/member 2"
+    assert run("Squeeze/member 2")["TransferLearning"].recalled

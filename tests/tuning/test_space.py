@@ -47,6 +47,18 @@ def test_bounds_of_numpy_are_numbers_like_others() -> None:
         integer(np.float64(4), 8)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("given", [[1, 2], (1, 2), range(1, 3)], ids=repr)
+def test_one_list_of_options_is_the_same_as_the_options_one_by_one(given) -> None:
+    assert choice(given) == choice(1, 2)
+
+
+def test_a_list_is_an_option_beside_others_and_in_a_list() -> None:
+    assert list(choice([8, 8], [16]).options.values()) == [[8, 8], [16]]
+    assert list(choice([[8, 8], [16]]).options.values()) == [[8, 8], [16]]
+    assert dict(choice([8, 8], none=None).options) == {"[8, 8]": [8, 8], "none": None}
+    assert dict(choice(narrow=[8], wide=[16]).options) == {"narrow": [8], "wide": [16]}
+
+
 def test_choices_may_be_anything_and_are_called_by_what_they_are() -> None:
     space = Space({"activation": choice(nn.ReLU, nn.Tanh, None, 3, "text")})
     assert list(space.dimensions["activation"].values() or ()) == ["ReLU", "Tanh", "None", "3", "text"]
@@ -140,7 +152,12 @@ def test_whole_numbers_reach_both_ends(low: int, steps: int, step: int) -> None:
         (lambda: integer(1, 8, step=0), "step=0"),
         (lambda: integer(0.5, 2), "no whole number"),  # type: ignore[arg-type]
         (choice, r"choice\(\) leaves nothing to choose"),
-        (lambda: choice("adam"), r"choice\(adam\) leaves nothing to choose"),
+        (
+            lambda: choice("adam"),
+            r"choice\(adam\) leaves nothing to choose; give two .* choice\(1, 2\), or as one list",
+        ),
+        (lambda: choice([1]), r"choice\(1\) leaves nothing to choose"),
+        (lambda: choice([]), r"choice\(\) leaves nothing to choose"),
         (lambda: choice("1", 1), "two options of a choice read '1'"),
         (lambda: uniform(0, 1).when("a"), "names no value"),
         (lambda: Space({"a": uniform(0, 1).when("b", 1)}), "which is no other dimension; there are: none"),

@@ -47,7 +47,7 @@ WRONG = [
         "EvaluateBaseline(), FinalTest(checks=[BeatsBaseline('test/accuracy')])",
         "compare with what it reaches there: against='validation/accuracy'",
     ),
-    ("EvaluateBaseline(human={'accuracy': 98, 'source': 'a'})", "give a share, 'accuracy': 0.98"),
+    ("EvaluateBaseline(human={'accuracy': 98, 'source': 'a'})", "give a share, 0.98 if this is a percent"),
     ("Tune({'lr': art.space.choice([0.1, 0.2])}, by='val_loss', trials=1)", "did you mean 'validation/loss'?"),
 ]
 

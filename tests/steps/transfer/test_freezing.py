@@ -33,6 +33,9 @@ BACKBONE = NET.of_engine[:4]
 @pytest.mark.parametrize(
     "freeze",
     [
+        "backbone",
+        "model.backbone",
+        ["backbone.0", "backbone.1"],
         "backbone.*",
         "model.backbone.*",
         ["backbone.0.*", "backbone.1.*"],
@@ -56,6 +59,9 @@ def test_all_but_the_last_two_layers() -> None:
         ("bakbone.*", r"freeze='bakbone\.\*' matches none of the model's 6 parameters; there are, .*backbone"),
         (["backbone.*", "stem.*"], r"freeze='stem\.\*' matches none"),
         ({"modules": ["backbon"]}, "freeze='backbon' matches none .*: .*backbone"),
+        ("bakbone", "freeze='bakbone' matches none of the model's 6 parameters; .*backbone"),
+        ("back", "freeze='back' matches none"),
+        (["backbone", "head"], "matches all 6 parameters"),
         ("*", r"freeze='\*' matches all 6 parameters.*leave out what is new, such as head\.bias, or give all_but_last"),
         (["backbone.*", "head.*"], "matches all 6 parameters"),
         (art.all_but_last(3), r"all_but_last\(3\) freezes nothing: the model has 3 layers"),

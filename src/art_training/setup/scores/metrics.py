@@ -1,7 +1,7 @@
 """The project's metrics, declared once and computed the same way for every step and every model."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from art_training.errors import CheckError, ProjectError, UnknownMetric
@@ -79,7 +79,7 @@ class MetricCalculator:
         owner = self._owner(name)
         if owner not in self._measures:
             known = (*self.names, LOSS)
-            near = meant(name, known) or meant(_LOGGED.sub("", name), known)
+            near = meant_metric(name, known)
             raise UnknownMetric(
                 f"no metric {name!r} in this project; it has: {', '.join(known)}"
                 + (f"; did you mean '{Split.VALIDATION}/{near}'?" if near else "")
@@ -159,6 +159,12 @@ class MetricCalculator:
     def _require(self, name: str) -> None:
         if name not in self._measures:
             raise UnknownMetric(f"no metric {name!r} in this project; it has: {', '.join(self.names) or 'none'}")
+
+
+def meant_metric(name: str, known: Iterable[str]) -> str:
+    """The known name that is meant by a mistyped one, or by one as modules log it: `val_loss`; empty where none is near."""
+    names = tuple(known)
+    return meant(name, names) or meant(_LOGGED.sub("", name), names)
 
 
 def _check_name(name: Any) -> None:

@@ -52,7 +52,9 @@ def require_known(human: Mapping[str, Any], metrics: MetricCalculator, step: str
             )
         best = metrics.best(name)
         if best is not None and value > best:
-            share = f"a share, {name!r}: {value / 100:g}" if 1 < value <= 100 else "what people reach on that scale"
+            share = (
+                f"a share, {value / 100:g} if this is a percent" if value <= 100 else "what people reach on that scale"
+            )
             raise ProjectError(
                 f"human[{name!r}]={value!r} of step {step!r} is more than {best:g}, which is the best that {name} can be; "
                 f"give {share}"

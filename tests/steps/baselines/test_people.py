@@ -1,0 +1,72 @@
+"""What people reach is declared by metrics that there are, on their scale, and with its source."""
+
+from typing import Any
+
+import pytest
+from torchmetrics.classification import BinaryHingeLoss, MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.regression import MeanSquaredError, R2Score
+from torchmetrics.text import WordErrorRate
+
+from art_training.errors import ProjectError
+from art_training.setup.scores.metrics import MetricCalculator
+from art_training.steps.baselines.people import require_human, require_known
+
+METRICS = MetricCalculator(
+    {
+        "accuracy": MulticlassAccuracy(num_classes=3),
+        "f1": MulticlassF1Score(num_classes=3),
+        "r2": R2Score(),
+        "mse": MeanSquaredError(),
+        "hinge": BinaryHingeLoss(),
+        "wer": WordErrorRate(),
+        "own": lambda predictions, targets: 0.5,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("human", "told"),
+    [
+        (
+            {"accuracy": 98},
+            r"human\['accuracy'\]=98 of step 'B' is more than 1, .* can be; give a share, 0\.98 if this is a percent$",
+        ),
+        ({"f1": 1.5}, "is more than 1, which is the best that f1 can be; give a share"),
+        ({"r2": 250.0}, "is more than 1, which is the best that r2 can be; give what people reach on that scale$"),
+        (
+            {"acuracy": 0.9},
+            r"has a number for 'acuracy' \(did you mean 'accuracy'\?\), which is no metric of this step; it has: accuracy, f1",
+        ),
+    ],
+)
+def test_a_number_that_no_model_could_reach_or_that_is_of_no_metric_is_refused(human: Any, told: str) -> None:
+    with pytest.raises(ProjectError, match=told) as raised:
+        require_known({**human, "source": "a"}, METRICS, "B")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "human",
+    [
+        {"accuracy": 1.0, "f1": 0},
+        {"r2": -4},
+        {"mse": 250},
+        {"hinge": 3},  # the bounds of errors are for drawing alone
+        {"wer": 1.3},
+        {"own": 98},
+        {"loss": 12},
+        {},
+    ],
+)
+def test_a_number_that_nothing_is_known_against_is_taken(human: dict[str, Any]) -> None:
+    require_human({**human, "source": "a"}, "B")
+    require_known({**human, "source": "a"}, METRICS, "B")
+
+
+def test_what_a_metric_can_be_at_best_is_known_of_shares_alone() -> None:
+    class Percent(MulticlassAccuracy):
+        """Inherits a bound and computes something else."""
+
+    assert METRICS.best("accuracy") == 1.0
+    assert [METRICS.best(name) for name in ("mse", "hinge", "wer", "own")] == [None] * 4
+    assert MetricCalculator({"percent": Percent(num_classes=3)}).best("percent") is None
