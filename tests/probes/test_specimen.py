@@ -101,3 +101,34 @@ def test_what_an_experiment_raises_is_raised(tmp_path):
 
     with pytest.raises(RuntimeError, match="from the experiment"):
         laid_open(Automatic, tmp_path, run)
+
+
+class Auxiliary(Automatic):
+    """Gives a second output in training only, as networks with auxiliary classifiers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.second = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return (self.net(x), self.second(x)) if self.training else self.net(x)
+
+    def training_step(self, batch, index):
+        first, second = self(batch[0])
+        return F.cross_entropy(first, batch[1]) + 0.4 * F.cross_entropy(second, batch[1])
+
+
+def test_a_step_that_needs_training_mode_is_evaluated_with_what_dropout_and_statistics_are_of(tmp_path):
+    seen = []
+
+    def run(specimen):
+        with specimen.kept():
+            seen.append([specimen.observe(specimen.batches[0]).losses[0].value for _ in range(2)])
+            seen.append([specimen.observe(specimen.batches[0], mode="train").losses[0].value for _ in range(2)])
+        with specimen.in_mode("evaluate"):
+            seen.append({type(one).__name__: one.training for one in specimen.module.modules()})
+
+    laid_open(Auxiliary, tmp_path, run)
+    assert torch.equal(*seen[0])
+    assert not torch.equal(*seen[1])
+    assert seen[2] == {"Auxiliary": True, **dict.fromkeys(("Sequential", "Linear", "BatchNorm1d", "Dropout"), False)}

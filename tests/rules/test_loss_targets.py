@@ -182,3 +182,37 @@ def test_targets_and_weights_that_are_right_are_not_accused(model, judged):
 def test_a_class_that_is_declared_as_reserved_may_be_ignored(judged):
     model = made(lambda o, y: F.cross_entropy(o, y, ignore_index=0))
     assert "ART431" not in judged(model, loaders(*digits()), reserved_classes=[0])
+
+
+class OfSequences(Language):
+    """Says of a whole text whether it is long; 0 pads tokens and is a class."""
+
+    def build(self):
+        return nn.ModuleDict(
+            {
+                "embed": nn.Embedding(13, 8, padding_idx=0),
+                "rnn": nn.GRU(8, 16, batch_first=True),
+                "head": nn.Linear(16, 2),
+            }
+        )
+
+    def training_step(self, batch, index):
+        tokens = batch[0]
+        return F.cross_entropy(
+            self.net["head"](self.net["rnn"](self.net["embed"](tokens))[1][0]), (tokens[:, 8] > 0).long()
+        )
+
+
+class Tags(OfSequences):
+    """Says of each token whether it is high; nothing is learned of padding, and 0 is a tag."""
+
+    def training_step(self, batch, index):
+        tokens = batch[0]
+        tags = torch.where(tokens > 0, (tokens > 6).long(), -100)
+        outputs = self.net["head"](self.net["rnn"](self.net["embed"](tokens))[0])
+        return F.cross_entropy(outputs.transpose(1, 2), tags)
+
+
+@pytest.mark.parametrize("model", [OfSequences, Tags])
+def test_a_class_that_has_the_number_of_the_padding_is_not_padding(model, judged):
+    assert "ART432" not in judged(model, loaders(texts()), padding=0)

@@ -78,18 +78,11 @@ def passed(
     """
     notes = Passed()
     number = next((place for place, one in enumerate(specimen.batches) if one is batch), 0) if index is None else index
-    before = [(one, one.training) for one in specimen.module.modules()]
     graph = torch.enable_grad() if gradients or not specimen.automatic else torch.no_grad()
-    with _again(specimen, seed), graph, _seen(specimen.module, notes), ExitStack() as stack:
+    with _again(specimen, seed), specimen.in_mode(mode), graph, _seen(specimen.module, notes), ExitStack() as stack:
         for one in around:
             stack.enter_context(one)
-        if mode == "evaluate":
-            specimen.module.eval()
-        try:
-            specimen.step(mapped(batch, lambda leaf: leaf), number)
-        finally:
-            for module, training in before:
-                module.training = training
+        specimen.step(mapped(batch, lambda leaf: leaf), number)
     return notes
 
 
@@ -121,13 +114,21 @@ def examples(specimen: Specimen, batch: Any) -> int | None:
     }
     if sizes - {None} and count not in sizes:
         return None
-    leaves = [leaf for leaf in entries(batch).values() if isinstance(leaf, Tensor)]
-    related = any(
-        leaf.ndim == 2
-        and (tuple(leaf.shape) == (count, count) or (leaf.shape[0] == 2 != count and not leaf.is_floating_point()))
-        for leaf in leaves
-    )
-    return None if related or count < 3 else count
+    leaves = [leaf for leaf in entries(batch).values() if isinstance(leaf, Tensor) and leaf.ndim == 2]
+    edges = any(leaf.shape[0] == 2 != count and not leaf.is_floating_point() for leaf in leaves)
+    if edges or count < 3:
+        return None
+    square = any(tuple(leaf.shape) == (count, count) for leaf in leaves)
+    return count if not square or _can_be_cut(specimen, batch, count) else None
+
+
+def _can_be_cut(specimen: Specimen, batch: Any, count: int) -> bool:
+    """Whether a table (count, count) has rows of its own, as of so many features; one of relations cannot lose a row."""
+    try:
+        passed(specimen, smaller(batch, count, count - 1))
+    except Exception:  # noqa: BLE001  The user's code, which says by it that the batch is one.
+        return False
+    return True
 
 
 def smaller(batch: Any, count: int, rows: int) -> Any:

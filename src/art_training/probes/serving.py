@@ -3,8 +3,10 @@
 import copy
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from art_training.probes.coverage import map_style
 from art_training.probes.specimen import Plan, Specimen
 from art_training.records import Split
 
@@ -53,15 +55,16 @@ def plan(specimen: Specimen) -> Plan:
 
 def _serving(split: Split, name: str | None, loader: Any) -> Serving | None:
     batches, dataset = getattr(loader, "batch_sampler", None), getattr(loader, "dataset", None)
-    if batches is None or not hasattr(dataset, "__len__") or not hasattr(batches, "drop_last"):
+    # The batches of a stream come of a sampler without an end, also where the stream has a length.
+    if batches is None or not map_style(loader) or not hasattr(dataset, "__len__") or not hasattr(batches, "drop_last"):
         return None
     rows = len(dataset)  # pyright: ignore[reportArgumentType]
-    if rows > _MOST_ROWS:
+    offered = sum(1 for _ in islice(batches.sampler, _MOST_ROWS + 1))
+    if max(rows, offered) > _MOST_ROWS:
         return None
     served = Counter[Any](index for batch in batches for index in batch)
     whole = copy.copy(batches)
     whole.drop_last = False
-    offered = sum(1 for _ in batches.sampler)
     return Serving(
         split=split,
         loader=name,

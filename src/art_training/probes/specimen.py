@@ -16,6 +16,7 @@ from art_training.setup.observation import BatchObservation
 from art_training.setup.observer import observe_calls
 
 Mode = Literal["train", "evaluate"]
+_EVALUATES = "the training step works in evaluation mode"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Specimen:
         given, index = _copy(batch), self._index(batch)
         # A step that optimises by itself needs its gradients to come to its end.
         gradients = torch.no_grad() if self.automatic else torch.enable_grad()
-        with self._mode(mode), gradients, observe_calls(self.module) as calls:
+        with self.in_mode(mode), gradients, observe_calls(self.module) as calls:
             returned = self.step(given, index)
         return BatchObservation(
             split=Split.TRAIN,
@@ -144,7 +145,7 @@ class Specimen:
         Raises:
             Exception: whatever the step raises.
         """
-        with self._mode(mode), torch.enable_grad():
+        with self.in_mode(mode), torch.enable_grad():
             returned = self.step(_copy(batch), self._index(batch))
         found = returned.get("loss") if isinstance(returned, Mapping) else returned
         return found if isinstance(found, Tensor) else None
@@ -168,15 +169,36 @@ class Specimen:
         return next((index for index, one in enumerate(self.batches) if one is batch), 0)
 
     @contextmanager
-    def _mode(self, mode: Mode) -> Generator[None]:
+    def in_mode(self, mode: Mode) -> Generator[None]:
+        """A block in which the model is in a mode, and after which its modules are in theirs.
+
+        Where the training step raises in evaluation mode, as one that takes auxiliary outputs apart which the model then
+        does not give, only modules of torch evaluate: it is they that dropout and statistics are of.
+        """
+        whole = mode == "train" or self._evaluates()
         before = {one: one.training for one in self.module.modules()}
-        if mode == "evaluate":
+        if mode == "evaluate" and whole:
             self.module.eval()
+        elif mode == "evaluate":
+            for one in before:
+                one.training = one.training and not type(one).__module__.startswith("torch.nn.")
         try:
             yield
         finally:
             for one, training in before.items():
                 one.training = training
+
+    def _evaluates(self) -> bool:
+        """Whether the training step comes to its end in evaluation mode; tried once."""
+        if _EVALUATES not in self.notes:
+            gradients = torch.no_grad() if self.automatic else torch.enable_grad()
+            self.notes[_EVALUATES] = True
+            with self.kept(), gradients, self.in_mode("evaluate"):
+                try:
+                    self.step(_copy(self.batches[0]), 0)
+                except Exception:  # noqa: BLE001  The user's code, in a situation that it was not written for.
+                    self.notes[_EVALUATES] = False
+        return self.notes[_EVALUATES]
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,10 @@ class Alive(Monitor):
         self._looks = False
 
     def epoch_ended(self, moment: Moment) -> None:
-        """Count."""
+        """Count; an epoch that was broken off before its first batch, or earlier than the one before, tells less."""
+        if not self._peaks or any(count < self.rows.get(name, 0) for name, count in self._seen.items()):
+            self._peaks, self._seen = {}, {}
+            return
         self.dead = {name: min(_dead(one) for one in peaks) for name, peaks in self._peaks.items()}
         self.rows = dict(self._seen)
         self._peaks, self._seen = {}, {}

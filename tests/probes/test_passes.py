@@ -1,0 +1,58 @@
+"""What is known of the examples of a batch."""
+
+import lightning as L
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import art_training as art
+from art_training.engines import ExperimentJob
+from art_training.engines.lightning.engine import LightningEngine
+from art_training.probes.passes import examples
+
+ROWS = 16
+
+
+class OfFeatures(L.LightningModule):
+    """Reads each row of a table by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(ROWS, 2)
+
+    def training_step(self, batch, index):
+        return F.cross_entropy(self.predicted(batch[0]), batch[1])
+
+    def predicted(self, x):
+        return self.net(x)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class OfNeighbours(OfFeatures):
+    """Reads a table as who is whose neighbour, in two layers, as networks on graphs do."""
+
+    def predicted(self, x):
+        return x @ self.net(x @ x)
+
+
+class OfDistances(OfFeatures):
+    """Compares distances between rows with those that are given."""
+
+    def training_step(self, batch, index):
+        outputs = self.net(torch.eye(ROWS)[: len(batch[1])])
+        return F.mse_loss(torch.cdist(outputs, outputs), batch[0].abs())
+
+
+@pytest.mark.parametrize(("model", "known"), [(OfFeatures, ROWS), (OfNeighbours, None), (OfDistances, None)])
+def test_a_square_batch_has_examples_where_it_can_lose_one(model, known, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2 * ROWS, ROWS, generator=generator), torch.randint(0, 2, (2 * ROWS,), generator=generator)
+    setup = art.Setup(model, art.data((x, y), batch_size=ROWS), trainer={"max_epochs": 1, "accelerator": "cpu"})
+    found = []
+    LightningEngine().experiment(
+        ExperimentJob(setup, 0, tmp_path), lambda one: found.append(examples(one, one.batches[0]))
+    )
+    assert found == [known]
