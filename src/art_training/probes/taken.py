@@ -9,16 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from art_training.probes.passes import passed
+from art_training.probes.passes import passed, smaller
 from art_training.probes.responses import exchanged, replaced
-from art_training.probes.specimen import Mode, Specimen
+from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import totals
 from art_training.setup.data.batch import entries, rows, size
 
+_FEWEST_ENTRIES = 3  # an input that matters, one that does not, and a target
 _MOST_ENTRIES = 8
+_ROWS = 16
 _NOISE = 0.05  # of weights: enough that gates and last layers of zeros let something through
 _RELATIVE = 1e-5  # single precision, summed in another order
-_MODES: tuple[Mode, ...] = ("evaluate", "train")
 
 
 @dataclass(frozen=True)
@@ -44,43 +45,45 @@ class Taken:
 
 def taken(specimen: Specimen) -> tuple[Taken, ...] | None:
     """Entries of floating point that a module is given in vain; None where no loss is seen."""
-    batch = specimen.batches[0]
-    count = size(batch)
-    leaves = {
-        path: leaf
-        for path, leaf in entries(batch).items()
-        if isinstance(leaf, Tensor)
-        and leaf.is_floating_point()
-        and rows(leaf) == count
-        and not bool((leaf == leaf[:1]).all())
-    }
-    if count < 4 or not leaves or len(leaves) > _MOST_ENTRIES:
+    count = min(size(specimen.batches[0]), _ROWS)
+    batch = smaller(specimen.batches[0], size(specimen.batches[0]), count)
+    beside = {path: leaf for path, leaf in entries(batch).items() if isinstance(leaf, Tensor) and rows(leaf) == count}
+    leaves = {path: leaf for path, leaf in beside.items() if leaf.is_floating_point() and not _all_alike(leaf)}
+    if count < 4 or not leaves or not _FEWEST_ENTRIES <= len(beside) <= _MOST_ENTRIES:
         return ()
     with torch.no_grad():
         for parameter in specimen.module.parameters():
             if parameter.is_floating_point():
                 parameter.add_(torch.randn_like(parameter) * _NOISE)
     with _given(specimen.module, leaves) as owners:
-        before: dict[Mode, tuple[float, ...]] = {mode: totals(specimen, batch, mode=mode) for mode in _MODES}
-    if not before["evaluate"]:
+        before = totals(specimen, batch)
+    if not before:
         return None
-    loss = sum(before["evaluate"])
-    noise = 10 * abs(sum(totals(specimen, batch)) - loss) + _RELATIVE * sum(abs(one) for one in before["evaluate"])
-    changes = {path: _change(specimen, batch, path, before) for path in leaves}
+    loss = sum(before)
+    noise = 10 * abs(sum(totals(specimen, batch)) - loss) + _RELATIVE * sum(abs(one) for one in before)
+    changes = {path: abs(sum(totals(specimen, exchanged(batch, path))) - loss) for path in beside}
     most = max(changes.values())
-    idle = [path for path in owners if changes[path] <= noise]
-    if not idle or most <= 100 * noise:
+    if most <= 100 * noise:
         return ()
-    return tuple(
-        Taken(path, type(owners[path]).__name__, _where(owners[path]), changes[path], most, noise)
-        for path in idle
-        if not _compared_otherwise(specimen, batch, path)
-    )
+    found: list[Taken] = []
+    for path, owner in owners.items():
+        if changes[path] > noise:
+            continue
+        changed = max(changes[path], _change(specimen, batch, path, loss))
+        if changed <= noise and not _compared_otherwise(specimen, batch, path):
+            found.append(Taken(path, type(owner).__name__, _where(owner), changed, most, noise))
+    return tuple(found)
 
 
-def _change(specimen: Specimen, batch: Any, path: str, before: dict[Mode, tuple[float, ...]]) -> float:
-    others = [exchanged(batch, path), replaced(batch, path)]
-    return max(abs(sum(totals(specimen, other, mode=mode)) - sum(before[mode])) for mode in _MODES for other in others)
+def _change(specimen: Specimen, batch: Any, path: str, loss: float) -> float:
+    """What else an entry may change: made all alike, and in training mode."""
+    alike = abs(sum(totals(specimen, replaced(batch, path))) - loss)
+    training = [sum(totals(specimen, one, mode="train")) for one in (batch, exchanged(batch, path))]
+    return max(alike, abs(training[1] - training[0]))
+
+
+def _all_alike(leaf: Tensor) -> bool:
+    return bool((leaf == leaf[:1]).all())
 
 
 def _compared_otherwise(specimen: Specimen, batch: Any, path: str) -> bool:

@@ -1,0 +1,69 @@
+"""Rules on losses that do not fit what is learned."""
+
+import numpy as np
+
+from art_training.probes.ordering import ordering
+from art_training.probes.rows import Rows
+from art_training.records import Severity, Split
+from art_training.rules.laboratory import Laboratory, NotApplicable
+from art_training.rules.rule import Found, Stage, rule
+from art_training.setup.task import TaskKind
+
+_OF_NUMBERS = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+_KNOWN = 0.6  # of what a guess leaves open
+_ANY_ORDER = 1 / 3  # of the three orders that three classes have, one is the best
+_MOST_CLASSES = 100
+_FEWEST = 10  # rows of a class
+
+
+@rule(
+    "ART436",
+    "numbers of classes are learned as quantities",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.INSPECT,
+    finds=(
+        "A squared or absolute error is taken of one number an example, whose target is a whole number by its type, with 3 to 100 "
+        "different values of ten rows each and none left out between them; 15 neighbours by the inputs know it (0.6 of what a guess leaves open) and "
+        "know better by vote than by mean; and the order of the numbers means nothing to them: in more than a third of all orders of "
+        "the classes neighbours that differ would lie nearer to each other. Of counts and grades, neighbours that differ are next to "
+        "each other, and hardly any order is better. Two classes have one order, and are not judged."
+    ),
+    why=(
+        "Between class 2 and class 7 the loss is least at 4 or 5, which is a third class. The model learns means of names, and no "
+        "probabilities."
+    ),
+    wrong="F.mse_loss(self.net(x).squeeze(1), label.float())  # label: 0..9",
+    right="F.cross_entropy(self.net(x), label)  # ten outputs",
+    source="https://stackoverflow.com/questions/46443566",
+    symptoms=("ART162", "ART216", "ART405"),
+)
+def names_as_numbers(laboratory: Laboratory) -> Found | None:
+    """A regression of class ids."""
+    task = laboratory.task_of(TaskKind.REGRESSION)
+    train = laboratory.get(Rows).splits.get(Split.TRAIN)
+    if task.loss not in _OF_NUMBERS or train is None or train.labels is None or train.labels.dtype.kind not in "iu":
+        raise NotApplicable("targets are not one whole number a row, by their type, in a loss of numbers")
+    classes, counts = np.unique(train.labels, return_counts=True)
+    if not 3 <= len(classes) <= _MOST_CLASSES or classes[-1] - classes[0] != len(classes) - 1 or counts.min() < _FEWEST:
+        raise NotApplicable("targets are not the numbers of 3 to 100 classes")
+    found = ordering(train)
+    if found is None:
+        raise NotApplicable("inputs are no numbers of one shape, or too few neighbours have other targets")
+    if found.voted - found.guess < _KNOWN * (1 - found.guess):
+        return None
+    if found.nearer <= _ANY_ORDER or found.voted <= found.averaged:
+        return None
+    return Found(
+        f"{task.loss} is taken of the numbers of {len(classes)} classes, whose order means nothing: in {found.nearer:.0%} of all orders "
+        "neighbours that differ would lie nearer to each other",
+        {
+            "classes": len(classes), "nearer": found.nearer, "voted": found.voted, "averaged": found.averaged, "pairs": found.pairs,
+        },
+        f"give the model {len(classes)} outputs and use cross_entropy",
+        where=f"batch[{task.target}]",
+        confirmed_by=(
+            f"15 neighbours name the class of {found.voted:.0%} of the rows by vote, and by the mean of their numbers of "
+            f"{found.averaged:.0%}"
+        ),
+    )  # fmt: skip
