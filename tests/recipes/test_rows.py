@@ -21,11 +21,16 @@ Where a step's own tests show that already, they are named here, and not repeate
 | 2.9 overfit one batch | test_one_batch_is_learned_by_heart_unless_the_model_is_blind |
 | 2.10 the loss falls as capacity grows | tests/steps/test_overfit.py::test_larger_models_fit_at_least_as_well_and_each_is_told_with_its_size |
 | 2.10 the loss falls as capacity grows, the opposite | tests/steps/test_overfit.py::test_a_larger_model_that_fits_worse_fails |
+| 2.11 visualise just before the network | tests/steps/test_glimpsed.py::test_exactly_what_the_first_layer_is_given_is_kept_as_numbers_and_as_a_picture |
 | 2.12 prediction dynamics on a fixed batch | tests/steps/test_overfit.py::test_predictions_of_a_fixed_batch_are_followed_over_the_epochs |
+| 2.13 dependencies by backpropagation | tests/steps/test_glimpsed.py::test_gradients_say_whose_input_a_prediction_depends_on |
+| 2.13 dependencies between positions | tests/steps/test_glimpsed.py::test_gradients_say_whether_a_position_sees_later_ones_and_tokens_are_decoded |
 | 2.14 generalise a special case | test_a_generalised_model_is_held_to_the_special_case |
 | 3.1 a model that is large enough | test_a_model_that_cannot_fit_its_training_data_better_than_a_baseline_predicts_fails |
 | 3.2 a learning rate by test | tests/steps/test_overfit.py::test_the_suggested_rate_is_told_with_its_curve_and_what_to_do |
 | 3.3 one thing at a time | tests/steps/test_regularize.py::test_a_candidate_that_varies_several_things_is_told |
+| 3.4 the learning rate to come | tests/steps/test_glimpsed.py::test_the_learning_rate_of_the_whole_training_is_laid_out |
+| 3.4 decay that is wrong | tests/rules/test_schedule.py::test_faults |
 | 4.1 regularise: all that the recipe names | test_everything_that_the_recipe_regularises_by_can_be_a_candidate |
 | 4.1 regularise: what helps wins | tests/steps/test_regularize.py::test_a_candidate_that_helps_wins_and_is_handed_on_by_its_configuration |
 | 4.1 regularise: what does not help does not win | tests/steps/test_regularize.py::test_where_nothing_helps_the_reference_is_handed_on_and_it_is_said |

@@ -245,7 +245,8 @@ class _Diagnosing:
             self.laboratory.give_up(Evaluation, str(reason), applies=False)
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001  The user's code, which is what is examined.
-            self._trouble("the validation could not be repeated", error)
+            if users_lines(error) or not isinstance(error, ARTError):  # that there is nothing to evaluate is no fault
+                self._trouble("the validation could not be repeated", error)
             self.laboratory.give_up(Evaluation, f"the validation raised {raised(error)}")
             return
         logged = {name: value for one in first.logged.values() for name, value in one.items()}
