@@ -36,7 +36,7 @@ def shared_assignments(specimen: Specimen) -> tuple[Assignment, ...]:
     if not common:
         return ()
     found: list[Assignment] = []
-    for owner in _written(specimen):
+    for owner in written(specimen):
         found += [one for one in _assignments(owner) if any(hasattr(whole, one.attribute) for whole in common)]
     return tuple(dict.fromkeys(found))
 
@@ -52,7 +52,7 @@ def _wholes(specimen: Specimen, split: Split) -> list[Any]:
     return found
 
 
-def _written(specimen: Specimen) -> list[Any]:
+def written(specimen: Specimen) -> list[Any]:
     """The functions whose code made the data; of a class its methods, as they are inherited."""
     found: list[Any] = []
     for one in specimen.data:
