@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import re
 import signal
 import sys
 import warnings
@@ -298,3 +299,35 @@ def test_a_callback_is_not_told_of_a_failure_that_is_none():
 
     diagnose(Net, callbacks=[Reports])
     assert told == []
+
+
+TESTED = {
+    "random states": ("python random", "numpy random", "torch random"),
+    "torch's settings": (
+        "default dtype",
+        "default device",
+        "gradients",
+        "anomalies",
+        "deterministic",
+        "cudnn",
+        "threads",
+        "matmul",
+    ),
+    "NumPy's settings": ("numpy errors",),
+    "the working directory": ("folder", "environment", "path", "streams"),
+    "warnings' filters": ("filters", "signals"),
+    "logging": ("loggers",),
+    "an instance": tuple(state(Net())),
+    "data": (test_data_that_were_given_are_as_they_were,),
+    "callbacks": (test_a_callback_is_not_told_of_a_failure_that_is_none,),
+    "loggers": (test_a_logger_with_methods_of_its_own_is_replaced_by_one_that_takes_them,),
+    "files": (test_nothing_is_written_and_loggers_and_callbacks_of_the_users_take_no_part,),
+}
+
+
+def test_each_line_of_the_list_is_tested():
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "diagnose.md").read_text()
+    listed = re.findall(r"^- \*\*(.+?)\*\*", page.partition("## What stays as it was")[2], re.MULTILINE)
+    assert listed == list(TESTED)
+    names = {one for many in TESTED.values() for one in many if isinstance(one, str)}
+    assert names == {*surroundings(), *state(Net())}

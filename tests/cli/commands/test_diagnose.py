@@ -46,6 +46,11 @@ class Softmax(Net):
         return torch.softmax(super().forward(x), 1)
 
 
+class Wide(Net):
+    def __init__(self, width):
+        super().__init__()
+
+
 class Broken(Net):
     def training_step(self, batch, index):
         raise ValueError("the user's own mistake")
@@ -100,7 +105,8 @@ def test_colours_are_for_terminals(diagnose, monkeypatch):
 def test_what_raises_is_inconclusive_with_code_3_and_no_traceback(diagnose):
     answer = diagnose("Broken")
     assert answer.code == 3
-    assert "the user's own mistake" in answer.out
+    assert "the user's own mistake, at net.py:" in " ".join(answer.out.split())
+    assert "Broken.training_step" in answer.out
     assert "Traceback" not in answer.out + answer.err
 
 
@@ -117,7 +123,10 @@ def test_a_project_in_a_folder_is_diagnosed_without_arguments(art, tmp_path):
         (("--budget", "0"), "must be above 0"),
         (("--ignore", "ART999"), "'ART999', which is no rule"),
         (("--declare", "frosen=1"), "did you mean 'frozen'"),
+        (("--ignore", "softmax"), "'softmax', which is no rule"),
         (("--trainer", "max_epochs"), "is no KEY=VALUE"),
+        (("--trainer", "max_epoch=3"), "did you mean 'max_epochs'"),
+        (("--hparam", "width=3"), "'width', which Net does not take"),
         (("--format", "yaml"), "'yaml' is not one of"),
     ],
 )
@@ -128,48 +137,51 @@ def test_wrong_use_is_code_2_and_one_sentence(diagnose, options, said):
     assert "Traceback" not in answer.err
 
 
+@pytest.mark.parametrize(
+    ("model", "data", "said"),
+    [
+        ("net.py:Wide", "net.py:Data", "Wide needs 'width'; give hparams="),
+        ("net.py:Nett", "net.py:Data", "there is no 'Nett'; there are:"),
+        ("nett.py:Net", "net.py:Data", "there is no file nett.py"),
+        ("net.py:Net", "data.py:Data", "there is no file data.py"),
+        ("net.py:Net", "net.py:x", "data=<Tensor> is none that Lightning can train on"),
+        ("net.py:Net", "net.py:TensorDataset", "which is no LightningDataModule"),
+        ("net.py:x", "net.py:Data", "cannot be called"),
+        ("net.py", "net.py:Data", "names no object"),
+        ("net.py:nn", "net.py:Data", "cannot be called"),
+    ],
+)
+def test_a_model_or_data_that_are_none_are_code_2_and_one_sentence(art, tmp_path, model, data, said):
+    (tmp_path / "net.py").write_text(MODEL)
+    answer = art("diagnose", model, "--data", data)
+    assert answer.code == 2, answer.out + answer.err
+    told = [line for line in answer.err.splitlines() if line != "the user's own print"]
+    assert said in " ".join(told)
+    assert "Traceback" not in answer.err
+    assert not answer.out
+
+
+def test_a_reason_is_given_with_the_code(diagnose):
+    answer = diagnose("Net", "--ignore", "art402=on purpose")
+    assert "ignored ART402 softmax before a cross entropy: on purpose" in " ".join(answer.out.split())
+
+
 def test_json_holds_everything(diagnose):
     told = json.loads(diagnose("Softmax", "--format", "json").out)
     assert told["status"] == "findings"
     (found,) = [one for one in told["findings"] if one["rule"] == "ART402"]
     assert found["evidence"]["classes"] == 10
     assert found["severity"] == "error"
-    assert {one["state"] for one in told["rules"]} <= {"passed", "finding", "not judged", "ignored"}
+    assert {one["state"] for one in told["rules"]} <= {"passed", "finding", "not judged", "not applicable", "ignored"}
+    assert all(one["reason"] for one in told["rules"] if one["state"] in {"not judged", "not applicable"})
+    assert "net.py:" in told["place"]
 
 
-def test_sarif_has_what_its_schema_requires(diagnose):
-    """The `required` entries of sarif-schema-2.1.0.json of the objects that are written, and its enumerations."""
-    log = json.loads(diagnose("Softmax", "--format", "sarif").out)
-    assert log["version"] == "2.1.0"
-    assert log["$schema"].endswith("sarif-schema-2.1.0.json")
-    (run,) = log["runs"]
-    driver = run["tool"]["driver"]
-    assert driver["name"]
-    ids = [rule["id"] for rule in driver["rules"]]
-    assert len(set(ids)) == len(ids)
-    levels = {"none", "note", "warning", "error"}
-    for rule in driver["rules"]:
-        assert all(rule[part]["text"] for part in ("shortDescription", "fullDescription", "help"))
-        assert rule["defaultConfiguration"]["level"] in levels
-        assert all(isinstance(tag, str) for tag in rule["properties"]["tags"])
-    assert run["results"]
-    for result in run["results"]:
-        assert result["message"]["text"]
-        assert result["level"] in levels
-        assert result["ruleId"] in ids
-        for location in result["locations"]:
-            place = location.get("physicalLocation")
-            if place is None:
-                assert all(one["name"] for one in location["logicalLocations"])
-            else:
-                assert place["artifactLocation"]["uri"]
-                assert " " not in place["artifactLocation"]["uri"]
-                assert place["region"]["startLine"] >= 1
-    for invocation in run["invocations"]:
-        assert isinstance(invocation["executionSuccessful"], bool)
-        for note in invocation["toolExecutionNotifications"]:
-            assert note["message"]["text"]
-            assert note["level"] in levels
+def test_sarif_is_told_at_the_user_s_line(diagnose):
+    (run,) = json.loads(diagnose("Softmax", "--format", "sarif").out)["runs"]
+    (result,) = [one for one in run["results"] if one["ruleId"] == "ART402"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "net.py"
+    assert run["invocations"][0]["executionSuccessful"]
 
 
 def test_junit_is_parsed_and_its_counts_are_those_of_its_cases(diagnose):
@@ -208,13 +220,21 @@ def test_rules_are_a_table_and_each_is_explained(art):
         assert answer.code == 0
         for title in ("It finds", "It matters, because", "Wrong", "Right", "To silence it", "Source"):
             assert f"\n{title}:\n" in answer.out
-        assert f"ignore={{'{one.code}': 'the reason'}}" in answer.out
+        assert f"ignore={{'{one.code}': 'the reason'}}, or --ignore {one.code}='the reason'" in " ".join(
+            answer.out.split()
+        )
 
 
-def test_an_unknown_rule_is_code_2(art):
-    answer = art("explain", "ART999")
+@pytest.mark.parametrize("code", ["ART999", "999", "softmax", ""])
+def test_an_unknown_rule_is_code_2(art, code):
+    answer = art("explain", code)
     assert answer.code == 2
     assert "`art rules` lists them" in answer.err
+
+
+@pytest.mark.parametrize("code", ["402", "art402", " Art402"])
+def test_a_code_may_be_written_short(art, code):
+    assert art("explain", code).out == art("explain", "ART402").out
 
 
 def test_no_path_of_this_machine_is_in_the_text_of_a_rule():

@@ -18,6 +18,7 @@ from art_training.setup.setup import Setup
 METHODS = {Split.TRAIN: "train_dataloader", Split.VALIDATION: "val_dataloader", Split.TEST: "test_dataloader"}
 
 _PLAIN = "_is_without_augmentation"
+_LONGEST = 100  # characters of a value in a sentence
 
 
 def open_data(setup: Setup, *, seed: int, plain: bool = False) -> Any:
@@ -183,17 +184,23 @@ def _fresh(data: Any) -> Any:
         return copy_sharing_buffers(data)
     if not callable(data):
         raise SetupError(
-            f"data={data!r} is none that Lightning can train on; "
+            f"data={_shown(data)} is none that Lightning can train on; "
             "give a LightningDataModule class, a factory of one, or art.data(train=..., validation=...)"
         )
     made = data()
     if isinstance(made, type) or not (isinstance(made, Data) or hierarchy_of(made, "LightningDataModule") is not None):
         name = name_of(data)
         raise SetupError(
-            f"data {name} returned {made!r}, which is no LightningDataModule (of `lightning` or `pytorch_lightning`); "
+            f"data {name} returned {_shown(made)}, which is no LightningDataModule (of `lightning` or `pytorch_lightning`); "
             "give a class of one, a factory, or art.data(train=..., validation=...)"
         )
     return made
+
+
+def _shown(value: Any) -> str:
+    """A value in a sentence: a table of numbers is no part of one."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST and "\n" not in text else f"<{name_of(type(value))}>"
 
 
 def _plain(datamodule: Any) -> Any:
