@@ -177,8 +177,8 @@ def test_a_checkpoint_without_random_states_is_refused(engine, tmp_path):
 def test_training_starts_from_weights(engine, tmp_path):
     setup = Setup(Net, Data, trainer={"max_epochs": 2})
     first = fit(engine, setup, tmp_path / "first")
-    frozen = setup.but(trainer={"max_steps": 0})
-    second = engine.fit(FitJob(frozen, 0, folder(tmp_path / "second"), start=first.last), lambda position: None)
+    job = FitJob(setup, 0, folder(tmp_path / "second"), start=first.last, max_steps=0)
+    second = engine.fit(job, lambda position: None)
     assert_same_weights(first.last, second.last)
 
 

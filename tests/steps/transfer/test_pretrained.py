@@ -65,7 +65,7 @@ def test_a_state_dict_a_checkpoint_and_safetensors_read_alike(tmp_path: Path) ->
 def test_a_file_that_is_none_or_holds_nothing_is_refused_with_what_to_save(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not weights")
     torch.save({"epoch": 3}, tmp_path / "empty.pt")
-    with pytest.raises(SetupError, match="is neither a file nor the name of an earlier step"):
+    with pytest.raises(SetupError, match="is neither a file nor an earlier step that has run"):
         read(tmp_path / "missing.pt", ENGINE)
     with pytest.raises(SetupError, match=r"cannot be read .*torch\.save\(model\.state_dict\(\), path\)"):
         read(tmp_path / "notes.txt", ENGINE)

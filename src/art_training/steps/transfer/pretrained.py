@@ -48,7 +48,7 @@ def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
 
     if not path.is_file():
         raise SetupError(
-            f"pretrained={str(path)!r} is neither a file nor the name of an earlier step; give one of these"
+            f"pretrained={str(path)!r} is neither a file nor an earlier step that has run; give a file, or run that step first"
         )
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
