@@ -62,6 +62,14 @@ class Auxiliary(Net):
         return main + self.weight * F.cross_entropy(self.auxiliary(batch["meta"]), batch["y"])
 
 
+class ByHand(Net):
+    """The same with a loss of its own."""
+
+    def training_step(self, batch, index):
+        main = F.cross_entropy(self.net(batch["x"], batch["x"][:, :3]), batch["y"])
+        return main + self.weight * (self.auxiliary(batch["meta"])[:, 0] - batch["y"]).square().mean()
+
+
 class Unpassed(Net):
     """Nobody is given the other entry."""
 
@@ -101,6 +109,7 @@ def test_inputs_that_are_used_are_not_accused(found, used):
 
 def test_what_a_weight_switches_off_is_not_accused(found):
     assert not found(Auxiliary, NAMED)
+    assert not found(ByHand, NAMED)
 
 
 def test_entries_that_nobody_is_given_are_not_accused(found):

@@ -99,7 +99,7 @@ class _Reading:
         chooses = bool(_WITH_TARGETS.search(kind)) and len(given) > 1
         if not (chooses or _OTHERS.search(kind)) or _takes_rows(call.args[0]):
             return
-        if _mentioned(call.args[0]) & self._parts:
+        if _mentioned(call.args[0]) & self._parts or "train" in given[0].lower():
             return
         fitted = Fitted(ast.unparse(call), self._place(call), kind, chooses, "", "")
         made = set(targets) if call.func.attr == "fit_transform" else {f"{ast.unparse(owner)}.transform"}

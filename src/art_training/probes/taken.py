@@ -13,7 +13,7 @@ from art_training.probes.passes import passed, smaller
 from art_training.probes.responses import exchanged, replaced
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import totals
-from art_training.setup.data.batch import entries, rows, size
+from art_training.setup.data.batch import entries, mapped, rows, size
 
 _FEWEST_ENTRIES = 3  # an input that matters, one that does not, and a target
 _MOST_ENTRIES = 8
@@ -70,7 +70,7 @@ def taken(specimen: Specimen) -> tuple[Taken, ...] | None:
         if changes[path] > noise:
             continue
         changed = max(changes[path], _change(specimen, batch, path, loss))
-        if changed <= noise and not _compared_otherwise(specimen, batch, path):
+        if changed <= noise and not (_compared_otherwise(specimen, batch, path) or _reaches(specimen, batch, path)):
             found.append(Taken(path, type(owner).__name__, _where(owner), changed, most, noise))
     return tuple(found)
 
@@ -94,6 +94,16 @@ def _compared_otherwise(specimen: Specimen, batch: Any, path: str) -> bool:
         for one, other in zip(first, second, strict=True)
         for a, b in zip(one[1:], other[1:], strict=True)
     )
+
+
+def _reaches(specimen: Specimen, batch: Any, path: str) -> bool:
+    """Whether the loss was computed of the entry, though it does not change with it: times nothing, on purpose."""
+    wanted = entries(batch)[path]
+    leaf = wanted.detach().clone().requires_grad_()
+    loss = specimen.loss(mapped(batch, lambda one: leaf if one is wanted else one))
+    if loss is None or not loss.requires_grad:
+        return False
+    return torch.autograd.grad(loss, leaf, allow_unused=True)[0] is not None
 
 
 @contextmanager
