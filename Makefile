@@ -60,6 +60,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.explore
 	$(BIN)/python -m benchmarks.tune
 	$(BIN)/python -m benchmarks.statistics
+	$(BIN)/python -m benchmarks.diagnosis
 
 bench-faults: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faults --jobs $(JOBS)

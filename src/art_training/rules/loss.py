@@ -1,6 +1,7 @@
 """Rules on what enters a loss: logits where logits are expected, along the axis that they are expected along."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import torch
 
@@ -47,7 +48,7 @@ def softmax_before_cross_entropy(laboratory: Laboratory) -> Found | None:
     kind = str(kinds.pop())
     classes = calls[0].prediction.shape[1]
     confirmed, severity = confirmed_floor(
-        laboratory.ask(course), laboratory.ask(without_first), f"without the {kind} the loss of one batch fell to"
+        laboratory, without_first, f"without the {kind} the loss of one batch fell to"
     )
     told = "that sum to 1" if kind == "softmax" else "that a sigmoid made"
     return Found(
@@ -118,8 +119,8 @@ def normalised_once_too_often(laboratory: Laboratory) -> Found | None:
         return None
     outer, inner = pairs[0]
     confirmed, severity = confirmed_floor(
-        laboratory.ask(course),
-        laboratory.ask(without_first),
+        laboratory,
+        without_first,
         f"without the first {inner} the loss of one batch fell to",
     )
     name = "the loss" if outer.startswith("binary") else f"a {outer}"
@@ -249,8 +250,13 @@ def _is_no_log_probability(call: SeenLoss) -> bool:
     return all(bool((values.logsumexp(axis).exp() > 1 + 5 * _OFF).any()) for axis in axes)
 
 
-def confirmed_floor(as_it_is: OneBatch | None, other: OneBatch | None, said: str) -> tuple[str, Severity | None]:
-    """The experiment in words; what it does not confirm is a warning at most."""
+def confirmed_floor(
+    laboratory: Laboratory, changed: Callable[[Specimen], OneBatch | None], said: str
+) -> tuple[str, Severity | None]:
+    """The experiment in words; what it does not confirm is a warning at most, and where it cannot be made nothing is said."""
+    as_it_is = other = None
+    with suppress(NotMeasured):
+        as_it_is, other = laboratory.ask(course), laboratory.ask(changed)
     if as_it_is is None or other is None:
         return "", None
     # The noise of a floor: two courses of one network differ by less.

@@ -3,7 +3,7 @@
 import torch
 
 from art_training.probes.losses import with_input
-from art_training.probes.one_batch import OneBatch, course, learned
+from art_training.probes.one_batch import OneBatch, learned
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.records import Severity
@@ -40,7 +40,7 @@ def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
     if all(call.prediction.shape[0] == call.prediction.shape[1] for call in calls):
         return None
     confirmed, severity = confirmed_floor(
-        laboratory.ask(course), laboratory.ask(of_log_softmax), "normalised along dim=1 the loss of one batch fell to"
+        laboratory, of_log_softmax, "normalised along dim=1 the loss of one batch fell to"
     )
     sums = calls[0].prediction.double().exp().sum(1)
     return Found(
@@ -80,9 +80,7 @@ def view_swaps_axes(laboratory: Laboratory) -> Found | None:
     if not swapped or len(swapped) != len(calls):
         return None
     call, (before, after) = swapped[0]
-    confirmed, _ = confirmed_floor(
-        laboratory.ask(course), laboratory.ask(_really_swapped), "with the axes swapped the loss of one batch fell to"
-    )
+    confirmed, _ = confirmed_floor(laboratory, _really_swapped, "with the axes swapped the loss of one batch fell to")
     return Found(
         f"a tensor of shape {before} is viewed as {after} in front of {call.name}: its axes keep their order, and scores are "
         "read as those of other positions",
