@@ -1,5 +1,6 @@
 """The recipe for a setup: what is derived, what is left out, and what that would need."""
 
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -7,7 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_iris
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
@@ -174,6 +175,32 @@ class Reconstructs(Spread):
     def training_step(self, batch: Any, index: int) -> torch.Tensor:
         x = batch[0]
         return nn.functional.mse_loss(self.net(x)[:, :1] + 0 * x, x)
+
+
+class Flowers(L.LightningDataModule):
+    """So many examples to validate on."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def train_dataloader(self) -> Any:
+        return self._loader(30)
+
+    def val_dataloader(self) -> Any:
+        return self._loader(self.rows)
+
+    def _loader(self, rows: int) -> Any:
+        x, y = torch.randn(rows, 4), torch.arange(rows) % 3
+        return DataLoader(TensorDataset(x, y), batch_size=8)
+
+
+def test_the_examples_of_a_datamodule_are_counted_too() -> None:
+    made = art.from_torch(net, loss=nn.functional.cross_entropy, lr=1e-2)
+    for rows, inputs in ((12, None), (30, "zeroed")):
+        project = art.recipe(art.Setup(made, partial(Flowers, rows)), store="memory")
+        assert step_of(project, EvaluateBaseline).inputs == inputs
+        assert ("where there are 12" in project.left_out.get("UsesInputs", "")) == (inputs is None)
 
 
 def test_a_small_validation_split_is_not_asked_what_it_cannot_answer() -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
+from art_training.records import Score
 from art_training.setup.scores.comparison import compare, holm
 from art_training.setup.scores.intervals import of_mean, wilson
 from art_training.setup.scores.measures import FunctionMeasure
+from art_training.steps.searching.again import mean_score
 from benchmarks.statistics.world import METRICS, World, value_of
 
 LEVEL = 0.95
@@ -95,10 +97,27 @@ def scores(name, count, repeats, *, world=ONE_MODEL, start=0):
     return Rates(repeats, covered / max(1, repeats - missing), math.nan, missing / repeats)
 
 
+def means(count, seeds, repeats, *, world, start=0):
+    """Intervals of a loss's mean over trainings, as Tune tells what it hands on; none may end below 0."""
+    generator = np.random.default_rng(54321)
+    truth = float(np.mean([value_of("loss", world.trainings(20_000, 1, generator)[0][0]) for _ in range(200)]))
+    covered = missing = 0
+    for repeat in range(repeats):
+        trainings = world.trainings(count, seeds, np.random.default_rng([start, repeat]))[0]
+        single = [Score(value_of("loss", one), _interval("loss", one, repeat)) for one in trainings]
+        interval = mean_score(single, (0.0, math.inf)).interval
+        if interval is None:
+            missing += 1
+        else:
+            assert interval.low >= 0
+            covered += interval.low <= truth <= interval.high
+    return Rates(repeats, covered / max(1, repeats - missing), math.nan, missing / repeats)
+
+
 def _interval(name, examples, seed):
     value = value_of(name, examples)
     if name == "loss":
-        return of_mean(examples.losses, None, seed=seed).interval
+        return of_mean(examples.losses, None, seed=seed, floor=0.0).interval
     if name == "accuracy":
         return wilson(value, examples.count)
     return FunctionMeasure(METRICS.measures[name].function).interval(value, examples.pool, seed=seed).interval

@@ -3,11 +3,13 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from art_training.checks import BeatsBaseline, Check
 from art_training.checks.inputs import UsesInputs
+from art_training.engines import EvaluateJob, Position
 from art_training.plugins import load
 from art_training.project import ArtProject, folder_of_caller
 from art_training.records import Split
@@ -137,6 +139,11 @@ class _Asked:
         yield Squeeze, unvalidated or self._squeeze()
         yield FinalTest, FinalTest() if Split.TEST in splits else "a test split"
 
+    @cached_property
+    def _rows(self) -> int | None:
+        """Examples of the validation split, counted once."""
+        return _validated(self.setup, self.seed)
+
     @property
     def _by(self) -> str:
         """The validation score that decides: the first metric, else the loss."""
@@ -155,7 +162,7 @@ class _Asked:
             hidden_paths(self.setup.task)
         except ValueError as why:
             return f"inputs that can be taken away: {why}"
-        rows = _validated(self.setup)
+        rows = self._rows
         if rows is not None and rows < FEWEST:
             return f"{FEWEST} validation examples or more, where there are {rows}"
         return ""
@@ -201,12 +208,23 @@ class _Asked:
         return Tune(space=self.space, by=self._by, trials=self.trials)
 
 
-def _validated(setup: Setup) -> int | None:
-    """How many validation examples there are; None where that cannot be told without reading them."""
-    if not isinstance(setup.data, Data):
-        return None
-    counts = [rows for place, rows in setup.data.rows().items() if place.partition(":")[0] == Split.VALIDATION]
+def _validated(setup: Setup, seed: int) -> int | None:
+    """How many validation examples there are; None where that cannot be told without reading all of them."""
+    if isinstance(setup.data, Data):
+        found = setup.data.rows()
+    else:  # a datamodule opens its data first; one batch is read
+        job = EvaluateJob(setup, seed, (Split.VALIDATION,), plain=True, limit=1)
+        found = load("engines", setup.engine)().read(job, _overlook, _nobody_watches).rows
+    counts = [rows for place, rows in found.items() if place.partition(":")[0] == Split.VALIDATION]
     return None if None in counts else sum(rows or 0 for rows in counts)
+
+
+def _overlook(split: Split, loader: str | None, batch: Any) -> None:
+    """Nothing is asked of the batch."""
+
+
+def _nobody_watches(position: Position) -> None:
+    """Nothing is told of it."""
 
 
 def _parameters(model: Callable[..., Any]) -> dict[str, Any]:

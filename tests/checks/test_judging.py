@@ -18,7 +18,18 @@ from art_training.checks import (
     judge,
 )
 from art_training.errors import CheckError
-from art_training.records import Candidate, Curve, Finding, Interval, Outcome, Reading, Score, Severity, VerdictState
+from art_training.records import (
+    Candidate,
+    Curve,
+    Direction,
+    Finding,
+    Interval,
+    Outcome,
+    Reading,
+    Score,
+    Severity,
+    VerdictState,
+)
 
 
 def baseline_step(**reached: Score) -> Outcome:
@@ -54,6 +65,22 @@ def test_a_gain_whose_intervals_are_apart_or_not_known_is_not_called_chance(mine
     judged = judge(BeatsBaseline("validation/accuracy"), overfit(mine, EvaluateBaseline=baseline_step(linear=theirs)))
     assert judged.state is VerdictState.PASSED
     assert judged.reason.endswith("(EvaluateBaseline)")
+
+
+@pytest.mark.parametrize("mine", [0.9694, 0.9694 + 5e-8, 0.9694 - 5e-8])
+@pytest.mark.parametrize("way", ["maximize", "minimize"])
+def test_a_tie_is_told_as_one_and_does_not_pass_however_it_was_rounded(mine: float, way: Direction):
+    theirs = baseline_step(boosting=Score(0.9694, Interval(0.946, 0.983), direction=way))
+    judged = judge(BeatsBaseline("validation/accuracy"), overfit(Score(mine), EvaluateBaseline=theirs))
+    assert judged.state is VerdictState.FAILED
+    assert judged.reason == ("validation/accuracy is 0.9694, as is boosting's (EvaluateBaseline): a tie, and no better")
+
+
+def test_a_gain_of_just_the_margin_is_not_above_it_however_it_was_rounded():
+    earlier = baseline_step(linear=Score(0.75, direction="maximize"))
+    judged = judge(BeatsBaseline("validation/accuracy", margin=0.05), overfit(Score(0.8), EvaluateBaseline=earlier))
+    assert 0.8 - 0.75 > 0.05
+    assert judged.state is VerdictState.FAILED
 
 
 def test_without_a_baseline_it_is_not_judged_and_says_which_step_to_add():

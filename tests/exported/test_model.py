@@ -311,8 +311,18 @@ def test_a_new_process_predicts_the_same_or_says_why_not(tmp_path: Path, monkeyp
     file.unlink()
     gone = verify(path, (X, Y), predicted, tmp_path)
     assert gone.difference is None
+    assert gone.unanswered
     assert "lonely cannot be imported here" in gone.why
+    file.write_text(f"from torch import nn\n{NET.replace('nn.Linear(4, 3)', 'nn.Linear(4, 2)')}")
+    other = verify(path, (X, Y), predicted, tmp_path)
+    assert "the weights do not fit Net" in other.why
+    assert not other.unanswered
+    file.write_text("raise SystemExit('not today')")
+    ended = verify(path, (X, Y), predicted, tmp_path)
+    assert ended.unanswered
+    assert ended.why == "a new process could not load it: not today"
     late = verify(path, (X, Y), predicted, tmp_path, seconds=0.01)
+    assert late.unanswered
     assert late.why == "a new process did not load it within 0.01 seconds"
     sys.modules.pop("lonely", None)
 

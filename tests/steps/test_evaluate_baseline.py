@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from torch import nn
 from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy, MulticlassAUROC, MultilabelF1Score
-from torchmetrics.regression import MeanAbsoluteError
+from torchmetrics.regression import MeanAbsoluteError, PearsonCorrCoef
 
 import art_training as art
 from art_training.checks import Evidence, judge_all
@@ -65,7 +65,7 @@ def test_digits_have_three_baselines_within_six_seconds():
     assert outcome.score("validation/loss").interval is not None
     assert value(outcome, "dummy", "validation/loss") == pytest.approx(np.log(10), abs=0.01)
     checks = EvaluateBaseline().all_checks(CLASSES, list(metrics))
-    assert [verdict.state for verdict in judge_all(checks, Evidence("b", outcome))] == [VerdictState.PASSED]
+    assert [verdict.state for verdict in judge_all(checks, Evidence("b", outcome))] == [VerdictState.PASSED] * 2
     assert "best is" in outcome.summary
 
 
@@ -327,3 +327,21 @@ def test_a_rule_makes_sense_of_a_task_that_nothing_learns():
     assert outcome.parameters["best"] == "always 3"
     assert outcome.score("baselines").value == 1
     assert EvaluateBaseline().needs_splits == {Split.VALIDATION}
+
+
+def flat_validation(rows: int = 40):
+    """A regression whose validation targets are all alike, so that no correlation with them is defined."""
+    x = rng().normal(size=(100, 4)).astype(np.float32)
+    return art.data((x, x.sum(1)), (x[:rows], np.zeros(rows, np.float32)))
+
+
+@pytest.mark.filterwarnings("ignore:The variance of predictions or target")
+def test_a_metric_that_is_no_number_for_any_baseline_does_not_pass():
+    metrics = {"pearson": PearsonCorrCoef(), "mae": MeanAbsoluteError()}
+    outcome = evaluate(flat_validation(), VALUES, metrics)
+    assert outcome.parameters["by"] == "validation/mae"
+    checks = EvaluateBaseline().all_checks(VALUES, list(metrics))
+    verdicts = judge_all(checks, Evidence("b", outcome))
+    assert [verdict.state for verdict in verdicts] == [VerdictState.PASSED, VerdictState.FAILED]
+    assert "validation/pearson could not be computed: it is nan for every baseline" in verdicts[1].reason
+    assert "skip_metrics" in verdicts[1].reason

@@ -5,7 +5,8 @@ import importlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -18,7 +19,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
-from torchmetrics.regression import R2Score
+from torchmetrics.regression import PearsonCorrCoef, R2Score
 
 import art_training as art
 from art_training.checks import Improves
@@ -549,3 +550,23 @@ def test_a_lightning_module_takes_part_with_modifiers_of_its_own() -> None:
     outcome = run({"frozen": art.Variant(model=frozen)}, setup=setup, seeds=1)
     assert outcome.candidate("frozen").scores["validation/loss"].value > outcome.scores["validation/loss"].value - 1
     assert outcome.candidate("frozen").parameters["changes"] == ["model.modifier.frozen is new"]
+
+
+@pytest.mark.filterwarnings("ignore:The variance of predictions or target")
+def test_a_metric_that_is_no_number_or_raises_does_not_pass_though_another_one_decides() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    data = art.data((x, x.sum(1, keepdims=True)), (x[:40], np.zeros((40, 1), np.float32)))
+    model = art.from_torch(partial(nn.Linear, 4, 1), loss=nn.MSELoss, lr=1e-2, weight_decay=0.0)
+    setup = art.Setup(model, data, trainer={"max_epochs": 1, "accelerator": "cpu"})
+    metrics = {"pearson": PearsonCorrCoef(), "accuracy": MulticlassAccuracy(num_classes=3)}
+    step = Regularize({"decay": DECAY}, seeds=1, examples=0)
+    store = MemoryStore()
+    for _ in range(2):  # the second time everything is found again
+        project = art.ArtProject("p", setup, metrics=metrics, steps=[step], store=store)
+        result = project.run()["Regularize"]
+        assert result.state is StepState.FAILED
+        reason = next(
+            verdict.reason for verdict in result.judgement.verdicts if "validation/pearson is nan" in verdict.reason
+        )
+        assert "train/accuracy could not be computed" in reason
+        step = replace(step, seeds=2)

@@ -334,15 +334,48 @@ def test_a_script_without_a_guard_is_told_of_it_and_is_not_trained_again_when_it
     def run(last: str) -> subprocess.CompletedProcess[str]:
         script.write_text(UNGUARDED + last)
         return subprocess.run(
-            [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+            [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400
         )
 
     bare = run("print(project.run())")
-    assert "Unfinished: the export cannot be loaded in a new process: project 'script' is run" in bare.stderr
+    assert "as it was not loaded: project 'script' is run" in bare.stderr
     assert 'put project.run() under `if __name__ == "__main__":`' in bare.stderr
     trained = (tmp_path / "trained.log").read_text()
     guarded = run('if __name__ == "__main__":\n    print(project.run())')
     assert "Next: every step passed" in guarded.stdout, guarded.stderr
+    assert (tmp_path / "trained.log").read_text() == trained
+
+
+AWAY = """
+import sys
+from pathlib import Path
+
+if Path("away").exists() and sys.argv[0].endswith("verify.py"):
+    raise SystemExit("the disk of the model is away")
+"""
+
+
+@pytest.mark.slow
+def test_what_keeps_another_process_from_loading_is_no_fact_of_the_model_and_is_tried_again(tmp_path: Path) -> None:
+    head, _, rest = UNGUARDED.partition("class Net")
+    model, _, rest = rest.partition("\nx = np")
+    (tmp_path / "net.py").write_text(f"{AWAY}\nfrom torch import nn\n\nclass Net{model}")
+    (tmp_path / "script.py").write_text(
+        f"{head}from net import Net\nx = np{rest}if __name__ == '__main__':\n    print(project.run())"
+    )
+
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "script.py"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400)
+
+    (tmp_path / "away").touch()
+    first = run()
+    assert "Unfinished: whether the export predicts what the model does is not known" in first.stderr
+    assert "the disk of the model is away; the next run trains nothing again and tries once more" in first.stderr
+    trained = (tmp_path / "trained.log").read_text()
+    (tmp_path / "away").unlink()
+    again = run()
+    assert "Next: every step passed" in again.stdout, again.stderr
     assert (tmp_path / "trained.log").read_text() == trained
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import torch
 from sklearn.datasets import load_diabetes, load_digits
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
-from torchmetrics.regression import R2Score
+from torchmetrics.regression import PearsonCorrCoef, R2Score
 
 import art_training as art
-from art_training.checks import Above
+from art_training.checks import Above, NoNaN
 from art_training.errors import ProjectError, SetupError, UnknownMetric
 from art_training.records import Action, Outcome, StepState
 from art_training.runner import StepResult
@@ -425,4 +426,16 @@ def test_wrong_use_is_refused_before_anything_is_trained(
 def test_checks_may_name_its_scores() -> None:
     step = Tune(SPACE, trials=1, checks=[Above("gain", 0.0), Above("validation/accuracy", 0.9)])
     assert {"gain", "selected_value", "finished_trials"} <= set(step.score_names(["accuracy"]))
-    assert step.default_checks(setup_of().task, ["accuracy"]) == (Above("finished_trials", 0),)
+    assert step.default_checks(setup_of().task, ["accuracy"]) == (Above("finished_trials", 0), NoNaN())
+
+
+@pytest.mark.filterwarnings("ignore:The variance of predictions or target")
+def test_a_metric_that_is_no_number_does_not_pass_though_another_one_decides(store: SqlStore) -> None:
+    x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    data = art.data(train=(x, x.sum(1, keepdim=True)), validation=(x[:40], torch.zeros(40, 1)))
+    model = art.from_torch(partial(nn.Linear, 4, 1), loss=nn.MSELoss, lr=1e-2)
+    setup = Setup(model, data, trainer={"max_epochs": 1, "accelerator": "cpu"})
+    step = Tune({"lr": art.space.uniform(0.01, 0.02)}, trials=1, examples=0, **SMALL)
+    result = art.ArtProject("p", setup, metrics={"pearson": PearsonCorrCoef()}, steps=[step], store=store).run()["Tune"]
+    assert result.state is StepState.FAILED
+    assert [verdict.reason for verdict in result.judgement.verdicts if "validation/pearson is nan" in verdict.reason]

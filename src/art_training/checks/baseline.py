@@ -9,6 +9,7 @@ from art_training.checks.check import Answer, Check, failed, not_judged, passed
 from art_training.checks.evidence import Evidence
 from art_training.checks.reference import MetricLike, address, reference
 from art_training.checks.values import (
+    alike,
     direction,
     direction_of,
     not_negative,
@@ -41,7 +42,9 @@ class _Baseline(NamedTuple):
 
 @dataclass(frozen=True)
 class BeatsBaseline(Check):
-    """The score is better than a baseline's, strictly and by more than a margin.
+    """The score is better than a baseline's, strictly and by more than a margin. A tie does not pass.
+
+    Scores that differ by no more than rounding in single precision are a tie.
 
     The two are not compared example by example. Where their intervals overlap, the sentence says that the gain may be chance;
     ask for a `margin` where that is not enough.
@@ -173,7 +176,8 @@ class BeatsBaseline(Check):
         return best(found, key=lambda one: one.score.value, default=None)
 
     def _compare(self, metric: Metric, mine: Score, theirs: _Baseline, way: Direction) -> Answer:
-        gain = mine.value - theirs.score.value if way == "maximize" else theirs.score.value - mine.value
+        sign = 1 if way == "maximize" else -1
+        gain = sign * (mine.value - theirs.score.value)
         numbers = {**numbers_of(mine), **numbers_of(theirs.score, "baseline_"), "baseline": theirs.name, "gain": gain}
         told = with_interval(mine, apart_from=theirs.score.value)
         whose = f"{theirs.name}'s {with_interval(theirs.score, apart_from=mine.value)}"
@@ -181,7 +185,11 @@ class BeatsBaseline(Check):
         beyond = "above" if way == "maximize" else "below"
         if not math.isfinite(mine.value):
             return failed(f"{metric} is {told}, which is not a finite number and not {beyond} {whose}", **numbers)
-        if gain > self.margin:
+        if alike(mine.value, theirs.score.value):
+            tie = f"{metric} is {with_interval(mine)}, as is {theirs.name}'s"
+            where = "" if self.against is None else f" in {self.against}"
+            return failed(f"{tie}{where} ({theirs.step}): a tie, and no better", **numbers)
+        if gain > self.margin and not alike(mine.value - self.margin * sign, theirs.score.value):
             return passed(f"{metric} is {told}, {beyond} {whose}{_doubt(mine, theirs.score)}", **numbers)
         if gain > 0:
             short = f"but the gain of {number(gain)} is not above {number(self.margin)}"

@@ -30,12 +30,12 @@ class ExportAgrees(Check):
         return f"{SCORE} <= {number(self.tolerance)}"
 
     def judge(self, evidence: Evidence) -> Answer:
-        """Compare the largest distance; where there is none, the export was not loaded."""
+        """Compare the largest distance; where there is none, the reading says why."""
         score = evidence.outcome.scores.get(SCORE)
         if score is None:
             reading = evidence.outcome.reading(READING)
             why = reading.note if reading and reading.note else "this outcome says nothing of an export"
-            return failed(f"the export was not loaded again: {why}")
+            return failed(f"that it predicts the same was not shown: {why}")
         said = f"predictions of the export, loaded {score.source}, are at most {number(score.value)} off"
         if score.value <= self.tolerance:
             return passed(said, difference=score.value)

@@ -28,13 +28,18 @@ class NoNaN(Check):
         numbers = {name: score.value for name, score in outcome.scores.items()}
         ends = {f"the end of curve {name}": curve.values[-1] for name, curve in outcome.curves.items() if curve.values}
         wrong = {name: value for name, value in {**numbers, **ends}.items() if not math.isfinite(value)}
-        reasons = [f"{name} is {value}" for name, value in wrong.items()]
+        reasons = [f"{name} is {value}{_why(outcome.scores.get(name))}" for name, value in wrong.items()]
         if outcome.stopped == "loss is not finite":
             reasons.insert(0, "training stopped because the loss is not finite")
         reasons += _missing(outcome)
         if reasons:
             return failed("; ".join(reasons), **wrong)
         return passed(f"{_count(len(numbers), 'score')} and {_count(len(ends), 'curve')}, all finite")
+
+
+def _why(score: Score | None) -> str:
+    """What a score's note says of it, besides that it has no interval."""
+    return f" ({score.note})" if score is not None and score.note and not score.note.startswith("no interval") else ""
 
 
 def _missing(outcome: Outcome) -> list[str]:

@@ -66,7 +66,11 @@ class UsesInputs(Check):
                 **numbers,
             )
         if not any(one.is_known for one in compared):
-            return not_judged(f"how sure the difference is cannot be said: {compared[0].score.note}", **numbers)
+            return not_judged(
+                f"whether it is better with its inputs than without cannot be said: {_told(compared)}; "
+                f"{compared[0].score.note}; give a larger validation split, or do not ask: EvaluateBaseline(inputs=None)",
+                **numbers,
+            )
         return failed(
             f"not better with its inputs than without: {_told(compared)}; look whether inputs and targets belong "
             "together, and whether the output depends on the inputs; or train longer with inputs_steps",

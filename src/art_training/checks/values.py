@@ -9,6 +9,8 @@ from typing import Any
 from art_training.errors import CheckError
 from art_training.records import Direction, Score
 
+_ROUNDING = 1e-6  # of a score; that of a sum in single precision is about a tenth of it
+
 
 def settle(check: Any, **values: Any) -> None:
     """Set validated fields of a frozen dataclass while it is constructed."""
@@ -81,6 +83,11 @@ def number(value: float, *, apart_from: float | None = None) -> str:
     return next(
         (more for digits in range(5, 17) if (more := f"{value:.{digits}g}") != f"{apart_from:.{digits}g}"), repr(value)
     )
+
+
+def alike(one: float, other: float) -> bool:
+    """Whether two scores are equal but for how they were added up: in single precision, in another order."""
+    return math.isclose(one, other, rel_tol=_ROUNDING)
 
 
 def with_interval(score: Score, *, apart_from: float | None = None) -> str:

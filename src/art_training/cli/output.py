@@ -65,6 +65,11 @@ def table(*columns: str) -> "Table":
     return drawn
 
 
+def shortened(text: str, width: int) -> str:
+    """A text that fits a line of so many characters."""
+    return text if len(text) <= width else f"{text[: max(0, width - 3)].rstrip()}..."
+
+
 def put_json(value: object) -> None:
     """Plain data on stdout. Numbers that JSON does not know are the strings `nan`, `inf` and `-inf`."""
     sys.stdout.write(json.dumps(_finite(plain(value)), indent=2, ensure_ascii=False) + "\n")

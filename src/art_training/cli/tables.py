@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from art_training.checks.values import number
-from art_training.cli.output import STYLES, duration, mark, table
+from art_training.cli.output import STYLES, duration, mark, shortened, table
 from art_training.records import Action, Plan, StepState, Verdict
 from art_training.views import CheckRow, ScoreRow
 
@@ -75,17 +75,21 @@ def score_text(row: ScoreRow) -> str:
     return f"{number(row.value)} [{number(row.low)}, {number(row.high)}]"
 
 
-def scores_table(rows: Sequence[ScoreRow]) -> "Table":
-    """Scores with where they come from."""
+def scores_table(rows: Sequence[ScoreRow], *, width: int | None = None) -> "Table":
+    """Scores with where they come from.
+
+    Args:
+        rows: the scores.
+        width: of a line in characters, where each shall have one line alone; None: as many lines as it takes.
+    """
     from rich.text import Text
 
     drawn = table("score", "value", "rows", "from")
     drawn.columns[0].no_wrap = True
-    for row in rows:
-        drawn.add_row(
-            Text(row.metric),
-            Text(score_text(row)),
-            Text("" if row.rows is None else str(row.rows)),
-            Text("; ".join(part for part in (row.source, row.note) if part), "dim"),
-        )
+    cells = [(row.metric, score_text(row), "" if row.rows is None else str(row.rows)) for row in rows]
+    taken = sum(max((len(cell[at]) for cell in cells), default=0) + 2 for at in range(3))
+    for row, cell in zip(rows, cells, strict=True):
+        origin = "; ".join(part for part in (row.source, row.note) if part)
+        told = origin if width is None else shortened(origin, width - max(taken, len("score  value  rows  ")) - 2)
+        drawn.add_row(*map(Text, cell), Text(told, "dim"))
     return drawn

@@ -28,6 +28,10 @@ class NotRebuilt(SetupError):
     """A value cannot be made again in another process; the sentence says why and what to do."""
 
 
+class NotReached(NotRebuilt):
+    """What a value is made of cannot be imported here, which tells of this process and its path."""
+
+
 def encode(value: Any, tensors: "dict[str, Tensor]", where: str = "it") -> Plain:
     """`value` as plain data.
 
@@ -178,7 +182,7 @@ def _imported(stored: Mapping[str, Any]) -> Any:
             owner = importlib.import_module(module)
         except ImportError as error:
             was = f" (it lay in {stored['folder']})" if stored.get("folder") else ""
-            raise NotRebuilt(
+            raise NotReached(
                 f"the export needs {module}.{name}, and {module} cannot be imported here{was}: {error}; "
                 "put its folder on the path, or give load_model(path, factory=...)"
             ) from error

@@ -26,13 +26,15 @@ class Verified:
         difference: the largest distance between its predictions and ours; None where it had none.
         why: why it had none, in one sentence.
         seconds: of loading, imports included.
-        runs: whether it had none because the file that it needed runs a project as it is imported.
+        unanswered: whether it had none because it did not come so far: it took too long, was ended, or could not import what
+            the model is made of. That tells of the process and what surrounds it, and nothing of the export; another
+            attempt may succeed.
     """
 
     difference: float | None
     why: str = ""
     seconds: float = 0.0
-    runs: bool = False
+    unanswered: bool = False
 
 
 def verify(archive: Path, batch: Any, expected: "Tensor", folder: Path, *, seconds: float = SECONDS) -> Verified:
@@ -68,11 +70,11 @@ def verify(archive: Path, batch: Any, expected: "Tensor", folder: Path, *, secon
             env={**os.environ, "PYTHONPATH": path},
         )
     except subprocess.TimeoutExpired:
-        return Verified(None, f"a new process did not load it within {seconds:g} seconds")
+        return Verified(None, f"a new process did not load it within {seconds:g} seconds", unanswered=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith(_ANSWER)]
     if not lines:
         last = (done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"])[-1]
-        return Verified(None, f"a new process could not load it: {last}")
+        return Verified(None, f"a new process could not load it: {last}", unanswered=True)
     answer: Mapping[str, Any] = json.loads(lines[-1].removeprefix(_ANSWER))
     return Verified(**answer)
 
@@ -85,6 +87,7 @@ def main(archive: str, asked: str) -> None:
     from safetensors import safe_open
 
     from art_training.errors import ARTError, ProjectError
+    from art_training.exported.encoding import NotReached
     from art_training.exported.model import load_model
 
     try:
@@ -102,8 +105,9 @@ def main(archive: str, asked: str) -> None:
             far = float((found.double() - expected.double()).abs().max()) if found.numel() else 0.0
             answer = {"difference": far, "why": "", "seconds": seconds}
     except ARTError as error:
-        runs = isinstance(error, ProjectError)  # a project refuses to run while its file is imported
-        answer = {"difference": None, "why": str(error), "seconds": time.monotonic() - began, "runs": runs}
+        # A project refuses to run while its file is imported.
+        unanswered = isinstance(error, ProjectError | NotReached)
+        answer = {"difference": None, "why": str(error), "seconds": time.monotonic() - began, "unanswered": unanswered}
     print(_ANSWER + json.dumps(answer))  # noqa: T201  It is what the other process reads.
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
 from art_training.checks.bounds import Above
+from art_training.checks.finite import NoNaN
 from art_training.checks.inputs import INPUTS_GAIN, UsesInputs
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Candidate, Metric, Outcome, Reading, Score, Split
@@ -31,6 +32,7 @@ from art_training.steps.baselines.people import require_human, require_known
 from art_training.steps.baselines.pooling import Pooled
 from art_training.steps.baselines.telling import (
     best_of,
+    of_best,
     of_people,
     readings_of,
     summary_of,
@@ -142,7 +144,8 @@ class EvaluateBaseline(Step):
         return _outcome(bench, learned, candidates, scores, hidden)
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        return (Above(COUNT, 0),) if self.inputs is None else (Above(COUNT, 0), UsesInputs())
+        asked: tuple[Check, ...] = (Above(COUNT, 0), NoNaN())
+        return asked if self.inputs is None else (*asked, UsesInputs())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         gains = () if self.inputs is None else tuple(f"{INPUTS_GAIN}{name}" for name in (*metrics, LOSS))
@@ -256,8 +259,8 @@ def _outcome(
     hidden: WithoutInputs | None,
 ) -> Outcome:
     best, by, count = best_of(scores)
-    top = dict(scores.get(best, {}))
-    readings = [Reading("rows", learned.rows, "examples", "of the training split")]
+    top, undefined = of_best(best, scores)
+    readings = [Reading("rows", learned.rows, "examples", "of the training split"), *undefined]
     if count or not learned.senseless:
         top[COUNT] = Score(float(count), direction="maximize", note="baselines that could be scored")
     else:

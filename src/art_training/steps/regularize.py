@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast, get_args
 
 from art_training.checks import Check
 from art_training.checks.bounds import Above
+from art_training.checks.finite import NoNaN
 from art_training.checks.improves import ADJUSTED, GAIN
 from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.records import Artifact, Metric, Outcome, Reading, Score, Split
@@ -142,7 +143,7 @@ class Regularize(LooksBack):
         return self.candidates[winner].apply(self.setup or setup)
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        return (Above(COMPARED, 0),)  # a candidate that diverges is told, and fails nobody else
+        return (Above(COMPARED, 0), NoNaN())  # a candidate that diverges is told, and fails nobody else
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, COMPARED, GAIN, GAP)
@@ -206,7 +207,7 @@ class Regularize(LooksBack):
         return Outcome(
             scores=scores,
             readings=tuple(readings),
-            findings=findings_of(found),
+            findings=(*findings_of(found), *chosen.trainings[0].findings),
             candidates=(of_reference(reference, metric), *(as_candidate(one, metric) for one in found)),
             parameters={"by": str(metric), "seeds": self.seeds, "winner": chosen.name},
             artifacts=(*self._kept(bench, metric, reference, found, chosen), *pictures, *looked.artifacts),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast, get_args
 
 from art_training.checks import Check
 from art_training.checks.bounds import Above
+from art_training.checks.finite import NoNaN
 from art_training.errors import ProjectError, SetupError, StoreError, UsageError
 from art_training.records import Artifact, Direction, Metric, Outcome, Promise, Reading, Score, Split, plain
 from art_training.setup.forward import parameters_of
@@ -147,7 +148,7 @@ class Tune(LooksBack):
         return self._space.apply(self.resolve(setup), points[candidate])
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
-        return (Above(FINISHED, 0),)
+        return (Above(FINISHED, 0), NoNaN())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, FINISHED, SELECTED, GAIN)

@@ -2,13 +2,15 @@
 
 import json
 import sys
+from contextlib import closing
 
 import pytest
 
-from art_training.records import RunStatus, Score
+from art_training.records import Candidate, Curve, Outcome, Reading, RunStatus, Score
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run, verdict
+from art_training.testing.records import a_run
 
 
 @pytest.fixture(params=[80, 120])
@@ -276,3 +278,37 @@ def test_a_step_behind_a_failed_one_does_not_look_done(art, toy):
     assert steps["CheckLossOnInit"]["state"] == "failed"
     assert steps["Overfit"]["state"] == "not run"
     assert steps["Overfit"]["waits_for"] == "CheckLossOnInit"
+
+
+def long(scores=40, candidates=30, curves=50) -> Outcome:
+    """What a search leaves."""
+    return Outcome(
+        scores={f"train/count_{at}": Score(float(at == 30), note="a word " * 40) for at in range(scores)},
+        curves={f"trial {at}/{name}": Curve((0, 1), (1.0, 0.5)) for at in range(curves) for name in ("lr/0", "train/loss")},
+        readings=(*(Reading(f"reading {at}", at, note="more " * 60) for at in range(20)), Reading("winner", "trial 3", note="it is " * 30)),
+        candidates=tuple(
+            Candidate(f"trial {at}", {"validation/loss": Score(abs(at - 12.0), direction="minimize")}) for at in range(candidates)
+        ),
+        parameters={"by": "validation/loss"},
+        summary="30 trials",
+    )  # fmt: skip
+
+
+def test_what_a_search_leaves_fits_two_screens_with_the_choice_first_and_curves_last(art, toy, columns):
+    with closing(SqlStore(toy / ".art" / "art.db")) as store:
+        store.write(a_run(1, project="toy", step="Tune", status=RunStatus.COMPLETED), long())
+    told = art("show", "Tune").out
+    lines = told.splitlines()
+    assert len(lines) <= 80
+    assert max(map(len, lines)) <= columns
+    titles = [line.partition(" (")[0] for line in lines if line and line[0].isupper() and "of project" not in line]
+    assert [one for one in titles if one in {"Chosen", "Scores", "Readings", "Made with", "Curves"}] == [
+        "Chosen", "Scores", "Readings", "Made with", "Curves"
+    ]  # fmt: skip
+    assert "Candidates by validation/loss (8 of 30; `art show Tune --all`)" in told
+    assert "trial 12 " in told
+    assert "train/count_30 " in told, "of many scores, those that are not 0 first"
+    assert "Curves (6 of 100; `art show Tune --all`)" in told
+    whole = art("show", "Tune", "--all").out
+    assert all(f"trial {at}/lr/0" in whole for at in range(50))
+    assert "--all" not in whole

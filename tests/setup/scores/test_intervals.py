@@ -16,7 +16,7 @@ from torchmetrics.classification import (
 )
 
 from art_training.setup.scores import intervals
-from art_training.setup.scores.intervals import of_mean, of_resamples, of_values, wilson
+from art_training.setup.scores.intervals import CUT, of_mean, of_resamples, of_values, wilson
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metric_intervals import of_metric
 
@@ -234,3 +234,12 @@ def test_the_interval_of_auroc_covers_the_truth() -> None:
         return truth, None if interval is None else interval.low <= truth <= interval.high
 
     assert 0.87 <= coverage(draw, 60) <= 1.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_interval_of_a_few_skewed_losses_does_not_end_below_what_a_loss_can_be(seed):
+    losses = np.random.default_rng(seed).lognormal(0, 2.5, 20)
+    free, kept = (of_mean(losses, None, seed=0, floor=floor).interval for floor in (-np.inf, 0.0))
+    assert kept.low >= 0
+    assert kept.high == free.high
+    assert (kept.low, kept.method) == ((free.low, free.method) if free.low >= 0 else (0.0, free.method + CUT))

@@ -258,7 +258,8 @@ def test_few_examples_are_not_judged() -> None:
     data = art.data((x.astype(np.float32), y), (x2[:20].astype(np.float32), y2[:20]), batch_size=64)
     _, verdict = run(project_of(setup_of(data), TENTH))
     assert verdict.state is VerdictState.NOT_JUDGED
-    assert "20 examples are fewer than 30" in verdict.reason
+    assert "whether it is better with its inputs than without cannot be said" in verdict.reason
+    assert "20 examples are fewer than 30; give a larger validation split, or do not ask" in verdict.reason
 
 
 def test_what_the_step_depends_on_is_the_model_only_where_it_is_trained(tmp_path: Path) -> None:

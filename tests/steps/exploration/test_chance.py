@@ -88,8 +88,7 @@ def test_chance_is_what_counting_finds_where_columns_are_independent(one: int, o
     assert Chance([rows], 500).share(40) == pytest.approx(expected, abs=0.08)
 
 
-def test_nothing_is_known_of_one_column_and_of_none() -> None:
-    assert Chance([np.arange(10)[:, None] // 2], 10).share(10) == 0
+def test_nothing_is_known_of_no_column() -> None:
     assert Chance([], 10).repeating(10) == 0
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from art_training.records import Interval, Metric, Score
 from art_training.setup.scores.comparison import Comparison
+from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
-from art_training.steps.searching.again import Contestant, Decision, fresh_seed, mean_score
+from art_training.steps.searching.again import Contestant, Decision, _bounds, fresh_seed, mean_score
 from art_training.steps.searching.telling import gain
 
 BY = Metric.parse("validation/accuracy")
@@ -109,3 +110,36 @@ def test_without_a_winner_there_is_what_there_was() -> None:
     decision = Decision(incoming, (contestant("trial 1", note="it raised"),))
     assert not decision.carried
     assert decision.chosen is incoming
+
+
+def test_a_score_that_one_seed_lacks_is_no_number_and_says_so() -> None:
+    lacking = Contestant("trial 1", SETUP, ({str(BY): score(0.5), "validation/f1": score(0.4)}, {str(BY): score(0.6)}))
+    assert math.isnan(lacking.scores["validation/f1"].value)
+    assert lacking.scores["validation/f1"].note == "it could not be computed under 1 of 2 seeds"
+    assert lacking.value(BY) == pytest.approx(0.55)
+
+
+@given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=5))
+def test_the_interval_of_what_cannot_be_below_zero_is_not_below_it(values: list[float]) -> None:
+    interval = mean_score([score(value, value / 3) for value in values], (0.0, math.inf)).interval
+    assert interval is not None
+    assert 0 <= interval.low <= statistics.fmean(values) * (1 + 1e-9) <= interval.high * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("name", "note", "low"), [
+    ("cross_entropy", "", 0.0),
+    ("mse_loss", "", 0.0),
+    ("gaussian_nll_loss", "", -math.inf),
+    ("cross_entropy", "-1 of it is added to cross_entropy by the step, in every batch", -math.inf),
+    ("", "", -math.inf),
+])  # fmt: skip
+def test_which_losses_cannot_be_below_zero(name: str, note: str, low: float) -> None:
+    runs = [{"validation/loss": Score(0.1, source=f"{name} call" if name else "logged by the step", note=note)}]
+    assert _bounds(MetricCalculator({}), "validation/loss", runs) == (low, math.inf)
+
+
+def test_a_loss_under_two_seeds_that_differ_much_keeps_above_zero_and_says_how() -> None:
+    interval = mean_score([score(0.1, 0.05), score(0.3, 0.05)], (0.0, math.inf)).interval
+    assert interval is not None
+    assert 0 < interval.low < 0.1
+    assert interval.method == "wilson, and t over 2 seeds, below it of the logarithm"

@@ -36,6 +36,7 @@ _SKEW_FADES = 100  # examples from which on the accelerated bootstrap takes care
 _PATIENCE = 3  # times the cap by the clock on the wall, after which nothing more is tried
 
 TOO_FEW = "no interval: {n} examples are fewer than " + str(FEWEST_EXAMPLES)
+CUT = ", cut off at what it cannot be below"
 DEGENERATE = "no interval: every resample of the {n} examples gives the same value"
 
 
@@ -66,7 +67,7 @@ def wilson(share: float, n: float, *, of: str = "") -> Interval:
     return Interval(low, high, LEVEL, f"wilson{of}")
 
 
-def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int) -> Estimated:
+def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int, floor: float = -math.inf) -> Estimated:
     """The interval of a mean, or of the ratio of two sums, by the bias-corrected and accelerated bootstrap.
 
     Efron, Better bootstrap confidence intervals, JASA 82 (1987); the acceleration comes from the influence of each
@@ -80,6 +81,7 @@ def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int) -> Estimated
         totals: (examples,) what each example adds.
         weights: (examples,) what each adds to the denominator; None: one each.
         seed: of the draws.
+        floor: what the mean cannot be below. The interval ends there, which takes nothing from it that could be the truth.
     """
     n = len(totals)
     if n < FEWEST_EXAMPLES:
@@ -106,8 +108,8 @@ def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int) -> Estimated
         low, high = _accelerated(means, value, influence, n)
     if not low < high:
         return Estimated(None, DEGENERATE.format(n=n))
-    name = "studentised bootstrap" if studentised else "bca bootstrap"
-    return Estimated(Interval(low, high, LEVEL, method(name, len(means), n)))
+    name = method("studentised bootstrap" if studentised else "bca bootstrap", len(means), n)
+    return Estimated(Interval(low, high, LEVEL, name) if low >= floor else Interval(floor, high, LEVEL, name + CUT))
 
 
 def of_resamples(

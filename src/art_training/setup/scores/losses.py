@@ -3,6 +3,7 @@
 Importing this module does not import torch.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -62,6 +63,17 @@ LOSSES: Mapping[str, Loss] = {
     "triplet_margin_loss": Loss("anchor", "positive", denominator="rows", paired=False),
     "triplet_margin_with_distance_loss": Loss("anchor", "positive", denominator="rows", paired=False),
 }
+
+# Logarithms of densities, and of what counts without the part that the targets alone decide, may have any sign.
+_OF_ANY_SIGN = frozenset({"gaussian_nll_loss", "poisson_nll_loss", "kl_div", "hinge_embedding_loss"})
+
+
+CALL = " call"  # what follows the name of a loss in the source of a score
+
+
+def floor_of_mean(name: str | None) -> float:
+    """What the mean of a loss of torch cannot be below, whatever is predicted; minus infinity where that is not known."""
+    return 0.0 if name in LOSSES and name not in _OF_ANY_SIGN else -math.inf
 
 
 @dataclass(frozen=True)

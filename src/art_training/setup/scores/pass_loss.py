@@ -1,5 +1,6 @@
 """The loss over one pass, weighted by its own denominator, with its interval."""
 
+import math
 from typing import cast
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from art_training.records import Interval, Score
 from art_training.setup.scores.intervals import Estimated, of_mean
+from art_training.setup.scores.losses import CALL, floor_of_mean
 from art_training.setup.scores.outputs import BatchOutputs
 
 
@@ -76,7 +78,7 @@ class PassLoss:
         return total / weight if weight else None
 
     def _source(self) -> str:
-        return f"{self._name} call" if self._name else "returned or logged by the step"
+        return f"{self._name}{CALL}" if self._name else "returned or logged by the step"
 
     def _interval(self, rows: int, seed: int) -> tuple[Estimated, str]:
         """The interval, and in words what the step's loss holds besides the call of the loss function."""
@@ -86,7 +88,8 @@ class PassLoss:
         if scale is None:
             return Estimated(None, f"no interval: the values of single examples are known of {self._name} alone"), told
         totals, weights = torch.cat(self._totals).double().numpy(), torch.cat(self._weights).double().numpy()
-        estimated = of_mean(totals, weights, seed=seed)
+        floor = floor_of_mean(self._name) if scale > 0 and shift >= 0 else -math.inf
+        estimated = of_mean(totals, weights, seed=seed, floor=floor)
         if estimated.interval is None:
             return estimated, told
         ends = sorted(end * scale + shift for end in (estimated.interval.low, estimated.interval.high))

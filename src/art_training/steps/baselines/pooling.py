@@ -85,7 +85,7 @@ def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task
 
     from art_training.setup.observation import LossCall
     from art_training.setup.scores.intervals import of_mean
-    from art_training.setup.scores.losses import terms
+    from art_training.setup.scores.losses import floor_of_mean, terms
 
     native = _native(predictions, task)
     if native is None:
@@ -108,7 +108,7 @@ def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task
     weight = torch.zeros(len(rows), dtype=torch.double).index_add_(0, owner, found.weight)
     if task.loss_options.get("reduction") == "sum":  # told as a mean over examples
         weight = torch.ones_like(weight)
-    estimated = of_mean(total.numpy(), weight.numpy(), seed=seed)
+    estimated = of_mean(total.numpy(), weight.numpy(), seed=seed, floor=floor_of_mean(task.loss))
     mean = float(total.sum() / weight.sum())
     note = "; ".join(part for part in (note, estimated.note) if part)
     return Score(mean, estimated.interval, len(rows), "minimize", task.loss, note)

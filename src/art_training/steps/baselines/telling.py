@@ -32,13 +32,36 @@ def uncomputed(scores: Mapping[str, Mapping[str, Score]]) -> tuple[Finding, ...]
     """Metrics that no baseline's predictions could be used for: the fault is the metric's, and better known now."""
     from art_training.setup.scores.scoring import not_computed
 
-    addresses = dict.fromkeys(address for each in scores.values() for address in each)
     found: list[Finding] = []
-    for address in addresses:
-        mine = [each[address] for each in scores.values() if address in each]
-        if all(math.isnan(score.value) and score.note for score in mine):
-            found.append(not_computed(Metric.parse(address), mine[0].note))
+    for address, mine in _by_address(scores).items():
+        if not any(math.isfinite(score.value) for score in mine):
+            raised = next((score.note for score in mine if " raised " in score.note), "")
+            found.append(not_computed(Metric.parse(address), raised or f"it is {mine[0].value} for every baseline"))
     return tuple(found)
+
+
+def of_best(best: str, scores: Mapping[str, Mapping[str, Score]]) -> tuple[dict[str, Score], list[Reading]]:
+    """The scores of the best baseline that are numbers, and a reading for each that is one for other baselines alone.
+
+    A correlation with predictions that are all alike is not defined, and that is no fault of the metric's. One that is no
+    number for any baseline is a finding, see `uncomputed`.
+    """
+    top, undefined = dict(scores.get(best, {})), list[Reading]()
+    by_address = _by_address(scores)
+    for address, score in list(top.items()):
+        others = [one for one in by_address[address] if math.isfinite(one.value)]
+        if math.isfinite(score.value):
+            continue
+        del top[address]
+        if others:
+            note = f"it is {score.value} for {best}, the best baseline, and a number for {len(others)} of the others"
+            undefined.append(Reading(address, None, note=note))
+    return top, undefined
+
+
+def _by_address(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, list[Score]]:
+    addresses = dict.fromkeys(address for each in scores.values() for address in each)
+    return {address: [each[address] for each in scores.values() if address in each] for address in addresses}
 
 
 def best_of(scores: Mapping[str, Mapping[str, Score]]) -> tuple[str, str, int]:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from art_training.checks.baseline import OWN
 from art_training.checks.inputs import INPUTS, INPUTS_GAIN
+from art_training.checks.values import alike
 from art_training.engines import Change, FitResult
 from art_training.errors import TrainingStopped, UsageError
 from art_training.records import Candidate, Finding, Metric, Reading, Score, Split
@@ -175,7 +176,8 @@ def _row(name: str, one: Comparison, adjusted: float | None, dummy: Mapping[str,
     if theirs is None or theirs.value != theirs.value:
         return {**row, "dummy": None, "beyond_dummy": None}
     sign = 1 if cast("Any", theirs.direction) == "maximize" else -1
-    return {**row, "dummy": _short(theirs.value), "beyond_dummy": _short(sign * (one.ours - theirs.value))}
+    beyond = 0.0 if alike(one.ours, theirs.value) else _short(sign * (one.ours - theirs.value))
+    return {**row, "dummy": _short(theirs.value), "beyond_dummy": beyond}
 
 
 def _short(value: float) -> float:

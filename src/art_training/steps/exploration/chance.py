@@ -1,8 +1,10 @@
 """How often examples are equal by chance: a table of a few categories repeats itself, and nobody copied anything."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from art_training.setup.data.hashing import mixed
+from art_training.steps.exploration.one_column import likely, single
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +15,8 @@ _CUTS = 32
 _HALVES = 4  # cuts into columns that are drawn at random
 _PART = 1 << 20  # words that are worked on at a time
 _DEVIATIONS = 3.0
-_FEW = (0.02, 0.1)  # shares of rows that come close in a column
+_FEW = (0.02, 0.1, 0.3)  # shares of rows that come close in a column
+_PARTS = (1, 2, 4)  # that the other columns are cut into
 _BY_CHANCE = 0.05  # pairs in the whole data that may be so close
 _NEAR_VALUES = 500_000  # numbers that one row is compared with
 
@@ -26,7 +29,7 @@ class Chance:
     copied has halves that occur together only. Of many cuts the one counts by which equality is the likeliest; halves
     that depend on each other make it look less likely than it is, and then copies are suspected rather than missed.
 
-    What has one column, or one variable in many (a single one-hot code), cannot be cut so, and all that is equal counts.
+    What has one column, or one variable in many (a single one-hot code), cannot be cut so; see `one_column`.
     """
 
     def __init__(self, columns: "list[NDArray[Any]]", count: int) -> None:
@@ -39,16 +42,22 @@ class Chance:
         import numpy as np
 
         self._likely: list[NDArray[Any]] = []
-        words = [_words(column, count) for column in columns]
-        if not words or count < 2:
+        self._frequent: list[NDArray[Any]] = self._likely
+        if not columns or count < 2:
             return
+        values = single(columns, count)
+        if values is not None and values.dtype.kind != "c":
+            found = likely(values)
+            self._likely, self._frequent = [found.seen], [found.frequent]
+            return
+        words = [_words(column, count) for column in columns]
         table = np.concatenate(words, 1) if len(words) > 1 else words[0]
         for halves in _cut(table):
             one, other = (_counts(half) for half in halves)
             both = _counts(halves[0] + mixed(halves[1]))
-            likely = _together((one - both) / count, (other - both) / count)
-            if likely.any():
-                self._likely.append(likely)
+            found = _together((one - both) / count, (other - both) / count)
+            if found.any():
+                self._likely.append(found)
 
     def share(self, others: int) -> float:
         """How many of examples, as a share, are expected to equal one of so many others."""
@@ -61,7 +70,7 @@ class Chance:
         import numpy as np
 
         best = 0.0
-        for one in self._likely:
+        for one in self._frequent:
             expected = np.maximum(examples * one, 1e-12)
             best = max(best, float((1 + np.expm1(-expected) / expected).mean()))
         return best
@@ -115,10 +124,21 @@ class Near:
             return True
         alone = np.maximum((others <= near).sum(0), 0.5) / len(squares)  # of none, no less is known than a half
         for few in (alone < share for share in _FEW):
-            together = (others[:, ~few].sum(1) <= near).sum() / len(squares)
+            together = max(_share_within(others[:, ~few], near, parts) for parts in _PARTS)
             if self._pairs * together * alone[few].prod() > _BY_CHANCE:
                 return True
         return False
+
+
+def _share_within(squares: "NDArray[Any]", near: float, parts: int) -> float:
+    """The share of rows that are near in all of some columns, as the product of what it is in parts of them.
+
+    Of categories, few rows or none have all in common, though each of them is common.
+    """
+    import numpy as np
+
+    shares = [float((part.sum(1) <= near).mean()) for part in np.array_split(squares, parts, axis=1) if part.shape[1]]
+    return math.prod(shares)
 
 
 def _together(one: "NDArray[Any]", other: "NDArray[Any]") -> "NDArray[Any]":

@@ -89,7 +89,7 @@ def slice_scores(
     scores: dict[str, Score] = {}
     for name, mask in masks.items():
         found = _pool_scores(examples, mask, metrics, task, seed=seed, name=name)
-        loss = _loss(examples, mask, seed, name)
+        loss = _loss(examples, mask, task, seed=seed, name=name)
         scores |= {
             str(Metric(metric, Split.TEST, name)): score
             for metric, score in {**({} if loss is None else {LOSS: loss}), **found}.items()
@@ -179,8 +179,9 @@ def _pool_scores(
     )
 
 
-def _loss(examples: Examples, mask: "NDArray[Any]", seed: int, name: str) -> Score | None:
+def _loss(examples: Examples, mask: "NDArray[Any]", task: Task, *, seed: int, name: str) -> Score | None:
     from art_training.setup.scores.intervals import of_mean
+    from art_training.setup.scores.losses import floor_of_mean
 
     if examples.losses is None or examples.weights is None:
         return None
@@ -188,7 +189,7 @@ def _loss(examples: Examples, mask: "NDArray[Any]", seed: int, name: str) -> Sco
     if not weights.sum() > 0:
         return None
     totals = examples.losses[mask] * weights
-    estimated = of_mean(totals, weights, seed=seed)
+    estimated = of_mean(totals, weights, seed=seed, floor=floor_of_mean(task.loss))
     note = "; ".join(filter(None, ("of the call of the loss alone", estimated.note)))
     value = float(totals.sum() / weights.sum())
     return Score(value, estimated.interval, int(mask.sum()), "minimize", f"slice {name}", note)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from art_training.errors import ARTError, Interrupted, StoreError
-from art_training.records import Artifact, Fingerprint, Interval, Metric, Plain, Score, Split, plain
+from art_training.records import Artifact, Finding, Fingerprint, Interval, Metric, Plain, Score, Severity, Split, plain
 from art_training.setup.identity.data_digest import DataDigest, digest_data
 from art_training.setup.identity.fingerprint import setup_components
 from art_training.setup.scores.examples import Examples
@@ -37,6 +37,7 @@ class Training:
         weights: what the training ended with, where they were kept.
         recalled: whether an earlier run of the step had made it.
         forgotten: what it forgot, where it was looked at.
+        findings: metrics that could not be computed, and whatever else was wrong with the evaluation.
     """
 
     scores: Mapping[str, Score]
@@ -47,6 +48,7 @@ class Training:
     weights: Artifact | None = None
     recalled: bool = False
     forgotten: Forgotten | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Trying:
         held = None
         if number == 1:  # whichever wins, its weights under the first seed are what the scores of the step are of
             held = self.bench.keep(weights, name=f"{label}.ckpt", kind="checkpoint", note="of one candidate")
-        return Training(scored.scores, scored.passes[Split.VALIDATION], 0.0, 0, kept, held)
+        return Training(scored.scores, scored.passes[Split.VALIDATION], 0.0, 0, kept, held, findings=scored.findings)
 
     def _remember(self, key: str, training: Training, *, seconds: float, epochs: int) -> None:
         kept = {
@@ -176,6 +178,7 @@ class Trying:
             "kept": training.kept,
             "weights": training.weights,
             "forgotten": training.forgotten,
+            "findings": training.findings,
         }
         self.bench.remember(key, plain(kept))
 
@@ -191,9 +194,16 @@ class Trying:
         except StoreError:
             return None
         scores = {address: _score(score) for address, score in values["scores"].items()}
-        forgotten = parse_forgotten(values.get("forgotten"))
         return Training(
-            scores, examples, values["seconds"], values["epochs"], kept, weights, recalled=True, forgotten=forgotten
+            scores,
+            examples,
+            values["seconds"],
+            values["epochs"],
+            kept,
+            weights,
+            recalled=True,
+            forgotten=parse_forgotten(values.get("forgotten")),
+            findings=tuple(map(_finding, values.get("findings", ()))),
         )
 
     def _data(self, setup: Setup) -> DataDigest:
@@ -230,3 +240,8 @@ def _score(stored: Mapping[str, Any]) -> Score:
     interval = stored["interval"]
     values: dict[str, Any] = {**stored, "interval": None if interval is None else Interval(**interval)}
     return Score(**values)
+
+
+def _finding(stored: Mapping[str, Any]) -> Finding:
+    values: dict[str, Any] = {**stored, "severity": Severity(stored["severity"])}
+    return Finding(**values)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from art_training.errors import Interrupted, ProjectError, StoreError, UsageError
 from art_training.records import Direction, Finding, Interval, Metric, Score, Split, plain
 from art_training.setup.scores.examples import Examples
-from art_training.setup.scores.metrics import MetricCalculator
+from art_training.setup.scores.losses import CALL, floor_of_mean
+from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
 from art_training.steps.forgetting import Forgotten
@@ -27,6 +28,7 @@ Bounds: TypeAlias = tuple[float, float]
 
 INCOMING = "incoming setup"
 _UNBOUNDED: Bounds = (-math.inf, math.inf)
+_POSITIVE: Bounds = (0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ class Contestant:
 
     @property
     def scores(self) -> dict[str, Score]:
-        """The mean over seeds of every score that all have."""
+        """The mean over seeds of every score; of one that could not be computed under each of them it is NaN."""
         if self.note or not self.runs:
             return {}
-        common = [name for name in self.runs[0] if all(name in run for run in self.runs)]
-        return {
-            name: mean_score([run[name] for run in self.runs], self.bounds.get(name, _UNBOUNDED)) for name in common
-        }
+        return {name: self._mean(name) for name in dict.fromkeys(name for run in self.runs for name in run)}
+
+    def _mean(self, name: str) -> Score:
+        known = [run[name] for run in self.runs if name in run]
+        if len(known) == len(self.runs):
+            return mean_score(known, self.bounds.get(name, _UNBOUNDED))
+        note = f"it could not be computed under {len(self.runs) - len(known)} of {len(self.runs)} seeds"
+        return Score(math.nan, None, known[0].rows, known[0].direction, known[0].source, note)
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ class Again:
             if stored["note"]:
                 return Contestant(name, setup, note=f"{label}: {stored['note']}")
             runs.append({address: parse_score(score) for address, score in stored["scores"].items()})
-        bounds = {address: _bounds(self.bench.metrics, address) for address in runs[0]}
+        bounds = {address: _bounds(self.bench.metrics, address, runs) for address in runs[0]}
         return Contestant(name, setup, tuple(runs), bounds=bounds)
 
     def _outcome(self, label: str, setup: Setup, seed: int) -> dict[str, Any]:
@@ -250,7 +256,10 @@ def mean_score(scores: Sequence[Score], bounds: Bounds = _UNBOUNDED) -> Score:
     """The mean of one score under several seeds, on the same examples.
 
     Its interval adds, in squares, what the examples leave open (the mean half of the single intervals: the examples are
-    the same under every seed, so their mean is no more certain) and what the seeds do (Student's t).
+    the same under every seed, so their mean is no more certain) and what the seeds do (Student's t). Of what cannot be
+    below 0 and has no upper end, such as a loss, the lower half is a share of the mean: it is taken from its logarithm, so that
+    the interval of two or three seeds does not end below what can be. benchmarks/statistics says how often it holds the
+    truth.
     """
     values = [score.value for score in scores]
     mean, count = statistics.fmean(values), len(values)
@@ -268,6 +277,9 @@ def mean_score(scores: Sequence[Score], bounds: Bounds = _UNBOUNDED) -> Score:
         half = float(t.ppf((1 + level) / 2, count - 1)) * statistics.stdev(values) / math.sqrt(count)
     method = f"{intervals[0].method}, and t over {count} seeds" if count > 1 else intervals[0].method
     low, high = mean - math.hypot(below, half), mean + math.hypot(above, half)
+    if bounds == _POSITIVE and mean > 0:
+        low = mean * math.exp(-math.hypot(below, half) / mean)
+        method += ", below it of the logarithm"
     interval = Interval(max(bounds[0], low), min(bounds[1], high), level, method)
     note = f"mean of {count} trainings" if count > 1 else "one training; another seed may give another value"
     return Score(mean, interval, first.rows, first.direction, first.source, note)
@@ -279,8 +291,12 @@ def fresh_seed(seed: int, number: int) -> int:
     return int.from_bytes(digest[:4]) % 2**31
 
 
-def _bounds(metrics: MetricCalculator, address: str) -> Bounds:
-    """What torchmetrics says that a metric cannot leave; a loss is not known to stay above 0."""
+def _bounds(metrics: MetricCalculator, address: str, runs: Sequence[Mapping[str, Score]]) -> Bounds:
+    """What torchmetrics says that a metric cannot leave; 0, where a loss cannot be below and a step adds nothing to it."""
+    if Metric.parse(address).name == LOSS:
+        scores = [run[address] for run in runs if address in run]
+        calls = all(floor_of_mean(score.source.removesuffix(CALL)) == 0 and not score.note for score in scores)
+        return _POSITIVE if calls else _UNBOUNDED
     metric: Any = getattr(metrics.measures.get(Metric.parse(address).name), "metric", None)
     low, high = getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None)
     return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))

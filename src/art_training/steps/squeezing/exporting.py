@@ -95,7 +95,8 @@ def export_result(bench: Bench, contender: Contender, asked: Asked, temperature:
         temperature: of the result.
 
     Raises:
-        Unfinished: the file that the model comes from runs a project as it is imported.
+        Unfinished: the new process did not come so far as to predict, which tells nothing of the export: it took too long,
+            could not import what the model is made of, or met a file that runs a project as it is imported.
     """
     from art_training.exported.encoding import NotRebuilt
     from art_training.exported.model import export
@@ -135,15 +136,18 @@ def export_result(bench: Bench, contender: Contender, asked: Asked, temperature:
             found = verify(path, asked.batches[0], expected, bench.folder)
         except NotRebuilt as error:
             found = Verified(None, str(error))
-        if found.runs:
-            raise Unfinished(f"the export cannot be loaded in a new process: {found.why}")
+        if found.unanswered:
+            raise Unfinished(
+                f"whether the export predicts what the model does is not known, as it was not loaded: {found.why}; the next "
+                "run trains nothing again and tries once more, or give export=False"
+            )
     where = "in this process, by its own factory" if why else "in a new process"
     scores: dict[str, Score] = {}
     if found.difference is not None:
         told = f"largest distance of two predictions of {len(expected)} rows, loaded {where}"
         scores[DIFFERENCE] = Score(found.difference, None, len(expected), "minimize", where, told)
     else:
-        findings.append(_finding(f"the export was not loaded again: {found.why}"))
+        findings.append(_finding(f"that the export predicts what the model does was not shown: {found.why}"))
     readings = (
         Reading(
             "export", {"bytes": artifact.bytes, "members": len(own), "asked by": _way(asked)}, note=found.why or where
