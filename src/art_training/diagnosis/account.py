@@ -97,7 +97,7 @@ def evidence(finding: Finding) -> str:
     """Its first numbers, in words."""
     plain = {name: value for name, value in finding.evidence.items() if isinstance(value, int | float | str)}
     few = list(plain.items())[:_NUMBERS]
-    return ", ".join(f"{name} {_number(value)}" for name, value in few)
+    return ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in few)
 
 
 def unjudged(diagnosis: Diagnosis) -> Mapping[str, list[str]]:

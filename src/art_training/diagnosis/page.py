@@ -26,6 +26,7 @@ section.info { border-left-color: var(--info); }
 dl { display: grid; grid-template-columns: 6rem 1fr; gap: .2rem .8rem; margin: .6rem 0 0; } dd { margin: 0; }
 dd, li, p, td { overflow-wrap: anywhere; } code { font: .92em ui-monospace, monospace; }
 table { border-collapse: collapse; width: 100%; } td { padding: .15rem .8rem .15rem 0; vertical-align: top; }
+td.code { white-space: nowrap; overflow-wrap: normal; }
 """
 
 
@@ -76,7 +77,8 @@ def _rest(diagnosis: Diagnosis) -> Iterator[str]:
         if ended:
             yield f"<details><summary>{title}: {len(ended)}</summary><table>"
             yield from (
-                f"<tr><td>{one.code}</td><td>{escape(one.name)}</td><td>{escape(one.reason)}</td></tr>" for one in ended
+                f'<tr><td class="code">{one.code}</td><td>{escape(one.name)}</td><td>{escape(one.reason)}</td></tr>'
+                for one in ended
             )
             yield "</table></details>"
     for one in diagnosis.judged:

@@ -237,6 +237,8 @@ def _course(watched: Validations, monitor: str, better: str) -> str:
     if chosen[monitor] == best[monitor] or not losses:
         return ""
     name = losses[0]
+    if name == monitor:
+        return f"of {len(seen)} validations it chooses the one with {monitor} = {chosen[name]:.4g}, and another has {best[name]:.4g}"
     return (
         f"of {len(seen)} validations it chooses the one with {monitor} = {chosen[monitor]:.4g} and {name} = {chosen[name]:.4g}, "
         f"and another has {monitor} = {best[monitor]:.4g} and {name} = {best[name]:.4g}"
