@@ -180,3 +180,25 @@ def test_numbers_that_are_right_are_not_accused(model):
 def test_a_mean_over_batches_that_hardly_differs_is_information():
     found = art.diagnose(AveragingF1, data(), trainer={"max_epochs": 2, "accelerator": "cpu"}, budget=10).findings
     assert {one.code for one in found if one.code.startswith("ART71")} <= {"ART710"}
+
+
+class TwoTasks(Ten):
+    """Logs the error of a second head, whose numbers are other than the classes."""
+
+    outputs = 11
+
+    def loss(self, batch):
+        outputs = self.net(batch[0])
+        half = batch[0][:, :32].mean(1)
+        return outputs, F.cross_entropy(outputs[:, :10], batch[1]) + F.mse_loss(outputs[:, 10], half)
+
+    def validation_step(self, batch, index):
+        outputs, _ = self.loss(batch)
+        self.log("val_mae", (outputs[:, 10] - batch[0][:, :32].mean(1)).abs().mean())
+
+
+def test_the_error_of_another_head_is_not_held_against_the_classes():
+    trainer = {"max_epochs": 2, "accelerator": "cpu"}
+    diagnosis = art.diagnose(TwoTasks, data(), trainer=trainer, budget=10)
+    assert not [one for one in diagnosis.findings if one.code.startswith("ART71")]
+    assert not [one for one in diagnosis.judged if "the rule itself raised" in one.reason]

@@ -754,3 +754,6 @@ def test_units_that_die_in_training_are_told(tmp_path):
     }
     assert "ART318" in told[1000.0]
     assert "ART318" not in told[0.05]
+    # A third epoch is broken off before its first batch, which undoes nothing.
+    longer = art.diagnose(configured(0.05), digits(), trainer={**trainer, "max_epochs": 9}, budget=10)
+    assert next(one.state for one in longer.judged if one.code == "ART318") == "passed"

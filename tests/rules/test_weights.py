@@ -276,6 +276,14 @@ class ByHand(Outside):
         optimizer.step()
 
 
+class HandWritten(Outside):
+    """A loss that is none of torch's."""
+
+    def training_step(self, batch, index):
+        chances = self(batch[0]).log_softmax(1).gather(1, batch[1][:, None])
+        return (-((1 - chances.exp()) ** 2) * chances).mean()
+
+
 class Registered(Net):
     def __init__(self):
         super().__init__()
@@ -293,14 +301,26 @@ class SavesItself(Outside):
         self.projection = checkpoint["projection"]
 
 
-@pytest.mark.parametrize(("model", "attribute"), [(Outside, "projection"), (InList, "layers"), (ByHand, "projection")])
+@pytest.mark.parametrize(
+    ("model", "attribute"),
+    [(Outside, "projection"), (InList, "layers"), (ByHand, "projection"), (HandWritten, "projection")],
+)
 def test_what_predictions_depend_on_and_is_not_saved_is_named_and_confirmed(model, attribute):
     found = codes(model)["ART840"]
     assert found.where == attribute
     assert "copied over" in found.confirmed_by
 
 
-@pytest.mark.parametrize("model", [Net, Registered, SavesItself])
+class Searching(Registered):
+    """An optimiser that looks for its step by itself, and a loss that is none of torch's."""
+
+    training_step = HandWritten.training_step
+
+    def configure_optimizers(self):
+        return torch.optim.LBFGS(self.parameters(), lr=0.5, max_iter=3)
+
+
+@pytest.mark.parametrize("model", [Net, Registered, SavesItself, Searching])
 def test_what_is_saved_is_enough(model):
     assert not codes(model)
 

@@ -172,6 +172,27 @@ def test_data_without_a_batch_is_one_sentence() -> None:
         infer(Setup(Net, data=[1]), Engine())
 
 
+def test_what_only_training_batches_are_is_told_from_validation(watch: Any) -> None:
+    class Engine:
+        """Training combines batches of several loaders, and the step of evaluation takes none such."""
+
+        def observe(self, setup: Any, *, seed: int, split: Split, limit: int) -> list[BatchObservation]:
+            if split is Split.TRAIN:
+                raise IndexError("training has no labels")
+            return watch(Net(lambda self, b: F.cross_entropy(self.net(b[0]), b[1])), [(X, Y)])
+
+    assert infer(Setup(Net, data=[1]), Engine()).kind is TaskKind.CLASSIFICATION
+
+
+def test_what_training_raises_is_told_where_validation_raises_too() -> None:
+    class Engine:
+        def observe(self, setup: Any, *, seed: int, split: Split, limit: int) -> list[BatchObservation]:
+            raise IndexError(f"no labels in {split}")
+
+    with pytest.raises(IndexError, match="no labels in train"):
+        infer(Setup(Net, data=[1]), Engine())
+
+
 def test_several_losses_are_a_note_and_a_declared_target_chooses(watch: Any) -> None:
     values = torch.rand(8)
 

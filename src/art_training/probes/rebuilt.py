@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.passes import passed
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import entries, mapped, size
 
@@ -97,8 +98,7 @@ def begun(specimen: Specimen) -> Begun:
     with specimen.kept(seed=4):
         if specimen.automatic and specimen.optimizers:
             for _ in range(_STEPS):
-                specimen.gradients(small)
-                specimen.optimizers[0].step()
+                specimen.optimizers[0].step(lambda: _differentiated(specimen, small))
         checkpoint: dict[str, Any] = {"state_dict": copy.deepcopy(dict(module.state_dict()))}
         save: Any = getattr(module, "on_save_checkpoint", None)
         if callable(save):
@@ -179,10 +179,24 @@ def rebuilt(first: Begun, specimen: Specimen) -> Rebuilt:
     return Rebuilt(difference, spread, first.noise, tuple(outside), copied)
 
 
+def _differentiated(specimen: Specimen, batch: Any) -> float:
+    """What an optimiser that looks for its step by itself asks for; the others ask once."""
+    specimen.module.zero_grad()
+    with torch.enable_grad():
+        loss = specimen.loss(batch)
+        if loss is None or not loss.requires_grad:
+            return 0.0
+        loss.backward()
+    return float(loss.detach())
+
+
 def _predictions(specimen: Specimen, batch: Any) -> tuple[Tensor, ...]:
+    """What enters losses of torch; of a loss that is written by hand, what modules give of each example."""
     with specimen.kept(seed=5):  # a step that optimises by itself does so here too
         seen = specimen.observe(batch)
-    return tuple(one.prediction.detach().clone() for one in seen.losses if one.prediction.is_floating_point())
+    found = [one.prediction for one in seen.losses if one.prediction.is_floating_point()]
+    found = found or passed(specimen, batch, seed=5).predictions(size(batch))
+    return tuple(one.detach().clone() for one in found)
 
 
 def _difference(first: Sequence[Tensor], other: Sequence[Tensor]) -> float | None:

@@ -39,7 +39,7 @@ def saved_is_not_enough(laboratory: Laboratory) -> Found | None:
             severity=Severity.WARNING,
         )
     if seen.difference is None:
-        raise NotMeasured("what the model predicts is not known: no loss of torch was seen in the step")
+        raise NotMeasured("what the model predicts of each example is not known")
     if not seen.differs:
         return None
     names = ", ".join(seen.attributes[:3])

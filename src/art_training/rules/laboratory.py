@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from art_training.probes import Rows, Specimen
+from art_training.records import Split
 from art_training.setup.frames import raised
 from art_training.setup.task import Task, TaskKind
 
@@ -138,3 +139,15 @@ class Laboratory:
             return step(batch, index)
 
         return paced
+
+
+def require_validation(laboratory: Laboratory) -> None:
+    """Go on only where there is a validation split.
+
+    Raises:
+        NotApplicable: there is none.
+        NotMeasured: it could not be read.
+    """
+    rows = laboratory.get(Rows)
+    if Split.VALIDATION not in rows.splits:
+        raise lacking(rows, "there is no validation split")

@@ -8,7 +8,7 @@ from art_training.probes.modes import ModesWatch
 from art_training.probes.randomness import differ, forced, modal, sticky
 from art_training.probes.updates import Updates
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, require_validation
 from art_training.rules.optimizer import named
 from art_training.rules.rule import Found, Stage, rule
 
@@ -41,6 +41,7 @@ def validation_in_training_mode(laboratory: Laboratory) -> Found | None:
     laboratory.settled("stochastic_eval")
     watched = laboratory.get(ModesWatch)
     if watched.evaluated is None:
+        require_validation(laboratory)
         raise NotMeasured("no validation was seen")
     training = watched.evaluated.training
     if not training and not watched.evaluated.evaluating:

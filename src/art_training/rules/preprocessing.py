@@ -9,7 +9,7 @@ from art_training.probes.rescaled import planned, rescaled
 from art_training.probes.rows import Rows
 from art_training.probes.smoothness import smoothness
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, require_validation
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import entries, rows, size
 from art_training.setup.data.hashing import row_hashes
@@ -172,6 +172,9 @@ def prepared_differently(laboratory: Laboratory) -> Found | None:
     """Another scale in validation."""
     entrance = laboratory.get(Entrance)
     if not entrance.validation:
+        require_validation(laboratory)
+        if entrance.layer and not entrance.training:
+            raise NotApplicable(f"what enters {entrance.layer}, the first layer, is no table of numbers")
         raise NotMeasured("no validation ran, or its first layer is another")
     found = difference(entrance.training, entrance.validation)
     if found is None:

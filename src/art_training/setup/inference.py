@@ -37,10 +37,23 @@ def infer(setup: "Setup", engine: Observer) -> Task:
         SetupError: the setup cannot be built, a batch does not pass through the model, or there is no batch.
         SetupError: the targets are none that the loss compares with.
     """
-    observations = engine.observe(setup, seed=_SEED, split=Split.TRAIN, limit=1)
+    try:
+        observations = engine.observe(setup, seed=_SEED, split=Split.TRAIN, limit=1)
+    except Exception:
+        # What is observed is a step of evaluation, and training may combine batches of another kind than validation has.
+        observations = _of_validation(setup, engine)
+        if not observations:
+            raise
     if not observations:
         raise SetupError("the training split has no batch; give data with at least one example")
     return told(observations[0], setup)
+
+
+def _of_validation(setup: "Setup", engine: Observer) -> list[BatchObservation]:
+    try:
+        return engine.observe(setup, seed=_SEED, split=Split.VALIDATION, limit=1)
+    except Exception:  # noqa: BLE001  What training raised is told.
+        return []
 
 
 def told(observation: BatchObservation, setup: "Setup") -> Task:
