@@ -274,9 +274,42 @@ def test_a_model_that_cannot_be_made_is_told_in_one_sentence_with_its_line() -> 
     assert "\n" not in str(raised.value)
 
 
-def test_names_of_a_model_that_an_earlier_step_may_still_change_are_left_to_the_step_itself() -> None:
-    steps = (Regularize(candidates={"wide": art.Variant(hparams={"width": 9})}), transfer(freeze="bdy"))
-    assert project(*steps).plan().steps[1].reason == "new"
+def flat(module: nn.Module) -> nn.Module:
+    return module
+
+
+MAY_CHANGE = [
+    Regularize(candidates={"wide": art.Variant(hparams={"width": 9})}),
+    Regularize(candidates={"flat": art.Variant(model=flat)}),
+    SEARCH,
+    Tune(
+        {"lr": art.space.uniform(0.1, 0.2), "how": art.space.choice(a=art.Variant(), b=art.Variant(model=flat))},
+        trials=1,
+    ),
+]
+KEEP = [
+    Regularize(candidates={"slow": art.Variant(hparams={"lr": 0.01}), "long": art.Variant(trainer={"max_epochs": 2})}),
+    Tune({"lr": art.space.uniform(0.1, 0.2), "trainer.max_epochs": art.space.integer(1, 2)}, trials=1),
+    Tune(
+        {"how": art.space.choice(a=art.Variant(), b=art.Variant(hparams={"lr": 0.2}, data=lambda data: data))}, trials=1
+    ),
+    Overfit(find_learning_rate=True, use_found=True),
+    transfer(name="First", freeze="head"),
+]
+
+
+@pytest.mark.parametrize("before", MAY_CHANGE)
+def test_names_of_a_model_that_an_earlier_step_may_still_change_are_left_to_the_step_itself(before: Step) -> None:
+    assert project(before, transfer(freeze="bdy")).plan().steps[1].reason == "new"
+    own = Setup(art.from_torch(Net, loss=nn.CrossEntropyLoss, lr=0.1), DATA)
+    with pytest.raises(UsageError, match="freeze='bdy' matches none"):
+        project(before, transfer(freeze="bdy", setup=own)).plan()
+
+
+@pytest.mark.parametrize("before", KEEP)
+def test_names_of_a_model_that_no_earlier_step_changes_are_looked_at_at_once(before: Step) -> None:
+    with pytest.raises(UsageError, match="freeze='bdy' matches none"):
+        project(before, transfer(freeze="bdy")).plan()
 
 
 @dataclass(frozen=True)

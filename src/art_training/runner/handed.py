@@ -65,7 +65,7 @@ class Handed:
         if step.setup is not None:
             return True
         to_run = [one for one in self._before(step) if one.name not in self.outcomes and one.setup is None]
-        return not any(_chooses(one) and not one.keeps_parameters for one in to_run)
+        return all(one.keeps_parameters(self.project.setup) for one in to_run)
 
     def used(self, step: Step) -> tuple[str, ...]:
         """The earlier steps whose outcomes a step's own work uses, whether they have one or not."""

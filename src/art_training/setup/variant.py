@@ -9,6 +9,7 @@ from art_training.errors import SetupError
 from art_training.setup.lengths import require_training
 from art_training.setup.modified import ModifiedData, ModifiedModel
 from art_training.setup.setup import Setup
+from art_training.setup.torch_model import TorchModel
 
 ModelModifier: TypeAlias = Callable[[Any], Any]
 """A fresh module -> the module that is trained instead; it may be the same one, changed."""
@@ -58,6 +59,16 @@ class Variant:
         """What is changed, one name a thing: `hparams.dropout`, `trainer.max_epochs`, `model`, `data`."""
         settings = [f"{part}.{name}" for part in ("hparams", "trainer") for name in getattr(self, part)]
         return (*settings, *(part for part in ("model", "data") if getattr(self, part) is not None))
+
+    def keeps_parameters(self, setup: Setup) -> bool:
+        """Whether models of the setup have the same parameters by name with the difference as without it.
+
+        So it is where it changes neither the model nor a hyper-parameter that reaches it, as arguments of the optimiser of
+        `art.from_torch` do not.
+        """
+        model = getattr(setup.model, "base", setup.model)
+        apart = model.optimizer_arguments if isinstance(model, TorchModel) else ()
+        return self.model is None and set(self.hparams) <= set(apart)
 
     def apply(self, setup: Setup) -> Setup:
         """The setup with the difference laid over it; `setup` itself if there is none.

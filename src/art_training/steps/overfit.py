@@ -66,7 +66,6 @@ class Overfit(LooksBack):
 
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = True
-    keeps_parameters: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,6 +133,9 @@ class Overfit(LooksBack):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", *((DIFFERING,) if self.repeats > 1 else ()))
+
+    def keeps_parameters(self, setup: Setup) -> bool:
+        return True
 
     def candidate_names(self) -> Sequence[str]:
         return tuple(map(size_name, self.capacity))

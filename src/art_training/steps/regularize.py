@@ -148,6 +148,9 @@ class Regularize(LooksBack):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, COMPARED, GAIN, GAP)
 
+    def keeps_parameters(self, setup: Setup) -> bool:
+        return all(variant.keeps_parameters(setup) for variant in self.candidates.values())
+
     def candidate_names(self) -> Sequence[str]:
         return (REFERENCE, *self.candidates)
 

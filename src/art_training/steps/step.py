@@ -65,8 +65,6 @@ class Step(ABC):
         scored_splits: splits that it scores a model on, so that a check on another one is refused likewise; None: whatever
             there is.
         leaves_weights: whether it leaves weights of a model that a later step may name; None: that is known only when it has run.
-        keeps_parameters: whether the models of a setup that it hands on have the parameters that they had, by their names: it
-            chooses a learning rate, or weights.
         decides: the field that holds the address of the score that it chooses by; empty: it chooses nothing, or by nothing
             that a user names.
     """
@@ -89,7 +87,6 @@ class Step(ABC):
     needs_splits: ClassVar[frozenset[Split]] = frozenset()
     scored_splits: ClassVar[frozenset[Split] | None] = None
     leaves_weights: ClassVar[bool | None] = None
-    keeps_parameters: ClassVar[bool] = False
     decides: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
@@ -209,6 +206,18 @@ class Step(ABC):
         """
         del fetch
         return self.carry(setup, outcome)
+
+    def keeps_parameters(self, setup: Setup) -> bool:
+        """Whether models of the setup that it hands on have the parameters that they would have without it, by their names.
+
+        So it is where it hands nothing on, or chooses a learning rate or weights; by default a step that chooses is not
+        taken to.
+
+        Args:
+            setup: as of `carry`.
+        """
+        del setup
+        return type(self).carry is Step.carry and type(self).carry_with is Step.carry_with
 
     def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
         """The setups that the step will make of the one that it works on, each with what it is called in a sentence.

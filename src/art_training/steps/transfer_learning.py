@@ -85,7 +85,6 @@ class TransferLearning(LooksBack):
 
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = True
-    keeps_parameters: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -207,6 +206,9 @@ class TransferLearning(LooksBack):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss")
+
+    def keeps_parameters(self, setup: Setup) -> bool:
+        return True
 
     def candidate_names(self) -> Sequence[str]:
         return (FROZEN, TUNED)

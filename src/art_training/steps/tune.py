@@ -153,6 +153,9 @@ class Tune(LooksBack):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, FINISHED, SELECTED, GAIN)
 
+    def keeps_parameters(self, setup: Setup) -> bool:
+        return self._space.keeps_parameters(setup)
+
     def candidate_names(self) -> Sequence[str] | None:
         if self.trials is None:
             return None

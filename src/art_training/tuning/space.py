@@ -87,6 +87,17 @@ class Space:
             and not (isinstance(one, Choice) and all(isinstance(option, Variant) for option in one.options.values()))
         )
 
+    def keeps_parameters(self, setup: Setup) -> bool:
+        """Whether models of all points have the parameters that those of the setup have, by their names."""
+        for name, one in self.dimensions.items():
+            options = tuple(one.options.values()) if isinstance(one, Choice) else (one,)
+            variants = [option for option in options if isinstance(option, Variant)]
+            if len(variants) < len(options) and not name.startswith(TRAINER):
+                variants.append(Variant(hparams={name: one}))
+            if not all(variant.keeps_parameters(setup) for variant in variants):
+                return False
+        return True
+
     def first(self) -> Point:
         """Some point: the lowest of everything."""
         point: dict[str, Value] = {}
