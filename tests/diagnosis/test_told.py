@@ -26,7 +26,7 @@ def told(monkeypatch):
         monkeypatch.setattr(diagnosing, "rules", lambda: tuple(made))
 
         class Done:
-            judged, stages, broken = (), {}, ""
+            judged, stages, broken, seen = (), {}, "", None
 
         Done.findings = findings
         setup = type("Setup", (), {"model": dict})
