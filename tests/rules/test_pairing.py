@@ -125,6 +125,11 @@ def clean():
         digits[1],
     )
     yield "overlapping", *divided(make_classification(900, 20, n_informative=5, class_sep=0.4, random_state=0))
+    for number in range(6):  # of validation's groups, each is nearest to some group of training, of whatever class
+        group = np.arange(800) // 40
+        centres, labels = GENERATOR.normal(size=(20, 6 * number + 3)) * 2, GENERATOR.integers(3, size=20)
+        x = centres[group] + GENERATOR.normal(size=(800, 6 * number + 3))
+        yield f"divided by groups {number}", (x[:680], labels[group[:680]]), (x[680:], labels[group[680:]])
     x = np.cumsum(GENERATOR.normal(size=1200))
     walk = np.stack([x[i : 1190 + i] for i in range(8)], 1), x[9:1199]
     yield "a walk by time", tuple(one[:800] for one in walk), tuple(one[800:] for one in walk)

@@ -22,7 +22,6 @@ class Told:
         targets: (rows,) likewise.
         gain: how much of what chance leaves open they get right; of numbers, the correlation. 0 by chance, 1 at best.
         deviations: how far beyond chance that is, in standard deviations of it.
-        distance: the median distance to the nearest of them.
         classes: whether targets are classes.
     """
 
@@ -30,7 +29,6 @@ class Told:
     targets: NDArray[np.float64]
     gain: float
     deviations: float
-    distance: float
     classes: bool
 
     @property
@@ -65,6 +63,9 @@ class Agreement:
         train_by_validation: of training rows, by validation rows.
         validation_by_train: of validation rows, by training rows.
         classes: the labels that numbers from 0 stand for; empty where targets are numbers.
+        mingled: how many of the neighbours of validation rows, taken from both splits, are training rows, as a multiple of what it
+            would be if rows had been divided at random; 1 where inputs of both are alike, 0 where they keep apart (Schilling,
+            Multivariate two-sample tests based on nearest neighbors, JASA 1986).
     """
 
     train: Told
@@ -72,6 +73,7 @@ class Agreement:
     train_by_validation: Told
     validation_by_train: Told
     classes: NDArray[np.float64]
+    mingled: float
 
 
 def agreement(train: SplitRows, validation: SplitRows, *, classes: bool) -> Agreement | None:
@@ -105,6 +107,7 @@ def agreement(train: SplitRows, validation: SplitRows, *, classes: bool) -> Agre
         train_by_validation=_told(a, mine, b, theirs, classes=classes),
         validation_by_train=_told(b, theirs, a, mine, classes=classes),
         classes=known,
+        mingled=_mingled(together, len(a)),
     )
 
 
@@ -117,13 +120,18 @@ def slip(rows: SplitRows, *, classes: bool) -> tuple[int, float]:
     if classes:
         targets = np.unique(targets, return_inverse=True)[1].astype(np.float64)
     table = features(values, tokens=rows.integral and len(rows.shape) == 1)
-    near, _ = nearest(table, table)
+    near = nearest(table, table)
     best = 0, 0.0
     for rows_ in (one for one in range(-_FURTHEST, _FURTHEST + 1) if one):
         moved = np.roll(targets, rows_)
         gain, _ = _gain(_said(moved[near], classes=classes), moved, classes=classes)
         best = max(best, (rows_, gain), key=lambda one: one[1])
     return best
+
+
+def _mingled(together: NDArray[np.float64], train: int) -> float:
+    near = nearest(together, together)
+    return float((near[train:] < train).mean() / (train / (len(together) - 1)))
 
 
 def _drawn(rows: SplitRows, *, whole: bool = False) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
@@ -151,10 +159,10 @@ def _told(
     *,
     classes: bool,
 ) -> Told:
-    near, distances = nearest(of, among)
+    near = nearest(of, among)
     said = _said(theirs[near], classes=classes)
     gain, deviations = _gain(said, targets, classes=classes)
-    return Told(said, targets, gain, deviations, float(np.median(distances)), classes)
+    return Told(said, targets, gain, deviations, classes)
 
 
 def _said(targets: NDArray[np.float64], *, classes: bool) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ def neighbourhood(rows: SplitRows) -> Neighbourhood | None:
     if classes < 2 or len(places) < 10 * classes or len(places) < 4 * NEIGHBOURS:
         return None
     table = features(rows.values[places], tokens=rows.integral and len(rows.shape) == 1)
-    near, _ = nearest(table, table)
+    near = nearest(table, table)
     counts = np.zeros((len(places), classes))
     np.add.at(counts, (np.repeat(np.arange(len(places)), NEIGHBOURS), labels[near].ravel()), 1)
     counts += np.random.default_rng(0).random(counts.shape) * 1e-6  # ties fall by chance
@@ -69,15 +69,15 @@ def features(values: NDArray[np.float32], *, tokens: bool) -> NDArray[np.float64
     return (table - table.mean(0)) / np.maximum(deviation, usual / 3)
 
 
-def nearest(of: NDArray[np.float64], among: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Of each row the numbers of its 15 nearest rows, (rows, 15), and the distance to the nearest, (rows,).
+def nearest(of: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(rows, 15) the numbers of the nearest rows of each row.
 
     Args:
         of: rows whose neighbours are looked for.
         among: rows that may be neighbours; where it is the same table, a row is no neighbour of itself.
     """
     squares, others = (of**2).sum(1), (among**2).sum(1)
-    found, distance = np.empty((len(of), NEIGHBOURS), np.int64), np.empty(len(of))
+    found = np.empty((len(of), NEIGHBOURS), np.int64)
     for first in range(0, len(of), 500):
         part = slice(first, first + 500)
         distances = squares[part, None] - 2 * of[part] @ among.T + others
@@ -85,5 +85,4 @@ def nearest(of: NDArray[np.float64], among: NDArray[np.float64]) -> tuple[NDArra
             own = np.arange(len(distances))
             distances[own, own + first] = np.inf
         found[part] = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-        distance[part] = np.sqrt(np.maximum(distances.min(1), 0))
-    return found, distance
+    return found

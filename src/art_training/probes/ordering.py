@@ -52,7 +52,7 @@ def ordering(rows: SplitRows) -> Ordering | None:
     if classes < 3 or len(places) < max(10 * classes, 4 * NEIGHBOURS):
         return None
     table = features(rows.values[places], tokens=rows.integral and len(rows.shape) == 1)
-    near, _ = nearest(table, table)
+    near = nearest(table, table)
     counts = np.zeros((len(labels), classes))
     np.add.at(counts, (np.repeat(np.arange(len(labels)), NEIGHBOURS), labels[near].ravel()), 1)
     pairs = np.zeros((classes, classes))

@@ -79,7 +79,7 @@ def known_by_others(
     if left.shape[1] < 2 or not (left.std(0) > 0).any() or not np.isfinite(left).all():
         return None
     table = features(left, tokens=False)
-    near, _ = nearest(table, table)
+    near = nearest(table, table)
     goal = targets[:_MOST_ROWS].astype(np.float64)
     if classes:
         _, labels = np.unique(goal, return_inverse=True)

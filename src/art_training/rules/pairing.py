@@ -14,7 +14,7 @@ from art_training.rules.laboratory import Laboratory, NotApplicable, lacking
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.task import TaskKind
 
-_AS_NEAR = 1.5  # times the distance between rows of one split: then both have rows of one kind
+_MINGLED = 0.7  # of what rows that were divided at random do; a class fewer in one split leaves 0.8 and more
 _WORSE = 1.5  # times the error, which for classes is that of 2.25 times as many wrong ones
 _MENDED = 0.3  # of rows, that another numbering must put right
 _AS_GOOD = 0.8  # of what neighbours know within training
@@ -31,8 +31,9 @@ _FEWEST = 10
     finds=(
         "In one split 15 neighbours by the inputs know the target (more than half of what chance leaves open, by eight standard "
         "deviations), and in the other no more than by chance (less than a tenth, within four): neither neighbours of the same split "
-        "nor those of the split where they know. Inputs of both must be of one kind: a row's nearest neighbour in the other split "
-        "is no more than 1.5 times as far as in its own, and their error 1.5 times that of the other split's. What is hard to predict in both splits is no finding."
+        "nor those of the split where they know. Their error is 1.5 times that of "
+        "the other split's, and inputs of both splits are mingled: neighbours from both are training rows at least 0.7 times as often as "
+        "after a division at random, which other groups of rows than training has are not. What is hard to predict in both splits is no finding."
     ),
     why="Inputs and targets were put in different orders: a model can only learn such a split by heart, or is judged by chance.",
     wrong="x = x[torch.randperm(len(x))]; y = y[torch.randperm(len(y))]",
@@ -84,7 +85,8 @@ def not_paired_with_inputs(laboratory: Laboratory) -> Found | None:
     finds=(
         "Neighbours in training name a class for each validation row. Another numbering of the classes (the best assignment of "
         "classes to classes) puts 30 in a hundred more rows right, and comes to four fifths of what neighbours know within "
-        "training; for a class that it changes, most of at least ten rows agree, by chance in less than one of a million cases."
+        "training; for a class that it changes, most of at least ten rows agree, by chance in less than one of a million cases. Inputs of both splits "
+        "are mingled as in ART164."
     ),
     why="The score is that of another question: a model that is right about every row is counted as wrong.",
     wrong="y_train, y_valid = LabelEncoder().fit_transform(train), LabelEncoder().fit_transform(valid)",
@@ -142,7 +144,7 @@ def _mixed(found: Agreement) -> tuple[Split, Split] | tuple[None, None]:
         if not (within.knows and own.nothing and across.nothing):
             continue
         # A split of one class, or of a stretch in which numbers hardly move, is known as well as the other.
-        if across.distance <= _AS_NEAR * within.distance and across.error > _WORSE * within.error:
+        if found.mingled >= _MINGLED and across.error > _WORSE * within.error:
             return mixed, sound
     return None, None
 
@@ -153,6 +155,8 @@ def _best_numbering(found: Agreement) -> _Numbering | None:
     np.add.at(counts, (told.said.astype(np.int64), told.targets.astype(np.int64)), 1)
     called, labels = linear_sum_assignment(-counts)
     after = float(counts[called, labels].sum() / len(told.said))
+    if found.mingled < _MINGLED:  # other groups of rows than training has, whose neighbours there may be of any class
+        return None
     if after - told.share < _MENDED or after < _AS_GOOD * found.train.share or not found.train.knows:
         return None
     pairs: list[tuple[float, float]] = []
