@@ -63,6 +63,7 @@ def shared_transform(laboratory: Laboratory) -> Found | None:
     wrong="vocabulary = {word: i for i, word in enumerate(set(words))}",
     right="vocabulary = {word: i for i, word in enumerate(sorted(set(words)))}  # and saved with the model",
     source="https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
+    symptoms=("ART164", "ART165"),
 )
 def unordered_vocabulary(laboratory: Laboratory) -> Found | None:
     """Numbers that hold in one process, or in one split."""
