@@ -1,11 +1,13 @@
 import functools
 import json
 import traceback
+from collections.abc import Callable
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from art_training.errors import ProjectError
-from art_training.setup.frames import fold, folding, is_users, users_lines
+from art_training.setup.frames import fold, folding, is_users, raised, users_lines
 
 
 def fails(*_: object) -> None:
@@ -45,3 +47,49 @@ def test_a_line_is_told_with_its_place_and_its_text() -> None:
         fails()
     assert str(users_lines(raised.value)[-1]).startswith("test_frames.py:")
     assert str(users_lines(raised.value)[-1]).endswith('`raise ZeroDivisionError("the user\'s own")`')
+
+
+class Rows(Dataset[int]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> int:
+        return self.read(index)
+
+    def read(self, index: int) -> int:
+        raise ValueError(f"no row {index}\nand more")
+
+
+def caught(call: Callable[[], object]) -> BaseException:
+    with pytest.raises(BaseException) as info:
+        call()
+    return info.value
+
+
+def test_what_was_raised_is_told_with_the_first_function_the_last_and_the_line() -> None:
+    told = raised(caught(lambda: json.loads("[1]", parse_int=lambda _: Rows()[2])))
+    assert told.startswith("ValueError: no row 2, in ")
+    assert "Rows.read at test_frames.py:" in told
+    assert "\n" not in told
+
+
+def test_a_sentence_of_art_gets_the_function_that_it_does_not_name() -> None:
+    def fails_with(sentence: str) -> object:
+        raise ProjectError(sentence)
+
+    assert raised(ProjectError("one sentence")) == "one sentence"
+    told = raised(caught(lambda: fails_with("one sentence")))
+    assert told.startswith("one sentence (in ")
+    assert "fails_with" in told
+
+
+def test_leaving_python_without_a_word_has_a_name() -> None:
+    assert raised(SystemExit()) == "SystemExit"
+    assert raised(KeyError("x" * 400)).endswith("...")
+
+
+def test_what_another_process_raised_is_told_with_its_line_there() -> None:
+    told = raised(caught(lambda: next(iter(DataLoader(Rows(), num_workers=1)))))
+    assert told.startswith(
+        "in DataLoader worker process 0, ValueError: no row 0, in __getitem__, read at test_frames.py:"
+    )

@@ -21,7 +21,7 @@ from art_training.records import Finding, plain
 from art_training.rules import Rule, rules
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-_HOME = "https://github.com/SebChw/art-training"
+_HOME = "https://pypi.org/project/art-training/"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "recommendation"}
 
@@ -49,16 +49,16 @@ def _described(rule: Rule) -> dict[str, Any]:
     source = re.search(r"https?://[^\s,;)]+", rule.source)
     text = f"{rule.why}\n\nWrong:\n{rule.wrong}\n\nRight:\n{rule.right}\n\nSource: {rule.source}"
     code = "\n".join(f"{title}:\n\n```python\n{one}\n```\n" for title, one in _examples(rule))
-    described: dict[str, Any] = {
+    return {
         "id": rule.code,
         "name": rule.name,
         "shortDescription": {"text": rule.name},
         "fullDescription": {"text": rule.finds},
         "help": {"text": text, "markdown": f"{rule.why}\n\n{code}\nSource: {rule.source}"},
+        "helpUri": source[0] if source else _HOME,
         "defaultConfiguration": {"level": _LEVELS[rule.severity.value]},
         "properties": {"tags": [rule.category], "problem.severity": _SEVERITIES[rule.severity.value]},
     }
-    return described | ({"helpUri": source[0]} if source else {})
 
 
 def _examples(rule: Rule) -> tuple[tuple[str, str], ...]:

@@ -89,7 +89,8 @@ def raised(error: BaseException) -> str:
     worker = re.match(r"Caught (\w+) in (DataLoader worker process \d+)\.", said)
     if worker is not None:  # torch raises it again from the text that another process sent
         lines = _of_traceback(said)
-        said = f"in {worker[2]}, {said.strip().rpartition(chr(10))[2]}"
+        told = re.search(rf"^(?:\w+\.)*{worker[1]}(: .*)?$", said, re.MULTILINE)
+        said = f"in {worker[2]}, {told[0] if told else worker[1]}"
     else:
         lines = users_lines(error)
         first = said.strip().partition("\n")[0]
