@@ -76,19 +76,53 @@ def test_dense_data_with_little_freedom_accuse_nobody(freedom):
     assert near(explore(art.data((x, np.zeros(3_000, int))))) == []
 
 
-def table(kind: str, rows: int = 3_000) -> np.ndarray:
-    generator = np.random.default_rng(0)
-    if kind == "categories and two numbers":
-        hot = [np.eye(3)[generator.integers(0, 3, rows)] for _ in range(5)]
-        return np.concatenate([*hot, generator.normal(size=(rows, 2))], 1)
-    hot, counts = np.eye(12)[generator.integers(0, 12, rows)], generator.poisson(2, (rows, 3))
-    return np.concatenate([hot, counts, generator.lognormal(0, 1.5, (rows, 1))], 1)
+def table(kind: str, seed: int, rows: int = 3_000) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+
+    def hot(columns: int, kinds: int) -> np.ndarray:
+        return np.concatenate([np.eye(kinds)[generator.integers(0, kinds, rows)] for _ in range(columns)], 1)
+
+    numbers = {
+        "categories and two numbers": lambda: (hot(5, 3), generator.normal(size=(rows, 2))),
+        "categories, counts and an amount": lambda: (
+            hot(1, 12), generator.poisson(2, (rows, 3)), generator.lognormal(0, 1.5, (rows, 1))
+        ),
+        "many categories and a number": lambda: (hot(6, 4), generator.normal(size=(rows, 1))),
+        "one category and three numbers": lambda: (hot(1, 20), generator.normal(size=(rows, 3))),
+        "yes and no, and two amounts": lambda: (
+            generator.integers(0, 2, (rows, 10)), generator.lognormal(0, 2, (rows, 2))
+        ),
+        "yes and no": lambda: (generator.integers(0, 2, (rows, 20)),),
+        "rare words": lambda: (generator.random((rows, 80)) < 0.05,),
+    }  # fmt: skip
+    return np.concatenate([part.astype(np.float32) for part in numbers[kind]()], 1)
 
 
-@pytest.mark.parametrize("kind", ["categories and two numbers", "categories, counts and an amount"])
-def test_rows_of_one_category_come_close_by_chance_and_accuse_nobody(kind):
-    x = table(kind)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "categories and two numbers",
+        "categories, counts and an amount",
+        "many categories and a number",
+        "one category and three numbers",
+        "yes and no, and two amounts",
+        "yes and no",
+        "rare words",
+    ],
+)
+def test_rows_of_one_category_come_close_by_chance_and_accuse_nobody(kind, seed):
+    x = table(kind, seed)
     assert near(explore(art.data((x[:2_000], np.zeros(2_000, int)), (x[2_000:], np.zeros(1_000, int))))) == []
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_copies_among_rows_of_many_categories_and_words_are_found(seed):
+    generator = np.random.default_rng(seed)
+    words = (generator.random((1_500, 200)) < 0.2).astype(np.float32) * generator.lognormal(size=(1_500, 200))
+    words[1_000:1_030] = words[:30] * 1.001
+    found = near(explore(art.data((words[:1_000], np.zeros(1_000, int)), (words[1_000:], np.zeros(500, int)))))
+    assert len(found) == 10 == sum(one == other for one, other in found)
 
 
 def test_copies_in_a_table_of_categories_and_numbers_are_found():

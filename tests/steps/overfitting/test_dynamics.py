@@ -1,5 +1,6 @@
 """The course of predictions is kept, look by look, also over a kill."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,3 +90,21 @@ def test_a_single_look_is_no_course() -> None:
     dynamics = Dynamics(Memory(), 2)  # type: ignore[arg-type]
     dynamics.see(0, seen(0.5))
     assert dynamics.results() == ([], [])
+
+
+def test_few_looks_are_a_table_and_no_picture(tmp_path: Path) -> None:
+    memory = Memory()
+    memory.folder, memory.keep = tmp_path, lambda path, **told: told["name"]  # type: ignore[attr-defined]
+    dynamics = Dynamics(memory, 2)  # type: ignore[arg-type]
+    for at in range(2):
+        dynamics.see(at, seen(0.5))
+    (reading,), artifacts = dynamics.results()
+    assert artifacts == ["dynamics.csv"]
+    assert (
+        "2 looks, in dynamics.csv; too few for a picture, which takes 5: train longer, or give a larger share"
+        in reading.note
+    )
+    for at in range(2, 5):
+        dynamics.see(at, seen(0.5))
+    (reading,), artifacts = dynamics.results()
+    assert artifacts == ["dynamics.csv", "dynamics.png"]

@@ -18,6 +18,7 @@ _DEVIATIONS = 3.0
 _FEW = (0.02, 0.1, 0.3)  # shares of rows that come close in a column
 _PARTS = (1, 2, 4)  # that the other columns are cut into
 _BY_CHANCE = 0.05  # pairs in the whole data that may be so close
+_ALONE = 0.02  # times that, of a pair that no others bear out
 _NEAR_VALUES = 500_000  # numbers that one row is compared with
 
 
@@ -113,19 +114,28 @@ class Near:
         drawn = np.random.default_rng(0).random((width, _HALVES)) < 0.5
         self._halves = np.concatenate([cuts, drawn], 1).astype(np.float32)
 
-    def by_chance(self, row: "NDArray[Any]", apart: float, limit: float) -> bool:
-        """Whether chance brings rows within `apart` of `row`; what is within `limit` of it as a whole is no witness."""
+    def by_chance(self, row: "NDArray[Any]", apart: float, limit: float, *, alone: bool = False) -> bool:
+        """Whether chance brings rows within `apart` of `row`; what is within `limit` of it as a whole is no witness.
+
+        Args:
+            row: one of a pair.
+            apart: how far the other is.
+            limit: how far those of a pair may be apart.
+            alone: whether there are hardly other pairs. Then it must be much less likely, as one of twenty clean tables has
+                a pair that is expected in one of twenty.
+        """
         import numpy as np
 
+        most = _BY_CHANCE * _ALONE if alone else _BY_CHANCE
         squares = (self._table - row) ** 2
         others, near = squares[squares.sum(1) > limit**2], apart**2
         one, other = ((others @ halves <= near).any(0) for halves in (self._halves, 1 - self._halves))
         if (one & other).any():
             return True
-        alone = np.maximum((others <= near).sum(0), 0.5) / len(squares)  # of none, no less is known than a half
-        for few in (alone < share for share in _FEW):
+        share = np.maximum((others <= near).sum(0), 0.5) / len(squares)  # of none, no less is known than a half
+        for few in (share < largest for largest in _FEW):
             together = max(_share_within(others[:, ~few], near, parts) for parts in _PARTS)
-            if self._pairs * together * alone[few].prod() > _BY_CHANCE:
+            if self._pairs * together * share[few].prod() > most:
                 return True
         return False
 

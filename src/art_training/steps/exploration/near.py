@@ -22,6 +22,7 @@ _BY_CHANCE = 0.05  # pairs in the whole data that a crowded region may bring so 
 _ASKED = 100  # examples that tell how crowded it is
 _NEIGHBOURS = 5
 _VERIFIED = 300  # pairs
+_SEVERAL = 3  # pairs that bear each other out
 _BAND = 12  # numbers of a sketch that are looked up together
 _PART = 1 << 16  # rows that are worked on at a time, which bounds the memory
 _WINDOW = 4  # rows of one cell that each is compared with
@@ -251,7 +252,9 @@ def _verify(pairs: "NDArray[Any]", gathered: _All, form: Form, limit: float, ben
     close = [pair for pair in measured if pair.apart <= limit]
     others = _others(gathered, form) if close else None
     if others is not None:
-        close = [pair for pair in close if not others.by_chance(found[pair.one], pair.apart, limit)]
+        close = [one for one in close if not others.by_chance(found[one.one], one.apart, limit)]
+        if len(close) < _SEVERAL:
+            close = [one for one in close if not others.by_chance(found[one.one], one.apart, limit, alone=True)]
     return sorted(close, key=lambda pair: pair.apart)
 
 

@@ -24,6 +24,7 @@ READING = "prediction dynamics"
 _KEY = "dynamics"
 _NUMBERS = 32  # of one example that are followed
 _COLUMNS = 4
+_FEWEST_DRAWN = 5  # looks; a line through two points shows no way
 
 
 @dataclass
@@ -99,7 +100,9 @@ class Dynamics:
             keep_table(self._bench, self._rows(), "dynamics.csv", "predictions of a fixed batch over training")
         ]
         note = f"{len(self._followed)} examples at {len(self._epochs)} looks, in dynamics.csv"
-        if can_draw():
+        if len(self._epochs) < _FEWEST_DRAWN:
+            note += f"; too few for a picture, which takes {_FEWEST_DRAWN}: train longer, or give a larger share"
+        elif can_draw():
             artifacts.append(self._draw())
         else:
             note += f"; {NO_PICTURE}"
