@@ -70,7 +70,7 @@ def test_a_cut_through_sorted_rows_is_seen(data):
     assert "random divisions" in seen["ART154"].confirmed_by
     assert "ART154" in judged(validation, train)
     assert "ART154" not in judged(train, validation, imbalance_expected=True)
-    assert "ART154" not in judged(train, validation, time=len)
+    assert "ART154" not in judged(train, validation, time=lambda example: float(example[1]))
 
 
 def test_two_classes_one_after_the_other_are_seen():

@@ -155,7 +155,10 @@ RANDOM = torch.randperm(500, generator=torch.Generator().manual_seed(1))
 
 @pytest.mark.parametrize(
     ("declared", "code"),
-    [({"groups": lambda batch: batch["subject"]}, "ART151"), ({"time": lambda batch: batch["subject"]}, "ART152")],
+    [
+        ({"groups": lambda example: str(int(example["subject"]))}, "ART151"),
+        ({"time": lambda example: float(example["subject"])}, "ART152"),
+    ],
 )
 def test_declared_groups_and_times_are_held_to(declared, code):
     options = {"trainer": {"max_epochs": 1, "accelerator": "cpu"}, "budget": 10, **declared}
@@ -171,13 +174,13 @@ def test_what_a_declared_function_gives_must_be_of_each_example():
     diagnosis = art.diagnose(
         lambda: Grouped(8, 2),
         divided(slice(0, 400), slice(400, 500)),
-        groups=lambda batch: batch["subject"][:3],
+        groups=lambda example: example["x"][:3],
         trainer={"max_epochs": 1, "accelerator": "cpu"},
         budget=10,
     )
     (judged,) = (one for one in diagnosis.judged if one.code == "ART151")
     assert judged.state == "not judged"
-    assert "must give one value of each" in judged.reason
+    assert "3 values, of shape (3,), for an example; it must give one" in judged.reason
 
 
 def series(length):

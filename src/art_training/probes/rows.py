@@ -9,7 +9,7 @@ import numpy as np
 
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.data.batch import as_array, entries, rows, size
+from art_training.setup.data.batch import as_array, entries, mapped, rows, size
 from art_training.setup.data.hashing import row_hashes
 from art_training.setup.task import Task, TaskKind
 
@@ -94,7 +94,7 @@ class RowReader:
     Args:
         task: says what is input and what is target; None: every entry is taken for input, and no values are kept.
         seconds: after which it has enough.
-        declarations: of the user; `groups` and `time` are called with each batch.
+        declarations: of the user; `groups` and `time` are called with each example.
     """
 
     def __init__(self, task: Task | None, seconds: float, declarations: Mapping[str, Any] | None = None) -> None:
@@ -166,13 +166,14 @@ class RowReader:
         function: Callable[[Any], Any] | None = self._declared.get(name)
         if function is None:
             return None
-        told = as_array(function(batch))
-        if told.shape[:1] != (count,):
+        told = [as_array(function(_example(batch, index, count))) for index in range(count)]
+        wrong = next((one for one in told if one.size != 1), None)
+        if wrong is not None:
             raise SetupError(
-                f"the declaration {name}= gave {told.shape} for a batch of {count} examples; it must give one value of each"
+                f"the declaration {name}= gave {wrong.size} values, of shape {wrong.shape}, for an example; it must give one"
             )
-        flat = told.reshape(count, -1)
-        return flat[:, 0].astype(np.float64) if name == "time" else flat[:, 0].astype(str)
+        flat = np.asarray([one.reshape(-1)[0] for one in told])
+        return flat.astype(np.float64) if name == "time" else flat.astype(str)
 
     def _label(self, target: "NDArray[Any]") -> "NDArray[Any] | None":
         flat = target.reshape(len(target), -1)
@@ -197,6 +198,11 @@ class RowReader:
             self._kept.get(split, 0) + table.size
         )  # also of what is not kept: no later row takes its place
         return table if self._kept[split] <= _MOST_NUMBERS else None
+
+
+def _example(batch: Any, index: int, count: int) -> Any:
+    """One example of a batch, in the same containers; what has no row an example is as it was."""
+    return mapped(batch, lambda leaf: leaf[index] if rows(leaf) == count else leaf)
 
 
 def _joined(parts: "list[NDArray[Any] | None]") -> "NDArray[Any] | None":
