@@ -219,3 +219,18 @@ def test_losses_of_every_kind_that_are_right_are_not_accused(model, data, judged
 def test_a_loss_that_is_divided_for_accumulation_twice_matters_to_plain_gradient_descent(model, severity, judged):
     found = judged(model, loaders(*digits()), trainer={"accumulate_grad_batches": 4}).get("ART425")
     assert (found.severity if found else None) is severity
+
+
+class FloatLabels(Net):
+    """Classes come as floating point numbers, as a table gives them; there is none below 0."""
+
+    sign = 1
+
+    def training_step(self, batch, index):
+        return self.sign * super().training_step((batch[0], batch[1].long()), index)
+
+
+def test_classes_that_come_as_floats_are_judged(judged):
+    x, y = digits()
+    assert not accused(judged(FloatLabels, loaders(x, y.float())))
+    assert "ART423" in judged(type("Climbs", (FloatLabels,), {"sign": -1}), loaders(x, y.float()))

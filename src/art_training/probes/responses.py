@@ -133,12 +133,19 @@ def _responses(specimen: Specimen) -> Responses | None:
         if bool((leaf == leaf[:1]).all()):
             continue
         alike = totals(specimen, replaced(batch, path))
-        turned = leaf.is_floating_point() and abs(
-            sum(totals(specimen, _with(batch, path, torch.neg))) + loss
-        ) <= 1e-3 * (abs(loss))
+        turned = leaf.is_floating_point() and _turns(specimen, _with(batch, path, torch.neg), loss)
         unseen.append(Response(path, abs(sum(after) - loss), abs(sum(alike) - loss), turned))
     alike = 0.0 if inputs is batch else abs(sum(totals(specimen, inputs)) - loss)
     return Responses(loss, noise, tuple(unseen), alike)
+
+
+def _turns(specimen: Specimen, batch: Any, loss: float) -> bool:
+    """Whether a batch has the loss with its sign turned; one that the step cannot take, such as a class below 0, has none."""
+    try:
+        other = sum(totals(specimen, batch))
+    except Exception:  # noqa: BLE001  The user's code, given what it was not written for.
+        return False
+    return abs(other + loss) <= 1e-3 * abs(loss)
 
 
 def _noise(specimen: Specimen, batch: Any, before: tuple[float, ...]) -> float:

@@ -43,6 +43,8 @@ def label_noise(laboratory: Laboratory) -> Found | None:
     """Labels that are wrong for no reason that the inputs know."""
     laboratory.settled("label_noise")
     train = labelled(laboratory).get(Split.TRAIN)
+    if train is not None and train.labels is None:
+        raise NotMeasured("the labels of the training split are not known")
     found = None if train is None else neighbourhood(train)
     if found is None:
         raise NotMeasured("the training rows are too few, too many or no table of numbers, so that none has neighbours")

@@ -11,6 +11,7 @@ from art_training.probes.missing import planted
 from art_training.records import Severity, Split
 from art_training.rules.laboratory import Laboratory, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
+from art_training.setup.task import TaskKind
 
 _MOST_OF = 0.5  # of the steps that were looked at; a loss scaler skips a few at the beginning, and none later
 _FEWEST = 8
@@ -186,6 +187,7 @@ def missing_numbers(laboratory: Laboratory) -> Found | None:
     """Every row that was read."""
     splits = {split: one.values for split, one in laboratory.get(Rows).splits.items() if one.values is not None}
     if not splits:
+        laboratory.task_of(*TaskKind)  # of a task that could not be told no inputs are known
         raise NotMeasured("the inputs are no numbers of one shape, or too many to be kept")
     counts: dict[Split, int] = {}
     first = ""
