@@ -109,6 +109,8 @@ def totals(specimen: Specimen, batch: Any, *, mode: Mode = "evaluate", seed: int
         Exception: whatever the step raises.
     """
     notes = _Notes()
+    with specimen.in_mode(mode):  # tried here, before anything is listened to
+        pass
     with _again(specimen, seed), _Differentiated(notes):
         loss = specimen.loss(batch, mode=mode)
         if specimen.automatic and loss is not None:
