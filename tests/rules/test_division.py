@@ -15,7 +15,7 @@ from art_training.records import Split
 from art_training.rules import Laboratory, NotApplicable, rules
 from art_training.setup.task import Task, TaskKind
 
-MINE = ("ART138", "ART154")
+MINE = ("ART138", "ART140", "ART154")
 DIGITS, WINE, DIABETES = (load(return_X_y=True) for load in (load_digits, load_wine, load_diabetes))
 GENERATOR = np.random.default_rng(0)
 
@@ -164,3 +164,42 @@ def test_lost_classes_are_told_beneath_the_cut():
     assert seen.code == "ART154"
     assert seen.category == "split"
     assert "ART136" in {one.code for one in diagnosis.symptoms["ART154"]}
+
+
+def rare(share, count, seed):
+    """Rows of two classes, of which the second has this share."""
+    generator = np.random.default_rng(seed)
+    y = (generator.random(count) < share).astype(np.int64)
+    return generator.normal(size=(count, 4)), y
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_filter_that_takes_a_rare_class_out_of_training_is_seen(seed):
+    x, y = rare(0.07, 1600, seed)
+    keep = (y == 0) | (np.arange(len(y)) % 20 == 0)
+    found = judged((x[keep], y[keep]), rare(0.07, 800, seed + 10))
+    assert "ART140" in found
+    assert "divided at random" in found["ART140"].confirmed_by
+    assert "ART140" not in judged((x, y), rare(0.07, 800, seed + 10))
+    assert "ART140" not in judged((x[keep], y[keep]), rare(0.07, 800, seed + 10), time=lambda example: 0.0)
+
+
+def test_one_of_ten_classes_that_training_hardly_has_is_seen():
+    x, y = mixed(DIGITS)
+    kept = (y != 3) | (np.arange(len(y)) % 10 == 0)
+    uneven = (y > 1) | (np.arange(len(y)) % 2 == 0)  # validation is not balanced
+    train, validation = kept & (np.arange(len(y)) < 1100), uneven & (np.arange(len(y)) >= 1100)
+    assert "ART140" in judged((x[train], y[train]), (x[validation], y[validation]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_balanced_on_purpose_is_not_accused(seed):
+    generator = np.random.default_rng(seed)
+    x, y = rare(0.07, 1600, seed)
+    negatives = generator.permutation(np.flatnonzero(y == 0))[: 2 * int(y.sum())]
+    fewer = np.concatenate([np.flatnonzero(y == 1), negatives])
+    assert "ART140" not in judged((x[fewer], y[fewer]), rare(0.07, 800, seed + 10))  # training has more of it
+    tail = np.repeat(np.arange(10), [500, 300, 180, 110, 65, 40, 24, 14, 9, 5])
+    flat = np.repeat(np.arange(10), 40)
+    long_tailed = (generator.normal(size=(len(tail), 3)), generator.permutation(tail))
+    assert "ART140" not in judged(long_tailed, (generator.normal(size=(400, 3)), generator.permutation(flat)))
