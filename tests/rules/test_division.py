@@ -1,5 +1,7 @@
 """Rows that were divided in an order, or of which a part is in one split only."""
 
+from dataclasses import replace
+
 import lightning as L
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from art_training.records import Split
 from art_training.rules import Laboratory, NotApplicable, rules
 from art_training.setup.task import Task, TaskKind
 
-MINE = ("ART138", "ART140", "ART154")
+MINE = ("ART136", "ART138", "ART154")
 DIGITS, WINE, DIABETES = (load(return_X_y=True) for load in (load_digits, load_wine, load_diabetes))
 GENERATOR = np.random.default_rng(0)
 
@@ -177,11 +179,11 @@ def rare(share, count, seed):
 def test_a_filter_that_takes_a_rare_class_out_of_training_is_seen(seed):
     x, y = rare(0.07, 1600, seed)
     keep = (y == 0) | (np.arange(len(y)) % 20 == 0)
-    found = judged((x[keep], y[keep]), rare(0.07, 800, seed + 10))
-    assert "ART140" in found
-    assert "divided at random" in found["ART140"].confirmed_by
-    assert "ART140" not in judged((x, y), rare(0.07, 800, seed + 10))
-    assert "ART140" not in judged((x[keep], y[keep]), rare(0.07, 800, seed + 10), time=lambda example: 0.0)
+    found = judged((x[keep], y[keep]), rare(0.07, 800, seed + 10), imbalance_expected=True)
+    assert "ART136" in found
+    assert "divided at random" in found["ART136"].confirmed_by
+    assert "ART136" not in judged((x, y), rare(0.07, 800, seed + 10))
+    assert "ART136" not in judged((x[keep], y[keep]), rare(0.07, 800, seed + 10), time=lambda example: 0.0)
 
 
 def test_one_of_ten_classes_that_training_hardly_has_is_seen():
@@ -189,7 +191,7 @@ def test_one_of_ten_classes_that_training_hardly_has_is_seen():
     kept = (y != 3) | (np.arange(len(y)) % 10 == 0)
     uneven = (y > 1) | (np.arange(len(y)) % 2 == 0)  # validation is not balanced
     train, validation = kept & (np.arange(len(y)) < 1100), uneven & (np.arange(len(y)) >= 1100)
-    assert "ART140" in judged((x[train], y[train]), (x[validation], y[validation]))
+    assert "ART136" in judged((x[train], y[train]), (x[validation], y[validation]))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -198,8 +200,24 @@ def test_what_is_balanced_on_purpose_is_not_accused(seed):
     x, y = rare(0.07, 1600, seed)
     negatives = generator.permutation(np.flatnonzero(y == 0))[: 2 * int(y.sum())]
     fewer = np.concatenate([np.flatnonzero(y == 1), negatives])
-    assert "ART140" not in judged((x[fewer], y[fewer]), rare(0.07, 800, seed + 10))  # training has more of it
+    assert "ART136" not in judged((x[fewer], y[fewer]), rare(0.07, 800, seed + 10))  # training has more of it
     tail = np.repeat(np.arange(10), [500, 300, 180, 110, 65, 40, 24, 14, 9, 5])
     flat = np.repeat(np.arange(10), 40)
     long_tailed = (generator.normal(size=(len(tail), 3)), generator.permutation(tail))
-    assert "ART140" not in judged(long_tailed, (generator.normal(size=(400, 3)), generator.permutation(flat)))
+    even = (generator.normal(size=(400, 3)), generator.permutation(flat))
+    assert "ART136" not in judged(long_tailed, even, imbalance_expected=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_splits_by_groups_are_counted_by_groups(seed):
+    """Forty subjects of fifty rows, each of one class, a rare one among them."""
+    generator = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(40), 50)
+    y = (generator.random(40) < 0.15).astype(np.int64)[subject]
+    held = np.isin(subject, generator.permutation(40)[:10])
+    parts = [rows(generator.normal(size=(part.sum(), 3)), y[part]) for part in (~held, held)]
+    named = [replace(one, groups=subject[part].astype(str)) for one, part in zip(parts, (~held, held), strict=True)]
+    laboratory = Laboratory(task=Task(TaskKind.CLASSIFICATION, ("0",), "1"))
+    laboratory.lay_down(Rows(dict(zip((Split.TRAIN, Split.VALIDATION), named, strict=True))))
+    (rule,) = (one for one in rules() if one.code == "ART136")
+    assert not rule.findings(laboratory)

@@ -46,7 +46,7 @@ def paths(specimen: Specimen, found: Responses) -> tuple[Path, ...]:
     specimen = lighter(specimen)
     batch = specimen.batches[0]
     before = _pulled(specimen, batch)
-    if before is None:
+    if before is None or not before[1]:
         return ()
     told: list[Path] = []
     for one in found.entries:

@@ -1,7 +1,7 @@
 """Rules on which rows training gets, how often, and in which order."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from art_training.probes.coverage import Drawn, drawn
 from art_training.probes.label_order import reshuffled, train_labels
 from art_training.probes.order import Order
-from art_training.probes.rows import Rows
+from art_training.probes.rows import Rows, SplitRows
 from art_training.records import Severity, Split
 from art_training.rules.labelled import counts_of, labelled, reserved
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
@@ -21,6 +21,7 @@ _DEVIATIONS = 6.0
 _REPEATED = 2.0  # a draw with replacement takes a row that it takes at all 1.58 times: 1 / (1 - exp(-1))
 _CHANCE = 1e-6
 _LIKELY = 0.01
+_EVEN = 1e-3
 _SURE = 30.0  # of the logarithm of the odds against chance: about 1 to 1e13
 
 
@@ -178,31 +179,37 @@ def same_order(laboratory: Laboratory) -> Found | None:
         "A class is in the validation split and not in training, or has there less than a third of its share in validation and "
         "less than its part of an even division; in both cases with a chance below 1e-6 if rows had been divided at random "
         "(hypergeometric, times the number of classes; or all such classes together, times that of all sets of classes). Training that is more even than validation, as after balancing, is no "
-        "finding."
+        "finding; nor is, where imbalance_expected is declared, a validation split whose classes are equally frequent "
+        "(chi-squared, p above 0.001), as in long-tailed recognition; nor splits by a declared time."
     ),
     why="The model cannot learn what it is not shown; a filter or a loading error that drops rows leaves no other trace.",
     wrong="train = train[train.label < 5]  # left over from a trial",
     right="train, valid = train_test_split(rows, stratify=rows.label)",
     source="https://doi.org/10.1145/3377811.3380395 (Humbatova et al., Taxonomy of real faults: unbalanced training data)",
-    settles=("imbalance_expected", "reserved_classes"),
+    settles=("time", "reserved_classes"),
 )
 def lost_classes(laboratory: Laboratory) -> Iterator[Found]:
     """Classes that validation has and training lacks."""
-    laboratory.settled("imbalance_expected")
+    laboratory.settled("time")
     splits = labelled(laboratory)
     train, rows = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
     if train is None or rows is None:
         raise lacking(laboratory.get(Rows), "there are not both a training and a validation split")
     if train.labels is None or rows.labels is None:
         raise NotMeasured("the labels of training and validation are not known")
-    from scipy.stats import hypergeom
+    from scipy.stats import chisquare, hypergeom
 
     classes = np.union1d(train.labels, rows.labels)
     classes = classes[~np.isin(classes, reserved(laboratory))]
-    mine, theirs = counts_of(train.labels, classes), counts_of(rows.labels, classes)
+    mine, theirs = counts_of(_independent(train), classes), counts_of(_independent(rows), classes)
     n, m = int(mine.sum()), int(theirs.sum())
     if not n or not m:
         return
+    if (mine > 0).sum() < 2:  # as a detector of what is not normal is trained
+        raise NotApplicable("training rows are of one class")
+    # An imbalance that is declared is of the data; the splits share it, unless validation was made even on purpose.
+    if laboratory.declarations.get("imbalance_expected") and float(cast("Any", chisquare(theirs)).pvalue) > _EVEN:
+        raise NotApplicable("imbalance_expected is declared, and the classes of validation are equally frequent")
     chances = hypergeom.cdf(mine, n + m, mine + theirs, n) * len(classes)
     rarer = (mine / n < theirs / m / 3) & (mine / n < 1 / len(classes))
     if not rarer.any():
@@ -220,13 +227,22 @@ def lost_classes(laboratory: Laboratory) -> Iterator[Found]:
         f"{len(at)} of {len(classes)} classes are lost or rare in training and not in validation: class {classes[worst]:g} "
         f"{kind} in training and has {theirs[worst] / m:.1%} in validation",
         {"lost": lost[:20], "rare": rare[:20], "train": mine[at].tolist()[:20], "validation": theirs[at].tolist()[:20]},
-        "look at what selects the training rows; where it is meant, declare imbalance_expected=True",
+        "look at what selects the training rows; where validation is later than training, declare time=",
         where=f"classes {', '.join(f'{one:g}' for one in classes[at][:8])}",
         confirmed_by=(
             f"divided at random, training would have {(mine[worst] + theirs[worst]) * n / (n + m):.0f} rows of class "
             f"{classes[worst]:g}, and it has {mine[worst]}"
         ),
     )
+
+
+def _independent(rows: SplitRows) -> NDArray[Any]:
+    """The labels; of declared groups each label once, since rows of a group go into a split together."""
+    assert rows.labels is not None
+    if rows.groups is None or len(rows.groups) != len(rows.labels):
+        return rows.labels
+    _, first = np.unique(np.stack([rows.groups, rows.labels.astype(str)]), axis=1, return_index=True)
+    return rows.labels[first]
 
 
 def _repeated_by_sampler(one: Drawn) -> Found | None:

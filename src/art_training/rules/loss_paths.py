@@ -64,7 +64,7 @@ def no_path(laboratory: Laboratory) -> Iterable[Found]:
     wrong="loss = (log_probability * advantage).mean()",
     right="loss = -(log_probability * advantage).mean()",
     source="https://spinningup.openai.com/en/latest/spinningup/rl_intro3.html (the loss function of the simplest policy gradient)",
-    symptoms=("ART405",),
+    symptoms=("ART405", "ART423", "ART444"),
 )
 def descending(laboratory: Laboratory) -> Iterable[Found]:
     """The sign of an objective."""
