@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -55,7 +55,8 @@ def climbs(specimen: Specimen) -> tuple[Climb, ...] | None:
     if not specimen.automatic or len(specimen.optimizers) != 1:
         return None
     specimen = lighter(specimen)
-    names = [name for name in _scores(specimen, 0) if _NAMES.search(name.lower())]
+    named = _scores(replace(specimen, batches=specimen.batches[:1]), 0)
+    names = [name for name in named if _NAMES.search(name.lower())]
     if not names:
         return ()
     seconds = cost(specimen).of(max(size(one) for one in specimen.batches))

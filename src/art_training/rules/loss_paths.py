@@ -34,7 +34,16 @@ from art_training.rules.rule import Found, Stage, rule
 )
 def no_path(laboratory: Laboratory) -> Iterable[Found]:
     """A value without a gradient."""
-    for one in laboratory.ask(_paths):
+    found = laboratory.ask(responses)
+    if found is None:
+        raise NotMeasured("what entries of the batch do to the loss could not be told")
+
+    def asked(specimen: Specimen) -> tuple[Path, ...]:
+        if not specimen.automatic:
+            raise NotMeasured("the step optimises by itself")
+        return paths(specimen, found)
+
+    for one in laboratory.ask(asked):
         if one.broken:
             yield Found(
                 f"exchanging batch[{one.path}] among the examples changes the loss from {one.before:.4g} to {one.after:.4g}, and "
@@ -88,15 +97,6 @@ def descending(laboratory: Laboratory) -> Iterable[Found]:
                 where=where,
                 confirmed_by=f"with the sign of the loss turned, the same steps raise it to {one.turned:.4g}",
             )
-
-
-def _paths(specimen: Specimen) -> tuple[Path, ...]:
-    if not specimen.automatic:
-        raise NotMeasured("the step optimises by itself")
-    found = responses(specimen)
-    if found is None:
-        raise NotMeasured("what entries of the batch do to the loss could not be told")
-    return paths(specimen, found)
 
 
 def _climbs(specimen: Specimen) -> tuple[tuple[Climb, ...] | None, str]:
