@@ -178,7 +178,7 @@ def report(measured: dict[str, tuple[dict[str, Any], dict[str, Any]]], threads: 
         "the processor, which what else a machine does hardly changes. Memory is the peak of what is resident, in MB, beside that of",
         f"the model's own training ({STEPS} steps and a validation), and what either process holds before it begins.",
         "",
-        f"{machine()} {threads} threads. The load was {load[0]:.1f} when it began and {load[1]:.1f} when it ended, this benchmark included.",
+        f"{machine()} Threads: {threads}. The load was {load[0]:.1f} when it began and {load[1]:.1f} when it ended, this benchmark included.",
         "",
         "| network | status | whole | before training | inspect | probe | train | evaluate | MB | of a training | before | ratio |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
