@@ -11,6 +11,7 @@ from typing import Any
 
 from art_training.diagnosis.holding import data_kept
 from art_training.diagnosis.ignoring import ignored_rules
+from art_training.diagnosis.ranking import WORST_FIRST, ranked
 from art_training.diagnosis.result import Diagnosis, Judged, State
 from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, FitResult, Position
 from art_training.errors import ARTError, SetupError
@@ -39,7 +40,6 @@ _SHARE_OF_EVALUATING = 0.1
 _MOST_BATCHES = 200  # of the validation split, whose predictions are kept
 _FEWEST_BATCHES = 8
 _BATCHES_AGAIN = 8
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 def diagnose_setup(
@@ -104,7 +104,17 @@ class _Diagnosing:
             self._begun_again()
             self._trained()
         self._judge_rest()
-        return told(self.setup, self)
+        causes, symptoms = ranked(self.findings, {rule.code: frozenset(rule.symptoms) for rule in rules()})
+        return Diagnosis(
+            subject=_name(self.setup.model),
+            findings=causes,
+            symptoms=symptoms,
+            judged=tuple(sorted(self.judged, key=lambda one: one.code)),
+            stages=self.stages,
+            broken=self.broken,
+            place=_place(self.setup.model),
+            seen=self.seen,
+        )
 
     def _read(self) -> None:
         """The rows of all splits, without any model; those of training alone where another split cannot be read."""
@@ -278,7 +288,7 @@ class _Diagnosing:
     def _judge(self, stage: Stage) -> None:
         done = {one.code for one in self.judged}
         # The cheap ones first: where time runs out it is the dear ones that are not judged, the least severe of them first.
-        for rule in sorted(self._rules(stage), key=lambda one: (one.trains, one.trains and _ORDER[one.severity])):
+        for rule in sorted(self._rules(stage), key=lambda one: (one.trains, one.trains and WORST_FIRST[one.severity])):
             if rule.code in done:
                 continue
             try:
@@ -305,36 +315,6 @@ class _Diagnosing:
     def _trouble(self, what: str, error: BaseException) -> None:
         """Keep what could not be done, and for what reason; two things may have one."""
         self.troubles.setdefault(raised(error), []).append(what)
-
-
-def told(setup: Setup, diagnosing: _Diagnosing) -> Diagnosis:
-    """The causes in order, with the symptoms that they explain."""
-    ranked = sorted(diagnosing.findings, key=lambda one: (_ORDER[one.severity], not one.confirmed_by, one.code))
-    explains = {rule.code: frozenset(rule.symptoms) for rule in rules()}
-    explained: dict[
-        str, str
-    ] = {}  # the cause of a symptom, by code; a symptom explains nothing, nor what is worse than it
-    for cause in ranked:
-        if cause.code not in explained:
-            mine = [one.code for one in ranked if one.code in explains[cause.code] and one.code != cause.code]
-            worse = {one.code for one in ranked if _ORDER[one.severity] < _ORDER[cause.severity]}
-            explained |= {code: cause.code for code in mine if code not in worse and code not in explained.values()}
-    causes = [one for one in ranked if one.code not in explained]
-    symptoms = {
-        cause.code: tuple(one for one in ranked if explained.get(one.code) == cause.code)
-        for cause in causes
-        if cause.code in explained.values()
-    }
-    return Diagnosis(
-        subject=_name(setup.model),
-        findings=tuple(causes),
-        symptoms=symptoms,
-        judged=tuple(sorted(diagnosing.judged, key=lambda one: one.code)),
-        stages=diagnosing.stages,
-        broken=diagnosing.broken,
-        place=_place(setup.model),
-        seen=diagnosing.seen,
-    )
 
 
 def _judged(rule: Rule, state: State, reason: str = "") -> Judged:

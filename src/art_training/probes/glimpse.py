@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.cost import cost
 from art_training.probes.passes import examples, passed, smaller, ways
 from art_training.probes.rates import Course, courses
 from art_training.probes.specimen import Specimen
 
-_SHOWN = 16  # examples
-_CHARTED = 8  # examples, and as many backward passes
+_SHOWN = 16  # examples, or half as many of an expensive model
+_CHARTED = 8  # examples, and as many backward passes; likewise
+_EXPENSIVE = 0.02  # seconds for a pass of so many
 _POSITIONS = 24  # of a sequence; likewise
 
 
@@ -44,8 +46,9 @@ def glimpse(specimen: Specimen) -> Glimpse:
         rates = courses(specimen) or ()
     batch = specimen.batches[0]
     count = examples(specimen, batch)
-    if count is not None and count > _SHOWN:
-        batch, count = smaller(batch, count, _SHOWN), _SHOWN
+    share = 2 if cost(specimen).of(_CHARTED) > _EXPENSIVE else 1
+    if count is not None and count > _SHOWN // share:
+        batch, count = smaller(batch, count, _SHOWN // share), _SHOWN // share
     first = _First()
     with first.listening(specimen.module):
         seen = passed(specimen, batch, gradients=True)
@@ -56,7 +59,11 @@ def glimpse(specimen: Specimen) -> Glimpse:
         return Glimpse(first.layer, entering, None, None, rates)
     predicted = predictions[0]
     return Glimpse(
-        first.layer, entering, _by_example(predicted, leaf, count), _by_position(predicted, leaf, count), rates
+        first.layer,
+        entering,
+        _by_example(predicted, leaf, min(count, _CHARTED // share)),
+        _by_position(predicted, leaf, count),
+        rates,
     )
 
 
@@ -107,10 +114,9 @@ class _First:
         return self.leaf
 
 
-def _by_example(predicted: Tensor, leaf: Tensor, count: int) -> Tensor | None:
-    rows = ways(predicted, count)[0]
-    charted = min(count, _CHARTED)
-    return _norms([rows[index] for index in range(charted)], leaf, lambda one: one.reshape(count, -1)[:charted])
+def _by_example(predicted: Tensor, leaf: Tensor, charted: int) -> Tensor | None:
+    rows = ways(predicted, len(leaf))[0]
+    return _norms([rows[index] for index in range(charted)], leaf, lambda one: one.reshape(len(leaf), -1)[:charted])
 
 
 def _by_position(predicted: Tensor, leaf: Tensor, count: int) -> Tensor | None:
