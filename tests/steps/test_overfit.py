@@ -255,6 +255,17 @@ def test_a_found_rate_is_used_and_handed_on_where_that_was_asked_for() -> None:
     assert takes.parameters["lr"] == rate
 
 
+def test_a_rate_that_was_to_be_used_and_is_not_found_is_told() -> None:
+    upwards = art.from_torch(Net, loss=nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=1e-3, maximize=True)
+    sure = a_setup(model=upwards, trainer={"max_epochs": 1})
+    outcome, _, _ = run(Overfit(find_learning_rate=True, use_found=True, examples=0, dynamics=0), setup=sure)
+    assert reading(outcome, "suggested learning rate").value is None
+    assert [one.code for one in outcome.findings] == ["ART602"]
+    assert "the training went on with lr=0.001" in outcome.findings[0].message
+    outcome, _, _ = run(Overfit(find_learning_rate=True, examples=0, dynamics=0), setup=sure)
+    assert not outcome.findings  # nothing was to be used
+
+
 def test_a_rate_that_has_no_place_says_what_to_do() -> None:
     def made(width: int) -> L.LightningModule:
         return Spoiled()

@@ -48,7 +48,7 @@ class Overfit(LooksBack):
             setup, and the training loss must not rise from one to a larger one.
         find_learning_rate: do a learning-rate range test on a fresh model first (Smith 2017), and suggest a rate. The
             training itself is not changed by it.
-        use_found: train with the suggested rate, and hand it on to later steps.
+        use_found: train with the suggested rate, and hand it on to later steps; where none is found, a finding says so.
         repeats: trainings with the same seed; from 2 on, their weights must be bit-identical.
         dynamics: examples whose predictions are followed while it trains; 0: none.
         share: of the batches of training that looks at it may take; 1.0 looks after every epoch of all but the tiniest
@@ -108,7 +108,11 @@ class Overfit(LooksBack):
                 *seen,
                 *looked.readings,
             ),
-            findings=(*result.findings, *scored.findings),
+            findings=(
+                *result.findings,
+                *scored.findings,
+                *(learning_rate.unused(found, bench.setup) if self.use_found else ()),
+            ),
             candidates=candidates,
             parameters={**result.parameters, **self._used(found)},
             artifacts=(

@@ -58,6 +58,20 @@ def test_a_loss_that_is_noise_alone_gives_no_suggestion(noise: float) -> None:
     assert "the loss fell at no rate from 1e-06" in found.note
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_an_explosion_at_the_end_hides_no_valley_before_it(seed: int) -> None:
+    """Noisy batches of a small regression: from 1 down to 0.5 about 1e-2, then up in leaps to what ends the test."""
+    draws = random.Random(seed)
+    losses: dict[int, float] = {}
+    for step in range(1, STEPS + 1):
+        rate = rate_at(step - 1)
+        mean = 1.0 - 0.5 / (1 + (2e-3 / rate) ** 2) + 2.0 * max(0.0, math.log10(rate / 0.05))
+        losses[step] = mean + draws.gauss(0, 0.18 if rate < 0.05 else 0.9)
+    found = judged(losses)
+    assert found.suggestion is not None
+    assert 2e-4 <= found.suggestion <= 1e-2
+
+
 def test_a_loss_that_only_rises_gives_no_suggestion() -> None:
     found = judged({step: 1.0 + step for step in range(1, STEPS + 1)})
     assert found.suggestion is None

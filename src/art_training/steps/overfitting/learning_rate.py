@@ -8,11 +8,12 @@ rate at which the smoothed loss was lowest, which leaves room for the noise of a
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from art_training.engines import Position
 from art_training.errors import SetupError
-from art_training.records import Artifact, Plain, Reading
+from art_training.records import Artifact, Finding, Plain, Reading, Severity
 from art_training.setup.forward import parameters_of
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
@@ -30,6 +31,7 @@ STEPS = 100
 
 _FEWEST = 10  # losses below which nothing can be said
 _SAFETY = 10.0
+_OF_NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the mean
 _NOTICEABLE = 0.02  # a fall by less than this share of the first loss is none
 
 
@@ -94,8 +96,9 @@ def judged(losses: Mapping[int, float]) -> RangeTest:
     smoothed = _smoothed(values, reach)
     # The outermost have fewer neighbours, and by chance are lowest more often.
     lowest = min(range(reach, kept - reach), key=smoothed.__getitem__)
-    # How far a loss is from its neighbours tells how far two batches differ, whatever the rate does.
-    noise = math.sqrt(sum((a - b) ** 2 for a, b in zip(values, smoothed, strict=True)) / kept)
+    # How far a loss is from its neighbours tells how far two batches differ, whatever the rate does; the median does so
+    # where the curve explodes at its end too, whose few losses lie farther apart than the valley is deep.
+    noise = _OF_NORMAL * median(abs(a - b) for a, b in zip(values, smoothed, strict=True))
     start = (first + sum(values[: _FEWEST - 1])) / _FEWEST
     # The lowest of some dozen means of several losses lies below the others by chance, though never by so much.
     if not start - smoothed[lowest] > max(_NOTICEABLE * abs(start), 2 * noise):
@@ -118,6 +121,28 @@ def told(test: RangeTest, setup: Setup, *, used: bool) -> list[Reading]:
     beside = f", where {name} is {declared:g}" if isinstance(declared, int | float) and not used else ""
     note = f"a tenth of {test.best:.2g}, where the loss was lowest, {lowest:.4g}{beside}; {do}; {test.note}"
     return [Reading(SUGGESTED, test.suggestion, note=note)]
+
+
+def unused(test: RangeTest | None, setup: Setup) -> list[Finding]:
+    """What to say where a rate was to be used and none was found: the training went on with the one that is declared."""
+    if test is None or test.suggestion is not None:
+        return []
+    name = rate_name(setup) or NAMES[0]
+    declared = setup.hparams.get(name, _of_optimizer(setup).get(name))
+    with_it = (
+        f"{name}={declared:g}" if isinstance(declared, int | float) else f"the {name} that the model declares itself"
+    )
+    return [
+        Finding(
+            code="ART602",
+            category="schedule",
+            severity=Severity.WARNING,
+            message=f"use_found=True found no learning rate, and the training went on with {with_it}: {test.note}",
+            evidence={"start": test.first, "lowest": min(test.smoothed, default=None), "losses": len(test.losses)},
+            remedy="look at learning-rate.png; give a rate by hand and leave use_found out, or larger batches, whose losses "
+            "differ less",
+        )
+    ]
 
 
 def artifacts_of(bench: Bench, test: RangeTest) -> list[Artifact]:
