@@ -89,6 +89,11 @@ def planned(specimen: Specimen) -> int | None:
 
 def _course(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
     (optimizer,) = specimen.optimizers
+    with torch.no_grad():
+        before = [specimen.loss(batch) for batch in batches]
+    if any(one is None for one in before):
+        return None
+    first = sum(float(one.detach()) for one in before if one is not None) / len(before)
     losses: list[float] = []
     for step in range(affordable(specimen, _STEPS, seconds=_SECONDS, least=_LEAST)):
         optimizer.zero_grad()
@@ -97,7 +102,7 @@ def _course(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
             return None
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
-            return Course(losses[0], math.inf, len(losses))
+            return Course(first, math.inf, len(losses))
         loss.backward()
         if specimen.plan.clip is not None:
             torch.nn.utils.clip_grad_norm_(specimen.module.parameters(), specimen.plan.clip)
@@ -106,7 +111,7 @@ def _course(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
             if schedule.interval == "step" and not schedule.monitor:
                 schedule.scheduler.step()
     tail = losses[-len(batches) :]
-    return Course(losses[0], sum(tail) / len(tail), len(losses))
+    return Course(first, sum(tail) / len(tail), len(losses))
 
 
 def _moments(column: list[Any]) -> tuple[Tensor, Tensor]:
