@@ -3,6 +3,7 @@
 import pytest
 import torch
 from tests.rules.test_optimizer import Conv, Net, Regression, codes, diabetes, digits
+from torch import nn
 from torch.optim import lr_scheduler as schedules
 
 from art_training.rules.plateau import better_higher
@@ -94,6 +95,17 @@ class Forgotten(Conv):
         return [optimizer], [schedules.StepLR(optimizer, 1, 0.5)]
 
 
+class ForgottenAmongFewSteps(Forgotten):
+    """Gathers gradients of four batches, so that an epoch has fewer steps than batches."""
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        self.manual_backward(nn.functional.cross_entropy(self.net(batch[0]), batch[1]) / 4)
+        if index % 4 == 3:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
 class Remembered(Forgotten):
     def on_train_epoch_end(self):
         self.lr_schedulers().step()
@@ -110,6 +122,7 @@ class Overridden(Regression):
 
 def test_a_schedule_that_is_never_stepped():
     assert set(found(Forgotten)) == {"ART547"}
+    assert set(found(ForgottenAmongFewSteps)) == {"ART547"}
     assert set(found(Overridden, diabetes)) == {"ART547"}
     assert found(Remembered) == {}
 

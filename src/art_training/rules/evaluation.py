@@ -6,9 +6,10 @@ from typing import Any
 
 from art_training.probes.rows import Rows
 from art_training.probes.serving import Serving, plan, servings
+from art_training.probes.specimen import Specimen
 from art_training.probes.validations import Validations
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking, require_validation
 from art_training.rules.rule import Found, Stage, rule
 
 _HIGHER = {
@@ -20,6 +21,7 @@ _LOWER = {
     "loss", "error", "err", "mse", "mae", "rmse", "mape", "nll", "bce", "ce", "xent", "crossentropy", "perplexity", "ppl",
     "wer", "cer", "fid", "logloss", "brier", "ece", "rmsle",
 }  # fmt: skip
+_MANY_ROWS = 1_000
 # Names with these are combinations, or turned round.
 _UNCLEAR = {"neg", "negative", "minus", "inv", "inverse", "gap", "diff", "ratio", "rate", "time", "one"}
 
@@ -140,6 +142,55 @@ def never_validated(laboratory: Laboratory) -> Found | None:
             confirmed_by="the trainer that had begun to train counted 0 batches a validation",
         )
     return None
+
+
+@rule(
+    "ART725",
+    "a limit leaves most of validation out",
+    category="evaluation",
+    severity=Severity.WARNING,
+    stage=Stage.INSPECT,
+    finds=(
+        "The trainer evaluates half of the validation batches or fewer, and these hold fewer than 1,000 rows: a share of these has a "
+        "standard error of up to 1.6 points and more. Validation that is cut to a large sample on purpose is no finding."
+    ),
+    why="Which of two models is better is decided by chance, and a limit from debugging is easily forgotten.",
+    wrong="Trainer(limit_val_batches=2)",
+    right="Trainer()",
+    source="https://karpathy.github.io/2019/04/25/recipe/ (add significant digits to your eval)",
+)
+def mostly_left_out(laboratory: Laboratory) -> Found | None:
+    """A limit that was meant for debugging."""
+    known, whole = laboratory.ask(plan), laboratory.ask(_validation_batches)
+    require_validation(laboratory)
+    if whole is None or known.validations is None:
+        raise NotMeasured("how many batches the validation has is not known")
+    batches, rows = whole
+    share = known.validations / batches
+    seen = round(rows * share)
+    if not known.validations or share > 0.5 or seen >= _MANY_ROWS:
+        return None
+    return Found(
+        f"{known.validations} of {batches} validation batches are evaluated, about {seen} of {rows} rows",
+        {"batches": known.validations, "of": batches, "rows": seen, "all": rows},
+        "remove limit_val_batches, or evaluate at least 1,000 rows",
+        confirmed_by=(
+            f"the trainer that had begun to train counted {known.validations} batches a validation, and the loader has {batches}: a "
+            f"share of {seen} rows has a standard error of up to {50 / seen**0.5:.1f} points, and of all {rows} of {50 / rows**0.5:.1f}"
+        ),
+    )
+
+
+def _validation_batches(specimen: Specimen) -> tuple[int, int] | None:
+    """Batches and rows that the loaders of validation have; None where one does not say."""
+    batches = rows = 0
+    for loader in specimen.loaders.get(Split.VALIDATION, {}).values():
+        try:
+            batches += len(loader)
+            rows += len(loader.dataset)
+        except (TypeError, AttributeError, NotImplementedError):
+            return None
+    return (batches, rows) if batches and rows else None
 
 
 @rule(

@@ -81,12 +81,12 @@ def drops_scores(laboratory: Laboratory) -> Found | None:
     "ART321",
     "batch norm over one or two examples",
     category="model",
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
         "Batch norms in training mode are given one or two examples at a time. Of two numbers a channel they leave a sign, "
         "which is an error; of more positions of one or two examples the statistics are those of these examples and not of "
-        "the data, which evaluation uses."
+        "the data, which evaluation uses: information, since networks learn so, if less well."
     ),
     why="What is normalised in training differs from what is normalised in evaluation, and depends on a single companion.",
     wrong="DataLoader(data, batch_size=2)  # of a model with nn.BatchNorm2d",
@@ -100,6 +100,7 @@ def few_examples(laboratory: Laboratory) -> Found | None:
         return None
     fewest = min(one.values for one in found)
     signs = fewest <= 2
+    found = [one for one in found if one.values <= 2] if signs else found
     return Found(
         f"{len(found)} batch norms take their statistics of {found[0].examples} example(s) at a time, {fewest} numbers a channel",
         {"norms": len(found), "examples": found[0].examples, "values": fewest},
@@ -109,7 +110,7 @@ def few_examples(laboratory: Laboratory) -> Found | None:
         confirmed_by="two numbers less their mean, over their deviation, are 1 and -1 whatever they were"
         if signs
         else "",
-        severity=Severity.ERROR if signs else None,
+        severity=None if signs else Severity.INFO,
     )
 
 

@@ -259,6 +259,8 @@ def never_called(laboratory: Laboratory) -> Iterable[Found]:
         seen = min(len(watched.rates), len(course.rates))
         if watched.epochs < 2 or seen < 3 or any(count is None or count > 0 for count in calls):
             continue
+        if course.interval == "epoch":  # of manual optimisation it is not known how many steps an epoch has
+            seen = max(seen, round(course.steps / max(1, course.calls) * watched.epochs))
         meant = course.rates[:seen]
         if max(meant) > 1.001 * min(meant) and max(watched.rates) <= 1.001 * min(watched.rates):
             yield Found(
