@@ -132,6 +132,26 @@ class BodyOnly(Regression):
         return torch.optim.SGD(self.body.parameters(), lr=0.05)
 
 
+class NoiseLeftOut(Regression):
+    """Learns how noisy its targets are, by a parameter of its own."""
+
+    start = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.log_noise = nn.Parameter(torch.full((1,), self.start))
+
+    def training_step(self, batch):
+        return (self.loss(batch) * torch.exp(-self.log_noise) + self.log_noise).sum()
+
+    def configure_optimizers(self):
+        return torch.optim.Adam([*self.body.parameters(), *self.head.parameters()], lr=1e-2)
+
+
+class TemperatureLeftAlone(NoiseLeftOut):
+    start = 2.66
+
+
 class UnfrozenLate(Regression):
     def __init__(self):
         super().__init__()
@@ -154,7 +174,12 @@ class UnfrozenRight(UnfrozenLate):
 
 @pytest.mark.parametrize(
     ("model", "data", "where"),
-    [(StaleHead, digits, "net.2"), (BodyOnly, diabetes, "head"), (UnfrozenLate, diabetes, "body.0")],
+    [
+        (StaleHead, digits, "net.2"),
+        (BodyOnly, diabetes, "head"),
+        (UnfrozenLate, diabetes, "body.0"),
+        (NoiseLeftOut, diabetes, "log_noise"),
+    ],
 )
 def test_parameters_in_no_optimiser(model, data, where):
     found = codes(model, data)["ART510"]
@@ -165,6 +190,7 @@ def test_parameters_in_no_optimiser(model, data, where):
 def test_what_is_left_alone_on_purpose_is_no_fault():
     assert codes(BodyOnly, diabetes, frozen=["head"]) == {}
     assert codes(UnfrozenRight, diabetes) == {}
+    assert codes(TemperatureLeftAlone, diabetes) == {}
 
 
 class ClearedTooLate(Conv):

@@ -38,12 +38,27 @@ def ownership(specimen: Specimen) -> Ownership:
     held = {id(one) for optimizer in specimen.optimizers for one in parameters_of(optimizer)}
     named = dict(specimen.module.named_parameters())
     unowned = tuple(name for name, one in named.items() if one.requires_grad and id(one) not in held)
-    fresh = frozenset(name for name, one in named.items() if id(one) not in held and is_fresh(one))
+    begun = _own_beginnings(specimen.module)
+    fresh = frozenset(name for name, one in named.items() if id(one) not in held and (is_fresh(one) or name in begun))
     if not unowned or not specimen.automatic:
         return Ownership(unowned, fresh)
     trains = [one for one in named.values() if one.requires_grad]
     owned = [one for one in trains if id(one) in held]
     return Ownership(unowned, fresh, _learned(specimen, owned), _learned(specimen, trains))
+
+
+def _own_beginnings(root: nn.Module) -> frozenset[str]:
+    """Names of parameters that a module of the user's class begins with zeros or ones: weights from elsewhere are neither.
+
+    Layers of torch are left out, whose biases and scales may be zeros and ones in weights from elsewhere too.
+    """
+    return frozenset(
+        f"{place}.{name}" if place else name
+        for place, module in root.named_modules()
+        if not type(module).__module__.startswith("torch.nn")
+        for name, one in module.named_parameters(recurse=False)
+        if bool((one == 0).all()) or bool((one == 1).all())
+    )
 
 
 def _learned(specimen: Specimen, parameters: list[nn.Parameter]) -> float | None:
