@@ -3,6 +3,7 @@
     ARTError
     ├── UsageError (ValueError)          something that the user declared does not hold; exit code 2
     │   ├── SetupError                   a setup: model, data, trainer, outputs
+    │   │   ├── Unpaired                 predictions and targets that would be compared each with every other
     │   │   └── Unfinished               beside what a step has done so far, from which the next run goes on
     │   ├── ProjectError                 a project: names, order, metrics, where it is looked for
     │   ├── CheckError                   a check: bounds, names
@@ -36,6 +37,7 @@ __all__ = [
     "TrainingStopped",
     "Unfinished",
     "UnknownMetric",
+    "Unpaired",
     "UsageError",
 ]
 
@@ -54,6 +56,10 @@ class UsageError(ARTError, ValueError):
 
 class SetupError(UsageError):
     """A setup cannot be used as declared: its model, data, trainer or outputs."""
+
+
+class Unpaired(SetupError):
+    """Predictions and targets have shapes that broadcast to a table of every prediction against every target."""
 
 
 class Unfinished(SetupError):

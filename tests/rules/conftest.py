@@ -10,9 +10,11 @@ from art_training.engines.lightning.engine import LightningEngine
 from art_training.probes import RowReader
 from art_training.records import Split
 from art_training.rules import Laboratory, NotMeasured, Stage, rules
+from art_training.setup.all_pairs import allowing_tables
 from art_training.setup.setup import Setup
 
 
+@allowing_tables()  # as a diagnosis does
 def _judged(model, data, *, codes="ART4", trainer=None, **declarations):
     setup = Setup(
         model, data, trainer={"accelerator": "cpu", "max_epochs": 2, **(trainer or {})}, declarations=declarations

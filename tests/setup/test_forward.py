@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from art_training.errors import SetupError
-from art_training.setup.forward import forward_arguments, refuse_broadcast, target_path
+from art_training.setup.forward import forward_arguments, target_path
 
 X, MASK, Y = torch.zeros(3, 2), torch.ones(3, 2), torch.arange(3)
 
@@ -101,23 +101,3 @@ def test_entries_become_arguments_of_forward(module, batch, target, declared, ex
 def test_a_parameter_that_the_batch_does_not_have_is_named():
     with pytest.raises(SetupError, match=r"Two\.forward needs 'right', and the batch has: 'left', 'z', 'y'"):
         forward_arguments(Two(), {"left": X, "z": X, "y": Y}, "y")
-
-
-@pytest.mark.parametrize(("ours", "theirs"), [((5, 1), (5,)), ((5,), (5, 1)), ((5, 3, 1), (5, 3))])
-def test_shapes_that_would_broadcast_silently_are_refused(ours, theirs):
-    with pytest.raises(SetupError, match="broadcast"):
-        refuse_broadcast(torch.zeros(ours), torch.zeros(theirs))
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "dtype"),
-    [
-        ((5, 1), (5, 1), torch.float32),
-        ((5,), (5,), torch.float32),
-        ((5, 3), (5,), torch.int64),
-        ((5, 2), (5,), torch.float32),  # mean and variance of one value
-        ((1, 1), (1,), torch.float32),  # one example: nothing to confuse
-    ],
-)
-def test_shapes_that_may_be_meant_are_left_alone(ours, theirs, dtype):
-    refuse_broadcast(torch.zeros(ours), torch.zeros(theirs, dtype=dtype))

@@ -23,6 +23,7 @@ from art_training.probes.places import place_of
 from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repeated
 from art_training.records import Finding, Severity, Split
 from art_training.rules import Laboratory, NotApplicable, NotMeasured, Rule, Stage, rules
+from art_training.setup.all_pairs import allowing_tables
 from art_training.setup.data.batch import detached
 from art_training.setup.frames import is_users, raised, users_lines
 from art_training.setup.modified import Modified
@@ -63,7 +64,8 @@ def diagnose_setup(
         raise SetupError(f"budget={budget!r} of a diagnosis must be above 0 seconds")
     ignored = ignored_rules(ignore)
     _require_declared(setup)
-    with data_kept(setup.data), tempfile.TemporaryDirectory(prefix="art-") as folder:
+    # What refuses a training elsewhere is measured here.
+    with allowing_tables(), data_kept(setup.data), tempfile.TemporaryDirectory(prefix="art-") as folder:
         return _Diagnosing(setup, ignored, budget, seed, Path(folder)).run()
 
 

@@ -77,30 +77,6 @@ def forward_arguments(
     )
 
 
-def refuse_broadcast(prediction: Any, target: Any) -> None:
-    """Refuse `(N, 1)` against `(N,)`, which element by element becomes `(N, N)` and trains on nonsense.
-
-    Raises:
-        SetupError: the shapes are such; the message gives both and the remedy.
-    """
-    from torch import Tensor
-
-    if not (isinstance(prediction, Tensor) and isinstance(target, Tensor) and target.is_floating_point()):
-        return
-    ours, theirs = tuple(prediction.shape), tuple(target.shape)
-    short, long = sorted((ours, theirs), key=len)
-    if len(long) == len(short) + 1 and long == (*short, 1) and short and short[0] > 1:
-        remedy = (
-            "give the target a last dimension, y[:, None], or let forward return prediction.squeeze(-1)"
-            if len(ours) > len(theirs)
-            else "let forward return prediction.unsqueeze(-1), or give the target without its last dimension, y[:, 0]"
-        )
-        raise SetupError(
-            f"the prediction has shape {ours} and the target {theirs}, which broadcast to a table of every "
-            f"prediction against every target; {remedy}"
-        )
-
-
 def has_names(batch: Any) -> bool:
     """Whether the entries of `batch` are known by name rather than by position."""
     return not isinstance(batch, list | tuple) or hasattr(cast("Any", batch), "_fields")

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from art_training.errors import SetupError
+from art_training.errors import SetupError, Unpaired
 from art_training.records import Split
 from art_training.setup.declaration import TaskDeclaration, declaration, plain_options
 from art_training.setup.observation import BatchObservation, LossCall
@@ -36,9 +36,12 @@ def infer(setup: "Setup", engine: Observer) -> Task:
     Raises:
         SetupError: the setup cannot be built, a batch does not pass through the model, or there is no batch.
         SetupError: the targets are none that the loss compares with.
+        Unpaired: predictions would be compared each with every target.
     """
     try:
         observations = engine.observe(setup, seed=_SEED, split=Split.TRAIN, limit=1)
+    except Unpaired:
+        raise
     except Exception:
         # What is observed is a step of evaluation, and training may combine batches of another kind than validation has.
         observations = _of_validation(setup, engine)

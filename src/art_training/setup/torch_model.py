@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from art_training.errors import SetupError
 from art_training.setup.data.batch import entry
 from art_training.setup.data.sources import is_a
-from art_training.setup.forward import Inputs, forward_arguments, parameters_of, refuse_broadcast, target_path
+from art_training.setup.forward import Inputs, forward_arguments, parameters_of, target_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -179,6 +179,8 @@ class TorchParts:
         Raises:
             SetupError: it cannot be told which entries are input and target, or their shapes would broadcast.
         """
+        from art_training.setup.all_pairs import refuse_broadcast
+
         path = target_path(batch, self.declared.target)
         positional, named = forward_arguments(module, batch, path, self.declared.inputs)
         target = entry(batch, path)

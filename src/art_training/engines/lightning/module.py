@@ -9,8 +9,9 @@ from lightning import LightningModule
 from torch import Tensor
 
 from art_training.errors import SetupError
+from art_training.setup.all_pairs import refuse_broadcast
 from art_training.setup.data.batch import children, entry, mapped, size
-from art_training.setup.forward import has_names, parameters_of, refuse_broadcast, target_path
+from art_training.setup.forward import has_names, parameters_of, target_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

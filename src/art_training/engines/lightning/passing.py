@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import Pass, Passes, address
 from art_training.errors import OutOfMemory, SetupError
 from art_training.records import Split
+from art_training.setup.all_pairs import allowing_tables, refusing_tables
 from art_training.setup.data.batch import size
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.observer import observe_calls
@@ -109,7 +111,9 @@ class StandingPass:
         """
         module, wanted = self._passing.module, self._wanted
         self._trainer.fit_loop.epoch_progress.current.completed = epoch
-        with replaced(module, self._members), changed(module, self._view, self._passing.job.change):
+        meant = self._passing.job.setup.declarations.get("couples_examples")
+        allowed = allowing_tables() if meant else nullcontext()
+        with replaced(module, self._members), changed(module, self._view, self._passing.job.change), allowed:
             try:
                 self._run()
             except SystemExit as error:  # Lightning's way out after Ctrl-C
@@ -159,7 +163,10 @@ class StandingPass:
 
 
 def showing_to(see: See) -> MakeStep:
-    """Let the user's step of a split run as it is, and show each batch on its way through it."""
+    """Let the user's step of a split run as it is, and show each batch on its way through it.
+
+    Of the first batch predictions must not be compared each with every target.
+    """
 
     def observing(wanted: Pass, module: Any, method: str) -> Step:
         return _observing(module, getattr(module, method), wanted, see)
@@ -202,7 +209,7 @@ def _observing(module: Any, original: Callable[..., Any], wanted: Pass, see: See
     def step(batch: Any, batch_idx: int, dataloader_idx: int) -> Any:
         # A step may take entries out of a dictionary; who observes is shown the batch as it came.
         received = batch.copy() if type(batch) in {dict, list} else batch
-        with observe_calls(module) as calls:
+        with observe_calls(module) as calls, nullcontext() if batch_idx else refusing_tables(received):
             returned = original(*(batch, batch_idx, dataloader_idx)[:takes])
         see(
             BatchObservation(
