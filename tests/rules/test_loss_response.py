@@ -234,3 +234,21 @@ def test_classes_that_come_as_floats_are_judged(judged):
     x, y = digits()
     assert not accused(judged(FloatLabels, loaders(x, y.float())))
     assert "ART423" in judged(type("Climbs", (FloatLabels,), {"sign": -1}), loaders(x, y.float()))
+
+
+class AlmostConstant(Regression):
+    """Predicts nearly the same of everybody, as a fresh model may."""
+
+    def build(self):
+        net = super().build()
+        net[2].weight.data.mul_(1e-4)
+        return net
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("base", [Regression, AlmostConstant])
+@pytest.mark.parametrize("loss", [F.mse_loss, lambda o, y: ((o - y) ** 2).mean()])
+def test_a_table_of_all_pairs_is_an_error_however_it_is_written_and_whatever_a_fresh_model_predicts(loss, base, judged):
+    found = judged(made(loss, base), diabetes())["ART420"]
+    assert found.severity is Severity.ERROR
+    assert found.confirmed_by or base is AlmostConstant  # the exchange does next to nothing there, whatever the shapes

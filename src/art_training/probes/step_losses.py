@@ -22,6 +22,7 @@ from art_training.probes.loss_graph import (
     views_before,
 )
 from art_training.probes.specimen import Mode, Specimen
+from art_training.setup.all_pairs import Origins, Table
 from art_training.setup.scores.losses import LOSSES
 
 _SECONDS = 0.75  # that a step with its backward pass may take, for more rows than it takes to see how a loss is made
@@ -57,6 +58,20 @@ class SeenLoss:
 
 
 @dataclass(frozen=True)
+class SeenTable:
+    """A table of all pairs.
+
+    Attributes:
+        paths: of the entries of the batch that were compared each with every value that the model made of the batch;
+            empty where that is not what it is of.
+        where: file and line of the operation.
+    """
+
+    paths: frozenset[str]
+    where: str
+
+
+@dataclass(frozen=True)
 class SeenStep:
     """One training step.
 
@@ -67,7 +82,7 @@ class SeenStep:
         learns: whether a total has a graph at all.
         twice: pairs of normalisations of which one is fed by the other.
         deviation_is_variance: whether noise is multiplied with what the loss takes for a variance.
-        broadcast: file and line of operations that made a table of all pairs out of a column and a row.
+        tables: of all pairs, that were made of a column and a row.
     """
 
     batch: Any
@@ -76,14 +91,14 @@ class SeenStep:
     learns: bool
     twice: tuple[tuple[str, str], ...]
     deviation_is_variance: bool
-    broadcast: tuple[str, ...]
+    tables: tuple[SeenTable, ...]
 
 
 @dataclass
 class _Notes:
     calls: list[SeenLoss] = field(default_factory=list[SeenLoss])
     totals: list[float] = field(default_factory=list[float])
-    broadcast: list[str] = field(default_factory=list[str])
+    tables: list[SeenTable] = field(default_factory=list[SeenTable])
     twice: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     deviation: bool = False
     learns: bool = False
@@ -120,7 +135,11 @@ def totals(specimen: Specimen, batch: Any, *, mode: Mode = "evaluate", seed: int
 
 def _seen(specimen: Specimen, batch: Any) -> SeenStep:
     notes = _Notes()
-    with _again(specimen, 0), _Watching(notes):
+
+    def tell(table: Table) -> None:
+        notes.tables.append(SeenTable(table.paths, _where()))
+
+    with _again(specimen, 0), _Watching(notes), Origins(batch, tell):
         loss = specimen.loss(batch)
     if specimen.automatic and loss is not None:
         notes.differentiated(loss)
@@ -131,7 +150,7 @@ def _seen(specimen: Specimen, batch: Any) -> SeenStep:
         learns=notes.learns,
         twice=tuple(notes.twice),
         deviation_is_variance=notes.deviation,
-        broadcast=tuple(dict.fromkeys(notes.broadcast)),
+        tables=tuple(dict.fromkeys(notes.tables)),
     )
 
 
@@ -159,7 +178,7 @@ class _Differentiated(TorchFunctionMode):
 
 
 class _Watching(TorchFunctionMode):
-    """Notes the calls of losses, broadcasts of a column with a row, and what is differentiated."""
+    """Notes the calls of losses, and what is differentiated."""
 
     def __init__(self, notes: _Notes) -> None:
         super().__init__()
@@ -177,17 +196,7 @@ class _Watching(TorchFunctionMode):
         name = _functions().get(func)
         if name is not None and isinstance(value, Tensor):
             self._notes.calls.append(_call(name, args, keywords, value))
-        elif isinstance(value, Tensor) and _all_pairs(args, value):
-            self._notes.broadcast.append(_where())
         return value
-
-
-def _all_pairs(args: tuple[Any, ...], value: Tensor) -> bool:
-    """Whether a column (N, 1) and a row (N,) gave a table (N, N)."""
-    if len(args) != 2 or value.ndim != 2 or value.shape[0] != value.shape[1] or len(value) < 2:
-        return False
-    shapes = {tuple(one.shape) for one in args if isinstance(one, Tensor)}
-    return shapes == {(len(value), 1), (len(value),)}
 
 
 @cache

@@ -50,9 +50,11 @@ def not_paired(laboratory: Laboratory) -> Iterable[Found]:
     found = laboratory.ask(responses)
     if found is None:
         raise NotMeasured("what the targets do to the loss could not be told")
-    tables = [place for one in laboratory.ask(steps) for place in one.broadcast]
+    tables = [table for one in laboratory.ask(steps) for table in one.tables]
     for one in found.entries:
-        if not found.unpaired(one):
+        own = [table for table in tables if one.path in table.paths]
+        # A fresh model may predict nearly the same of every example, and then its inputs do next to nothing.
+        if not found.unpaired(one) and not (own and one.exchanged <= found.noise < one.replaced):
             continue
         column = laboratory.ask(_with_columns)
         mended = next((other for other in column.entries if other.path == one.path), None) if column else None
@@ -67,7 +69,7 @@ def not_paired(laboratory: Laboratory) -> Iterable[Found]:
             "not compared example by example",
             {"loss": found.loss, "exchanged": one.exchanged, "all alike": one.replaced, "noise": found.noise},
             "give predictions and targets one shape, such as predictions.squeeze(1) or targets.unsqueeze(1)",
-            where=tables[0] if tables else "",
+            where=(own or tables)[0].where if tables else "",
             confirmed_by=confirmed,
             severity=None if tables else Severity.WARNING,
         )
@@ -301,7 +303,7 @@ def _reached(specimen: Specimen) -> tuple[int, int] | None:
 def _with_columns(specimen: Specimen) -> Any:
     """The responses where rows (N,) that nothing but the loss sees are columns (N, 1)."""
     found = responses(specimen)
-    names = {one.path for one in found.entries if found.unpaired(one)} if found is not None else set[str]()
+    names = {one.path for one in found.entries if one.exchanged <= found.noise} if found is not None else set[str]()
     batch = specimen.batches[0]
     wanted = [leaf for path, leaf in entries(batch).items() if path in names]
 
