@@ -1,9 +1,10 @@
 import dataclasses
+import math
 
 import pytest
 
-from art_training.errors import UnknownMetric
-from art_training.records import Artifact, Candidate, Metric, Outcome, Reading, Score, Split
+from art_training.errors import UnknownMetric, UsageError
+from art_training.records import Artifact, Candidate, Interval, Metric, Outcome, Reading, Score, Split
 
 OUTCOME = Outcome(
     scores={"validation/accuracy": Score(0.9), "train/loss": Score(0.1)},
@@ -45,3 +46,18 @@ def test_the_digest_covers_what_was_measured_and_not_how_long_it_took() -> None:
     assert dataclasses.replace(OUTCOME, scores={"train/loss": Score(0.2)}).digest != OUTCOME.digest
     assert dataclasses.replace(OUTCOME, artifacts=()).digest != OUTCOME.digest
     assert dataclasses.replace(OUTCOME, stopped="interrupted").digest != OUTCOME.digest
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(-0.4789, 0.0, -0.4162), (1.0284, 0.959, 1.0)])
+def test_a_score_whose_interval_does_not_hold_it_cannot_be(value: float, low: float, high: float) -> None:
+    with pytest.raises(UsageError, match="does not hold its value"):
+        Score(value, Interval(low, high))
+    with pytest.raises(UsageError):
+        dataclasses.replace(Score(low, Interval(low, max(low, high))), value=value)
+
+
+def test_an_interval_is_widened_by_as_little_as_holds_a_value() -> None:
+    between = Interval(0.2, 0.4, 0.9, "percentiles")
+    assert between.holding(0.3) is between
+    assert between.holding(0.1) == Interval(0.1, 0.4, 0.9, "percentiles")
+    assert between.holding(0.5) == Interval(0.2, 0.5, 0.9, "percentiles")

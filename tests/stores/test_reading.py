@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from art_training.records import Judgement, Outcome, Provenance
+from art_training.records import Interval, Judgement, Outcome, Provenance, Score
 from art_training.stores.reading import Unreadable, decode
 
 
@@ -103,3 +103,12 @@ def test_a_record_with_a_type_that_cannot_be_kept_is_a_mistake_in_the_code() -> 
 def test_every_record_that_is_kept_can_be_read(kind: type) -> None:
     with pytest.raises(Unreadable, match=f"{kind.__name__} is 'None', which is no mapping"):
         decode(kind, None)
+
+
+def test_an_interval_that_an_earlier_version_should_not_have_written_is_left_out_and_told() -> None:
+    told = {"value": -0.5, "interval": {"low": 0.0, "high": -0.4, "level": 0.95, "method": "bootstrap"}, "note": "mean"}
+    found = decode(Score, told)
+    assert found.interval is None
+    assert found.note == "mean; its interval [0.0, -0.4] does not hold it and was left out"
+    kept = decode(Score, {**told, "interval": {"low": -0.6, "high": -0.4}})
+    assert kept == Score(-0.5, Interval(-0.6, -0.4), note="mean")

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from art_training.errors import UnknownMetric
+from art_training.errors import UnknownMetric, UsageError
 from art_training.records.metric import Metric
 from art_training.records.plain import plain
 
@@ -31,6 +31,18 @@ class Interval:
     level: float = 0.95
     method: str = ""
 
+    def holding(self, value: float) -> Self:
+        """The narrowest interval with this one in it that holds `value`.
+
+        Percentiles of resamples of a biased statistic may leave out what was measured, and so may the rounding of its last
+        digit; what was measured is never implausible.
+        """
+        return (
+            self
+            if self.low <= value <= self.high
+            else replace(self, low=min(self.low, value), high=max(self.high, value))
+        )
+
 
 @dataclass(frozen=True)
 class Score:
@@ -43,6 +55,9 @@ class Score:
         direction: which way is better, if known.
         source: where predictions and targets came from, e.g. `cross_entropy call`, `outputs= adapter`.
         note: why there is no interval, or anything else that a reader must know.
+
+    Raises:
+        UsageError: the interval is upside down, or does not hold the value.
     """
 
     value: float
@@ -51,6 +66,27 @@ class Score:
     direction: Direction | None = None
     source: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        between = self.interval
+        if between is not None and _impossible(self.value, between):
+            raise UsageError(
+                f"the interval [{between.low}, {between.high}] does not hold its value {self.value}; give one that does, such "
+                "as interval.holding(value), or None"
+            )
+
+    @classmethod
+    def restored(cls, *, interval: Interval | None = None, value: float, note: str = "", **stored: Any) -> Self:
+        """One that was stored; of an interval that an earlier version wrote and that cannot be, the note tells."""
+        if interval is not None and _impossible(value, interval):
+            left_out = f"its interval [{interval.low}, {interval.high}] does not hold it and was left out"
+            interval, note = None, "; ".join(filter(None, (note, left_out)))
+        return cls(value, interval, note=note, **stored)
+
+
+def _impossible(value: float, between: Interval) -> bool:
+    """Whether an interval is upside down or leaves out its value; NaN lies nowhere, and checks never pass on it."""
+    return between.low > between.high or value < between.low or value > between.high
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,8 @@ class _Dataclass:
 
     def __init__(self, kind: type[Any]) -> None:
         self.kind = kind
+        # What earlier versions wrote may break a rule that records keep now; a class that has `restored` says what it is read as.
+        self.make = getattr(kind, "restored", kind)
         hints = get_type_hints(kind)
         declared = [field for field in fields(kind) if field.init]
         self.readers = {field.name: _reader(hints[field.name]) for field in declared}
@@ -125,7 +127,7 @@ class _Dataclass:
         for name in self.required:
             if name not in data:
                 raise Unreadable(f"{place}{name} is missing")
-        return self.kind(
+        return self.make(
             **{name: reader(data[name], f"{place}{name}") for name, reader in self.readers.items() if name in data}
         )
 

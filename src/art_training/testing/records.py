@@ -52,9 +52,7 @@ def an_outcome(**scores: float) -> Outcome:
     """An outcome with something in every field; scores are of the validation split."""
     artifact = Artifact("last.ckpt", "checkpoint", "cd" * 32, 1234, "weights at the end")
     return Outcome(
-        scores={
-            f"validation/{name}": Score(value, Interval(0.1, 0.9), 360, "maximize") for name, value in scores.items()
-        },
+        scores={f"validation/{name}": Score(value, _around(value), 360, "maximize") for name, value in scores.items()},
         curves={"train/loss": Curve((1, 2, 3), (2.3, math.nan, math.inf), (0, 0, 1))},
         readings=(Reading("rows", {"train": 3}, "rows"),),
         findings=(Finding("ART001", "data", Severity.WARNING, ODD, {"share": 0.5}),),
@@ -64,6 +62,10 @@ def an_outcome(**scores: float) -> Outcome:
         seconds={"fit": 1.5},
         summary=ODD,
     )
+
+
+def _around(value: float) -> Interval | None:
+    return None if math.isnan(value) else Interval(0.1, 0.9).holding(value)
 
 
 def a_judgement(state: StepState = StepState.PASSED, minute: int = 0) -> Judgement:

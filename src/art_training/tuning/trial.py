@@ -66,4 +66,4 @@ def parse_score(stored: Mapping[str, Any]) -> Score:
     """Read a score that was stored as plain data."""
     interval = stored["interval"]
     values: dict[str, Any] = {**stored, "interval": None if interval is None else Interval(**interval)}
-    return Score(**values)
+    return Score.restored(**values)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torchmetrics import Metric as Metrics
+from torchmetrics import classification, regression, text
 
 from art_training.records import Interval, Metric, Score
 from art_training.setup.scores.comparison import Comparison
@@ -143,3 +145,30 @@ def test_a_loss_under_two_seeds_that_differ_much_keeps_above_zero_and_says_how()
     assert interval is not None
     assert 0 < interval.low < 0.1
     assert interval.method == "wilson, and t over 2 seeds, below it of the logarithm"
+    assert interval.high == pytest.approx(0.2 + math.hypot(0.05, 12.7062 * 0.1), rel=1e-4)
+
+
+def test_the_mean_loss_of_three_seeds_may_be_far_above_where_a_fourth_might_end_badly() -> None:
+    runs = [score(0.1, 0.01), score(0.1, 0.01), score(0.4, 0.01)]
+    loss = mean_score(runs, (0.0, math.inf)).interval
+    anything = mean_score(runs).interval
+    assert loss is not None
+    assert anything is not None
+    assert loss.method == "wilson, and t over 3 seeds, of the logarithm"
+    assert loss.high == pytest.approx(0.2 * math.exp((anything.high - 0.2) / 0.2))
+
+
+@pytest.mark.parametrize(("metric", "values"), [
+    (classification.MulticlassCohenKappa(3), (-0.5, -0.45, -0.48)),
+    (classification.MulticlassMatthewsCorrCoef(3), (-0.2, 0.1, -0.1)),
+    (classification.MulticlassHingeLoss(3), (1.02, 1.05, 1.01)),
+    (regression.ExplainedVariance(), (-3.0, -2.0, -4.0)),
+    (regression.KendallRankCorrCoef(), (-0.5, -0.4, -0.6)),
+    (regression.CosineSimilarity(), (-40.0, 70.0, 200.0)),
+    (text.WordErrorRate(), (1.5, 2.0, 1.2)),
+])  # fmt: skip
+def test_a_mean_outside_of_what_torchmetrics_draws_lies_in_its_interval(metric: Metrics, values: tuple[float]) -> None:
+    bounds = _bounds(MetricCalculator({"it": metric}), "validation/it", [])
+    mean = mean_score([score(value, 0.05) for value in values], bounds)
+    assert mean.interval is not None
+    assert mean.interval.low < mean.value < mean.interval.high

@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from art_training.records import Interval
+from art_training.setup.scores.ranges import UNBOUNDED, Bounds
 
 Numbers: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int64]
 
-Bounds: TypeAlias = tuple[float, float]
-
-UNBOUNDED: Bounds = (-math.inf, math.inf)
 LEVEL = 0.95
 RESAMPLES = 2_000  # of sums, all at once
 RECOMPUTED = 400  # of what must be computed again each time
@@ -109,7 +107,8 @@ def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int, floor: float
     if not low < high:
         return Estimated(None, DEGENERATE.format(n=n))
     name = method("studentised bootstrap" if studentised else "bca bootstrap", len(means), n)
-    return Estimated(Interval(low, high, LEVEL, name) if low >= floor else Interval(floor, high, LEVEL, name + CUT))
+    between = Interval(low, high, LEVEL, name) if low >= floor else Interval(floor, high, LEVEL, name + CUT)
+    return Estimated(between.holding(value))
 
 
 def of_resamples(
@@ -158,7 +157,7 @@ def _of_groups(values: list[float], value: float, n: int, bounds: Bounds) -> Est
     low, high = max(bounds[0], value - half), min(bounds[1], value + half)
     if not low < high:
         return Estimated(None, DEGENERATE.format(n=n))
-    return Estimated(Interval(low, high, LEVEL, f"{GROUPS} random groups of {n} examples"))
+    return Estimated(Interval(low, high, LEVEL, f"{GROUPS} random groups of {n} examples").holding(value))
 
 
 def of_values(
@@ -197,7 +196,7 @@ def of_values(
         name = "bootstrap"
     if not low < high:
         return Estimated(None, DEGENERATE.format(n=n))
-    return Estimated(Interval(low, high, LEVEL, method(name, len(finite), n)))
+    return Estimated(Interval(low, high, LEVEL, method(name, len(finite), n)).holding(value))
 
 
 def random_blocks(n: int, generator: np.random.Generator, at_most: int = BLOCKS) -> Indices:

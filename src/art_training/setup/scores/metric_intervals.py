@@ -11,6 +11,7 @@ from torch import Tensor
 from art_training.setup.scores import intervals
 from art_training.setup.scores.intervals import Estimated
 from art_training.setup.scores.measures import Pool, chosen_rows, defined, entries_of, fitted, quiet
+from art_training.setup.scores.ranges import range_of
 
 if TYPE_CHECKING:
     from art_training.setup.scores.intervals import Indices
@@ -157,7 +158,7 @@ def _of_sums(metric: Any, value: float, pool: Pool, seed: int) -> Estimated | No
         in_blocks = torch.stack([held[rows].any(0) for rows in _rows_of_blocks(owner, blocks)]).double()
         complete = (drawn @ in_blocks > 0).all(1)
         values = (value if whole else math.nan for value, whole in zip(values, complete.tolist(), strict=True))
-    return intervals.of_values(values, value, n, bounds=_bounds(metric))
+    return intervals.of_values(values, value, n, bounds=range_of(metric))
 
 
 def _rows_of_blocks(owner: Tensor, blocks: int) -> tuple[Tensor, ...]:
@@ -179,7 +180,7 @@ def _of_anything(metric: Any, value: float, pool: Pool, seed: int) -> Estimated:
         return entries_of(clone.compute())[""]
 
     strata = None if held is None or owned is not None else held.double().argmax(1).numpy()
-    bounds = _bounds(metric)
+    bounds = range_of(metric)
     return intervals.of_resamples(defined(compute), value, pool.examples, seed=seed, bounds=bounds, strata=strata)
 
 
@@ -201,8 +202,3 @@ def _classes(metric: Any, pool: Pool) -> Tensor | None:
     else:
         return None
     return held[:, held.any(0)]
-
-
-def _bounds(metric: Any) -> intervals.Bounds:
-    low, high = getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None)
-    return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))

@@ -62,7 +62,9 @@ class PassLoss:
         if self._without:
             notes.append(f"{self._without} of {self._batches} batches had no loss")
         text = "; ".join(note for note in notes if note)
-        return Score(value, estimated.interval, rows, "minimize", self._source(), text)
+        # The interval comes from single examples, whose sum may round to another last digit than that of batches.
+        between = None if estimated.interval is None else estimated.interval.holding(value)
+        return Score(value, between, rows, "minimize", self._source(), text)
 
     def of_examples(self, rows: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """The loss of each example and what it adds to the denominator; None where they are not known of all."""

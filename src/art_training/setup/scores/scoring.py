@@ -265,7 +265,9 @@ def _interval(measure: Measure, entry: str, value: float, pool: Pool | None, see
 
 
 def _score(value: float, estimated: Estimated, rows: int, direction: Direction | None, source: str) -> Score:
-    return Score(value, estimated.interval, rows, direction, source, estimated.note)
+    # An interval comes from sums of its own, which may round to another last digit.
+    between = None if estimated.interval is None else estimated.interval.holding(value)
+    return Score(value, between, rows, direction, source, estimated.note)
 
 
 def _sentence(name: str, error: Exception, predictions: Tensor | None, targets: Tensor | None) -> str:

@@ -111,7 +111,8 @@ def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task
     estimated = of_mean(total.numpy(), weight.numpy(), seed=seed, floor=floor_of_mean(task.loss))
     mean = float(total.sum() / weight.sum())
     note = "; ".join(part for part in (note, estimated.note) if part)
-    return Score(mean, estimated.interval, len(rows), "minimize", task.loss, note)
+    between = None if estimated.interval is None else estimated.interval.holding(mean)
+    return Score(mean, between, len(rows), "minimize", task.loss, note)
 
 
 def _native(predictions: "Tensor", task: Task) -> Any:

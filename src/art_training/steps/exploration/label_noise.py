@@ -127,11 +127,11 @@ def estimate(probabilities: "NDArray[Any]", labels: "NDArray[Any]", *, seed: int
         drawn = generator.integers(len(labels), size=len(labels))
         rates[number] = _rate(probabilities[drawn], labels[drawn])
     low, high = np.quantile(rates, ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
+    rate = _rate(probabilities, labels)
+    method = f"bootstrap, {_RESAMPLES} resamples of {len(labels)} examples"
     return Noise(
-        rate=_rate(probabilities, labels),
-        interval=Interval(
-            float(low), float(high), _LEVEL, f"bootstrap, {_RESAMPLES} resamples of {len(labels)} examples"
-        ),
+        rate=rate,
+        interval=Interval(float(low), float(high), _LEVEL, method).holding(rate),
         suspicious=suspicious[np.argsort(margins[suspicious], kind="stable")],
         suggested=others.argmax(1),
         margins=margins,

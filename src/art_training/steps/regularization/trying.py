@@ -239,7 +239,7 @@ def sentence(error: Exception) -> str:
 def _score(stored: Mapping[str, Any]) -> Score:
     interval = stored["interval"]
     values: dict[str, Any] = {**stored, "interval": None if interval is None else Interval(**interval)}
-    return Score(**values)
+    return Score.restored(**values)
 
 
 def _finding(stored: Mapping[str, Any]) -> Finding:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from art_training.errors import Interrupted, ProjectError, StoreError, UsageError
 from art_training.records import Direction, Finding, Interval, Metric, Score, Split, plain
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.losses import CALL, floor_of_mean
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.setup.scores.ranges import POSITIVE, UNBOUNDED, Bounds, range_of
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
 from art_training.steps.forgetting import Forgotten
@@ -24,11 +25,8 @@ from art_training.tuning.trial import parse_score
 if TYPE_CHECKING:
     from art_training.setup.scores.comparison import Comparison
 
-Bounds: TypeAlias = tuple[float, float]
-
 INCOMING = "incoming setup"
-_UNBOUNDED: Bounds = (-math.inf, math.inf)
-_POSITIVE: Bounds = (0.0, math.inf)
+_FEWEST_ABOVE = 2  # seeds; of more, the upper half of what cannot be below 0 is taken of the logarithm
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Contestant:
     def _mean(self, name: str) -> Score:
         known = [run[name] for run in self.runs if name in run]
         if len(known) == len(self.runs):
-            return mean_score(known, self.bounds.get(name, _UNBOUNDED))
+            return mean_score(known, self.bounds.get(name, UNBOUNDED))
         note = f"it could not be computed under {len(self.runs) - len(known)} of {len(self.runs)} seeds"
         return Score(math.nan, None, known[0].rows, known[0].direction, known[0].source, note)
 
@@ -252,14 +250,15 @@ class Again:
             self._fitted.pop(_label(name, seed), None)
 
 
-def mean_score(scores: Sequence[Score], bounds: Bounds = _UNBOUNDED) -> Score:
+def mean_score(scores: Sequence[Score], bounds: Bounds = UNBOUNDED) -> Score:
     """The mean of one score under several seeds, on the same examples.
 
     Its interval adds, in squares, what the examples leave open (the mean half of the single intervals: the examples are
     the same under every seed, so their mean is no more certain) and what the seeds do (Student's t). Of what cannot be
     below 0 and has no upper end, such as a loss, the lower half is a share of the mean: it is taken from its logarithm, so that
-    the interval of two or three seeds does not end below what can be. benchmarks/statistics says how often it holds the
-    truth.
+    the interval of two or three seeds does not end below what can be. From three seeds on the upper half is, too: seeds that
+    rarely end badly raise the mean, and a few of them that all ended well know little of it. Two, whose t is 12.7, reach far
+    enough without. benchmarks/statistics says how often it holds the truth.
     """
     values = [score.value for score in scores]
     mean, count = statistics.fmean(values), len(values)
@@ -276,11 +275,13 @@ def mean_score(scores: Sequence[Score], bounds: Bounds = _UNBOUNDED) -> Score:
 
         half = float(t.ppf((1 + level) / 2, count - 1)) * statistics.stdev(values) / math.sqrt(count)
     method = f"{intervals[0].method}, and t over {count} seeds" if count > 1 else intervals[0].method
-    low, high = mean - math.hypot(below, half), mean + math.hypot(above, half)
-    if bounds == _POSITIVE and mean > 0:
-        low = mean * math.exp(-math.hypot(below, half) / mean)
-        method += ", below it of the logarithm"
-    interval = Interval(max(bounds[0], low), min(bounds[1], high), level, method)
+    below, above = math.hypot(below, half), math.hypot(above, half)
+    low, high = mean - below, mean + above
+    if bounds == POSITIVE and mean > 0 and count > 1:
+        low = mean * math.exp(-below / mean)
+        high = mean * math.exp(above / mean) if count > _FEWEST_ABOVE else high
+        method += ", of the logarithm" if count > _FEWEST_ABOVE else ", below it of the logarithm"
+    interval = Interval(max(bounds[0], low), min(bounds[1], high), level, method).holding(mean)
     note = f"mean of {count} trainings" if count > 1 else "one training; another seed may give another value"
     return Score(mean, interval, first.rows, first.direction, first.source, note)
 
@@ -292,14 +293,12 @@ def fresh_seed(seed: int, number: int) -> int:
 
 
 def _bounds(metrics: MetricCalculator, address: str, runs: Sequence[Mapping[str, Score]]) -> Bounds:
-    """What torchmetrics says that a metric cannot leave; 0, where a loss cannot be below and a step adds nothing to it."""
+    """What a metric of torchmetrics cannot leave; 0, where a loss cannot be below and a step adds nothing to it."""
     if Metric.parse(address).name == LOSS:
         scores = [run[address] for run in runs if address in run]
         calls = all(floor_of_mean(score.source.removesuffix(CALL)) == 0 and not score.note for score in scores)
-        return _POSITIVE if calls else _UNBOUNDED
-    metric: Any = getattr(metrics.measures.get(Metric.parse(address).name), "metric", None)
-    low, high = getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None)
-    return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))
+        return POSITIVE if calls else UNBOUNDED
+    return range_of(getattr(metrics.measures.get(Metric.parse(address).name), "metric", None))
 
 
 class _NotTrained(Exception):
