@@ -132,7 +132,7 @@ class FinalTest(Step):
                 f"{rows.examples} test examples were read and {examples.count} passed through the model, so that slices "
                 "cannot be told; let the test loader give the same examples each time"
             )
-        classes = class_scores(examples, bench.task, seed=bench.seed)
+        classes = class_scores(examples, bench.task)
         uses = uses_of(bench, model.digest, rows.digest)
         main = _main(scored.scores)
         scores = {

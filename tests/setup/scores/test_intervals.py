@@ -16,7 +16,7 @@ from torchmetrics.classification import (
 )
 
 from art_training.setup.scores import intervals
-from art_training.setup.scores.intervals import CUT, of_mean, of_resamples, of_values, wilson
+from art_training.setup.scores.intervals import CUT, of_mean, of_resamples, of_share, of_values, wilson
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metric_intervals import of_metric
 
@@ -243,3 +243,24 @@ def test_the_interval_of_a_few_skewed_losses_does_not_end_below_what_a_loss_can_
     assert kept.low >= 0
     assert kept.high == free.high
     assert (kept.low, kept.method) == ((free.low, free.method) if free.low >= 0 else (0.0, free.method + CUT))
+
+
+@pytest.mark.parametrize("share", [0.9, 0.97, 0.99, 0.998])
+def test_a_share_of_the_positions_of_sequences_is_held_by_its_interval_near_one_too(share: float) -> None:
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(300):
+        rows = generator.integers(20, 60, 40)
+        hits = generator.binomial(rows, share)
+        interval = of_share(hits.astype(float), rows.astype(float)).interval
+        assert interval is not None
+        assert 0 <= interval.low <= hits.sum() / rows.sum() <= interval.high <= 1
+        held += interval.low <= share <= interval.high
+    assert held / 300 >= 0.917  # the simulation's own 99 % band around 0.95
+
+
+def test_a_perfect_share_of_positions_has_an_interval_of_its_examples() -> None:
+    interval = of_share(np.full(40, 25.0), np.full(40, 25.0)).interval
+    assert interval is not None
+    assert (interval.low, interval.high) == (wilson(1.0, 40).low, 1.0)
+    assert of_share(np.array([3.0, 0.0]), np.array([3.0, 0.0])).interval is None

@@ -22,7 +22,7 @@ def labelled(called: list[int], true: list[int]) -> Examples:
 
 
 def test_recall_and_precision_count_what_they_say() -> None:
-    found = class_scores(labelled([0, 0, 0, 1, 2, 2], [0, 0, 1, 1, 1, 2]), CLASSES, seed=0)
+    found = class_scores(labelled([0, 0, 0, 1, 2, 2], [0, 0, 1, 1, 1, 2]), CLASSES)
     assert [one.support for one in found] == [2, 3, 1]
     assert [one.recall and one.recall.value for one in found] == pytest.approx([1.0, 1 / 3, 1.0])
     assert [one.precision and one.precision.value for one in found] == pytest.approx([2 / 3, 1.0, 0.5])
@@ -31,7 +31,7 @@ def test_recall_and_precision_count_what_they_say() -> None:
 
 
 def test_a_class_that_never_occurs_has_no_recall_rather_than_one_of_zero() -> None:
-    found = class_scores(labelled([0, 1, 1], [0, 0, 1]), CLASSES, seed=0)
+    found = class_scores(labelled([0, 1, 1], [0, 0, 1]), CLASSES)
     assert found[2].recall is None
     assert found[2].precision is None
     assert "test/class_recall.2" not in as_scores(found)
@@ -39,7 +39,7 @@ def test_a_class_that_never_occurs_has_no_recall_rather_than_one_of_zero() -> No
 
 def test_probabilities_of_one_label_are_two_classes() -> None:
     examples = Examples(4, Pool(torch.tensor([0.9, 0.8, 0.2, 0.1]), torch.tensor([1.0, 0.0, 0.0, 0.0])))
-    found = class_scores(examples, Task(TaskKind.CLASSIFICATION), seed=0)
+    found = class_scores(examples, Task(TaskKind.CLASSIFICATION))
     assert [one.support for one in found] == [3, 1]
     assert [one.recall and one.recall.value for one in found] == pytest.approx([2 / 3, 1.0])
 
@@ -47,7 +47,7 @@ def test_probabilities_of_one_label_are_two_classes() -> None:
 def test_labels_of_a_multi_label_task_are_looked_at_one_by_one() -> None:
     predictions = torch.tensor([[0.9, 0.9], [0.1, 0.9], [0.9, 0.1]])
     targets = torch.tensor([[1, 1], [1, 0], [1, 1]])
-    found = class_scores(Examples(3, Pool(predictions, targets)), Task(TaskKind.MULTI_LABEL), seed=0)
+    found = class_scores(Examples(3, Pool(predictions, targets)), Task(TaskKind.MULTI_LABEL))
     assert [one.support for one in found] == [3, 2]
     assert [one.recall and one.recall.value for one in found] == pytest.approx([2 / 3, 1 / 2])
 
@@ -57,9 +57,9 @@ def test_positions_of_one_sequence_are_no_independent_examples() -> None:
     right = generator.random(40) < 0.6  # a sequence is right as a whole, or wrong as a whole
     rows = torch.from_numpy(np.repeat(right, 25).astype(int))
     pool = Pool(torch.nn.functional.one_hot(rows, 2).float(), torch.ones(1000, dtype=torch.long))
-    by_row = class_scores(Examples(1000, pool), Task(TaskKind.SEQUENCE), seed=0)[1].recall
+    by_row = class_scores(Examples(1000, pool), Task(TaskKind.SEQUENCE))[1].recall
     owned = Pool(pool.predictions, pool.targets, torch.arange(40).repeat_interleave(25))
-    by_sequence = class_scores(Examples(40, owned), Task(TaskKind.SEQUENCE), seed=0)[1].recall
+    by_sequence = class_scores(Examples(40, owned), Task(TaskKind.SEQUENCE))[1].recall
     assert by_row is not None
     assert by_sequence is not None
     assert by_row.value == by_sequence.value
@@ -68,7 +68,7 @@ def test_positions_of_one_sequence_are_no_independent_examples() -> None:
 
 def test_values_have_no_classes() -> None:
     examples = Examples(3, Pool(torch.zeros(3), torch.ones(3)))
-    assert class_scores(examples, Task(TaskKind.REGRESSION), seed=0) == []
+    assert class_scores(examples, Task(TaskKind.REGRESSION)) == []
 
 
 def test_a_slice_is_scored_on_its_own_examples_alone() -> None:

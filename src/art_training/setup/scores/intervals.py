@@ -26,6 +26,7 @@ FEWEST_FOR_A_DEVIATION = (
     50  # the standard error needs fewer (Efron and Tibshirani, An Introduction to the Bootstrap, 6.4)
 )
 FEWEST_EXAMPLES = 16  # of fewer, intervals of skewed losses hold the truth too rarely (benchmarks/statistics)
+_FEWEST_HELD = 2  # examples with rows of a share; the variance between them needs two
 MANY_EXAMPLES = 5_000  # from here on a random group is large enough to behave as the whole does
 GROUPS = 50
 BLOCKS = 1_000
@@ -63,6 +64,34 @@ def wilson(share: float, n: float, *, of: str = "") -> Interval:
     low = 0.0 if share <= 0 else max(0.0, centre - half)
     high = 1.0 if share >= 1 else min(1.0, centre + half)
     return Interval(low, high, LEVEL, f"wilson{of}")
+
+
+def of_share(totals: Numbers, weights: Numbers) -> Estimated:
+    """Wilson's interval of a share of rows that belong to examples, and are not independent within them.
+
+    It has as many trials as would vary as the examples do: p (1 - p) over the variance of the ratio, fewer for the degrees
+    of freedom of that variance, and no more than there are rows (Korn and Graubard, Confidence intervals for proportions with
+    small expected number of positive counts estimated from survey data, Survey Methodology 24, 1998). A share of 0 or 1
+    does not vary: there each example that holds a row is one trial.
+
+    Args:
+        totals: (examples,) successes.
+        weights: (examples,) trials, whole numbers.
+    """
+    from scipy.stats import norm, t
+
+    rows, held = float(weights.sum()), int((weights > 0).sum())
+    if held < _FEWEST_HELD:
+        return Estimated(
+            None, f"no interval: {held} of {len(weights)} examples have any of it, and one tells nothing of others"
+        )
+    share = float(totals.sum()) / rows
+    trials = float(held)
+    variance = held / (held - 1) * float(((totals - share * weights) ** 2).sum()) / rows**2
+    if 0 < share < 1:
+        loss = float(norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, held - 1)) ** 2
+        trials = min(rows, loss * share * (1 - share) / variance) if variance > 0 else loss * rows
+    return Estimated(wilson(share, trials, of=f" with {trials:.3g} effective trials in {held} examples").holding(share))
 
 
 def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int, floor: float = -math.inf) -> Estimated:

@@ -41,11 +41,11 @@ class ClassScores:
     precision: Score | None
 
 
-def class_scores(examples: Examples, task: Task, *, seed: int) -> list[ClassScores]:
+def class_scores(examples: Examples, task: Task) -> list[ClassScores]:
     """Recall and precision of each class or label, with intervals; empty for tasks without classes.
 
-    Rows that are examples get Wilson's interval. Positions of a sequence are not independent of each other, so that
-    examples are resampled instead.
+    Rows that are examples get Wilson's interval. Positions of a sequence are not independent of each other: there it has
+    as many trials as would vary as the examples do.
     """
     if task.kind not in _LABELLED or examples.pool is None:
         return []
@@ -57,8 +57,8 @@ def class_scores(examples: Examples, task: Task, *, seed: int) -> list[ClassScor
     scores: list[ClassScores] = []
     for label in range(true.shape[1]):
         hit = called[:, label] & true[:, label]
-        recall = _share(hit, true[:, label], owner, examples.count, seed)
-        precision = _share(hit, called[:, label], owner, examples.count, seed)
+        recall = _share(hit, true[:, label], owner, examples.count)
+        precision = _share(hit, called[:, label], owner, examples.count)
         scores.append(ClassScores(label, int(true[:, label].sum()), recall, precision))
     return scores
 
@@ -137,12 +137,10 @@ def _decisions(pool: "Pool") -> "tuple[NDArray[Any], NDArray[Any]] | None":
     return labels[:, None] == kinds, target.astype(int)[:, None] == kinds
 
 
-def _share(
-    hit: "NDArray[Any]", of: "NDArray[Any]", owner: "NDArray[Any] | None", examples: int, seed: int
-) -> Score | None:
+def _share(hit: "NDArray[Any]", of: "NDArray[Any]", owner: "NDArray[Any] | None", examples: int) -> Score | None:
     import numpy as np
 
-    from art_training.setup.scores.intervals import of_mean, wilson
+    from art_training.setup.scores.intervals import of_share, wilson
 
     rows = int(of.sum())
     if rows == 0:
@@ -152,7 +150,7 @@ def _share(
         return Score(value, wilson(value, rows), rows, "maximize")
     totals = np.bincount(owner, weights=hit, minlength=examples).astype(np.float64)
     weights = np.bincount(owner, weights=of, minlength=examples).astype(np.float64)
-    estimated = of_mean(totals, weights, seed=seed)
+    estimated = of_share(totals, weights)
     return Score(value, estimated.interval, rows, "maximize", note=estimated.note)
 
 
