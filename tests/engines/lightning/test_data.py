@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from art_training.engines import EvaluateJob, FitJob
+from art_training.engines.lightning.data import loader_names, open_data
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.data.data import data
@@ -208,3 +209,20 @@ def test_nothing_is_told_of_data_that_have_a_plain_form_or_no_hooks(engine, net,
     assert findings(engine, tmp_path, net, augmented(points, plain=plain)) == ()
     assert findings(engine, tmp_path, net, points) == ()
     assert findings(engine, tmp_path, net, augmented(points), plain=False) == ()
+
+
+def test_a_loader_that_is_none_is_a_split_that_is_not_there() -> None:
+    class Whole(pl.LightningDataModule):
+        def train_dataloader(self) -> DataLoader[tuple[torch.Tensor, ...]]:
+            return DataLoader(TensorDataset(torch.zeros(8, 2)))
+
+        val_dataloader = train_dataloader
+
+    class Without(Whole):
+        val_dataloader = None  # type: ignore[assignment]
+
+    def splits(kind: type) -> set[Split]:
+        return set(loader_names(open_data(Setup(model=pl.LightningModule, data=kind), seed=0)))
+
+    assert splits(Whole) == {Split.TRAIN, Split.VALIDATION}
+    assert splits(Without) == {Split.TRAIN}

@@ -216,7 +216,9 @@ def _plain(datamodule: Any) -> Any:
 def _steady(datamodule: Any, seed: int) -> None:
     """Let what the datamodule draws while it prepares follow from the seed alone, and disturb nobody else's draws."""
     for name in ("prepare_data", "setup", *METHODS.values()):
-        setattr(datamodule, name, _seeded(getattr(datamodule, name), seed))
+        method = getattr(datamodule, name)
+        if method is not None:  # a subclass takes a split away with `val_dataloader = None`
+            setattr(datamodule, name, _seeded(method, seed))
 
 
 def _seeded(method: Callable[..., Any], seed: int) -> Callable[..., Any]:
