@@ -5,7 +5,7 @@ import time
 from functools import partial
 from itertools import product
 
-from benchmarks.statistics.simulation import ONE_MODEL, band, comparisons, families, means, scores
+from benchmarks.statistics.simulation import ONE_MODEL, band, comparisons, families, means, scores, shares
 from benchmarks.statistics.world import World
 
 # Seeds that hardly matter, that matter as much as the examples do, and that are nearly all that matters.
@@ -15,9 +15,9 @@ SHIFTS = {"hardly": 0.03, "some": 0.15, "much": 0.5}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1000)
-    parser.add_argument("--only", choices=("scores", "means", "loss", "metrics", "gains", "families"), action="append")
+    parser.add_argument("--only", choices=("scores", "shares", "means", "loss", "metrics", "gains", "families"), action="append")
     given = parser.parse_args()
-    wanted = set(given.only or ("scores", "means", "loss", "metrics", "gains", "families"))
+    wanted = set(given.only or ("scores", "shares", "means", "loss", "metrics", "gains", "families"))
     few = max(200, given.repeats // 2)
     if "scores" in wanted:
         head("Intervals of one score", "metric", "examples")
@@ -27,6 +27,10 @@ def main() -> None:
         for name in ("f1", "auroc"):
             for count in (100, 360):
                 row((name, count), partial(scores, name, count, few))
+    if "shares" in wanted:
+        head("Intervals of a share of positions", "alike in a sequence", "share", "sequences")
+        for alike, share, count in product((0.0, 0.1, 0.3), (0.7, 0.9, 0.97, 0.99), (16, 40, 200)):
+            row((alike, share, count), partial(shares, alike, share, count, given.repeats))
     if "means" in wanted:
         head("Intervals of a loss's mean over trainings", "seeds matter", "ability", "examples", "seeds")
         for told, ability in product(SHIFTS, (1.0, 3.0)):

@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from art_training.records import Score
 from art_training.setup.scores.comparison import compare, holm
-from art_training.setup.scores.intervals import of_mean, wilson
+from art_training.setup.scores.intervals import of_mean, of_share, wilson
 from art_training.setup.scores.measures import FunctionMeasure
 from art_training.steps.searching.again import mean_score
 from benchmarks.statistics.world import METRICS, World, value_of
@@ -112,6 +112,20 @@ def means(count, seeds, repeats, *, world, start=0):
             assert interval.low >= 0
             covered += interval.low <= truth <= interval.high
     return Rates(repeats, covered / max(1, repeats - missing), math.nan, missing / repeats)
+
+
+def shares(alike, share, count, repeats):
+    """Intervals of a share of positions in sequences of 20 to 59, whose own shares are Beta with this correlation."""
+    generator = np.random.default_rng([0])
+    covered = 0
+    for _ in range(repeats):
+        rows = generator.integers(20, 60, count)
+        several = 1 / alike - 1 if alike else 0.0
+        own = generator.beta(share * several, (1 - share) * several, count) if alike else share
+        hits = generator.binomial(rows, own)
+        interval = of_share(hits.astype(float), rows.astype(float)).interval
+        covered += interval.low <= share <= interval.high
+    return Rates(repeats, covered / repeats, math.nan, 0.0)
 
 
 def _interval(name, examples, seed):
