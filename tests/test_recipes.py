@@ -69,6 +69,17 @@ def test_what_cannot_be_derived_is_left_out_and_says_what_it_would_need() -> Non
     assert all(f"left out: {name}, which needs " in printed for name in project.left_out)
 
 
+def test_without_validation_the_setup_is_trained_for_the_test_and_the_recipe_ends() -> None:
+    project = art.recipe(setup("train", "test"), store="memory")
+    assert names(project) == ["ExploreData", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "FinalTest"]
+    for name in names(project)[1:-1]:  # what is long and says nothing here
+        project.remove_step(name)
+    outcome = project.run()["FinalTest"].outcome
+    assert outcome is not None
+    assert outcome.scores["test/accuracy"].value > 0.5
+    assert "the project's setup, trained for 10 epochs" in outcome.summary
+
+
 def test_regularisations_are_derived_from_the_names_of_hyper_parameters() -> None:
     project = art.recipe(setup("train", "validation"), store="memory")
     step = next(step for step in project.steps if isinstance(step, Regularize))

@@ -15,7 +15,9 @@ SHIFTS = {"hardly": 0.03, "some": 0.15, "much": 0.5}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1000)
-    parser.add_argument("--only", choices=("scores", "shares", "means", "loss", "metrics", "gains", "families"), action="append")
+    parser.add_argument(
+        "--only", choices=("scores", "shares", "means", "loss", "metrics", "gains", "families"), action="append"
+    )
     given = parser.parse_args()
     wanted = set(given.only or ("scores", "shares", "means", "loss", "metrics", "gains", "families"))
     few = max(200, given.repeats // 2)

@@ -71,7 +71,7 @@ class ArtProject:
         self.setup = setup
         self.metrics = MetricCalculator(metrics)
         self.seed = seed
-        self.folder = Path(folder) if folder is not None else folder_of_caller()
+        self.folder = Path(folder).expanduser().absolute() if folder is not None else folder_of_caller()
         self.trackers = tuple(trackers)
         self.left_out: Mapping[str, str] = {}  # what of the recipe could not be derived, and what each would need
         self._wanted_store = store

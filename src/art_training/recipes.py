@@ -137,7 +137,9 @@ class _Asked:
         yield Regularize, unvalidated or self._regularize()
         yield Tune, unvalidated or self._tune()
         yield Squeeze, unvalidated or self._squeeze()
-        yield FinalTest, FinalTest() if Split.TEST in splits else "a test split"
+        # Without validation no earlier step leaves a model that it scored on new examples; the setup is trained for it.
+        final = FinalTest(retrain=bool(unvalidated))
+        yield FinalTest, final if Split.TEST in splits else "a test split"
 
     @cached_property
     def _rows(self) -> int | None:

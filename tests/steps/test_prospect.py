@@ -141,7 +141,7 @@ BASELINES = [
         (EvaluateBaseline(predictions={"always 1": 1}), beats(ACCURACY, "linaer")),
         r"names what no step before it evaluates \(did you mean 'linear'\?\); there will be: dummy, linear, .*, always 1",
     ),
-    ((EvaluateBaseline(), SEARCH, beats(ACCURACY, "trial 7")), "names what no step before it evaluates"),
+    ((EvaluateBaseline(), SEARCH, beats(ACCURACY, "trial 2")), "names what no step before it evaluates"),
     ((EvaluateBaseline(), beats(ACCURACY, "human")), r"or declare it: EvaluateBaseline\(human=\{...\}\)"),
     ((EvaluateBaseline(), beats(ACCURACY, "inputs zeroed")), "names what no step before it evaluates"),
     (
@@ -223,7 +223,8 @@ RIGHT = [
     ),
     (FITS, beats("train/loss", against="validation/loss")),
     (FITS, Overfit(), FinalTest(checks=[BeatsBaseline("test/accuracy", against=ACCURACY)])),
-    (SEARCH, Overfit(checks=[BeatsBaseline(ACCURACY, step="Tune"), BeatsBaseline(ACCURACY, "trial 2")])),
+    (SEARCH, Overfit(checks=[BeatsBaseline(ACCURACY, step="Tune"), BeatsBaseline(ACCURACY, "trial 0")])),
+    (SEARCH, beats(ACCURACY, "trial 1")),
     (SEARCH, beats(ACCURACY, "incoming setup on 3 fresh seeds")),
     (Tune(SPACE, seconds=3), beats(ACCURACY, "trial 20")),
     (Squeeze(), beats(ACCURACY, "ensemble")),
@@ -346,3 +347,26 @@ def test_where_a_project_stands_is_told_all_the_same(steps: Sequence[Step]) -> N
 def test_steps_that_are_not_asked_for_are_not_looked_at() -> None:
     plan = project(Overfit(), FinalTest(of="Overfitt")).plan(until="Overfit")
     assert [step.action.value for step in plan.steps] == ["run", "skip"]
+
+
+def test_the_trials_that_are_promised_are_those_that_a_search_leaves() -> None:
+    search = Tune(SPACE, trials=2, top=2, seeds_for_winner=1, examples=0)
+    outcome = project(search).run()["Tune"].outcome
+    assert outcome is not None
+    names = {one.name for one in outcome.candidates}
+    assert {"trial 0", "trial 1"} <= names <= set(search.candidate_names() or ())
+
+
+def test_a_step_promises_no_score_of_a_split_that_its_data_do_not_have() -> None:
+    data = art.data(train=ROWS, test=(ROWS[0] + 1, ROWS[1]))
+    setup = Setup(art.from_torch(Net, loss=nn.CrossEntropyLoss, lr=0.1), data, trainer={"max_epochs": 1})
+
+    def plan(*steps: Step) -> object:
+        return art.ArtProject("p", setup, steps=steps, store=MemoryStore()).plan()
+
+    with pytest.raises(UsageError, match=r"no weights to judge: no earlier step scored .*of='Overfit'.*retrain=True"):
+        plan(Overfit(), FinalTest())
+    validated = Setup(setup.model, DATA, trainer={"max_epochs": 1})
+    for steps in ((Overfit(), FinalTest(of="Overfit")), (FinalTest(retrain=True),), (Own(), FinalTest())):
+        plan(*steps)
+    plan(Overfit(setup=validated), FinalTest())

@@ -23,6 +23,17 @@ def test_without_a_word_it_lies_beside_the_project(tmp_path: Path) -> None:
     assert (tmp_path / "p" / ".art" / "art.db").exists()
 
 
+def test_a_relative_project_folder_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    location(None, Path("a/b"))
+    location("given.db", Path("a/b"))
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.db")} == {
+        "a/b/.art/art.db",
+        "a/b/given.db",
+    }
+    assert database_file(Path("a/b")) == Path("a/b/.art/art.db")
+
+
 def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ART_STORE", str(tmp_path / "elsewhere.db"))
     assert location(None, tmp_path / "p") == str(tmp_path / "elsewhere.db")

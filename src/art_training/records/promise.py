@@ -1,7 +1,7 @@
 """What steps are going to leave, as far as their declarations tell before anything has run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from art_training.errors import ProjectError
 from art_training.records.meant import did_you_mean
@@ -25,6 +25,10 @@ class Promise:
     candidates: tuple[str, ...] | None = None
     setups: int | None = None
     splits: frozenset[Split] | None = None
+
+    def within(self, splits: Collection[Split]) -> "Promise":
+        """The same on data that have these splits alone; of a step of which none is known, none is ruled out."""
+        return self if self.splits is None else replace(self, splits=self.splits & set(splits))
 
     def may_compare(self, name: str) -> bool:
         """Whether a candidate of this name can come about."""

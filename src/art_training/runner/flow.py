@@ -195,7 +195,7 @@ class _Run:
             setup=setup,
             engine=self.identity.engine(setup),
             metrics=self.metrics(step),
-            before=self.handed.foresight(step),
+            before=self.handed.foresight(step, lambda one: self.valid.splits(one, self.identity.engine(one))),
             settled=self.handed.settled(step),
         )
 

@@ -1,11 +1,12 @@
 """What steps hand on to later ones: their outcomes, and the setups that follow from these."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
-from art_training.records import Foresight, Outcome, RunRecord
+from art_training.records import Foresight, Outcome, Promise, RunRecord, Split
 from art_training.runner.declared import Declared
 from art_training.runner.planning import consumed
 from art_training.setup.setup import Setup
@@ -54,11 +55,20 @@ class Handed:
         """The steps before one that have an outcome."""
         return self._carried(step)[2]
 
-    def foresight(self, step: Step) -> Foresight:
-        """What the steps before one are going to leave, as they are declared."""
+    def foresight(self, step: Step, splits: Callable[[Setup], Collection[Split] | None]) -> Foresight:
+        """What the steps before one are going to leave, as they are declared.
+
+        Args:
+            step: that is asked for.
+            splits: those that a setup's data have; None where that is not known.
+        """
         names = [one.name for one in self.project.steps]
         later = tuple(names[names.index(step.name) + 1 :])
-        return Foresight(step.name, {one.name: one.promise() for one in self._before(step)}, later)
+        earlier: dict[str, Promise] = {}
+        for one in self._before(step):
+            have = splits(self.setup(one))
+            earlier[one.name] = one.promise() if have is None else one.promise().within(have)
+        return Foresight(step.name, earlier, later)
 
     def settled(self, step: Step) -> bool:
         """Whether the parameters of a step's model are known by name: no step before it that is still to run may change them."""

@@ -29,6 +29,12 @@ class Validation:
         self._trained: dict[int, Setup] = {}  # the setups are kept, so that their ids stay their own
         self._splits: dict[int, tuple[Setup, tuple[Split, ...] | None]] = {}
 
+    def splits(self, setup: Setup, engine: Engine) -> tuple[Split, ...] | None:
+        """The splits that a setup's data have, as far as it is declared; asked for once."""
+        if id(setup) not in self._splits:
+            self._splits[id(setup)] = setup, engine.declared_splits(setup)
+        return self._splits[id(setup)][1]
+
     def require(self, step: Step, prospect: Prospect) -> None:
         """Refuse a step that is going to run, if it cannot.
 
@@ -52,9 +58,7 @@ class Validation:
                     raise
                 raise SetupError(f"step {step.name!r}: {error}") from error
             self._trained[id(setup)] = setup
-        if id(setup) not in self._splits:
-            self._splits[id(setup)] = setup, engine.declared_splits(setup)
-        declared = self._splits[id(setup)][1]
+        declared = self.splits(setup, engine)
         if declared is not None:
             require_splits(f"step {step.name!r}", step.needs_splits, declared)
             _require_asked(step, declared)

@@ -159,7 +159,7 @@ class Tune(LooksBack):
     def candidate_names(self) -> Sequence[str] | None:
         if self.trials is None:
             return None
-        trials = [f"trial {number}" for number in range(1, self.trials + 1)]
+        trials = [f"trial {number}" for number in range(self.trials)]
         return (*trials, *(again(one, self.seeds_for_winner) for one in (INCOMING, *trials)))
 
     def promise(self) -> Promise:

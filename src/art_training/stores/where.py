@@ -60,7 +60,7 @@ def _meant(where: str | Path | None, project_folder: Path) -> tuple[str, Path | 
     """What is asked for as text, and the file, if it is one of SQLite."""
     if not where and (where := os.environ.get("ART_STORE")):
         project_folder = Path.cwd()
-    text = str(where or project_folder / DEFAULT)
+    text = str(where or DEFAULT)
     scheme, separator, rest = text.partition("://")
     if text in {"memory", "memory:"}:  # the second is what whoever has seen URLs of SQLite types
         return "memory://", None
