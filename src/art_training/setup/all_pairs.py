@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -200,9 +201,10 @@ def _refusal(prediction: tuple[int, ...], target: tuple[int, ...]) -> Unpaired:
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Tensors in nested lists, tuples and dictionaries."""
+    """Tensors in nested lists, tuples and dictionaries; not parameters of lazy layers, which have no shape yet."""
     if isinstance(value, Tensor):
-        yield value
+        if not is_lazy(value):
+            yield value
     elif isinstance(value, list | tuple):
         for one in cast("Sequence[Any]", value):
             yield from _tensors(one)
