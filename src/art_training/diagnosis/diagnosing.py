@@ -1,6 +1,5 @@
 """A setup is diagnosed: probes and rules in stages, from the cheapest on."""
 
-import inspect
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -13,24 +12,22 @@ from art_training.diagnosis.holding import data_kept
 from art_training.diagnosis.ignoring import ignored_rules
 from art_training.diagnosis.ranking import WORST_FIRST, ranked
 from art_training.diagnosis.result import Diagnosis, Judged, State
+from art_training.diagnosis.subject import name_of, place_of_model, require_declared
 from art_training.engines import Engine, EvaluateJob, ExperimentJob, FitJob, FitResult, Position
 from art_training.errors import ARTError, SetupError
 from art_training.plugins import load
 from art_training.probes import Enough, Evaluation, Monitor, RowReader, Rows, Specimen
 from art_training.probes.cost import cost
 from art_training.probes.glimpse import Glimpse, glimpse
-from art_training.probes.places import place_of
 from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repeated
 from art_training.records import Finding, Severity, Split
 from art_training.rules import Laboratory, NotApplicable, NotMeasured, Rule, Stage, rules
 from art_training.setup.all_pairs import allowing_tables
 from art_training.setup.data.batch import detached
-from art_training.setup.frames import is_users, raised, users_lines
-from art_training.setup.modified import Modified
+from art_training.setup.frames import raised, users_lines
 from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.setup.torch_model import TorchModel
 
 _SHARE_OF_TRAINING = 0.5  # of what is left of the budget
 _SHARE_OF_READING = 0.15
@@ -63,7 +60,7 @@ def diagnose_setup(
     if not budget > 0:
         raise SetupError(f"budget={budget!r} of a diagnosis must be above 0 seconds")
     ignored = ignored_rules(ignore)
-    _require_declared(setup)
+    require_declared(setup)
     # What refuses a training elsewhere is measured here.
     with allowing_tables(), data_kept(setup.data), tempfile.TemporaryDirectory(prefix="art-") as folder:
         return _Diagnosing(setup, ignored, budget, seed, Path(folder)).run()
@@ -108,13 +105,13 @@ class _Diagnosing:
         self._judge_rest()
         causes, symptoms = ranked(self.findings, {rule.code: frozenset(rule.symptoms) for rule in rules()})
         return Diagnosis(
-            subject=_name(self.setup.model),
+            subject=name_of(self.setup.model),
             findings=causes,
             symptoms=symptoms,
             judged=tuple(sorted(self.judged, key=lambda one: one.code)),
             stages=self.stages,
             broken=self.broken,
-            place=_place(self.setup.model),
+            place=place_of_model(self.setup.model),
             seen=self.seen,
         )
 
@@ -338,30 +335,3 @@ def _on_cpu(observation: BatchObservation) -> BatchObservation:
             for one in observation.losses
         ),
     )
-
-
-def _name(model: Any) -> str:
-    return getattr(model, "__name__", None) or type(model).__name__
-
-
-def _place(model: Any) -> str:
-    """Where the model is defined, in code of the user's."""
-    made = model.base if isinstance(model, Modified) else model
-    made = made.model if isinstance(made, TorchModel) else made
-    place = place_of(inspect.unwrap(made))
-    return place if is_users(place.rpartition(":")[0]) else ""
-
-
-def _require_declared(setup: Setup) -> None:
-    """Raise what can be told of a setup before it is gone through; what the user's code raises is told later.
-
-    Raises:
-        SetupError: the model or the data are none, the model does not take its hyper-parameters, or the Trainer its settings.
-    """
-    engine: Engine = load("engines", setup.engine)()
-    try:
-        engine.validate(setup)
-    except ARTError:
-        raise
-    except (Exception, SystemExit):  # noqa: BLE001  A factory of the user's; it raises again where it is diagnosed.
-        return

@@ -24,7 +24,7 @@ _FEWEST = 8
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "binary_cross_entropy is given what a softmax made, and one example of twenty or more has several positives along the "
+        "binary_cross_entropy is given what a softmax made, and at least one example in twenty has several positives along the "
         "dimension of that softmax: its outputs sum to one, so that k labels have 1/k each at best."
     ),
     why="Whatever is learned, no label of an example with several is ever likely; decisions at one half miss most of them.",
@@ -66,7 +66,7 @@ def competing(laboratory: Laboratory) -> Found | None:
     stage=Stage.PROBE,
     finds=(
         "The targets of a cross_entropy or nll_loss are, in every batch, the place of the first largest number in each row of an entry of the "
-        "batch, whose rows hold zeros and ones and in one of twenty or more several ones."
+        "batch, whose rows hold zeros and ones and at least one row in twenty several ones."
     ),
     why="All labels of an example but one count as wrong, and the model is taught not to name them.",
     wrong="F.cross_entropy(logits, y.argmax(1))  # y: several ones in a row",

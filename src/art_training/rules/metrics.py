@@ -10,26 +10,13 @@ from art_training.probes.evaluation import Evaluation
 from art_training.probes.recomputed import (
     Batch,
     Candidate,
-    Values,
-    accuracies,
-    accuracy,
-    auroc,
-    averages,
     batches_of,
-    decided,
-    f1_scores,
-    is_decision,
-    mean_absolute,
-    mean_squared,
-    of_batches,
-    pooled,
-    r_squared,
-    root_mean_squared,
 )
 from art_training.probes.serving import plan
 from art_training.probes.validations import Validations
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
+from art_training.rules.metric_values import REMEDIES, of_each_batch, of_mistakes, right_values
 from art_training.rules.rule import Found, Stage, rule
 
 _RELATIVE, _ABSOLUTE = 1e-4, 2e-6  # single precision, summed in another order
@@ -97,7 +84,7 @@ class _Compared:
 )
 def mean_of_batches(laboratory: Laboratory) -> Iterable[Found]:
     """A metric that is averaged over batches."""
-    for one in _compared(laboratory, _of_batches):
+    for one in _compared(laboratory, of_each_batch):
         off = abs(one.logged.value - one.right)
         small = off <= _MATERIAL * max(1.0 if one.logged.family in {"accuracy", "f1", "auroc"} else 0.0, abs(one.right))
         yield Found(
@@ -148,7 +135,7 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
         before = last.logged.get(logged.name)
         if before is None or _same(before, logged.value):
             continue
-        right = _right(logged.family, batches)
+        right = right_values(logged.family, batches)
         if not any(_same(logged.value, one) for one in right):
             continue
         held = ", ".join(f"{name} ({updates} updates)" for name, updates in watched.held.items())
@@ -184,114 +171,25 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
 )
 def wrong_decisions(laboratory: Laboratory) -> Iterable[Found]:
     """A threshold, an axis or a denominator that is not the metric's."""
-    averaged = {one.logged.name for one in _compared(laboratory, _of_batches)}  # told by ART710
-    for one in _compared(laboratory, _mistakes):
+    averaged = {one.logged.name for one in _compared(laboratory, of_each_batch)}  # told by ART710
+    for one in _compared(laboratory, of_mistakes):
         if one.logged.name in averaged:
             continue
         yield Found(
             f"{one.logged.name} = {one.logged.value:.4g} is {one.is_what.how}; it should be {one.right:.4g}",
             {"logged": one.logged.value, "recomputed": one.right, "as logged": one.is_what.value},
-            _REMEDIES.get(one.is_what.how, "compute the metric of the predictions that the loss is computed of"),
+            REMEDIES.get(one.is_what.how, "compute the metric of the predictions that the loss is computed of"),
             where=one.logged.name,
             confirmed_by=f"computed again it is {one.right:.5g}, and with {one.is_what.how} {one.is_what.value:.5g}, which is "
             "what was logged",
         )
 
 
-_AT_HALF, _AT_ZERO = "logits cut at 0.5", "probabilities cut at 0"
-_ONE_OUTPUT, _PAIRS = "the argmax of a single output", "all pairs of predictions and targets of a batch"
-_IGNORED, _LAST = "positions that the loss ignores counted as wrong", "the last batch alone"
-_BY_SIZE, _HARD = "right answers over batches times batch size", "a ranking of decisions, which have two values only"
-_REMEDIES = {
-    _AT_HALF: "cut logits at 0, or take their sigmoid first",
-    _AT_ZERO: "cut probabilities at 0.5",
-    _ONE_OUTPUT: "cut the single output at its threshold (0 for a logit) in place of argmax",
-    _PAIRS: "give predictions and targets one shape before they are compared",
-    _IGNORED: "leave out the positions that the loss ignores",
-    _LAST: "collect over the whole epoch, and set back only when it begins",
-    _BY_SIZE: "divide by the number of rows that were counted",
-    _HARD: "give the ranking metric probabilities or logits",
-}
-
-
-def _of_batches(family: str, batches: Sequence[Batch]) -> list[Candidate]:
-    metrics: dict[str, list[Callable[[Values, Values], float]]] = {
-        "accuracy": [accuracy],
-        "f1": [_f1(index) for index in range(4)],
-        "auroc": [auroc],
-        "mae": [mean_absolute],
-        "mse": [mean_squared],
-        "rmse": [root_mean_squared],
-        "r2": [r_squared],
-    }
-    if family == "loss":
-        known = [one.loss for one in batches if one.loss is not None]
-        return of_batches(known, batches, weighed=False) if len(known) == len(batches) else []
-    if family in {"accuracy", "f1", "auroc"} and not all(map(is_decision, batches)):
-        return []
-    weighed = family not in {"accuracy", "mae", "mse"}
-    return [one for metric in metrics[family] for one in averages(batches, metric, weighed=weighed)]
-
-
-def _mistakes(family: str, batches: Sequence[Batch]) -> list[Candidate]:
-    if not all(map(is_decision, batches)):
-        return []
-    if family == "auroc":
-        predictions, targets = pooled(batches)
-        hard = decided(predictions)
-        by_batch = [auroc(decided(one.predictions), one.targets) for one in batches]
-        return [Candidate(_HARD, auroc(hard, targets)), *_named(_HARD, by_batch, batches)]
-    if family != "accuracy":
-        return []
-    found: list[Candidate] = []
-    right = [float((decided(one.predictions) == one.targets).sum()) for one in batches]
-    if all(one.raw is not None for one in batches):
-        found += _named(_AT_HALF, [_share((_raw(one) > 0.5) == one.targets) for one in batches], batches)
-        found += _named(_AT_ZERO, [_share(one.targets == 1) for one in batches], batches)
-    if all(one.predictions.ndim == 1 for one in batches):
-        found += _named(_ONE_OUTPUT, [_share(one.targets == 0) for one in batches], batches)
-        pairs = [_share(decided(one.predictions)[:, None] == one.targets[None, :]) for one in batches]
-        found += _named(_PAIRS, pairs, batches)
-        if all(one.raw is not None for one in batches):
-            pairs = [_share((_raw(one) > 0)[:, None] == one.targets[None, :]) for one in batches]
-            found += _named(_PAIRS, pairs, batches)
-    every = sum(one.all_rows for one in batches)
-    if every > sum(len(one.targets) for one in batches):
-        found.append(Candidate(_IGNORED, sum(right) / every))
-        found += _named(_IGNORED, [a / one.all_rows for a, one in zip(right, batches, strict=True)], batches)
-    if len(batches) > 1:
-        found.append(Candidate(_LAST, right[-1] / len(batches[-1].targets)))
-        found.append(Candidate(_BY_SIZE, sum(right) / (len(batches) * len(batches[0].targets))))
-    return found
-
-
-def _named(how: str, by_batch: list[float], batches: Sequence[Batch]) -> list[Candidate]:
-    return [Candidate(how, one.value, one.by_batch) for one in of_batches(by_batch, batches, weighed=True)]
-
-
-def _right(family: str, batches: Sequence[Batch]) -> tuple[float, ...]:
-    """The values that a metric of this name may rightly have."""
-    predictions, targets = pooled(batches)
-    if family == "loss":
-        known = [one.loss for one in batches if one.loss is not None]
-        weights = [[one.weight for one in batches], [len(one.targets) for one in batches]]
-        return tuple(float(np.average(known, weights=by)) for by in weights) if len(known) == len(batches) else ()
-    if family in {"accuracy", "f1", "auroc"}:
-        if not all(map(is_decision, batches)):
-            return ()
-        several: dict[str, Callable[[Values, Values], tuple[float, ...]]] = {"accuracy": accuracies, "f1": f1_scores}
-        return several[family](predictions, targets) if family in several else (auroc(predictions, targets),)
-    if predictions.shape != targets.shape:  # an error of another head than the one whose predictions are known
-        return ()
-    single = {"mae": mean_absolute, "mse": mean_squared, "rmse": root_mean_squared, "r2": r_squared}
-    return (single[family](predictions, targets),)
-
-
 def _compared(laboratory: Laboratory, wrong: Callable[[str, Sequence[Batch]], list[Candidate]]) -> Iterable[_Compared]:
     """Logged values that are none of the right ones, and are one of the wrong ones."""
     evaluation, batches = laboratory.get(Evaluation), _batches(laboratory)
     for logged in _some_logged(evaluation):
-        right = _right(logged.family, batches)
+        right = right_values(logged.family, batches)
         if not right or any(_same(logged.value, one) for one in right if np.isfinite(one)):
             continue
         for candidate in wrong(logged.family, batches):
@@ -355,16 +253,3 @@ def _repeats(evaluation: Evaluation) -> bool:
 
 def _same(one: float, other: float) -> bool:
     return abs(one - other) <= _ABSOLUTE + _RELATIVE * abs(other)
-
-
-def _share(right: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> float:
-    return float(right.mean())
-
-
-def _raw(batch: Batch) -> Values:
-    assert batch.raw is not None
-    return batch.raw
-
-
-def _f1(index: int) -> Callable[[Values, Values], float]:
-    return lambda predictions, targets: f1_scores(predictions, targets)[index]
