@@ -259,6 +259,19 @@ def test_a_share_of_the_positions_of_sequences_is_held_by_its_interval_near_one_
     assert held / 300 >= 0.917  # the simulation's own 99 % band around 0.95
 
 
+@pytest.mark.parametrize(("share", "sequences"), [(0.97, 16), (0.97, 40), (0.99, 40), (0.99, 200)])
+def test_a_share_is_held_where_its_misses_come_together_in_few_sequences(share: float, sequences: int) -> None:
+    generator = np.random.default_rng(1)
+    several = 1 / 0.3 - 1  # two positions of one sequence are correlated by 0.3
+    held = 0
+    for _ in range(300):
+        rows = generator.integers(20, 60, sequences)
+        hits = generator.binomial(rows, generator.beta(share * several, (1 - share) * several, sequences))
+        interval = of_share(hits.astype(float), rows.astype(float)).interval
+        held += interval is not None and interval.low <= share <= interval.high
+    assert held / 300 >= 0.917  # the simulation's own 99 % band around 0.95
+
+
 def test_a_perfect_share_of_positions_has_an_interval_of_its_examples() -> None:
     interval = of_share(np.full(40, 25.0), np.full(40, 25.0)).interval
     assert interval is not None

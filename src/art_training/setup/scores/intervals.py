@@ -27,6 +27,7 @@ FEWEST_FOR_A_DEVIATION = (
 )
 FEWEST_EXAMPLES = 16  # of fewer, intervals of skewed losses hold the truth too rarely (benchmarks/statistics)
 _FEWEST_HELD = 2  # examples with rows of a share; the variance between them needs two
+_LEAST_FREEDOM = 0.5  # where one example holds all of the rarer outcome nothing is left: as good as none
 MANY_EXAMPLES = 5_000  # from here on a random group is large enough to behave as the whole does
 GROUPS = 50
 BLOCKS = 1_000
@@ -71,8 +72,9 @@ def of_share(totals: Numbers, weights: Numbers) -> Estimated:
 
     It has as many trials as would vary as the examples do: p (1 - p) over the variance of the ratio, fewer for the degrees
     of freedom of that variance, and no more than there are rows (Korn and Graubard, Confidence intervals for proportions with
-    small expected number of positive counts estimated from survey data, Survey Methodology 24, 1998). A share of 0 or 1
-    does not vary: there each example that holds a row is one trial.
+    small expected number of positive counts estimated from survey data, Survey Methodology 24, 1998). Nor are there fewer
+    than if all rows of an example were alike: (sum of weights)^2 / sum of their squares (Kish, Survey Sampling, 1965). A
+    share of 0 or 1 does not vary: there each example that holds a row is one trial.
 
     Args:
         totals: (examples,) successes.
@@ -89,9 +91,29 @@ def of_share(totals: Numbers, weights: Numbers) -> Estimated:
     trials = float(held)
     variance = held / (held - 1) * float(((totals - share * weights) ** 2).sum()) / rows**2
     if 0 < share < 1:
-        loss = float(norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, held - 1)) ** 2
+        freedom = _freedom(totals, weights, share)
+        loss = float(norm.ppf((1 + LEVEL) / 2) / t.ppf((1 + LEVEL) / 2, freedom)) ** 2
         trials = min(rows, loss * share * (1 - share) / variance) if variance > 0 else loss * rows
+        trials = max(trials, rows**2 / float((weights**2).sum()))
     return Estimated(wilson(share, trials, of=f" with {trials:.3g} effective trials in {held} examples").holding(share))
+
+
+def _freedom(totals: Numbers, weights: Numbers, share: float) -> float:
+    """The degrees of freedom of the variance of a ratio: what a few examples tell alone, many cannot vouch for.
+
+    At most one less than the examples; fewer where single examples make up the variance, 2 / (its own relative variance), which
+    follows from their fourth moment (Satterthwaite, An approximate distribution of estimates of variance components, Biometrics
+    Bulletin 2, 1946); and at most one less than the examples that hold the rarer outcome, since two that agree by chance
+    look like no variance at all.
+    """
+    held = int((weights > 0).sum())
+    rarer = weights - totals if share > 1 / 2 else totals
+    outcomes = int((rarer > 0).sum())
+    squares = (totals - share * weights) ** 2
+    total = float(squares.sum())
+    moment = float((squares**2).sum()) / total**2 - 1 / held if total > 0 else 0.0
+    by_moment = 2 / moment if moment > 0 else math.inf
+    return max(_LEAST_FREEDOM, min(held - 1, outcomes - 1, by_moment))
 
 
 def of_mean(totals: Numbers, weights: Numbers | None, *, seed: int, floor: float = -math.inf) -> Estimated:
