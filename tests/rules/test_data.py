@@ -155,6 +155,21 @@ class Cycle(Sampler):
         return self.of
 
 
+class Drawn(Sampler):
+    """Rows that an epoch draws anew, some of them, each so many times: one after another, or in turns."""
+
+    def __init__(self, rows, times, of=600, together=False):
+        self.rows, self.times, self.of, self.together = rows, times, of, together
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __iter__(self):
+        chosen = torch.randperm(self.of, generator=self.generator)[: self.rows]
+        return iter((chosen.repeat_interleave(self.times) if self.together else chosen.repeat(self.times)).tolist())
+
+    def __len__(self):
+        return self.rows * self.times
+
+
 class KeepsItsFirstBatch(Net):
     def on_train_epoch_start(self):
         self.kept = None
@@ -172,6 +187,7 @@ class KeepsItsFirstBatch(Net):
     [
         (Net, lambda: pairs(slice(0, 600), sampler=Cycle(64, 600)), lambda: VALIDATION),
         (Named, lambda: named(slice(0, 600), sampler=Cycle(100, 600)), named_validation),
+        (Net, lambda: pairs(slice(0, 600), sampler=Drawn(30, 20)), lambda: VALIDATION),
         (KeepsItsFirstBatch, lambda: pairs(slice(0, 600), shuffle=True), lambda: VALIDATION),
     ],
 )
@@ -187,6 +203,8 @@ def test_few_rows_again_and_again_are_seen(model, train, validation):
         lambda: WeightedRandomSampler(torch.ones(600), 600),
         lambda: WeightedRandomSampler(torch.rand(600) ** 4, 600),
         lambda: torch.utils.data.SubsetRandomSampler(range(100)),
+        lambda: Drawn(200, 3),  # augmentation that is repeated
+        lambda: Drawn(60, 10, together=True),
         lambda: torch.utils.data.RandomSampler(range(600), num_samples=64),
     ],
 )

@@ -24,6 +24,7 @@ from art_training.records import Split
 
 _PASSES = 3
 _MOST_ROWS = 200_000
+_MOST_DRAWS = 1_000_000  # of a whole training
 _TORCH_SAMPLERS = (SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
@@ -40,6 +41,8 @@ class Drawn:
         ours: whether it is a sampler of torch's, whose meaning is known.
         in_order: whether it goes through the rows as they stand.
         grouped: whether a batch sampler of the user's own decides which rows come together.
+        covered: how many different rows all epochs of the training draw, where one draws each of its rows twice or more
+            on average; None where it does not, or where there are too many draws to ask for.
     """
 
     loader: str | None
@@ -50,12 +53,13 @@ class Drawn:
     ours: bool
     in_order: bool
     grouped: bool
+    covered: int | None = None
 
 
 def drawn(specimen: Specimen) -> tuple[Drawn, ...]:
     """What each training loader would draw in its first epochs; loaders of streams and of other kinds are left out."""
     loaders = specimen.loaders.get(Split.TRAIN, {})
-    found = [_drawn(name, loader) for name, loader in loaders.items()]
+    found = [_drawn(name, loader, specimen.plan.epochs) for name, loader in loaders.items()]
     return tuple(one for one in found if one is not None)
 
 
@@ -64,7 +68,7 @@ def map_style(loader: Any) -> bool:
     return isinstance(loader, DataLoader) and not isinstance(cast("Any", loader.dataset), IterableDataset)
 
 
-def _drawn(name: str | None, loader: Any) -> Drawn | None:
+def _drawn(name: str | None, loader: Any, epochs: int | None) -> Drawn | None:
     if not map_style(loader):
         return None
     batched = loader.batch_sampler is not None
@@ -75,14 +79,18 @@ def _drawn(name: str | None, loader: Any) -> Drawn | None:
     passes: list[NDArray[np.int64]] = []
     sizes: tuple[int, ...] = ()
     for epoch in range(_PASSES):
-        for one in {id(each): each for each in (source, inner)}.values():
-            if callable(getattr(one, "set_epoch", None)):
-                one.set_epoch(epoch)
-        numbers, lengths = _numbers(source, batched=batched)
+        numbers, lengths = _epoch(source, inner, epoch, batched=batched)
         if numbers is None:
             return None
         passes.append(numbers)
         sizes = sizes or lengths
+    covered = None
+    if epochs and len(passes[0]) >= 2 * len(np.unique(passes[0])) and epochs * len(passes[0]) <= _MOST_DRAWS:
+        seen = set(np.concatenate(passes[:epochs]).tolist())
+        for epoch in range(_PASSES, epochs):
+            numbers, _ = _epoch(source, inner, epoch, batched=batched)
+            seen.update(() if numbers is None else numbers.tolist())
+        covered = len(seen)
     return Drawn(
         loader=name,
         rows=len(loader.dataset),
@@ -92,7 +100,16 @@ def _drawn(name: str | None, loader: Any) -> Drawn | None:
         ours=type(inner) in _TORCH_SAMPLERS,
         in_order=bool((np.diff(passes[0]) > 0).all()),
         grouped=batched and type(source) is not BatchSampler,
+        covered=covered,
     )
+
+
+def _epoch(source: Any, inner: Any, epoch: int, *, batched: bool) -> tuple[NDArray[np.int64] | None, tuple[int, ...]]:
+    """As `_numbers`, of the epoch of this number, which samplers that want to know are told."""
+    for one in {id(each): each for each in (source, inner)}.values():
+        if callable(getattr(one, "set_epoch", None)):
+            one.set_epoch(epoch)
+    return _numbers(source, batched=batched)
 
 
 def _numbers(source: Iterable[Any], *, batched: bool) -> tuple[NDArray[np.int64] | None, tuple[int, ...]]:

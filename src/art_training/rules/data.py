@@ -18,6 +18,7 @@ from art_training.setup.task import TaskKind
 
 _MIXED = 0.75  # of the entropy that batches of rows in random order have
 _DEVIATIONS = 6.0
+_OFTEN = 8.0  # repeated augmentation takes a row three or four times
 _REPEATED = 2.0  # a draw with replacement takes a row that it takes at all 1.58 times: 1 / (1 - exp(-1))
 _CHANCE = 1e-6
 _LIKELY = 0.01
@@ -92,7 +93,8 @@ def sorted_rows(laboratory: Laboratory) -> Found | None:
     severity=Severity.ERROR,
     stage=Stage.TRAIN,
     finds=(
-        "An epoch takes at most half of the rows, each on average twice or more, and the next epochs take the same ones; or "
+        "An epoch takes at most half of the rows, each on average twice or more, and the next epochs take the same ones, or, "
+        "where it takes each eight times or more by a sampler that is not of torch, all epochs together no more than half; or "
         "batches that entered training are equal to one another. A draw with replacement takes 63% of the rows, and others each "
         "time; a sampler that stands for a part of the rows takes each once."
     ),
@@ -251,12 +253,20 @@ def _repeated_by_sampler(one: Drawn) -> Found | None:
     if not draws or one.rows < 16:
         return None
     share, times = len(distinct[0]) / one.rows, draws / max(1, len(distinct[0]))
-    if share > 0.5 or times < _REPEATED or any(not np.array_equal(distinct[0], each) for each in distinct[1:]):
+    if share > 0.5 or times < _REPEATED:
+        return None
+    same = all(np.array_equal(distinct[0], each) for each in distinct[1:])
+    # Epochs that take other rows each time cover them all in the end; repeated augmentation has the copies of a row together.
+    together = float((np.diff(one.passes[0]) == 0).mean()) > 1 / _OFTEN
+    rare = one.covered is not None and one.covered <= one.rows / 2 and times >= _OFTEN
+    left = rare and not one.ours and not together
+    if not same and not left:
         return None
     random = len(np.unique(np.random.default_rng(0).integers(one.rows, size=draws)))
+    after = "and the next epochs from the same" if same else f"and all epochs take {one.covered}"
     return Found(
-        f"an epoch draws {draws} times from only {len(distinct[0])} of {one.rows} rows, and the next epochs from the same",
-        {"rows": one.rows, "distinct": len(distinct[0]), "draws": draws},
+        f"an epoch draws {draws} times from only {len(distinct[0])} of {one.rows} rows, {after}",
+        {"rows": one.rows, "distinct": len(distinct[0]), "draws": draws, "covered": one.covered},
         f"let {one.sampler} go through all rows, or use shuffle=True",
         where=one.sampler,
         confirmed_by=f"as many draws at random, with replacement, would take {random} of the rows, and others each time",
