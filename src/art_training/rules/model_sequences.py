@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from art_training.probes.padding import padding
 from art_training.probes.sequences import padded, reordered
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
 _SEES = 1e-4  # of how much predictions differ: single precision leaves 1e-6
+_HARMS = (
+    0.05  # likewise; what is forgotten within the padding that there is moves predictions by as much as they differ
+)
 
 
 @rule(
@@ -77,3 +81,46 @@ def order_counts(laboratory: Laboratory) -> Found | None:
         else "add positions to what enters the model",
         confirmed_by=f"without a change they differ by {found.noise:.2g}",
     )
+
+
+@rule(
+    "ART338",
+    "a recurrence runs on through padding",
+    category="model",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "An entry of the batch holds the lengths of sequences, or a mask of them: behind these ends stands one value alone, in every sequence. "
+        "A recurrent layer is given the whole of them, one thing is predicted of each, and it moves by more than a twentieth of how much "
+        "predictions differ when the sequences are padded further by as much as the shortest already is. Confirmed where the same padding "
+        "moves nothing once the recurrence stops at each end. Information where the lengths are used for something, and where "
+        "the padding_idx of an embedding alone tells them."
+    ),
+    why=(
+        "The state that is read is the one after the padding, which forgets the sequence by as much as there is of it: short "
+        "sequences look alike, and predictions change with the longest one of the batch."
+    ),
+    wrong="states, _ = self.gru(x); self.head(states[:, -1])",
+    right="_, last = self.gru(pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)); self.head(last[-1])",
+    source="https://discuss.pytorch.org/t/how-to-get-the-last-hidden-state-of-padded-sequences/14064",
+    symptoms=("ART313", "ART421"),
+)
+def runs_on(laboratory: Laboratory) -> Found | None:
+    """A state that is read too late."""
+    found = laboratory.ask(padding)
+    if found is None:
+        raise NotApplicable("no recurrent layer reads padded sequences whose lengths are known, one prediction each")
+    if not found.moved > max(_HARMS, 100 * found.noise):
+        return None
+    known = found.told_by and not found.used
+    stops = found.held is not None and found.held < max(_SEES, found.moved / 100)
+    ends = f"batch[{found.told_by}] is not used" if known else f"{found.shares:.0%} of the positions are padding"
+    return Found(
+        f"{found.layer} reads batch[{found.entry}] to the end of its padding, {ends}, and {found.positions} more positions of padding "
+        f"move predictions by {found.moved:.2g} of how much they differ",
+        {"moved": found.moved, "noise": found.noise, "held": found.held, "padding": found.shares, "positions": found.positions},
+        "read the state at each sequence's own last position: pack_padded_sequence, or states[torch.arange(len(x)), lengths - 1]",
+        where=found.layer,
+        confirmed_by=f"where the recurrence stops at the end of each sequence they move by {found.held:.2g}" if stops else "",
+        severity=Severity.INFO if not known else None if stops else Severity.WARNING,
+    )  # fmt: skip
