@@ -2,6 +2,7 @@
 
 import torch
 
+from art_training.probes.class_axes import across_examples, along_classes
 from art_training.probes.losses import with_input
 from art_training.probes.one_batch import OneBatch, learned
 from art_training.probes.specimen import Specimen
@@ -11,6 +12,9 @@ from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.loss import confirmed_floor, of_log_softmax
 from art_training.rules.rule import Found, Stage, rule
 
+_EXACT = 1e-3  # that a sum of probabilities is off by, at most
+_FEWEST = 4  # sums, which are not all one by chance
+
 
 @rule(
     "ART414",
@@ -19,8 +23,8 @@ from art_training.rules.rule import Found, Stage, rule
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "What enters nll_loss was normalised along the first dimension, that of the examples, and the loss reads classes along "
-        "the second. Confirmed where one batch is learned further with the right dimension. Square inputs, as of contrastive "
+        "What enters nll_loss was normalised along the first dimension, that of the examples (a softmax in the graph says so, or sums of "
+        "exponentials that are one), and the loss reads classes along the second. Confirmed where one batch is learned further with the right dimension. Square inputs, as of contrastive "
         "losses, are not judged."
     ),
     why="Examples compete with each other instead of classes: what is learned depends on who else is in the batch.",
@@ -34,8 +38,7 @@ def softmax_along_the_batch(laboratory: Laboratory) -> Found | None:
     calls = [call for call in _calls(laboratory, "nll_loss") if call.prediction.ndim > 1]
     if not calls:
         raise NotApplicable("the step calls no nll_loss")
-    made = [call.made_by for call in calls]
-    if not all(one is not None and one.dim == 0 for one in made):
+    if not all(_along_examples(call) for call in calls):
         return None
     if all(call.prediction.shape[0] == call.prediction.shape[1] for call in calls):
         return None
@@ -91,8 +94,53 @@ def view_swaps_axes(laboratory: Laboratory) -> Found | None:
     )
 
 
+@rule(
+    "ART416",
+    "examples compete in place of classes",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "A softmax goes along the examples of the batch, of numbers whose classes are along another axis: a cross_entropy of the same step reads "
+        "them so, or a convolution of images made them. Confirmed where one batch is learned further with the softmax along the "
+        "classes; where it is not, it is an information. As many classes as examples may be similarities, and are not judged."
+    ),
+    why="What is said of an example depends on who else is in the batch: probabilities of its classes do not sum to one.",
+    wrong="probabilities = logits.softmax(dim=0)  # logits of shape (N, classes, height, width)",
+    right="probabilities = logits.softmax(dim=1)",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html (dim)",
+    settles=("couples_examples",),
+    symptoms=("ART405", "ART311"),
+)
+def examples_compete(laboratory: Laboratory) -> Found | None:
+    """The wrong axis, beside a right one."""
+    laboratory.settled("couples_examples")
+    seen = laboratory.ask(across_examples)
+    if seen is None:
+        return None
+    confirmed, _ = confirmed_floor(
+        laboratory, along_classes, f"with the softmax along dim={seen.classes} the loss of one batch fell to"
+    )
+    return Found(
+        f"a softmax goes along dim 0, the examples, of numbers of shape {seen.shape} whose classes are along dim {seen.classes} "
+        f"({seen.why}): probabilities of the classes sum to {seen.sums[0]:.2g}..{seen.sums[1]:.2g}",
+        {"shape": list(seen.shape), "classes": seen.classes, "sums": list(seen.sums), "calls": len(seen.places)},
+        f"take the softmax along dim={seen.classes}",
+        confirmed_by=confirmed,
+        severity=None if confirmed else Severity.INFO,
+    )
+
+
 def _calls(laboratory: Laboratory, name: str) -> list[SeenLoss]:
     return [call for one in laboratory.ask(steps) for call in one.calls if call.name == name]
+
+
+def _along_examples(call: SeenLoss) -> bool:
+    """Whether probabilities sum to one along the first dimension, as made by a softmax or by other means, and not along the second."""
+    if call.made_by is not None:
+        return call.made_by.dim == 0 and call.made_by.shape == tuple(call.prediction.shape)
+    sums = [call.prediction.double().exp().sum(axis) for axis in (0, 1)]
+    return bool((sums[0] - 1).abs().max() < _EXACT < (sums[1] - 1).abs().max()) and len(sums[0].flatten()) >= _FEWEST
 
 
 def _swapped(call: SeenLoss) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

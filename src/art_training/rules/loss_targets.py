@@ -1,17 +1,21 @@
 """Rules on what a loss compares with: which targets count, how much, and which of them belong to a prediction."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from art_training.probes.offsets import offsets
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
+from art_training.probes.uncounted import uncounted
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import size
 
 _OF_CLASSES = {"cross_entropy", "nll_loss"}
+_FEWEST = 8  # positions, or a class may be missing by chance
 
 
 @rule(
@@ -126,6 +130,46 @@ def padding_learned(laboratory: Laboratory) -> Found | None:
         where=calls[0].where,
         confirmed_by=f"{len(counted)} targets count, and {int((counted != pad).sum())} with ignore_index={pad}",
     )
+
+
+@rule(
+    "ART433",
+    "only one of two classes counts",
+    category="loss",
+    severity=Severity.ERROR,
+    stage=Stage.PROBE,
+    finds=(
+        "Of a loss of two classes (cross_entropy or nll_loss with two outputs, a binary cross entropy) no prediction of the one class has a "
+        "gradient, over all batches that were looked at, through whatever reads it; eight positions or more are of that class. Confirmed by "
+        "random numbers in their place, which leave the loss as it is, while those in the place of the other class change it: what "
+        "leaves easy positions out for the time being is no finding."
+    ),
+    why="A constant is perfect: the model learns to name the other class everywhere.",
+    wrong="F.cross_entropy(logits, mask, ignore_index=1)  # 1 is the foreground",
+    right="F.cross_entropy(logits, mask, ignore_index=255)  # 255 marks pixels that nobody labelled",
+    source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (ignore_index, weight)",
+    settles=("reserved_classes",),
+    symptoms=("ART405", "ART431", "ART440"),
+)
+def one_of_two(laboratory: Laboratory) -> Iterable[Found]:
+    """A loss that a constant brings to zero."""
+    laboratory.settled("reserved_classes")
+    seen = laboratory.ask(uncounted)
+    if seen is None:
+        raise NotApplicable("the step compares no two classes, or optimises by itself")
+    for one in seen:
+        if one.positions < _FEWEST:
+            continue
+        yield Found(
+            f"{one.positions} of {one.positions + one.others} targets of {one.loss} are of class {one.silent}, and none of them counts: "
+            f"what is predicted there has no gradient, and class {1 - one.silent} everywhere is the best prediction",
+            {"class": one.silent, "positions": one.positions, "of": one.positions + one.others},
+            "look at ignore_index, weight and masks of the loss: each class that is to be learned must count",
+            confirmed_by=(
+                f"random numbers in place of the predictions for class {one.silent} change the loss by {one.moved:.2g}, and for class "
+                f"{1 - one.silent} by {one.moved_by_others:.2g} of itself"
+            ),
+        )
 
 
 @rule(
