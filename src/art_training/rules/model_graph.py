@@ -33,7 +33,7 @@ def no_gradient(laboratory: Laboratory) -> Iterable[Found]:
     """A cut in the graph."""
     declared = [*laboratory.declarations.get("frozen", ()), *laboratory.declarations.get("unused", ())]
     for cut in laboratory.ask(reach).cuts:
-        if any(_covers(pattern, cut.module) for pattern in declared):
+        if any(covers(pattern, cut.module) for pattern in declared):
             continue
         yield _cut(cut)
 
@@ -148,7 +148,8 @@ def _outside(found: list[Leaf], what: str, remedy: str) -> Found:
     )
 
 
-def _covers(pattern: str, name: str) -> bool:
+def covers(pattern: str, name: str) -> bool:
+    """Whether a declared name or pattern stands for a module or a part of it."""
     return (
         name == pattern
         or name.startswith(f"{pattern}.")
