@@ -31,6 +31,10 @@ def test_what_is_explained_explains_nothing_itself():
     assert told([finding("a"), finding("b"), finding("c")], a=("b",), b=("c",)) == (["a", "c"], {"a": ["b"]})
 
 
+def test_a_symptom_with_symptoms_of_its_own_does_not_stand_before_its_cause():
+    assert told([finding("a"), finding("b"), finding("c")], a=("b",), c=("a", "b")) == (["c"], {"c": ["a", "b"]})
+
+
 def test_a_cause_does_not_hide_what_is_worse_than_it():
     assert told([finding("a", Severity.INFO), finding("b")], a=("b",)) == (["b", "a"], {})
 

@@ -19,12 +19,18 @@ def ranked(
         explains: codes of findings that a finding explains, by its code.
     """
     order = sorted(findings, key=lambda one: (WORST_FIRST[one.severity], not one.confirmed_by, one.code))
+    rank = {one.code: WORST_FIRST[one.severity] for one in order}
+    may = {  # what each may explain: of those found, nothing that is worse than it
+        one.code: {code for code in explains[one.code] if code != one.code and rank.get(code, -1) >= rank[one.code]}
+        for one in order
+    }
+    # Who is explained by nobody speaks first: else a symptom that comes earlier would keep its own symptoms, and its place.
+    first = sorted(order, key=lambda one: any(one.code in codes for codes in may.values()))
     explained: dict[str, str] = {}  # the cause of a symptom, by code
-    for cause in order:
+    for cause in first:
         if cause.code not in explained:
-            mine = [one.code for one in order if one.code in explains[cause.code] and one.code != cause.code]
-            worse = {one.code for one in order if WORST_FIRST[one.severity] < WORST_FIRST[cause.severity]}
-            explained |= {code: cause.code for code in mine if code not in worse and code not in explained.values()}
+            taken = {*explained, *explained.values()}
+            explained |= {one.code: cause.code for one in order if one.code in may[cause.code] - taken}
     causes = tuple(one for one in order if one.code not in explained)
     symptoms = {
         cause.code: tuple(one for one in order if explained.get(one.code) == cause.code)

@@ -27,7 +27,7 @@ _HALF = 0.5  # of a floor: two courses of one network differ by a few hundredths
     wrong="nn.init.constant_(self.hidden.weight, 0.0)",
     right="nn.init.kaiming_normal_(self.hidden.weight)",
     source="https://www.deeplearningbook.org/contents/optimization.html (8.4, breaking symmetry)",
-    symptoms=("ART317", "ART324", "ART325", "ART405"),
+    symptoms=("ART317", "ART324", "ART325", "ART405", "ART437"),
 )
 def symmetric(laboratory: Laboratory) -> Found | None:
     """Units that are one."""
