@@ -1,5 +1,6 @@
 """Passes over whole splits, with a model or without one."""
 
+import operator
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -27,13 +28,14 @@ def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
     """
     module, hierarchy = open_model(job.setup, seed=job.seed, data_seed=data_seed(job))
     datamodule = open_data(job.setup, seed=data_seed(job), plain=job.plain)
-    loaded: list[bool] = []
+    loaded: list[Any] = []
 
     def ready(model: Any) -> None:
-        """Load the weights once the model stands: some make their layers as late as `setup`."""
-        if job.weights is not None and not loaded:
+        """Load the weights once the model stands: some make their layers as late as `setup`, and anew for each pass."""
+        held = [*model.parameters(), *model.buffers()]
+        if job.weights is not None and not (len(held) == len(loaded) and all(map(operator.is_, held, loaded))):
             load_weights(model, job.weights)
-            loaded.append(True)
+            loaded[:] = held
 
     for split in job.splits:
         require_step(module, split)

@@ -10,8 +10,8 @@ from art_training.engines.experiment import ExperimentJob
 from art_training.engines.lightning.build import require_trainable
 from art_training.engines.lightning.change import replaced
 from art_training.engines.lightning.data import METHODS, data_seed, open_data, split_names
-from art_training.engines.lightning.failures import as_setup_error
 from art_training.engines.lightning.lazy import open_model
+from art_training.engines.lightning.leaving import leave, leaving
 from art_training.engines.lightning.lengths import batches_of
 from art_training.engines.lightning.loaders import named, uncombined
 from art_training.engines.lightning.logger import SilentLogger
@@ -23,10 +23,6 @@ from art_training.probes import Plan, Schedule, Specimen
 from art_training.probes.building import noted_applies
 from art_training.probes.loading import Loaded, by_name, noted_loads
 from art_training.records import Split
-
-
-class _Done(BaseException):
-    """Leaves a Trainer in the middle of its first epoch; no handler of a user's catches it."""
 
 
 def experiment(job: ExperimentJob, run: Callable[[Specimen], None]) -> None:
@@ -67,9 +63,7 @@ def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -
 
         specimen = _specimen(trainer, module, call, tuple(batches), job.setup.data)
         run(dataclasses.replace(specimen, loaded=by_name(module, loads), applied=tuple(applied)))
-        for one in (*trainer.callbacks, trainer.datamodule):  # no failure, which they might save or report
-            vars(one)["on_exception"] = _untold
-        raise _Done
+        leave(trainer)
 
     def optimizer_step(epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any]) -> None:
         del epoch, batch_idx, optimizer
@@ -83,24 +77,8 @@ def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -
         "optimizer_step": optimizer_step,
         "lr_scheduler_step": lr_scheduler_step,
     }
-    try:
-        with replaced(module, fetching):
-            trainer.fit(module, datamodule=view)
-    except _Done:
-        pass
-    except SystemExit as error:  # Lightning's way out after Ctrl-C
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
-    except Exception as error:
-        translated = as_setup_error(error, module)
-        if translated is None:
-            raise
-        raise translated from error
-
-
-def _untold(*_: Any) -> None:
-    """In place of `on_exception`."""
+    with leaving(module), replaced(module, fetching):
+        trainer.fit(module, datamodule=view)
 
 
 def _specimen(

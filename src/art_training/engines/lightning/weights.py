@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from art_training.engines.lightning.lazy import open_model
+from art_training.engines.lightning.lazy import open_whole_model
 from art_training.engines.shaping import Parameter
 from art_training.setup.setup import Setup
 
@@ -14,12 +14,12 @@ _STATE = "state_dict"
 
 
 def parameters(setup: Setup) -> tuple[Parameter, ...]:
-    """The parameters of a fresh model.
+    """The parameters of a fresh model, those among them that it makes in its hooks.
 
     Raises:
         SetupError: the model cannot be made.
     """
-    module, _ = open_model(setup, seed=0, data_seed=0)
+    module = open_whole_model(setup, seed=0, data_seed=0)
     return tuple(Parameter(name, tuple(one.shape), one.requires_grad) for name, one in module.named_parameters())
 
 
@@ -29,7 +29,7 @@ def fresh_weights(setup: Setup, *, seed: int) -> Mapping[str, Tensor]:
     Raises:
         SetupError: the model cannot be made.
     """
-    module, _ = open_model(setup, seed=seed, data_seed=seed)
+    module = open_whole_model(setup, seed=seed, data_seed=seed)
     return {name: one.detach().cpu() for name, one in module.state_dict().items()}
 
 
