@@ -1,22 +1,26 @@
 """A frozen phase, and fine-tuning that goes on exactly where it ended."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import EarlyStopping
 from sklearn.datasets import load_digits
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
+from art_training.engines.lightning import LightningEngine
 from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.project import ArtProject
 from art_training.records import Outcome, StepState, VerdictState
 from art_training.setup.setup import Setup
 from art_training.steps import FinalTest, Overfit, Squeeze, Step, TransferLearning
+from art_training.steps.bench import Bench
 from art_training.stores.memory import MemoryStore
 
 X, Y = load_digits(return_X_y=True)
@@ -242,6 +246,125 @@ def test_what_does_not_belong_to_the_model_is_refused_before_it_is_trained(
 def test_settings_that_make_no_sense_are_refused_at_once(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ProjectError, match=message):
         TransferLearning(**settings)
+
+
+@dataclass(frozen=True)
+class Exports(Step):
+    """Writes weights to a file of the user's, or forgets to."""
+
+    path: str = ""
+    factor: float = 1.0
+
+    def run(self, bench: Bench) -> Outcome:
+        if self.path:
+            torch.save({name: self.factor * one for name, one in Net().state_dict().items()}, self.path)
+        return Outcome()
+
+
+def test_a_file_that_a_step_of_the_users_own_writes_is_taken_and_makes_the_step_stale_with_it(tmp_path: Path) -> None:
+    store, path = MemoryStore(), tmp_path / "exported.pt"
+    step = TransferLearning(freeze="backbone", pretrained=path, frozen_epochs=1, epochs=1, examples=0)
+
+    def run(factor: float) -> Any:
+        exports = Exports(path=str(path), factor=factor, continue_on_failure=True)
+        return project(exports, step, setup=setup_of(digits(5, 3)), store=store).run()[step.name]
+
+    first, second, third = run(1.0), run(1.0), run(2.0)
+    assert (first.recalled, second.recalled, third.recalled) == (False, True, False)
+    assert reading(third.outcome, "frozen part")["changed"] == []
+    path.unlink()
+    with pytest.raises(SetupError, match=r"is no file: .* none of the steps before it \(Exports\) has written it"):
+        run(2.0)
+
+
+def test_a_file_that_nobody_may_write_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    step = TransferLearning(freeze="backbone", pretrained=tmp_path / "missing.pt")
+    with pytest.raises(ProjectError, match="is neither a file nor an earlier step"):
+        project(Overfit(), step, Exports(), setup=setup_of(digits(5, 3))).plan()
+
+
+class LateNet(LightningModule):
+    """Makes its layers in one of its hooks, those of `Net` flat."""
+
+    lazy = False
+
+    def __init__(self, classes: int = 5) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def make(self) -> None:
+        hidden = nn.LazyLinear(16) if self.lazy else nn.Linear(64, 16)
+        self.backbone = nn.Sequential(hidden, nn.BatchNorm1d(16), nn.ReLU())
+        self.head = nn.LazyLinear(self.classes) if self.lazy else nn.Linear(16, self.classes)
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return nn.functional.cross_entropy(self.head(self.backbone(batch[0])), batch[1])
+
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, torch.Tensor]:
+        predictions = self.head(self.backbone(batch[0]))
+        loss = nn.functional.cross_entropy(predictions, batch[1])
+        return {"loss": loss, "predictions": predictions, "targets": batch[1]}
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.AdamW(self.parameters(), lr=1e-2, weight_decay=0.1)
+
+
+class InConfigureModel(LateNet):
+    def configure_model(self) -> None:
+        if not hasattr(self, "head"):
+            self.make()
+
+
+class InSetup(LateNet):
+    def setup(self, stage: str) -> None:
+        self.make()
+
+
+class LazyInConstructor(LateNet):
+    lazy = True
+
+    def __init__(self, classes: int = 5) -> None:
+        super().__init__(classes)
+        self.make()
+
+
+class LazyInSetup(InSetup):
+    lazy = True
+
+
+@pytest.mark.parametrize("kind", [InConfigureModel, InSetup, LazyInConstructor, LazyInSetup])
+def test_layers_that_are_made_late_are_frozen_loaded_thawed_and_handed_on(kind: Any, tmp_path: Path) -> None:
+    """Recomputed from the files: the frozen part is that of the pretrained weights, bit by bit, and fine-tuning moves it."""
+    learned = {"backbone.0": nn.Linear(64, 16), "backbone.1": nn.BatchNorm1d(16), "head": nn.Linear(16, 7)}
+    state = {f"{name}.{one}": value for name, layer in learned.items() for one, value in layer.state_dict().items()}
+    torch.save(state, tmp_path / "weights.pt")
+    step = TransferLearning(
+        freeze="backbone",
+        pretrained=tmp_path / "weights.pt",
+        frozen_epochs=40,
+        epochs=3,
+        layer_rates={"backbone.0": 0.5},
+        unfreeze="gradual",
+        examples=0,
+    )
+    setup = art.Setup(model=kind, data=digits(5, 5), trainer={"max_epochs": 2, "accelerator": "cpu"})
+    made = project(step, Overfit(name="After", continue_on_failure=True), setup=setup)
+    result = made.run()
+    assert result[step.name].state is StepState.PASSED, result[step.name].judgement
+    outcome = result[step.name].outcome
+    assert outcome is not None
+    frozen, tuned = (
+        torch.load(made.store.artifacts.fetch(outcome.artifact(name).digest), weights_only=False)["state_dict"]
+        for name in ("frozen.ckpt", "last.ckpt")
+    )
+    backbone = [name for name in state if name.startswith("backbone.")]
+    assert all(torch.equal(frozen[name], state[name]) for name in backbone)
+    assert not any(torch.equal(tuned[name], state[name]) for name in backbone)
+    assert reading(outcome, "learning rates") == {"backbone.0": 0.05, "backbone.1": 0.1, "head": 0.1}
+    handed_on = step.carry_with(setup, outcome, made.store.artifacts.fetch)
+    fresh = LightningEngine().fresh_weights(handed_on, seed=3)
+    assert all(torch.equal(fresh[name], state[name]) for name in backbone)
+    assert result["After"].outcome is not None
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ class Promise:
         candidates: names that what it compares can have; not all of them need come about.
         setups: how many of its candidates at most have setups that can be trained.
         splits: that it scores a model or a candidate on.
+        files: whether it writes files of its own beside the store.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Promise:
     candidates: tuple[str, ...] | None = None
     setups: int | None = None
     splits: frozenset[Split] | None = None
+    files: bool | None = None
 
     def within(self, splits: Collection[Split]) -> "Promise":
         """The same on data that have these splits alone; of a step of which none is known, none is ruled out."""
@@ -57,6 +59,11 @@ class Foresight:
     def with_weights(self) -> tuple[str, ...]:
         """Names of the earlier steps that leave weights, or may."""
         return tuple(name for name, promise in self.earlier.items() if promise.weights is not False)
+
+    @property
+    def with_files(self) -> tuple[str, ...]:
+        """Names of the earlier steps that write files of their own, or may."""
+        return tuple(name for name, promise in self.earlier.items() if promise.files is not False)
 
     def of(self, name: str, said: str) -> Promise:
         """What an earlier step promises.

@@ -139,6 +139,7 @@ class _Run:
             view = foreseen.get(step.name) or self.view(step)
             if view.found is None:
                 foreseen = {}
+                self.identity.forget()
             self.results[step.name] = self.one(step, view)
             if self.results[step.name].state is not StepState.PASSED and not step.continue_on_failure:
                 break

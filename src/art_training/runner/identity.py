@@ -31,6 +31,10 @@ class Identity:
         self._engines: dict[str, Engine] = {}
         self._fingerprints: dict[tuple[str, int, tuple[tuple[str, str], ...]], tuple[Setup, Fingerprint]] = {}
 
+    def forget(self) -> None:
+        """A step is going to work, and may write a file that a later one depends on."""
+        self._fingerprints.clear()
+
     def engine(self, setup: Setup) -> Engine:
         """The setup's engine."""
         if setup.engine not in self._engines:

@@ -26,6 +26,9 @@ TRAINING_LENGTH = frozenset({
 })  # fmt: skip
 
 
+_ART = __name__.partition(".")[0]  # what other packages' steps do beside their work is not known
+
+
 class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(...)`.
     """Checks that replace a step's default ones: `Overfit(checks=only(Below("train/loss", 0.1)))`."""
 
@@ -158,6 +161,7 @@ class Step(ABC):
             candidates=None if names is None else tuple(names),
             setups=0 if type(self).configured is Step.configured else None,
             splits=self.scored_splits,
+            files=False if type(self).__module__.partition(".")[0] == _ART else None,
         )
 
     def foresee(self, prospect: Prospect) -> None:

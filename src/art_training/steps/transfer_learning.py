@@ -23,8 +23,9 @@ from art_training.steps.looking_back import LooksBack, watched_fit
 from art_training.steps.prospect import Prospect
 from art_training.steps.step import Fetch
 from art_training.steps.transfer import freezing, pretrained, proof, telling
+from art_training.steps.transfer.begin import Begin
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
-from art_training.steps.transfer.source import require_source, source_of, weights_of
+from art_training.steps.transfer.source import require_file, require_source, source_of, weights_of
 from art_training.steps.weights import LAST
 from art_training.stores.artifacts import file_digest
 
@@ -191,7 +192,7 @@ class TransferLearning(LooksBack):
         if not source or self.pretrained is None:
             return setup
         where = fetch if source.get("step") else Path(self.pretrained).resolve()
-        begin = pretrained.Begin(where, source["digest"], source["names"])
+        begin = Begin(where, source["digest"], source["names"])
         return Variant(model=begin).apply(setup).but(declarations={_SOURCE: source["from"]})
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
@@ -247,6 +248,7 @@ class TransferLearning(LooksBack):
         assert self.pretrained is not None
         source = source_of(self.pretrained, bench.outcomes)
         if source is None:
+            require_file(self.pretrained, self._said, [one.name for one in bench.earlier])
             return Path(self.pretrained), Path(self.pretrained).name, False
         artifact = weights_of(source, bench.outcomes[source.step], self._said)
         return bench.fetch(artifact), f"step {self.pretrained}", True

@@ -8,9 +8,7 @@ from torch import nn
 
 from art_training.engines.lightning import LightningEngine
 from art_training.errors import SetupError
-from art_training.setup.identity.values import value_component
-from art_training.steps.transfer.pretrained import Begin, fit, names_in_file, read
-from art_training.stores.artifacts import file_digest
+from art_training.steps.transfer.pretrained import fit, read
 
 ENGINE = LightningEngine()
 
@@ -65,35 +63,10 @@ def test_a_state_dict_a_checkpoint_and_safetensors_read_alike(tmp_path: Path) ->
 def test_a_file_that_is_none_or_holds_nothing_is_refused_with_what_to_save(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not weights")
     torch.save({"epoch": 3}, tmp_path / "empty.pt")
-    with pytest.raises(SetupError, match="is neither a file nor an earlier step that has run"):
-        read(tmp_path / "missing.pt", ENGINE)
+    (tmp_path / "cut.safetensors").write_bytes(b"{")
+    with pytest.raises(SetupError, match=r"cut\.safetensors' cannot be read .*safetensors\.torch\.save_file"):
+        read(tmp_path / "cut.safetensors", ENGINE)
     with pytest.raises(SetupError, match=r"cannot be read .*torch\.save\(model\.state_dict\(\), path\)"):
         read(tmp_path / "notes.txt", ENGINE)
     with pytest.raises(SetupError, match="holds no tensors by name"):
         read(tmp_path / "empty.pt", ENGINE)
-
-
-def test_what_is_handed_on_begins_with_the_weights_and_is_told_by_their_digest_alone(tmp_path: Path) -> None:
-    state, fresh = net(10, seed=1).state_dict(), {f"model.{name}": one for name, one in net(5).state_dict().items()}
-    begins: list[Begin] = []
-    for folder in ("here", "there"):
-        path = tmp_path / folder / "weights.pt"
-        path.parent.mkdir()
-        torch.save(state, path)
-        names = names_in_file(fit(state, fresh, "it"), state, fresh)
-        begins.append(Begin(path, file_digest(path)[0], names))
-    assert value_component(begins[0]) == value_component(begins[1])
-    module = begins[0](net(5, seed=7))
-    assert torch.equal(module[0].weight, state["0.weight"])
-    assert torch.equal(module[2].weight, net(5, seed=7)[2].weight)
-
-
-def test_a_file_that_was_changed_or_a_model_that_was_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pt"
-    torch.save(net(5).state_dict(), path)
-    begin = Begin(path, file_digest(path)[0], {"model.0.weight": "0.weight"})
-    with pytest.raises(SetupError, match="has not all of the 1 weights"):
-        begin(nn.Linear(4, 2))
-    torch.save(net(5, seed=3).state_dict(), path)
-    with pytest.raises(SetupError, match="are gone or were changed since TransferLearning used them"):
-        begin(net(5))

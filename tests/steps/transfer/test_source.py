@@ -7,7 +7,7 @@ import pytest
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Artifact, Foresight, Outcome, Promise
 from art_training.steps.delivering.delivery import DELIVERED, Delivery, Member
-from art_training.steps.transfer.source import Source, require_source, source_of, weights_of
+from art_training.steps.transfer.source import Source, require_file, require_source, source_of, weights_of
 
 SAID = "pretrained='Squeeze' of step 'TransferLearning'"
 STEPS = ("Overfit", "Squeeze", "Squeeze/more")
@@ -100,7 +100,11 @@ def test_what_is_no_one_model_is_told_with_what_there_is(outcome: Outcome, membe
 
 
 def test_a_name_that_is_neither_a_file_nor_a_step_is_told_with_the_nearest_step(tmp_path: Path) -> None:
-    before = Foresight("Transfer", {"Pretrain": Promise("Overfit", weights=True), "Data": Promise("D", weights=False)})
+    steps = {
+        "Pretrain": Promise("Overfit", weights=True, files=False),
+        "Data": Promise("D", weights=False, files=False),
+    }
+    before = Foresight("Transfer", steps)
     require_source("Pretrain/member 1", SAID, before)
     (tmp_path / "net.pt").write_bytes(b"")
     require_source(str(tmp_path / "net.pt"), SAID, before)
@@ -112,3 +116,27 @@ def test_a_name_that_is_neither_a_file_nor_a_step_is_told_with_the_nearest_step(
         require_source(tmp_path / "nothing.pt", SAID, before)
     with pytest.raises(ProjectError, match="names a step that leaves no weights; name one that does: Pretrain"):
         require_source("Data", SAID, before)
+
+
+def test_a_file_that_a_step_of_the_users_own_may_write_is_left_to_the_run(tmp_path: Path) -> None:
+    ours = {"Pretrain": Promise("Overfit", weights=True, files=False)}
+    before = Foresight("Transfer", {**ours, "Export": Promise("Export")})
+    for name in ("nothing.pt", "nothing.safetensors", "folder/nothing"):
+        require_source(tmp_path / name, SAID, before)
+        require_source(str(tmp_path / name), SAID, before)
+    with pytest.raises(ProjectError, match=r"did you mean 'Pretrain'"):
+        require_source("Pretrian", SAID, before)
+    late = Foresight("Transfer", ours, later=("Export",))
+    with pytest.raises(ProjectError, match="neither a file nor an earlier step"):
+        require_source(tmp_path / "nothing.pt", SAID, late)
+
+
+def test_a_file_that_is_still_not_there_when_the_step_runs_is_told_with_who_may_have_written_it(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.pt"
+    told = rf"^{SAID} is no file: there is none at {path}, and none of the steps before it \(Export\) has written it; let one "
+    with pytest.raises(
+        SetupError, match=told + r"write it there, again if it was recalled: `art run --force-step Export`; or"
+    ):
+        require_file(path, SAID, ["Export"])
+    path.touch()
+    require_file(path, SAID, [])

@@ -1,15 +1,12 @@
 """Weights of another training: read, put where names and shapes agree, and what is left fresh is told."""
 
-import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.engines import Engine
-from art_training.errors import SetupError, StoreError
-from art_training.steps.step import Fetch
-from art_training.stores.artifacts import file_digest
+from art_training.errors import SetupError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,20 +37,23 @@ def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
     Whoever names the file vouches for it: a checkpoint that holds more than tensors is unpickled.
 
     Raises:
-        SetupError: it does not exist, or holds no tensors by name.
+        SetupError: it holds no tensors by name.
     """
     import pickle
 
     import torch
 
-    if not path.is_file():
-        raise SetupError(
-            f"pretrained={str(path)!r} is neither a file nor an earlier step that has run; give a file, or run that step first"
-        )
     if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise SetupError(
+                f"pretrained={str(path)!r} cannot be read ({error}); save it with "
+                "safetensors.torch.save_file(model.state_dict(), path)"
+            ) from error
     try:
         held: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError):
@@ -64,7 +64,7 @@ def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
                 f"pretrained={str(path)!r} cannot be read ({type(error).__name__}: {error}); save it with "
                 "torch.save(model.state_dict(), path)"
             ) from error
-    found = _tensors(held)
+    found = tensors(held)
     if not found:
         raise SetupError(
             f"pretrained={str(path)!r} holds no tensors by name; save it with torch.save(model.state_dict(), path)"
@@ -108,91 +108,14 @@ def fit(
     return Fitted(weights, tuple(loaded), why, tuple(name for name in given if name not in used))
 
 
-class Begin:
-    """Gives fresh models pretrained weights: what a step that transfers hands on to later ones.
-
-    It is told from others by the digest of its file; where the file lies is no part of that, and is asked when a model is made:
-    a store may have been moved.
-    """
-
-    # What makes an exported model needs it no more: it changes nothing but weights.
-    changes_weights_only = True
-
-    def __init__(self, where: Path | Fetch, digest: str, names: Mapping[str, str]) -> None:
-        """Begin with the weights of a file.
-
-        Args:
-            where: the file; or, of one that the store keeps, what gets it by its digest.
-            digest: SHA-256 of its bytes.
-            names: what is taken: names of the engine's model, each with the name in the file.
-        """
-        self.digest = digest
-        self.names = dict(names)
-        self._where = where
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"digest": self.digest, "names": self.names}
-
-    def __deepcopy__(self, memo: Any) -> "Begin":
-        return copy.copy(self) if memo is None else self
-
-    def __repr__(self) -> str:
-        return f"Begin({self.digest[:8]})"
-
-    def __call__(self, module: Any) -> Any:
-        """The module with the weights in place.
-
-        Raises:
-            SetupError: the file is gone or was changed, or the module has other parameters than it had.
-        """
-        given = _tensors(_load(self._file()))
-        own = cast("dict[str, Tensor]", module.state_dict())
-        taken = {place: given[name] for engine_name, name in self.names.items() if (place := _place(engine_name, own))}
-        if len(taken) != len(self.names):
-            raise SetupError(
-                f"{type(module).__name__} has not all of the {len(self.names)} weights that TransferLearning began with; "
-                "run it again after its model has changed"
-            )
-        module.load_state_dict({**own, **taken})
-        return module
-
-    def _file(self) -> Path:
-        again = "or run it again: `art run --force-step TransferLearning`"
-        if not isinstance(self._where, Path):
-            try:
-                return self._where(self.digest)
-            except StoreError as error:
-                raise SetupError(f"the weights that TransferLearning began with are lost: {error}; {again}") from error
-        if not self._where.is_file() or file_digest(self._where)[0] != self.digest:
-            raise SetupError(
-                f"the pretrained weights {self._where} are gone or were changed since TransferLearning used them; "
-                f"put them back, {again}"
-            )
-        return self._where
-
-
-def _load(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    import torch
-
-    return torch.load(path, map_location="cpu", weights_only=False)
-
-
 def names_in_file(fitted: Fitted, given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]") -> dict[str, str]:
     """The name in the file of each name that was loaded."""
     names = _aligned(given, fresh)
     return {name: names[name] for name in fitted.loaded}
 
 
-def _place(name: str, own: "Mapping[str, Tensor]") -> str:
-    """Where a weight of the engine's model is in the user's module, which the engine may wrap."""
-    return next((one for one in (name, name.partition(".")[2]) if one in own), "")
-
-
-def _tensors(held: Any) -> "dict[str, Tensor]":
+def tensors(held: Any) -> "dict[str, Tensor]":
+    """The tensors by name of what a file holds, also where they lie within it under a name of their own."""
     import torch
 
     if not isinstance(held, Mapping):

@@ -1,6 +1,6 @@
 """Where pretrained weights come from: a file, what an earlier step delivers, or one of several weights that it left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ def source_of(pretrained: Any, steps: Iterable[str]) -> Source | None:
 def require_source(pretrained: Path | str, said: str, before: Foresight) -> None:
     """Refuse what is neither a file nor an earlier step that leaves weights.
 
+    What a step of the user's own writes is not known; a file that is not there yet is left to the run where one comes before.
+
     Args:
         pretrained: as declared.
         said: how a sentence calls it.
@@ -65,7 +67,33 @@ def require_source(pretrained: Path | str, said: str, before: Foresight) -> None
             f"the name of an earlier step: {', '.join(known)}" if known else "put the step before it that trains them"
         )
         near = did_you_mean(pretrained, known) if isinstance(pretrained, str) else ""
+        if before.with_files and not (near and not Path(pretrained).suffix):
+            return
         raise ProjectError(f"{said} is neither a file nor an earlier step{near}; give the path of a file, or {steps}")
+
+
+def require_file(pretrained: Path | str, said: str, earlier: Sequence[str]) -> None:
+    """Refuse, when the step runs, what is still no file.
+
+    Args:
+        pretrained: as declared.
+        said: how a sentence calls it.
+        earlier: names of the steps that have run before.
+
+    Raises:
+        SetupError: it is none.
+    """
+    path = Path(pretrained)
+    if path.is_file():
+        return
+    force = f"`art run --force-step {earlier[-1] if len(earlier) == 1 else 'NAME'}`"
+    wrote = (
+        f"none of the steps before it ({', '.join(earlier)}) has written it" if earlier else "no step comes before it"
+    )
+    remedy = f"let one write it there, again if it was recalled: {force}; or " if earlier else ""
+    raise SetupError(
+        f"{said} is no file: there is none at {path.absolute()}, and {wrote}; {remedy}give the path of a file"
+    )
 
 
 def weights_of(source: Source, outcome: Outcome, said: str) -> Artifact:
