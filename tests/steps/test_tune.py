@@ -297,6 +297,28 @@ def test_modifiers_may_be_chosen(store: SqlStore) -> None:
     assert outcome.parameters["point"] == {"start": "plain"}
 
 
+def test_a_choice_whose_data_give_no_batch_is_told_by_name_before_the_first_trial(store: SqlStore) -> None:
+    def unvalidated(data: Any) -> Any:
+        return art.data(train=(X[:300], Y[:300]), batch_size=50)
+
+    space = {"rows": art.space.choice(all=art.Variant(hparams={"lr": 1e-2}), none=art.Variant(data=unvalidated))}
+    _, outcome = tuned(store, Tune(space, trials=2, **SMALL), setup_of(1))
+    assert "; rows='none' could not be trained for want of data: the data has no validation split" in outcome.summary
+    assert [one.code for one in outcome.findings] == ["ART742"]
+    assert outcome.scores["finished_trials"].value == 1
+
+
+def test_where_no_choice_has_data_nothing_is_searched(store: SqlStore) -> None:
+    def unvalidated(data: Any) -> Any:
+        return art.data(train=(X[:300], Y[:300]), batch_size=50)
+
+    space = {"rows": art.space.choice(a=art.Variant(data=unvalidated), b=art.Variant(data=lambda data: 3))}
+    with pytest.raises(
+        SetupError, match=r"no choice of space\['rows'\] has data that give a batch: rows='a': the data has"
+    ):
+        tuned(store, Tune(space, trials=2, **SMALL), setup_of(1))
+
+
 def test_options_that_change_what_is_validated_on_are_compared_by_their_means(store: SqlStore) -> None:
     def fewer(data: Any) -> Any:
         return data.but(validation=(X[300:400], Y[300:400]))

@@ -16,7 +16,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
-from art_training.steps.buildable import require_buildable
+from art_training.steps.buildable import require_buildable, unreadable
 from art_training.steps.deciding import deciding_metric
 from art_training.steps.examples import LookBack
 from art_training.steps.looking_back import LOOKING_BACK, LooksBack
@@ -56,7 +56,8 @@ class Regularize(LooksBack):
     under the first seed are kept, and the step's scores are theirs. The examples that they do worst on are named.
 
     A candidate that raises, diverges or runs out of memory is told with its sentence, and the next is tried. What cannot
-    work at all, such as a modifier that returns nothing, is refused before anything is trained. A training that this step
+    work at all, such as a hyper-parameter that the model does not take, is refused before anything is trained; so are
+    candidates of which none has data that give a batch. Where some have, those are tried. A training that this step
     has made before, of the same setup, data and seed, is not made again: more candidates or more seeds cost only
     themselves. `art run --force` begins with nothing.
 
@@ -103,7 +104,7 @@ class Regularize(LooksBack):
         metric = Metric.parse(self.by)
         _require_direction(bench, metric, self.name)
         trying = Trying(bench, metric, self.seeds, self.weights, watch=self.examples > 0)
-        setups = self._setups(bench, trying)
+        setups, unread = self._setups(bench, trying)
         reference = trying.tried(REFERENCE, bench.setup)
         if reference.failure:
             raise SetupError(
@@ -112,8 +113,9 @@ class Regularize(LooksBack):
             )
         found: list[Compared] = []
         for name, setup in setups.items():
+            failed = Tried(name, setup, (), f"for want of data: {unread[name]}") if name in unread else None
             one = compared(
-                trying.tried(name, setup),
+                failed or trying.tried(name, setup),
                 reference,
                 variant=self.candidates[name],
                 changes=setup - bench.setup,
@@ -163,18 +165,22 @@ class Regularize(LooksBack):
         described = {name: configuration_of(variant) for name, variant in self.candidates.items()}
         return {**super().configuration(), "candidates": described}
 
-    def _setups(self, bench: Bench, trying: Trying) -> dict[str, Setup]:
-        """The candidates' setups; each can be built, and no two are the same.
+    def _setups(self, bench: Bench, trying: Trying) -> tuple[dict[str, Setup], dict[str, str]]:
+        """The candidates' setups, no two of which are the same; and why the data of some give no batch.
 
         Raises:
-            SetupError: one of them cannot be trained as declared, or is no other than another one.
+            SetupError: one of them cannot be trained as declared, or is no other than another one; or none has data.
         """
         bench.say("look at the candidates")
         setups: dict[str, Setup] = {}
+        unread: dict[str, str] = {}
         seen = {trying.identity(bench.setup).digest: REFERENCE}
         for name, variant in self.candidates.items():
             try:
                 setups[name] = setup = variant.apply(bench.setup)
+                if why := unreadable(bench, setup):
+                    unread[name] = why
+                    continue
                 require_buildable(bench, setup)
             except UsageError as error:
                 raise SetupError(f"candidate {name!r} of step {self.name!r}: {error}") from error
@@ -185,7 +191,10 @@ class Regularize(LooksBack):
                     f"{_settings(variant, setup)} there too; leave it out, or let it vary something"
                 )
             seen[digest] = name
-        return setups
+        if len(unread) == len(setups):
+            told = "; ".join(f"candidate {name!r} of step {self.name!r}: {why}" for name, why in unread.items())
+            raise SetupError(f"{told}; nothing is left to try, so that nothing was trained")
+        return setups, unread
 
     def _told(self, bench: Bench, metric: Metric, reference: Tried, found: Sequence[Compared]) -> Outcome:
         winner, why = self._winner(found)
@@ -215,7 +224,7 @@ class Regularize(LooksBack):
             parameters={"by": str(metric), "seeds": self.seeds, "winner": chosen.name},
             artifacts=(*self._kept(bench, metric, reference, found, chosen), *pictures, *looked.artifacts),
             seconds={**{one.name: one.seconds for one in everyone}, "look back": looked.seconds},
-            summary=_summary(winner, best, metric, why, sum(one.recalled for one in everyone)),
+            summary=_summary(winner, best, metric, why, sum(one.recalled for one in everyone)) + _failed(found),
         )
 
     def _winner(self, found: Sequence[Compared]) -> tuple[Compared | None, str]:
@@ -309,6 +318,11 @@ def _adjusted(found: Sequence[Compared]) -> list[Compared]:
     tested = {name: p for name, p in p_values.items() if p is not None}
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [replace(one, adjusted=adjusted.get(one.name)) for one in found]
+
+
+def _failed(found: Sequence[Compared]) -> str:
+    """Which candidates came to nothing, and why, as the end of a sentence."""
+    return "".join(f"; {one.name} {one.note}" for one in found if one.comparison is None)
 
 
 def _summary(winner: Compared | None, best: Compared | None, metric: Metric, why: str, recalled: int) -> str:

@@ -7,21 +7,20 @@ from typing import Any, ClassVar, cast, get_args
 from art_training.checks import Check
 from art_training.checks.bounds import Above
 from art_training.checks.finite import NoNaN
-from art_training.errors import ProjectError, SetupError, StoreError, UsageError
+from art_training.errors import ProjectError, SetupError, StoreError
 from art_training.records import Artifact, Direction, Metric, Outcome, Promise, Reading, Score, Split, plain
 from art_training.setup.forward import parameters_of
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.torch_model import TorchModel
-from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
-from art_training.steps.buildable import require_buildable
 from art_training.steps.deciding import deciding_metric
 from art_training.steps.examples import LookBack
 from art_training.steps.looking_back import LOOKING_BACK, LooksBack
 from art_training.steps.searching.again import INCOMING, Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
+from art_training.steps.searching.modifiers import check_modifiers, unread_findings
 from art_training.steps.searching.telling import again, candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.tuning.dimension import Choice, Dimension
@@ -113,7 +112,7 @@ class Tune(LooksBack):
         direction = self._direction(bench, metric)
         _check_setup(self._space, bench.setup)
         bench.say("look at the modifiers")
-        _check_modifiers(self._space, bench)
+        unread = check_modifiers(self._space, bench)
         search = Search(self._space, direction, self.sampler, self.pruning, bench.seed)
         tried = Trying(bench, search, metric, direction, self._budget, self.top).run()
         leaders = best(tried.trials, direction)[: self.top]
@@ -121,7 +120,11 @@ class Tune(LooksBack):
         if leaders:
             named = [(trial.label, self._space.apply(bench.setup, trial.point)) for trial in leaders]
             decision = Again(bench, metric, direction, self.seeds_for_winner, watch=self.examples > 0).decide(named)
-        return self._told(bench, metric, tried, leaders, decision)
+        outcome = self._told(bench, metric, tried, leaders, decision)
+        told = "".join(f"; {what} could not be trained for want of data: {why}" for what, why in unread.items())
+        return replace(
+            outcome, findings=(*outcome.findings, *unread_findings(unread)), summary=f"{outcome.summary}{told}"
+        )
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
         """The setup with the winner's point laid over it; as it was where the winner was not handed on.
@@ -266,22 +269,6 @@ def _check_setup(space: Space, setup: Setup) -> None:
                 f"space has {name!r}, which the model does not take; it takes: {', '.join(accepted) or 'nothing'}; "
                 f"a setting of the Trainer is called '{TRAINER}{name}'"
             )
-
-
-def _check_modifiers(space: Space, bench: Bench) -> None:
-    """Build what each modifier makes that may be chosen, so that a wrong one is no failed trial hours later.
-
-    Raises:
-        SetupError: one of them cannot be trained as declared.
-    """
-    for name, dimension in space.dimensions.items():
-        for label, option in dimension.options.items() if isinstance(dimension, Choice) else ():
-            if not isinstance(option, Variant) or (option.model is None and option.data is None):
-                continue
-            try:
-                require_buildable(bench, option.apply(bench.setup))
-            except UsageError as error:
-                raise SetupError(f"space[{name!r}] may be {label!r}: {error}") from error
 
 
 def _kept(bench: Bench, leaders: Sequence[Trial], decision: Decision | None) -> list[Artifact]:
