@@ -12,10 +12,20 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
-from art_training.checks import BeatsBaseline, NoNaN
+from art_training.checks import Above, BeatsBaseline, NoNaN
 from art_training.errors import ProjectError
 from art_training.records import StepState
-from art_training.steps import EvaluateBaseline, Overfit, Regularize, Squeeze, Step, TransferLearning, Tune, only
+from art_training.steps import (
+    CheckLossOnInit,
+    EvaluateBaseline,
+    Overfit,
+    Regularize,
+    Squeeze,
+    Step,
+    TransferLearning,
+    Tune,
+    only,
+)
 from art_training.stores.memory import MemoryStore
 
 WHOLE = [
@@ -227,6 +237,28 @@ def test_a_small_validation_split_is_not_asked_what_it_cannot_answer() -> None:
     )
 
 
+def test_a_step_in_place_of_a_derived_one_is_asked_what_was_derived_unless_it_asks_something_itself() -> None:
+    def checks(*steps: Step) -> list[tuple[Any, ...]]:
+        project = art.recipe(setup("train", "validation", "test"), store="memory")
+        for step in steps:
+            project.replace_step(step)
+        return [tuple(step.checks) for step in project.steps if step.name in {"Overfit", "Squeeze"}]
+
+    derived = checks()
+    assert all(isinstance(one[0], BeatsBaseline) for one in derived)
+    assert checks(Overfit(trainer={"max_epochs": 20}), Squeeze(ensemble=2, by="validation/accuracy")) == derived
+    assert checks(Overfit(), Overfit(hparams={"width": 8})) == derived
+    own = Above("train/accuracy", 0.5)
+    assert checks(Overfit(checks=[own]), Squeeze(checks=only(NoNaN()))) == [(own,), (NoNaN(),)]
+    assert checks(Overfit(checks=[own]), Overfit())[0] == derived[0]
+
+
+def test_a_step_of_another_kind_or_checks_that_a_user_wrote_are_no_derived_ones() -> None:
+    project = art.recipe(setup("train", "validation"), squeeze=Squeeze(checks=[NoNaN()]), store="memory")
+    project.replace_step(CheckLossOnInit(name="Overfit")).replace_step(Squeeze())
+    assert [step.checks for step in project.steps if step.name in {"Overfit", "Squeeze"}] == [(), ()]
+
+
 @pytest.mark.slow
 def test_the_whole_recipe_runs() -> None:
     project = art.recipe(
@@ -236,7 +268,7 @@ def test_the_whole_recipe_runs() -> None:
         store=MemoryStore(),
     )
     # Thirty flowers do not tell a network from a linear model.
-    project.replace_step(Overfit())
-    project.replace_step(Squeeze(ensemble=2))
+    project.replace_step(Overfit(checks=only(NoNaN())))
+    project.replace_step(Squeeze(ensemble=2, checks=only(NoNaN())))
     result = project.run()
     assert {step.state for step in result.steps} == {StepState.PASSED}, str(result)

@@ -74,6 +74,7 @@ class ArtProject:
         self.folder = Path(folder).expanduser().absolute() if folder is not None else folder_of_caller()
         self.trackers = tuple(trackers)
         self.left_out: Mapping[str, str] = {}  # what of the recipe could not be derived, and what each would need
+        self.derived_checks: Mapping[str, tuple[Check, ...]] = {}  # by step: what a recipe asks besides
         self._wanted_store = store
         self._store_folder = self.folder
         self._store: Store | None = None
@@ -125,12 +126,24 @@ class ArtProject:
     def replace_step(self, step: Step) -> "ArtProject":
         """Put a step in place of the one with its name.
 
+        Checks that `art.recipe` derived for the step are asked of the new one as well, if it is of the same kind and comes
+        without checks; `checks=[...]` and `checks=only(...)` stand in their place.
+
         Raises:
             ProjectError: there is no step of its name.
             UnknownMetric: as in `add_step`.
         """
         step = self._accepted(step)
-        self._steps[self._index(step.name)] = step
+        at = self._index(step.name)
+        derived = self.derived_checks.get(step.name, ())
+        if (
+            derived
+            and type(step) is type(self._steps[at])
+            and not step.checks
+            and not isinstance(step.checks, only_these)
+        ):
+            step = self._accepted(replace(step, checks=derived))
+        self._steps[at] = step
         return self
 
     def remove_step(self, name: str) -> "ArtProject":

@@ -61,7 +61,7 @@ def recipe(
     What a step needs and the setup does not tell is given here; a step that lacks it is left out, and the project's
     `left_out` and its plan say what it would need. So is the question whether the model uses its inputs, `UsesInputs`, where
     the target is the input itself or the validation split is too small for an answer. Add to the steps and replace them
-    as in any project.
+    as in any project; a step in place of one of its kind is asked the derived checks too, unless it comes with its own.
 
     What fits the task is told by one batch, which passes through the model each time that the project is declared.
 
@@ -101,6 +101,7 @@ def recipe(
     where = folder if folder is not None else folder_of_caller()
     project = ArtProject(name, setup, metrics=declared, steps=steps, store=store, seed=seed, folder=where)
     project.left_out = left_out
+    project.derived_checks = {step.name: tuple(step.checks) for step in project.steps if step.name in asked.derives}
     return project
 
 
@@ -118,6 +119,13 @@ class _Asked:
     trials: int
     given_squeeze: Squeeze | None
     seed: int
+
+    @property
+    def derives(self) -> frozenset[str]:
+        """Names of the steps whose checks are derived here."""
+        given = self.given_squeeze or Squeeze()
+        squeezed = () if given.checks or isinstance(given.checks, only) else (given.name,)
+        return frozenset({Overfit.__name__, *squeezed})
 
     def steps(self) -> Iterator[tuple[type[Step | Check], Step | str]]:
         """Each step of the recipe in order, or what it would need; and so of a question of one."""
@@ -185,8 +193,7 @@ class _Asked:
         """What is derived lies under what is given."""
         given = self.given_squeeze or Squeeze()
         by = self._by if given.by == Squeeze.by else given.by
-        derived = not given.checks and not isinstance(given.checks, only)
-        return replace(given, by=by, checks=self._beats(by) if derived else given.checks)
+        return replace(given, by=by, checks=self._beats(by) if given.name in self.derives else given.checks)
 
     def _regularize(self) -> Step | str:
         found = self.candidates if self.candidates is not None else self._named_candidates()
