@@ -1,12 +1,13 @@
 """`python -m benchmarks.overhead`: interleaved pairs in one process, three model sizes; what is measured anew is in REPORT.md.
 
-Three arms train the same module on the same batches for the same number of steps:
+Four arms train the same module on the same batches for the same number of steps:
 
 - `art`: the step Overfit of a project with a SQLite store, with curves, heartbeat, progress events and checkpoints;
 - `lightning`: `Trainer.fit` on the same module, which logs the same metrics, with neither a logger nor checkpoints;
+- `watched`: the same with a `HealthMonitor` among its callbacks, and nothing else of ART;
 - `bare`: a loop over the loader that steps the optimiser and validates, and logs nothing.
 
-The first two are timed by the module itself, from its `on_fit_start` to its `on_fit_end`. Each round runs every arm three
+The first three are timed by the module itself, from its `on_fit_start` to its `on_fit_end`. Each round runs every arm three
 times, in random order; the quickest of an arm counts, because what else a machine does only ever adds. Ratios are paired
 within a round; the median of the ratios has a bootstrap interval. Scoring the final weights on whole splits is work that
 the other arms do not do; it is timed apart.
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import art_training as art
+from art_training.lightning import HealthMonitor
 from art_training.steps import Overfit
 
 BATCH, BATCHES, VALIDATION = 64, 24, 4
@@ -118,7 +120,7 @@ def with_art(size: Size, folder: Path) -> tuple[float, float]:
     return FITS[-1], time.perf_counter() - began
 
 
-def with_lightning(size: Size, folder: Path) -> float:
+def with_lightning(size: Size, folder: Path, *, callbacks: Sequence[L.Callback] = ()) -> float:
     L.seed_everything(0, verbose=False)
     trainer = L.Trainer(
         max_epochs=size.epochs,
@@ -128,6 +130,7 @@ def with_lightning(size: Size, folder: Path) -> float:
         enable_model_summary=False,
         enable_checkpointing=False,
         default_root_dir=folder,
+        callbacks=list(callbacks),
         num_sanity_val_steps=0,
     )
     model, data = Net(size.width), Data()
@@ -157,7 +160,7 @@ def with_bare_loop(size: Size, folder: Path) -> float:
 
 def measure(size: Size, rounds: int, folder: Path) -> dict[str, list[float]]:
     """Seconds of each arm by round; the first round warms up and is not counted."""
-    seconds: dict[str, list[float]] = {"art": [], "lightning": [], "bare": [], "whole": []}
+    seconds: dict[str, list[float]] = {"art": [], "lightning": [], "watched": [], "bare": [], "whole": []}
     order = np.random.default_rng(0)
 
     def art_arm() -> float:
@@ -168,6 +171,7 @@ def measure(size: Size, rounds: int, folder: Path) -> dict[str, list[float]]:
     arms: dict[str, Callable[[], float]] = {
         "art": art_arm,
         "lightning": lambda: with_lightning(size, folder),
+        "watched": lambda: with_lightning(size, folder, callbacks=[HealthMonitor()]),
         "bare": lambda: with_bare_loop(size, folder),
     }
     for _ in range(rounds + 1):
@@ -190,13 +194,13 @@ def ratio(a: list[float], b: list[float]) -> tuple[float, float, float]:
 def row(size: Size, seconds: dict[str, list[float]]) -> str:
     """The line of one size, as it stands in the report."""
     step = statistics.median(seconds["lightning"]) / (size.epochs * BATCHES) * 1000
-    plain, bare = ratio(seconds["art"], seconds["lightning"]), ratio(seconds["art"], seconds["bare"])
+    compared = (("art", "lightning"), ("watched", "lightning"), ("art", "bare"))
+    ratios = [ratio(seconds[one], seconds[other]) for one, other in compared]
     cells = [
         size.name,
         str(len(seconds["art"])),
         f"{step:.1f}",
-        f"{plain[0]:.3f} [{plain[1]:.3f}, {plain[2]:.3f}]",
-        f"{bare[0]:.3f} [{bare[1]:.3f}, {bare[2]:.3f}]",
+        *(f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in ratios),
         f"{statistics.median(seconds['whole']) - statistics.median(seconds['art']):.2f}",
     ]
     return "| " + " | ".join(cells) + " |"
@@ -213,15 +217,16 @@ def report(rows: list[str]) -> str:
             "",
             machine(),
             "",
-            "| model | rounds | ms a step (lightning) | art / lightning | art / bare loop | seconds outside the fit |",
-            "|---|---|---|---|---|---|",
+            "| model | rounds | ms a step (lightning) | art / lightning | watched / lightning | art / bare loop | seconds outside the fit |",
+            "|---|---|---|---|---|---|---|",
             *rows,
             "",
             "The last column is what a run of the project takes besides its fit: plan, fingerprints, the evaluation of the",
             "final weights on whole splits with intervals, storing the checkpoint. It does not grow with the epochs.",
             "",
             "The lightning arm writes no log and no checkpoint; the art arm writes its curves to the store and a checkpoint",
-            "after every epoch.",
+            "after every epoch. The watched arm is the lightning arm with `art_training.lightning.HealthMonitor()` as its one callback:",
+            "every loss is read, and the gradients of the first few steps and of one in so many as is its default.",
             "",
         ]
     )
