@@ -1,6 +1,6 @@
-"""Metrics of a validation computed again from its predictions: as they are defined, and as they are often written wrongly."""
+"""What a validation predicted, batch by batch, so that its metrics can be computed again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from art_training.probes.counted import Values
 from art_training.probes.evaluation import Evaluation
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.outputs import read_outputs
 from art_training.setup.task import Task
 
-Values = NDArray[np.float64]
+ONCE, BY_SIZE = "the mean over batches, each of which counts once,", "a mean over batches"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Batch:
     Attributes:
         predictions: (rows, classes) probabilities, or (rows,) probabilities or values.
         targets: (rows,) classes, or values of the shape of the predictions.
-        raw: what entered the loss in place of the probability of a yes, where that is a logit.
+        raw: what entered the loss in place of the probability of a yes, where that is a logit; of the shape of predictions.
+        owners: (rows,) which example of the batch a row belongs to; None where a row is an example.
         all_rows: rows with those that the loss ignores.
         loss: of the step; None where it has none.
         weight: examples.
@@ -32,6 +34,7 @@ class Batch:
     predictions: Values
     targets: Values
     raw: Values | None
+    owners: NDArray[np.int64] | None
     all_rows: int
     loss: float | None
     weight: int
@@ -42,14 +45,18 @@ class Candidate:
     """A value that a metric would have, and how it comes about.
 
     Attributes:
-        how: in words; empty for the metric as it is defined.
+        how: in words.
         value: over the whole validation.
+        right: what the same metric is of all predictions, made as it should be.
         by_batch: of each batch; empty where it has none.
+        mistake: the kind of it.
     """
 
     how: str
     value: float
+    right: float
     by_batch: tuple[float, ...] = ()
+    mistake: str = ""
 
 
 def batches_of(evaluation: Evaluation, task: Task | None) -> tuple[Batch, ...] | None:
@@ -65,123 +72,71 @@ def _batch(observation: BatchObservation, task: Task | None) -> Batch | None:
     call = outputs.call
     raw = None
     if call is not None and call.name == "binary_cross_entropy_with_logits":
-        raw = _array(call.prediction.reshape(-1))
-        raw = raw if len(raw) == outputs.predictions.numel() else None
+        same = call.prediction.numel() == outputs.predictions.numel()
+        raw = _array(call.prediction.reshape(outputs.predictions.shape)) if same else None
     rows = len(outputs.targets)
     if call is not None and call.name in {"cross_entropy", "nll_loss"} and not call.target.is_floating_point():
         rows = call.target.numel()
     predictions, targets = _array(outputs.predictions), _array(outputs.targets)
-    return Batch(predictions, targets, raw, rows, outputs.loss, observation.weight)
+    owners = None if outputs.example is None else outputs.example.cpu().numpy()
+    return Batch(predictions, targets, raw, owners, rows, outputs.loss, observation.weight)
 
 
 def _array(tensor: Tensor) -> Values:
     return tensor.detach().to(torch.float64).cpu().numpy()
 
 
-def decided(predictions: Values) -> Values:
-    """Classes of probabilities."""
-    if predictions.ndim > 1 and predictions.shape[1] > 1:
+def decided(batch: Batch) -> Values:
+    """Decisions: (rows, labels) of 0 and 1 where a row may have several, else (rows,) the number of the class."""
+    predictions = batch.predictions
+    if batch.targets.ndim == 1 and predictions.ndim == 2 and predictions.shape[1] > 1:
         return predictions.argmax(1).astype(np.float64)
-    return (predictions.reshape(-1) > 0.5).astype(np.float64)
+    return (predictions.reshape(batch.targets.shape) > 0.5).astype(np.float64)
+
+
+def classes_of(batch: Batch) -> int:
+    """How many classes or labels there are; a yes or no has two."""
+    return batch.predictions.shape[1] if batch.predictions.ndim > 1 and batch.predictions.shape[1] > 1 else 2
 
 
 def is_decision(batch: Batch) -> bool:
-    """Whether targets are classes and predictions their probabilities."""
-    whole = bool((batch.targets == np.round(batch.targets)).all()) and batch.targets.ndim == 1
-    inside = bool(((batch.predictions >= 0) & (batch.predictions <= 1)).all())
-    return whole and inside
+    """Whether targets are classes, or labels of which a row may have several, and predictions their probabilities."""
+    predictions, targets = batch.predictions, batch.targets
+    if not bool(((predictions >= 0) & (predictions <= 1)).all()) or not bool((targets == np.round(targets)).all()):
+        return False
+    if targets.ndim == 2:
+        return predictions.shape == targets.shape and targets.shape[1] > 1 and bool(np.isin(targets, (0.0, 1.0)).all())
+    return targets.ndim == 1 and bool(((targets >= 0) & (targets < classes_of(batch))).all())
 
 
-def accuracy(predictions: Values, targets: Values) -> float:
-    """Share of decisions that are right."""
-    return float((decided(predictions) == targets).mean())
+def pooled(batches: Sequence[Batch]) -> Batch:
+    """All batches as one; its loss is that of all examples."""
+    firsts = np.cumsum([0, *(one.weight for one in batches)]).tolist()
+    owners = [one.owners for one in batches]
+    known = [each + first for each, first in zip(owners, firsts, strict=False) if each is not None]
+    raws = [one.raw for one in batches if one.raw is not None]
+    losses = [one.loss for one in batches if one.loss is not None]
+    return Batch(
+        predictions=np.concatenate([one.predictions for one in batches]),
+        targets=np.concatenate([one.targets for one in batches]),
+        raw=np.concatenate(raws) if len(raws) == len(batches) else None,
+        owners=np.concatenate(known) if len(known) == len(batches) else None,
+        all_rows=sum(one.all_rows for one in batches),
+        loss=_average(losses, batches) if len(losses) == len(batches) else None,
+        weight=sum(one.weight for one in batches),
+    )
 
 
-def accuracies(predictions: Values, targets: Values) -> tuple[float, ...]:
-    """What is called accuracy, rightly: of rows, of classes on average, among the best few."""
-    right = decided(predictions) == targets
-    by_class = [float(right[targets == one].mean()) for one in np.unique(targets)]
-    found = [float(right.mean()), float(np.mean(by_class))]
-    if predictions.ndim > 1:
-        seen = max(predictions.shape[1], 1)
-        found.append(float(np.sum(by_class)) / seen)
-        order = np.argsort(-predictions, axis=1)
-        found += [float((order[:, :k] == targets[:, None]).any(1).mean()) for k in range(2, min(6, seen))]
-    return tuple(found)
+def _average(losses: Sequence[float], batches: Sequence[Batch]) -> float:
+    return float(np.average(losses, weights=[one.weight for one in batches]))
 
 
-def f1_scores(predictions: Values, targets: Values) -> tuple[float, ...]:
-    """Binary, macro, micro and weighted F1."""
-    chosen = decided(predictions)
-    classes = np.unique(np.concatenate([chosen, targets]))
-    each: list[float] = []
-    for one in classes:
-        both = float(((chosen == one) & (targets == one)).sum())
-        named = float((chosen == one).sum() + (targets == one).sum())
-        each.append(2 * both / named if named else 0.0)
-    weights = [float((targets == one).mean()) for one in classes]
-    micro = float((chosen == targets).mean())
-    binary = each[-1] if len(classes) <= 2 and classes[-1] == 1 else float(np.mean(each))
-    return binary, float(np.mean(each)), micro, float(np.dot(each, weights))
-
-
-def auroc(scores: Values, targets: Values) -> float:
-    """The chance that a positive is ranked above a negative, ties counting half; NaN where one of them is missing."""
-    scores = scores[:, 1] if scores.ndim > 1 and scores.shape[1] == 2 else scores
-    if scores.ndim > 1:
-        return float("nan")
-    positive, negative = int((targets == 1).sum()), int((targets == 0).sum())
-    if not positive or not negative or positive + negative != len(targets):
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse.reshape(-1)]
-    return float((ranks[targets == 1].sum() - positive * (positive + 1) / 2) / (positive * negative))
-
-
-def mean_absolute(predictions: Values, targets: Values) -> float:
-    """Mean absolute error."""
-    return float(np.abs(predictions - targets).mean())
-
-
-def mean_squared(predictions: Values, targets: Values) -> float:
-    """Mean squared error."""
-    return float(((predictions - targets) ** 2).mean())
-
-
-def root_mean_squared(predictions: Values, targets: Values) -> float:
-    """Root of the mean squared error."""
-    return mean_squared(predictions, targets) ** 0.5
-
-
-def r_squared(predictions: Values, targets: Values) -> float:
-    """Share of the variance that is explained."""
-    spread = float(((targets - targets.mean(0)) ** 2).sum())
-    return 1 - float(((predictions - targets) ** 2).sum()) / spread if spread else float("nan")
-
-
-def pooled(batches: Sequence[Batch]) -> tuple[Values, Values]:
-    """Predictions and targets of all batches."""
-    return np.concatenate([one.predictions for one in batches]), np.concatenate([one.targets for one in batches])
-
-
-def averages(batches: Sequence[Batch], metric: Callable[[Values, Values], float], *, weighed: bool) -> list[Candidate]:
-    """A metric averaged over batches: each counting once, and each by its examples.
-
-    Args:
-        batches: of a validation.
-        metric: of predictions and targets.
-        weighed: also by examples, which is another number where the metric is no mean itself.
-    """
-    by_batch = [metric(one.predictions, one.targets) for one in batches]
-    return of_batches(by_batch, batches, weighed=weighed)
-
-
-def of_batches(by_batch: Sequence[float], batches: Sequence[Batch], *, weighed: bool) -> list[Candidate]:
-    """Values of batches, averaged."""
-    known = tuple(by_batch)
-    found = [Candidate("the mean over batches, each of which counts once", float(np.mean(known)), known)]
-    if weighed:
-        weights = [one.weight for one in batches]
-        found.append(Candidate("a mean over batches", float(np.average(known, weights=weights)), known))
-    return found
+def averages(by_batch: Sequence[float], batches: Sequence[Batch]) -> Iterator[tuple[str, float]]:
+    """Values of batches, averaged, each counting once, and each by its examples; those that are NaN are left out."""
+    values = np.asarray(by_batch, np.float64)
+    known = ~np.isnan(values)
+    if not known.any():
+        return
+    yield ONCE, float(values[known].mean())
+    weights = np.asarray([one.weight for one in batches], np.float64)
+    yield BY_SIZE, float(np.average(values[known], weights=weights[known]))

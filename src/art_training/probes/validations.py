@@ -32,7 +32,8 @@ class Validations(Monitor):
         seen: in order.
         epochs: that have ended.
         names: of everything that was logged by the end of an epoch.
-        held: updates that a metric object held when a validation began, by the path of the object.
+        held: updates that a metric object that a validation used held when it began, by the path of the object.
+        shared: those of them that were updated since the validation before, as training does it.
         weights: a number for the weights at the end; None where training did not come to it.
     """
 
@@ -41,17 +42,24 @@ class Validations(Monitor):
         self.epochs = 0
         self.names: set[str] = set()
         self.held: dict[str, int] = {}
+        self.shared: set[str] = set()
+        self._began: dict[str, int] = {}
+        self._left: dict[str, int] = {}
         self.weights: float | None = None
 
     def validating(self, moment: Moment) -> None:
-        """A metric object that holds updates now has been used by somebody else."""
-        for name, one in moment.module.named_modules():
-            updates = getattr(one, "_update_count", 0)
-            if hasattr(one, "compute") and isinstance(updates, int) and updates > 0:
-                self.held[name] = updates
+        """A metric object that holds updates now has been used by somebody else, or was not set back."""
+        self._began = _updates(moment.module)
 
     def validated(self, moment: Moment) -> None:
-        """Keep what was logged."""
+        """Keep what was logged, and which metric objects that were used had not been set back."""
+        now = _updates(moment.module)
+        for name, updates in self._began.items():
+            if updates and now.get(name) != updates:
+                self.held[name] = updates
+                if updates > self._left.get(name, 0):
+                    self.shared.add(name)
+        self._left = now
         self.seen.append(Validated(moment.step, _numbers(moment.logged or {}), _weighed(moment.module)))
 
     def epoch_ended(self, moment: Moment) -> None:
@@ -63,6 +71,16 @@ class Validations(Monitor):
         """Keep the end."""
         self.names.update(moment.logged or {})
         self.weights = _weighed(moment.module)
+
+
+def _updates(module: nn.Module) -> dict[str, int]:
+    """How many updates each metric object holds, by its path."""
+    found: dict[str, int] = {}
+    for name, one in module.named_modules():
+        updates = getattr(one, "_update_count", None)
+        if hasattr(one, "compute") and isinstance(updates, int):
+            found[name] = updates
+    return found
 
 
 def _numbers(logged: Mapping[str, Any]) -> dict[str, float]:

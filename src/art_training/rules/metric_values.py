@@ -1,128 +1,228 @@
 """What a metric of a name may rightly be, and what common mistakes make of it, from the same predictions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
+from art_training.probes.counted import Counts, Rate, Values, among_best, by_class_and_example, counted, rates
+from art_training.probes.measures import Error, auroc, average_precision, by_row, errors, rankings
 from art_training.probes.recomputed import (
+    BY_SIZE,
+    ONCE,
     Batch,
     Candidate,
-    Values,
-    accuracies,
-    accuracy,
-    auroc,
     averages,
+    classes_of,
     decided,
-    f1_scores,
     is_decision,
-    mean_absolute,
-    mean_squared,
-    of_batches,
     pooled,
-    r_squared,
-    root_mean_squared,
 )
 
-_AT_HALF, _AT_ZERO = "logits cut at 0.5", "probabilities cut at 0"
-_ONE_OUTPUT, _PAIRS = "the argmax of a single output", "all pairs of predictions and targets of a batch"
-_IGNORED, _LAST = "positions that the loss ignores counted as wrong", "the last batch alone"
-_BY_SIZE, _HARD = "right answers over batches times batch size", "a ranking of decisions, which have two values only"
-REMEDIES = {
-    _AT_HALF: "cut logits at 0, or take their sigmoid first",
-    _AT_ZERO: "cut probabilities at 0.5",
-    _ONE_OUTPUT: "cut the single output at its threshold (0 for a logit) in place of argmax",
-    _PAIRS: "give predictions and targets one shape before they are compared",
-    _IGNORED: "leave out the positions that the loss ignores",
-    _LAST: "collect over the whole epoch, and set back only when it begins",
-    _BY_SIZE: "divide by the number of rows that were counted",
-    _HARD: "give the ranking metric probabilities or logits",
+RATES: Mapping[str, Rate] = {
+    "accuracy": "accuracy",
+    "error": "accuracy",
+    "f1": "f1",
+    "dice": "f1",
+    "iou": "iou",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
 }
-"""What to change, by the mistake."""
+"""Families of metrics that are made of counts of decisions."""
+RANKINGS: Mapping[str, Callable[[Values, Values], float]] = {"auroc": auroc, "average precision": average_precision}
+"""Families that rank scores."""
+ERRORS: Mapping[str, Error] = {"mae": "mae", "mse": "mse", "rmse": "rmse", "r2": "r2", "correlation": "correlation"}
+"""Families of values."""
+_SOFT = {"dice", "iou"}
+_ADDITIVE = {
+    "accuracy",
+    "accuracy of labels",
+    "accuracy of rows by their overlap",
+    "share of examples of which all is right",
+    "mean absolute error",
+    "absolute error summed over a row",
+    "mean squared error",
+    "squared error summed over a row",
+}
+SO_FAR = "a mean over batches of what was collected until each of them,"
+_MOST_BATCHES = 100  # of which the metric until each is computed
+
+Named: TypeAlias = dict[str, float]
 
 
-def right_values(family: str, batches: Sequence[Batch]) -> tuple[float, ...]:
-    """The values that a metric of this name may rightly have."""
-    predictions, targets = pooled(batches)
-    if family == "loss":
-        known = [one.loss for one in batches if one.loss is not None]
-        weights = [[one.weight for one in batches], [len(one.targets) for one in batches]]
-        return tuple(float(np.average(known, weights=by)) for by in weights) if len(known) == len(batches) else ()
-    if family in {"accuracy", "f1", "auroc"}:
-        if not all(map(is_decision, batches)):
-            return ()
-        several: dict[str, Callable[[Values, Values], tuple[float, ...]]] = {"accuracy": accuracies, "f1": f1_scores}
-        return several[family](predictions, targets) if family in several else (auroc(predictions, targets),)
-    if predictions.shape != targets.shape:  # an error of another head than the one whose predictions are known
-        return ()
-    single = {"mae": mean_absolute, "mse": mean_squared, "rmse": root_mean_squared, "r2": r_squared}
-    return (single[family](predictions, targets),)
+@dataclass(frozen=True)
+class Made:
+    """What a metric of a name comes to, by how it is made.
+
+    Attributes:
+        right: values that it may rightly have, by their words.
+        averaged: what means over batches make of it.
+        last: what the last batch alone gives.
+        whole: what all predictions give at once, with the values of each batch.
+    """
+
+    right: Named
+    averaged: tuple[Candidate, ...] = ()
+    last: tuple[Candidate, ...] = ()
+    whole: tuple[Candidate, ...] = ()
 
 
-def of_each_batch(family: str, batches: Sequence[Batch]) -> list[Candidate]:
-    """What means over batches make of a metric of this name."""
-    metrics: dict[str, list[Callable[[Values, Values], float]]] = {
-        "accuracy": [accuracy],
-        "f1": [_f1(index) for index in range(4)],
-        "auroc": [auroc],
-        "mae": [mean_absolute],
-        "mse": [mean_squared],
-        "rmse": [root_mean_squared],
-        "r2": [r_squared],
-    }
-    if family == "loss":
-        known = [one.loss for one in batches if one.loss is not None]
-        return of_batches(known, batches, weighed=False) if len(known) == len(batches) else []
-    if family in {"accuracy", "f1", "auroc"} and not all(map(is_decision, batches)):
-        return []
-    weighed = family not in {"accuracy", "mae", "mse"}
-    return [one for metric in metrics[family] for one in averages(batches, metric, weighed=weighed)]
-
-
-def of_mistakes(family: str, batches: Sequence[Batch]) -> list[Candidate]:
-    """What wrong decisions and wrong counts make of it."""
+def made(family: str, batches: Sequence[Batch]) -> Made:
+    """What a metric of this family comes to; nothing where the predictions are none that it is made of."""
+    if family in {"loss", "perplexity"}:
+        return _of_loss(family, batches)
+    if family in ERRORS:
+        return _of_errors(ERRORS[family], batches)
     if not all(map(is_decision, batches)):
-        return []
-    if family == "auroc":
-        predictions, targets = pooled(batches)
-        hard = decided(predictions)
-        by_batch = [auroc(decided(one.predictions), one.targets) for one in batches]
-        return [Candidate(_HARD, auroc(hard, targets)), *_named(_HARD, by_batch, batches)]
-    if family != "accuracy":
-        return []
-    found: list[Candidate] = []
-    right = [float((decided(one.predictions) == one.targets).sum()) for one in batches]
-    if all(one.raw is not None for one in batches):
-        found += _named(_AT_HALF, [_share((_raw(one) > 0.5) == one.targets) for one in batches], batches)
-        found += _named(_AT_ZERO, [_share(one.targets == 1) for one in batches], batches)
-    if all(one.predictions.ndim == 1 for one in batches):
-        found += _named(_ONE_OUTPUT, [_share(one.targets == 0) for one in batches], batches)
-        pairs = [_share(decided(one.predictions)[:, None] == one.targets[None, :]) for one in batches]
-        found += _named(_PAIRS, pairs, batches)
-        if all(one.raw is not None for one in batches):
-            pairs = [_share((_raw(one) > 0)[:, None] == one.targets[None, :]) for one in batches]
-            found += _named(_PAIRS, pairs, batches)
-    every = sum(one.all_rows for one in batches)
-    if every > sum(len(one.targets) for one in batches):
-        found.append(Candidate(_IGNORED, sum(right) / every))
-        found += _named(_IGNORED, [a / one.all_rows for a, one in zip(right, batches, strict=True)], batches)
-    if len(batches) > 1:
-        found.append(Candidate(_LAST, right[-1] / len(batches[-1].targets)))
-        found.append(Candidate(_BY_SIZE, sum(right) / (len(batches) * len(batches[0].targets))))
+        return Made({})
+    if family in RANKINGS:
+        return of_scores(lambda one: dict(ranked(family, one.predictions, one)), batches)
+    found = of_decisions(family, batches, [decided(one) for one in batches])
+    if family == "accuracy" and batches[0].predictions.ndim == 2 and batches[0].targets.ndim == 1:
+        whole = pooled(batches)
+        found.right.update(among_best(whole.predictions, whole.targets))
+    if family in _SOFT:
+        soft = of_decisions(family, batches, [_soft(one) for one in batches])
+        # As a part of the loss it is averaged over batches as the loss is.
+        share = {f"soft {one.how}": one.value for one in soft.averaged if one.mistake == BY_SIZE}
+        found.right.update({f"soft {words}": value for words, value in soft.right.items()} | share)
     return found
 
 
-def _named(how: str, by_batch: list[float], batches: Sequence[Batch]) -> list[Candidate]:
-    return [Candidate(how, one.value, one.by_batch) for one in of_batches(by_batch, batches, weighed=True)]
+def ranked(family: str, scores: Values, batch: Batch) -> Iterator[tuple[str, float]]:
+    """A metric of ranking, by its words."""
+    for kind, value in rankings(scores, batch.targets, RANKINGS[family]):
+        yield f"{kind}{family.upper() if family == 'auroc' else family}", value
 
 
-def _share(right: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> float:
-    return float(right.mean())
+def of_decisions(family: str, batches: Sequence[Batch], chosen: Sequence[Values]) -> Made:
+    """What a rate comes to, of these decisions."""
+    rate = RATES[family]
+    tables = [
+        counted(decisions, one.targets, classes_of(one), one.owners)
+        for one, decisions in zip(batches, chosen, strict=True)
+    ]
+    known = [one for one in tables if one is not None]
+    if len(known) < len(tables):
+        return Made({})
+    every, single = _joined(known), [one.together() for one in known]
+    so_far = [_joined(single[: one + 1]).together() for one in range(min(len(single), _MOST_BATCHES))]
+    found = _assembled(
+        _valued(rate, every.together()),
+        [_valued(rate, one) for one in single],
+        [_valued(rate, one) for one in so_far],
+        batches,
+    )
+    if every.by_example:
+        by_batch = [_valued(rate, one) for one in known]
+        for words, value in _valued(rate, every).items():
+            found.right[f"{words}, averaged over examples"] = value
+            values = [one.get(words, float("nan")) for one in by_batch]
+            once = Candidate(
+                f"{ONCE} of the {words} averaged over examples", float(np.nanmean(values)), value, tuple(values), ONCE
+            )
+            found = Made(found.right, (*found.averaged, once), found.last, found.whole)
+        found.right["mean over the classes of each example"] = by_class_and_example(rate, every)
+    return _complement(found) if family == "error" else found
 
 
-def _raw(batch: Batch) -> Values:
-    assert batch.raw is not None
-    return batch.raw
+def of_scores(measure: Callable[[Batch], Named], batches: Sequence[Batch]) -> Made:
+    """What a metric that is no ratio of counts comes to."""
+    until = range(len(batches)) if len(batches) <= _MOST_BATCHES else range(0)
+    so_far = [measure(pooled(batches[: one + 1])) for one in until]
+    return _assembled(measure(pooled(batches)), [measure(one) for one in batches], so_far, batches)
 
 
-def _f1(index: int) -> Callable[[Values, Values], float]:
-    return lambda predictions, targets: f1_scores(predictions, targets)[index]
+def _of_errors(error: Error, batches: Sequence[Batch]) -> Made:
+    if any(
+        one.predictions.shape != one.targets.shape for one in batches
+    ):  # an error of another head than that of the loss
+        return Made({})
+    found = of_scores(lambda one: dict(errors(error, one.predictions, one.targets)), batches)
+    whole = pooled(batches)
+    found.right["averaged over rows"] = by_row(error, whole.predictions, whole.targets)
+    return found
+
+
+def _of_loss(family: str, batches: Sequence[Batch]) -> Made:
+    known = [one.loss for one in batches if one.loss is not None]
+    if len(known) < len(batches):
+        return Made({})
+    weights = {"examples": [one.weight for one in batches], "rows": [len(one.targets) for one in batches]}
+    right = {by: float(np.average(known, weights=weight)) for by, weight in weights.items()}
+    if family == "perplexity":
+        with np.errstate(over="ignore"):
+            whole, values = {by: float(np.exp(one)) for by, one in right.items()}, np.exp(known).tolist()
+        # How many tokens a mean of losses is of, authors take differently; it is no mean of perplexities for anybody.
+        whole["batches"] = float(np.exp(np.mean(known)))
+        return Made(whole, tuple(_averaged("perplexity", whole["rows"], values, batches)))
+    once = Candidate(f"{ONCE} of the loss", float(np.mean(known)), right["examples"], tuple(known), ONCE)
+    return Made(right, (once,))
+
+
+def _assembled(whole: Named, by_batch: Sequence[Named], so_far: Sequence[Named], batches: Sequence[Batch]) -> Made:
+    right = dict(whole)
+    averaged: list[Candidate] = []
+    last: list[Candidate] = []
+    entire: list[Candidate] = []
+    for words, value in whole.items():
+        values = [one.get(words, float("nan")) for one in by_batch]
+        entire.append(Candidate(words, value, value, tuple(values)))
+        last.append(Candidate(f"the {words} of the last batch alone", values[-1], value, tuple(values)))
+        for one in _averaged(words, value, values, batches):
+            if words in _ADDITIVE and one.mistake == BY_SIZE:
+                right[f"{words}, {BY_SIZE}"] = one.value
+            else:
+                averaged.append(one)
+        cumulative = [one.get(words, float("nan")) for one in so_far]
+        if len(cumulative) == len(batches):
+            averaged += [
+                Candidate(f"{SO_FAR} of the {words}", mean, value, tuple(cumulative), SO_FAR)
+                for _, mean in averages(cumulative, batches)
+            ]
+    return Made(right, tuple(averaged), tuple(last), tuple(entire))
+
+
+def _averaged(words: str, right: float, values: Sequence[float], batches: Sequence[Batch]) -> Iterator[Candidate]:
+    """Means of the values of batches, in which one without a value is left out or counts 0."""
+    filled = [0.0 if np.isnan(one) else one for one in values]
+    for each in (values, filled) if any(map(np.isnan, values)) else (values,):
+        for how, mean in averages(each, batches):
+            yield Candidate(f"{how} of the {words}", mean, right, tuple(values), how)
+
+
+def _valued(rate: Rate, counts: Counts) -> Named:
+    """A rate of each way to fill what is empty; the mean over groups that have one."""
+    found: Named = {}
+    for words, values in rates(rate, counts):
+        known = values[~np.isnan(values)]
+        found[words] = float(known.mean()) if len(known) else float("nan")
+    return found
+
+
+def _joined(tables: Sequence[Counts]) -> Counts:
+    cells, exact = np.concatenate([one.cells for one in tables]), np.concatenate([one.exact for one in tables])
+    return Counts(cells, exact, tables[0].by_example, tables[0].exclusive)
+
+
+def _soft(batch: Batch) -> Values:
+    """Probabilities in place of decisions."""
+    flat = batch.targets.ndim == 1 and batch.predictions.ndim == 1
+    return np.stack([1 - batch.predictions, batch.predictions], 1) if flat else batch.predictions
+
+
+def _complement(found: Made) -> Made:
+    """The same of what is wrong in place of what is right."""
+
+    def turned(ones: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        return tuple(
+            Candidate(
+                f"one minus {one.how}", 1 - one.value, 1 - one.right, tuple(1 - v for v in one.by_batch), one.mistake
+            )
+            for one in ones
+        )
+
+    right = {f"one minus {words}": 1 - value for words, value in found.right.items()}
+    return Made(right | found.right, turned(found.averaged), turned(found.last), turned(found.whole))

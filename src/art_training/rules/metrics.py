@@ -1,52 +1,26 @@
 """Rules on metrics: what a module logs against what its predictions give."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from art_training.probes.evaluation import Evaluation
-from art_training.probes.recomputed import (
-    Batch,
-    Candidate,
-    batches_of,
-)
+from art_training.probes.recomputed import Batch, Candidate, batches_of
 from art_training.probes.serving import plan
 from art_training.probes.validations import Validations
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
-from art_training.rules.metric_values import REMEDIES, of_each_batch, of_mistakes, right_values
+from art_training.rules.metric_mistakes import REMEDIES, of_mistakes
+from art_training.rules.metric_names import SHARES, family_of, is_over_time
+from art_training.rules.metric_values import made
 from art_training.rules.rule import Found, Stage, rule
+from art_training.setup.scores.losses import LOSSES
 
 _RELATIVE, _ABSOLUTE = 1e-4, 2e-6  # single precision, summed in another order
+_SURE = 1e-5  # of what is to be known for a mistake: a tenth of what counts as right
 _MATERIAL = 0.005  # of a rate, or of the value: less is told as information
-_FAMILIES = {
-    "accuracy": {"acc", "accuracy", "top1", "acc1"},
-    "f1": {"f1", "f1score"},
-    "auroc": {"auc", "auroc", "rocauc"},
-    "mae": {"mae"},
-    "mse": {"mse"},
-    "rmse": {"rmse"},
-    "r2": {"r2"},
-    "loss": {"loss"},
-}
-# A best value so far, a running average and the like are not those of one pass.
-_OVER_TIME = {
-    "best",
-    "max",
-    "min",
-    "ema",
-    "running",
-    "avg",
-    "mean",
-    "total",
-    "sum",
-    "count",
-    "train",
-    "training",
-    "step",
-}
+_FEWEST = 200  # decisions, of which shares are fine enough to know a mistake by one number
 
 
 @dataclass(frozen=True)
@@ -59,10 +33,9 @@ class _Logged:
 
 @dataclass(frozen=True)
 class _Compared:
-    """A logged value with what it should be, and what it is."""
+    """A logged value with what it is."""
 
     logged: _Logged
-    right: float
     is_what: Candidate
 
 
@@ -73,9 +46,11 @@ class _Compared:
     severity=Severity.WARNING,
     stage=Stage.EVALUATE,
     finds=(
-        "What the module logs for a validation is, to single precision, a mean of values of batches, and differs from the "
-        "metric of all predictions: batches of another size count alike, or the metric is no mean of batches at all (F1, AUC, "
-        "RMSE, R2). Less than half a percent of difference is told as information. Confirmed by computing both."
+        "What the module logs for a validation is, to single precision, a mean of values of batches, and differs from the same "
+        "metric of all predictions: batches of another size count alike, or the metric is no mean of batches at all (F1, overlap, "
+        "AUC, RMSE, R2, perplexity), or each batch's value holds the batches before it. Metrics are computed of rows, several "
+        "labels, positions and values, micro, macro, weighted and averaged over examples. Less than half a percent of difference "
+        "is told as information. Confirmed by computing both."
     ),
     why="The number depends on the batch size, and a short last batch of a few rows counts as much as any other.",
     wrong="self.log('val_acc', torch.stack(self.batch_accuracies).mean())",
@@ -84,16 +59,16 @@ class _Compared:
 )
 def mean_of_batches(laboratory: Laboratory) -> Iterable[Found]:
     """A metric that is averaged over batches."""
-    for one in _compared(laboratory, of_each_batch):
-        off = abs(one.logged.value - one.right)
-        small = off <= _MATERIAL * max(1.0 if one.logged.family in {"accuracy", "f1", "auroc"} else 0.0, abs(one.right))
+    for one in _compared(laboratory, lambda family, batches: made(family, batches).averaged):
+        value, right, how = one.logged.value, one.is_what.right, one.is_what.how
+        small = abs(value - right) <= _MATERIAL * max(1.0 if one.logged.family in SHARES else 0.0, abs(right))
         yield Found(
-            f"{one.logged.name} = {one.logged.value:.4g} is {one.is_what.how}; over all predictions it is {one.right:.4g}",
-            {"logged": one.logged.value, "pooled": one.right, "mean of batches": one.is_what.value},
+            f"{one.logged.name} = {value:.4g} is {how}; over all predictions it is {right:.4g}",
+            {"logged": value, "pooled": right, "mean of batches": one.is_what.value},
             "sum what is counted and divide once at the end of the epoch, or log a torchmetrics object",
             where=one.logged.name,
-            confirmed_by=f"computed again from all predictions it is {one.right:.5g}, and as {one.is_what.how} "
-            f"{one.is_what.value:.5g}, which is what was logged",
+            confirmed_by=f"computed again from all predictions it is {right:.5g}, and as {how} {one.is_what.value:.5g}, which is "
+            "what was logged",
             severity=Severity.INFO if small else None,
         )
 
@@ -132,11 +107,12 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
     if laboratory.ask(plan).validations != len(evaluation.observations) or not _repeats(evaluation):
         raise NotMeasured("a validation alone has other batches, or gives another value each time")
     for logged in _some_logged(evaluation):
+        if is_over_time(logged.name):
+            continue
         before = last.logged.get(logged.name)
         if before is None or _same(before, logged.value):
             continue
-        right = right_values(logged.family, batches)
-        if not any(_same(logged.value, one) for one in right):
+        if not _is_right(logged, made(logged.family, batches).right.values()):
             continue
         held = ", ".join(f"{name} ({updates} updates)" for name, updates in watched.held.items())
         yield Found(
@@ -144,6 +120,8 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
             "validation alone" + (f"; held as it began: {held}" if held else ""),
             {"in training": before, "alone": logged.value, "held": dict(watched.held), "epochs": watched.epochs},
             "give training and validation a metric object each"
+            if watched.shared
+            else f"call reset() of {next(iter(watched.held))} when a validation is over, or log the object itself"
             if held
             else "set counters and lists back when a validation begins, and do not share them with training",
             where=next(iter(watched.held), logged.name),
@@ -159,10 +137,11 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
     severity=Severity.ERROR,
     stage=Stage.EVALUATE,
     finds=(
-        "A logged accuracy is none of those that the predictions give (of rows, of classes, among the best few), and is to "
-        "single precision what one of the usual mistakes gives: logits cut at 0.5, probabilities at 0, argmax of one output, "
-        "all pairs of a column and a row, ignored positions counted as wrong, the last batch alone. Confirmed by computing "
-        "both. AUC of decisions in place of scores is judged likewise."
+        "A logged metric is none of those that the predictions give (of rows, labels, classes, examples, among the best few), and "
+        "is to single precision what one of the usual mistakes gives: logits cut at 0.5, probabilities at 0, argmax or softmax of "
+        "outputs that do not exclude one another, all pairs of a column and a row, ignored positions counted as wrong, the last "
+        "batch alone, a ranking of decisions. Confirmed by computing both. Of a step with several losses only what it logs batch "
+        "by batch is judged, and likewise where there are fewer than 200 decisions."
     ),
     why="The score that models are chosen by is not the one that its name says.",
     wrong="accuracy = ((logits > 0.5) == y).float().mean()",
@@ -171,47 +150,70 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
 )
 def wrong_decisions(laboratory: Laboratory) -> Iterable[Found]:
     """A threshold, an axis or a denominator that is not the metric's."""
-    averaged = {one.logged.name for one in _compared(laboratory, of_each_batch)}  # told by ART710
+    averaged = {
+        one.logged.name for one in _compared(laboratory, lambda family, batches: made(family, batches).averaged)
+    }  # told as means of batches
     for one in _compared(laboratory, of_mistakes):
-        if one.logged.name in averaged:
+        if one.logged.name in averaged or not _identified(laboratory, one):
             continue
+        value, right, how = one.logged.value, one.is_what.right, one.is_what.how
         yield Found(
-            f"{one.logged.name} = {one.logged.value:.4g} is {one.is_what.how}; it should be {one.right:.4g}",
-            {"logged": one.logged.value, "recomputed": one.right, "as logged": one.is_what.value},
-            REMEDIES.get(one.is_what.how, "compute the metric of the predictions that the loss is computed of"),
+            f"{one.logged.name} = {value:.4g} is {how}; it should be {right:.4g}",
+            {"logged": value, "recomputed": right, "as logged": one.is_what.value},
+            REMEDIES[one.is_what.mistake],
             where=one.logged.name,
-            confirmed_by=f"computed again it is {one.right:.5g}, and with {one.is_what.how} {one.is_what.value:.5g}, which is "
-            "what was logged",
+            confirmed_by=f"computed again it is {right:.5g}, and as {how} {one.is_what.value:.5g}, which is what was logged",
         )
 
 
-def _compared(laboratory: Laboratory, wrong: Callable[[str, Sequence[Batch]], list[Candidate]]) -> Iterable[_Compared]:
+def _compared(
+    laboratory: Laboratory, wrong: Callable[[str, Sequence[Batch]], Iterable[Candidate]]
+) -> Iterable[_Compared]:
     """Logged values that are none of the right ones, and are one of the wrong ones."""
-    evaluation, batches = laboratory.get(Evaluation), _batches(laboratory)
-    for logged in _some_logged(evaluation):
-        right = right_values(logged.family, batches)
-        if not right or any(_same(logged.value, one) for one in right if np.isfinite(one)):
+    batches = _batches(laboratory)
+    for logged in _some_logged(laboratory.get(Evaluation)):
+        right = made(logged.family, batches).right.values()
+        # Nothing and all is what many ways lead to, so that it tells none of them.
+        if not right or _is_right(logged, right) or (logged.family in SHARES and logged.value in {0.0, 1.0}):
             continue
         for candidate in wrong(logged.family, batches):
-            if _same(logged.value, candidate.value) and _fits(logged, candidate):
-                yield _Compared(logged, right[0], candidate)
+            if (
+                _same(logged.value, candidate.value, _SURE)
+                and not _same(logged.value, candidate.right)
+                and _fits(logged, candidate)
+            ):
+                yield _Compared(logged, candidate)
                 break
+
+
+def _is_right(logged: _Logged, right: Iterable[float]) -> bool:
+    return any(_same(logged.value, one) for one in right if np.isfinite(one))
 
 
 def _fits(logged: _Logged, candidate: Candidate) -> bool:
     """Whether what was logged batch by batch is what the candidate has; a coincidence ends here."""
-    if not logged.by_batch or not candidate.by_batch or len(logged.by_batch) != len(candidate.by_batch):
+    if len(set(logged.by_batch)) < 2:
         return True
-    return all(_same(a, b) for a, b in zip(logged.by_batch, candidate.by_batch, strict=True))
+    if len(logged.by_batch) != len(candidate.by_batch):
+        return False
+    pairs = list(zip(logged.by_batch, candidate.by_batch, strict=True))
+    # Of a batch that has no value any may be logged.
+    return not np.isnan(candidate.by_batch).all() and all(_same(a, b) for a, b in pairs if not np.isnan(b))
+
+
+def _identified(laboratory: Laboratory, one: _Compared) -> bool:
+    """Whether the mistake is known from a metric of something else that happens to have this value."""
+    if len(set(one.logged.by_batch)) > 1 and len(one.is_what.by_batch) == len(one.logged.by_batch):
+        return True
+    observations = laboratory.get(Evaluation).observations
+    heads = max(sum(LOSSES[call.name].paired for call in seen.losses) for seen in observations)
+    return heads < 2 and sum(batch.targets.size for batch in _batches(laboratory)) >= _FEWEST
 
 
 def _batches(laboratory: Laboratory) -> tuple[Batch, ...]:
     evaluation = laboratory.get(Evaluation)
     if len({one.loader for one in evaluation.observations}) > 1:
         raise NotMeasured("there are several validation loaders")
-    evaluated = sum(one.weight for one in evaluation.observations)
-    if evaluation.rows is not None and evaluated < evaluation.rows:
-        raise NotMeasured(f"{evaluated} of {evaluation.rows} rows were evaluated")
     found = batches_of(evaluation, laboratory.task)
     if found is None:
         raise NotMeasured("predictions and targets of a validation are not known")
@@ -226,13 +228,12 @@ def _batches(laboratory: Laboratory) -> tuple[Batch, ...]:
 def _logged(evaluation: Evaluation) -> list[_Logged]:
     found: list[_Logged] = []
     for name, value in evaluation.logged.items():
-        words = {one for one in re.split(r"[^a-z0-9]+", name.lower()) if one}
-        families = [family for family, names in _FAMILIES.items() if words & names]
-        if len(families) != 1 or words & _OVER_TIME or not np.isfinite(value):
+        family = family_of(name)
+        if family is None or not np.isfinite(value):
             continue
         by_batch = [one.logged[name] for one in evaluation.observations if name in one.logged]
         whole = tuple(by_batch) if len(by_batch) == len(evaluation.observations) else ()
-        found.append(_Logged(name, families[0], value, whole))
+        found.append(_Logged(name, family, value, whole))
     return found
 
 
@@ -251,5 +252,5 @@ def _repeats(evaluation: Evaluation) -> bool:
     return True
 
 
-def _same(one: float, other: float) -> bool:
-    return abs(one - other) <= _ABSOLUTE + _RELATIVE * abs(other)
+def _same(one: float, other: float, relative: float = _RELATIVE) -> bool:
+    return abs(one - other) <= _ABSOLUTE + relative * abs(other)
