@@ -17,6 +17,7 @@ from art_training.errors import ProjectError
 from art_training.records import StepState
 from art_training.steps import (
     CheckLossOnInit,
+    Diagnose,
     EvaluateBaseline,
     Overfit,
     Regularize,
@@ -64,19 +65,29 @@ def test_everything_is_there_where_everything_is_given() -> None:
         store="memory",
     )
     assert names(project) == WHOLE
-    assert project.left_out == {}
+    assert project.left_out == {"Diagnose": "to be asked for: project.add_step(Diagnose(), before='EvaluateBaseline')"}
     assert project.metrics.names == ("accuracy",)
 
 
 def test_what_cannot_be_derived_is_left_out_and_says_what_it_would_need() -> None:
     project = art.recipe(setup("train"), store="memory")
     assert names(project) == ["ExploreData", "CheckLossOnInit", "OverfitOneBatch", "Overfit"]
-    assert set(project.left_out) == set(WHOLE) - set(names(project))
+    assert set(project.left_out) == {"Diagnose", *WHOLE} - set(names(project))
     assert "validation split" in project.left_out["Tune"]
     assert "test split" in project.left_out["FinalTest"]
     assert "pretrained" in project.left_out["TransferLearning"]
     printed = str(project.plan())
     assert all(f"left out: {name}, which needs " in printed for name in project.left_out)
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "validation", "test")])
+def test_a_diagnosis_is_added_as_the_plan_says(splits: tuple[str, ...]) -> None:
+    project = art.recipe(setup(*splits), store="memory")
+    assert "left out: Diagnose, which needs to be asked for: project.add_step(Diagnose(), before=" in str(
+        project.plan()
+    )
+    eval(project.left_out["Diagnose"].removeprefix("to be asked for: "), {"project": project, "Diagnose": Diagnose})
+    assert names(project)[:2] == ["ExploreData", "Diagnose"]
 
 
 def test_without_validation_the_setup_is_trained_for_the_test_and_the_recipe_ends() -> None:

@@ -21,6 +21,7 @@ from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps import (
     CheckLossOnInit,
+    Diagnose,
     EvaluateBaseline,
     ExploreData,
     FinalTest,
@@ -132,6 +133,8 @@ class _Asked:
         splits = set(load("engines", self.setup.engine)().splits(self.setup, seed=self.seed))
         unvalidated = "" if Split.VALIDATION in splits else "a validation split"
         yield ExploreData, ExploreData()
+        behind = CheckLossOnInit if unvalidated or isinstance(self._baselines(), str) else EvaluateBaseline
+        yield Diagnose, f"to be asked for: project.add_step(Diagnose(), before={behind.__name__!r})"
         yield EvaluateBaseline, unvalidated or self._baselines()
         if not unvalidated and isinstance(self._baselines(), Step) and (missing := self._inputs_need()):
             yield UsesInputs, missing
