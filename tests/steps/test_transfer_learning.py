@@ -113,7 +113,7 @@ def test_the_frozen_part_stays_the_rest_trains_and_fine_tuning_goes_on_from_ther
     between = reading(outcome, "weights between the phases")
     assert between["before"] == between["after"] != ""
     assert reading(outcome, "thawed part")["changed tensors"] == 4
-    assert reading(outcome, "freshly initialised") == {"head.weight": "it shall be", "head.bias": "it shall be"}
+    assert reading(outcome, "freshly initialised") == {"head.weight": "fresh= names it", "head.bias": "fresh= names it"}
     assert reading(outcome, "epochs") == {"frozen": 6, "fine-tuning": 3}
     rates = {name: set(curve.values) for name, curve in outcome.curves.items() if "/lr/" in name}
     assert {value for name, values in rates.items() if name.startswith("frozen/") for value in values} == {0.01}
@@ -182,6 +182,8 @@ def test_a_head_of_another_shape_is_initialised_anew_and_said(weights: Path) -> 
     step = TransferLearning(freeze="backbone.*", pretrained=weights, frozen_epochs=1, epochs=1)
     outcome, _ = outcome_of(step, setup)
     assert reading(outcome, "freshly initialised")["head.weight"] == "it is (5, 128) there and (6, 128) here"
+    # It has one, so nobody says that it has none.
+    assert reading(outcome, "not used")["head.weight"] == "it is (5, 128) there and (6, 128) here"
 
 
 def test_a_factory_that_loads_its_weights_itself_needs_none(weights: Path) -> None:

@@ -230,15 +230,14 @@ class TransferLearning(LooksBack):
 
     def _start(self, bench: Bench, names: Names, frozen: Sequence[str], left_fresh: Sequence[str]) -> "_Start":
         fresh = bench.engine.fresh_weights(bench.setup, seed=bench.seed)
-        weights, loaded, readings, source = fresh, tuple[str, ...](), list[Reading](), dict[str, Any]()
+        weights, loaded, readings, source = fresh, frozenset[str](), list[Reading](), dict[str, Any]()
         if self.pretrained is not None:
             path, said, of_step = self._file(bench)
             given = pretrained.read(path, bench.engine)
-            fitted = pretrained.fit(given, fresh, said, leave=left_fresh)
-            weights, loaded = fitted.weights, fitted.loaded
+            fitted = pretrained.fit(given, fresh, said, leave=frozenset(left_fresh))
+            weights, loaded = fitted.weights, frozenset(fitted.loaded)
             readings = telling.loaded(names, fitted, said)
-            taken = pretrained.names_in_file(fitted, given, fresh)
-            source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": taken}
+            source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": dict(fitted.loaded)}
         _require_learned(self, bench, names, [name for name in frozen if name not in loaded], fresh)
         path = bench.engine.write_weights(weights, bench.folder / "start.ckpt")
         return _Start(path, weights, tuple(readings), source)

@@ -11,7 +11,7 @@ from torch import nn
 from art_training.errors import SetupError
 from art_training.setup.identity.values import value_component
 from art_training.steps.transfer.begin import Begin
-from art_training.steps.transfer.pretrained import fit, names_in_file
+from art_training.steps.transfer.pretrained import fit
 from art_training.stores.artifacts import file_digest
 
 
@@ -27,7 +27,7 @@ def test_what_is_handed_on_begins_with_the_weights_and_is_told_by_their_digest_a
         path = tmp_path / folder / "weights.pt"
         path.parent.mkdir()
         torch.save(state, path)
-        names = names_in_file(fit(state, fresh, "it"), state, fresh)
+        names = fit(state, fresh, "it").loaded
         begins.append(Begin(path, file_digest(path)[0], names))
     assert value_component(begins[0]) == value_component(begins[1])
     module = begins[0](net(5, seed=7))

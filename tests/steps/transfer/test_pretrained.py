@@ -30,14 +30,54 @@ def test_weights_go_where_name_and_shape_agree_and_the_rest_is_told(prefix: str)
         "2.weight": "it is (10, 3) there and (5, 3) here",
         "2.bias": "it is (10,) there and (5,) here",
     }
-    assert set(fitted.unused) == {f"{prefix}2.weight", f"{prefix}2.bias", "ema.decay"}
+    assert fitted.unused == {
+        f"{prefix}2.weight": "it is (10, 3) there and (5, 3) here",
+        f"{prefix}2.bias": "it is (10,) there and (5,) here",
+        "ema.decay": "the model has none of this name; there it is (1,)",
+    }
     assert torch.equal(fitted.weights["0.weight"], given[f"{prefix}0.weight"])
     assert torch.equal(fitted.weights["2.weight"], fresh["2.weight"])
 
 
 def test_what_shall_be_fresh_is_though_it_would_fit() -> None:
-    fitted = fit(net(5, seed=1).state_dict(), net(5).state_dict(), "a file", leave=["2.weight", "2.bias"])
-    assert set(fitted.fresh) == {"2.weight", "2.bias"}
+    fitted = fit(net(5, seed=1).state_dict(), net(5).state_dict(), "a file", leave={"2.weight", "2.bias"})
+    assert fitted.fresh == fitted.unused == {"2.weight": "fresh= names it", "2.bias": "fresh= names it"}
+
+
+def test_what_a_file_does_not_have_is_told_with_its_shape() -> None:
+    state = net(5).state_dict()
+    fitted = fit({name: one for name, one in state.items() if not name.startswith("2.")}, state, "a file")
+    assert fitted.fresh["2.weight"] == "there is none of this name; here it is (5, 3)"
+    assert fitted.unused == {}
+
+
+class Tied(nn.Module):
+    """A small language model, whose last layer is its embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 3)
+        self.head = nn.Linear(3, 7)
+        self.head.weight = self.embed.weight
+
+
+@pytest.mark.parametrize("kept", ["embed.weight", "head.weight"])
+def test_one_tensor_of_two_names_is_taken_though_the_file_has_it_under_one(kept: str) -> None:
+    """As safetensors keeps it; loaded under one name alone, the other would put the fresh values back."""
+    state, model = Tied().state_dict(), Tied()
+    given = {name: one for name, one in state.items() if name in {kept, "head.bias"}}
+    fitted = fit(given, model.state_dict(), "a file")
+    assert (fitted.fresh, fitted.unused) == ({}, {})
+    model.load_state_dict(dict(fitted.weights))
+    assert torch.equal(model.embed.weight, state["embed.weight"])
+
+
+def test_two_tensors_for_one_are_told() -> None:
+    given = {"embed.weight": torch.zeros(7, 3), "head.weight": torch.ones(7, 3), "head.bias": torch.ones(7)}
+    fitted = fit(given, Tied().state_dict(), "a file")
+    assert fitted.weights["head.weight"].eq(0).all()
+    told = "in the model it is one tensor with another, and takes the values of embed.weight"
+    assert fitted.unused == {"head.weight": told}
 
 
 def test_weights_of_another_network_are_refused_with_what_both_have() -> None:

@@ -24,13 +24,17 @@ def parameters(setup: Setup) -> tuple[Parameter, ...]:
 
 
 def fresh_weights(setup: Setup, *, seed: int) -> Mapping[str, Tensor]:
-    """Parameters and buffers of a fresh model.
+    """Parameters and buffers of a fresh model; what is one tensor of several names there, is one here.
 
     Raises:
         SetupError: the model cannot be made.
     """
     module = open_whole_model(setup, seed=seed, data_seed=seed)
-    return {name: one.detach().cpu() for name, one in module.state_dict().items()}
+    kept: dict[object, Tensor] = {}
+    return {
+        name: kept.setdefault((one.data_ptr(), one.shape, one.stride()) if one.numel() else name, one.detach().cpu())
+        for name, one in module.state_dict().items()
+    }
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:

@@ -1,6 +1,6 @@
 """Weights of another training: read, put where names and shapes agree, and what is left fresh is told."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,15 +20,15 @@ class Fitted:
 
     Attributes:
         weights: of the whole model, by its names: pretrained where they fit, fresh elsewhere.
-        loaded: names that are pretrained.
-        fresh: why each other one is not, by name.
-        unused: names of the file that the model has no place for.
+        loaded: names that are pretrained, each with the name in the file.
+        fresh: why each other one is not, by name; of one that is in both, with both shapes.
+        unused: why an entry of the file is not taken, by its name there.
     """
 
     weights: "Mapping[str, Tensor]"
-    loaded: tuple[str, ...]
+    loaded: Mapping[str, str]
     fresh: Mapping[str, str]
-    unused: tuple[str, ...]
+    unused: Mapping[str, str]
 
 
 def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
@@ -73,7 +73,7 @@ def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
 
 
 def fit(
-    given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]", what: str, *, leave: Collection[str] = ()
+    given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]", what: str, *, leave: frozenset[str] = frozenset()
 ) -> Fitted:
     """Put weights where name and shape agree; a file's names may have a prefix more or less than the model's.
 
@@ -87,31 +87,55 @@ def fit(
         SetupError: nothing fits.
     """
     names = _aligned(given, fresh)
-    weights, loaded, why = dict(fresh), list[str](), dict[str, str]()
-    for name, own in fresh.items():
-        theirs = given.get(names.get(name, ""))
-        if name in leave:
-            why[name] = "it shall be"
-        elif theirs is None:
-            why[name] = "there is none of this name"
-        elif theirs.shape != own.shape:
-            why[name] = f"it is {tuple(theirs.shape)} there and {tuple(own.shape)} here"
+    weights, loaded, why = dict(fresh), dict[str, str](), dict[str, str]()
+    for tied in _ties(fresh):
+        own = fresh[tied[0]]
+        # A file has one tensor of several names under one of them at least; safetensors keeps it once.
+        there = [names[name] for name in tied if names.get(name) in given]
+        fitting = [file for file in there if given[file].shape == own.shape]
+        if leave.isdisjoint(tied) and fitting:
+            weights |= dict.fromkeys(tied, given[fitting[0]].detach().to(own.dtype))
+            loaded |= dict.fromkeys(tied, fitting[0])
+        elif not leave.isdisjoint(tied):
+            why |= dict.fromkeys(tied, "fresh= names it")
+        elif there:
+            why |= dict.fromkeys(tied, f"it is {tuple(given[there[0]].shape)} there and {tuple(own.shape)} here")
         else:
-            weights[name] = theirs.detach().to(own.dtype)
-            loaded.append(name)
+            why |= dict.fromkeys(tied, f"there is none of this name; here it is {tuple(own.shape)}")
     if not loaded:
         raise SetupError(
             f"nothing of {what} fits the model: it has {_some(given)}, and the model has {_some(fresh)}; "
             "give weights of a model whose parameters have these names and shapes"
         )
-    used = {names[name] for name in loaded}
-    return Fitted(weights, tuple(loaded), why, tuple(name for name in given if name not in used))
+    return Fitted(weights, loaded, why, _unused(given, names, loaded, why))
 
 
-def names_in_file(fitted: Fitted, given: "Mapping[str, Tensor]", fresh: "Mapping[str, Tensor]") -> dict[str, str]:
-    """The name in the file of each name that was loaded."""
-    names = _aligned(given, fresh)
-    return {name: names[name] for name in fitted.loaded}
+def _unused(
+    given: "Mapping[str, Tensor]", names: Mapping[str, str], loaded: Mapping[str, str], why: Mapping[str, str]
+) -> dict[str, str]:
+    """Why each entry of a file that is not taken is not."""
+    import torch
+
+    places = {file: name for name, file in names.items()}
+    unused: dict[str, str] = {}
+    for file, one in given.items():
+        name = places.get(file, "")
+        if not name:
+            unused[file] = f"the model has none of this name; there it is {tuple(one.shape)}"
+        elif name in why:
+            unused[file] = why[name]
+        elif not torch.equal(one, given[loaded[name]]):
+            unused[file] = f"in the model it is one tensor with another, and takes the values of {loaded[name]}"
+    return unused
+
+
+def _ties(fresh: "Mapping[str, Tensor]") -> list[list[str]]:
+    """Names of one tensor together, in the model's order."""
+    found: dict[Any, list[str]] = {}
+    for name, one in fresh.items():
+        key = (one.data_ptr(), tuple(one.shape), one.stride()) if one.numel() else name
+        found.setdefault(key, []).append(name)
+    return list(found.values())
 
 
 def tensors(held: Any) -> "dict[str, Tensor]":

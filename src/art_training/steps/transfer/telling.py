@@ -12,15 +12,19 @@ from art_training.steps.transfer.freezing import Names
 if TYPE_CHECKING:
     from torch import Tensor
 
+_NAMED = 50
+
 
 def loaded(names: Names, fitted: pretrained.Fitted, said: str) -> list[Reading]:
-    """What was taken of pretrained weights, what stays fresh and why, and what the model has no place for."""
+    """What was taken of pretrained weights, and what was not and why: of the model, and of the weights."""
     fresh = {names.shown(name): why for name, why in fitted.fresh.items()}
     readings = [Reading("pretrained tensors", len(fitted.loaded), "tensors", f"from {said}")]
     if fresh:
         readings.append(Reading("freshly initialised", fresh, note=f"not taken from {said}, and why"))
     if fitted.unused:
-        readings.append(Reading("not used", list(fitted.unused), note=f"{said} has them, the model does not"))
+        unused = dict(list(fitted.unused.items())[:_NAMED])
+        more = f"; {len(unused)} of {len(fitted.unused)} are named" if len(unused) < len(fitted.unused) else ""
+        readings.append(Reading("not used", unused, note=f"entries of {said} that are not taken, and why{more}"))
     return readings
 
 
