@@ -10,11 +10,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEW_INPUTS = "nothing, if so few different inputs are meant; else add what tells the examples apart"
+COPIED = "whether somebody copied examples"
 
 _CUTS = 32
 _HALVES = 4  # cuts into columns that are drawn at random
 _PART = 1 << 20  # words that are worked on at a time
 _DEVIATIONS = 3.0
+_TOLD = 0.0001  # share from which on chance is worth a word
+_DEPENDENT = (
+    30.0  # times as likely as independent halves make it: as where there are thirty kinds of examples, none rare
+)
+_OFTEN = 10  # times that a row occurs, above which it is a frequent one, if its halves occur without each other as well
 _FEW = (0.02, 0.1, 0.3)  # shares of rows that come close in a column
 _PARTS = (1, 2, 4)  # that the other columns are cut into
 _BY_CHANCE = 0.05  # pairs in the whole data that may be so close
@@ -27,8 +33,11 @@ class Chance:
 
     An example is cut in two. If its halves have nothing to do with each other, it is drawn with the product of the
     frequencies of its halves, each counted where the other half is another one. So no copy makes itself likely: what was
-    copied has halves that occur together only. Of many cuts the one counts by which equality is the likeliest; halves
-    that depend on each other make it look less likely than it is, and then copies are suspected rather than missed.
+    copied has halves that occur together only. Of many cuts the one counts by which equality is the likeliest.
+
+    Halves that depend on each other make it look less likely than it is. So there is a second estimate, of what chance may
+    bring about at most: thirty times as much, as in a mixture of thirty kinds of examples, and a row that is there often, and
+    whose halves also occur apart, is taken to be a frequent one. Between the two estimates nothing can be told.
 
     What has one column, or one variable in many (a single one-hot code), cannot be cut so; see `one_column`.
     """
@@ -44,34 +53,45 @@ class Chance:
 
         self._likely: list[NDArray[Any]] = []
         self._frequent: list[NDArray[Any]] = self._likely
+        self._most: list[NDArray[Any]] = []
         if not columns or count < 2:
             return
         values = single(columns, count)
         if values is not None and values.dtype.kind != "c":
             found = likely(values)
             self._likely, self._frequent = [found.seen], [found.frequent]
+            self._most = [np.maximum(found.seen, found.frequent)]
             return
         words = [_words(column, count) for column in columns]
         table = np.concatenate(words, 1) if len(words) > 1 else words[0]
+        most = np.zeros(count)
         for halves in _cut(table):
             one, other = (_counts(half) for half in halves)
             both = _counts(halves[0] + mixed(halves[1]))
-            found = _together((one - both) / count, (other - both) / count)
+            found = together((one - both) / count, (other - both) / count)
             if found.any():
                 self._likely.append(found)
+                most = np.maximum(most, at_most(found, both))
+        self._most = [most]
 
-    def share(self, others: int) -> float:
-        """How many of examples, as a share, are expected to equal one of so many others."""
+    def share(self, others: int, *, most: bool = False) -> float:
+        """How many of examples, as a share, are expected to equal one of so many others.
+
+        Args:
+            others: how many.
+            most: whatever depends on whatever; else as of independent parts.
+        """
         import numpy as np
 
-        return max((float(-np.expm1(-others * one).mean()) for one in self._likely), default=0.0)
+        likely = self._most if most else self._likely
+        return max((float(-np.expm1(-others * one).mean()) for one in likely), default=0.0)
 
-    def repeating(self, examples: int) -> float:
-        """How many of so many examples, as a share, are expected to equal one before them."""
+    def repeating(self, examples: int, *, most: bool = False) -> float:
+        """How many of so many examples, as a share, are expected to equal one before them; see `share`."""
         import numpy as np
 
         best = 0.0
-        for one in self._frequent:
+        for one in self._most if most else self._frequent:
             expected = np.maximum(examples * one, 1e-12)
             best = max(best, float((1 + np.expm1(-expected) / expected).mean()))
         return best
@@ -83,9 +103,33 @@ def beyond(share: float, by_chance: float, examples: int) -> float:
     return max(0.0, share - by_chance - _DEVIATIONS * error)
 
 
-def chance_told(by_chance: float) -> str:
-    """What chance brings about, in words; nothing where it brings about nothing."""
-    return f", where chance makes about {by_chance:.2%} equal" if by_chance >= 0.0001 else ""
+def at_most(likely: "NDArray[Any]", counts: "NDArray[Any]") -> "NDArray[Any]":
+    """How likely rows may be whose parts depend on each other.
+
+    Args:
+        likely: (rows,) how likely each is if they do not.
+        counts: (rows,) how often each is there.
+    """
+    import numpy as np
+
+    return np.where((likely > 0) & (counts > _OFTEN), 1.0, np.minimum(1.0, _DEPENDENT * likely))
+
+
+def chance_told(share: float, by_chance: float, most: float, examples: int, *, does: str, unknown: str) -> str:
+    """What chance brings about, in words; nothing where it brings about nothing.
+
+    Args:
+        share: of examples that are equal.
+        by_chance: what independent parts would bring about.
+        most: what chance may bring about.
+        examples: of which it is the share.
+        does: what about them is by chance, as a verb that follows `lets 3 %`.
+        unknown: the question that stays open between the two estimates.
+    """
+    if beyond(share, by_chance, examples) and not beyond(share, most, examples):
+        least = f"at least {by_chance:.2%}" if by_chance >= _TOLD else "some of so few different inputs"
+        return f"; chance alone lets {least} {does}, more where columns depend on each other: {unknown} cannot be told"
+    return f"; chance alone lets about {by_chance:.2%} {does}" if by_chance >= _TOLD else ""
 
 
 class Near:
@@ -151,7 +195,7 @@ def _share_within(squares: "NDArray[Any]", near: float, parts: int) -> float:
     return math.prod(shares)
 
 
-def _together(one: "NDArray[Any]", other: "NDArray[Any]") -> "NDArray[Any]":
+def together(one: "NDArray[Any]", other: "NDArray[Any]") -> "NDArray[Any]":
     """How often independent halves occur together, p q, where p (1 - q) and q (1 - p) are given."""
     import numpy as np
 

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any
 from art_training.records import Finding, Reading, Score, Severity, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
-from art_training.steps.exploration.chance import FEW_INPUTS, Chance, beyond, chance_told
+from art_training.steps.exploration.chance import COPIED, FEW_INPUTS, beyond, chance_told
 from art_training.steps.exploration.survey import SHOWN, Rows, Survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REPEATED_MUCH = 0.01  # share of a split
+_OCCUR_AGAIN = "have an input that occurs more than once, with whatever labels"
+_WRONG = "whether a label is wrong"
+_UNREAD = "whether they hold nothing"
+_BLANK_TOO = "nothing, if such an example is possible; else fill what is missing with a value that no example has"
 
 
 def sizes(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
@@ -63,11 +67,18 @@ def non_finite(surveys: Surveys, task: Task, answers: Answers) -> None:
 def blank(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
     """Are there examples all of whose inputs hold one and the same value?"""
     for survey in surveys:
-        answers.fewer_is_better("blank_inputs", survey.blank.count, survey)
-        if survey.blank.count:
-            remedy = "look at these examples: a blank input is often a file that could not be read"
-            what = "the same value everywhere in the input"
-            answers.findings.append(_found("ART105", Severity.WARNING, what, survey.blank, survey, remedy))
+        count = survey.blank.count
+        answers.fewer_is_better("blank_inputs", count, survey)
+        if not count:
+            continue
+        share, looked_at = count / survey.examples, [one.blanks for one in surveys if one.split is not Split.TEST]
+        likely, most = (max(ends, default=0.0) for ends in zip(*looked_at, strict=True)) if looked_at else (0.0, 0.0)
+        more = beyond(share, most, survey.examples)
+        told = chance_told(share, likely, most, survey.examples, does="be so", unknown=_UNREAD)
+        remedy = "look at these examples: a blank input is often a file that could not be read" if more else _BLANK_TOO
+        severity = Severity.WARNING if more else Severity.INFO
+        what = f"the same value everywhere in the input{told}"
+        answers.findings.append(_found("ART105", severity, what, survey.blank, survey, remedy))
 
 
 def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
@@ -82,8 +93,9 @@ def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
         answers.fewer_is_better("duplicates", count, survey, note)
         if not count:
             continue
-        by_chance = _chance(surveys, survey).repeating(survey.examples)
-        more = beyond(share, by_chance, len(hashed.inputs))
+        chance, kept = _looked_at(surveys, survey).chance, len(hashed.inputs)
+        by_chance, most = (chance.repeating(survey.examples, most=largest) for largest in (False, True))
+        more = beyond(share, max(by_chance, most), kept)
         pairs = [[int(hashed.indices[at]), int(hashed.indices[first[inverse[at]]])] for at in again[:SHOWN]]
         answers.findings.append(
             Finding(
@@ -91,8 +103,8 @@ def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
                 "data",
                 Severity.WARNING if more > REPEATED_MUCH else Severity.INFO,
                 f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) repeat an earlier one"
-                f"{chance_told(by_chance)}",
-                {"count": count, "share": share, "by_chance": by_chance, "pairs": pairs},
+                f"{chance_told(share, by_chance, most, kept, does='do so', unknown=COPIED)}",
+                {"count": count, "share": share, "by_chance": by_chance, "at_most": most, "pairs": pairs},
                 "leave repeated examples out, or weight examples on purpose" if more else FEW_INPUTS,
                 f"{survey.place}: examples {listed(pair[0] for pair in pairs)}",
             )
@@ -110,14 +122,19 @@ def conflicting_labels(surveys: Surveys, task: Task, answers: Answers) -> None:
         conflicting = hashed.indices[_conflicting(hashed.inputs, hashed.targets)]
         count, share, note = of_hashed(len(conflicting), hashed, survey)
         answers.fewer_is_better("conflicting_labels", count, survey, note)
-        by_chance = _chance(surveys, survey).share(survey.examples - 1) if count else 0.0
-        more = beyond(share, by_chance, len(hashed.inputs))
-        told = "; ".join(filter(None, (note, "beyond those whose inputs are equal by chance")))
-        answers.fewer_is_better("conflicting_labels_share", more, survey, told)
+        if count:
+            chance, others = _looked_at(surveys, survey).chance, survey.examples - 1
+            by_chance, most = chance.share(others), chance.share(others, most=True)
+        else:
+            by_chance = most = 0.0
+        more = beyond(share, max(by_chance, most), len(hashed.inputs))
+        noted = "; ".join(filter(None, (note, "beyond those whose inputs may be equal by chance")))
+        answers.fewer_is_better("conflicting_labels_share", more, survey, noted)
         if count:
             rows = Rows(count, conflicting[:SHOWN].tolist())
             remedy = "look at these examples and settle their labels; no model can learn both" if more else FEW_INPUTS
-            what = f"an input that also occurs with another label{chance_told(by_chance)}"
+            told = chance_told(share, by_chance, most, len(hashed.inputs), does=_OCCUR_AGAIN, unknown=_WRONG)
+            what = f"an input that also occurs with another label{told}"
             severity = Severity.WARNING if more else Severity.INFO
             answers.findings.append(_found("ART102", severity, what, rows, survey, remedy, "labels"))
 
@@ -141,13 +158,11 @@ def statistics(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
             answers.neutral("constant_features", survey.constant_features, survey)
 
 
-def _chance(surveys: Surveys, survey: Survey) -> Chance:
-    """Of the survey; of the training split for the test split, whose features nobody looks at."""
-    return (
-        next((one for one in surveys if one.split is Split.TRAIN), survey).chance
-        if survey.split is Split.TEST
-        else survey.chance
-    )
+def _looked_at(surveys: Surveys, survey: Survey) -> Survey:
+    """The survey; the training split for the test split, whose features nobody looks at."""
+    if survey.split is not Split.TEST:
+        return survey
+    return next((one for one in surveys if one.split is Split.TRAIN), survey)
 
 
 def _conflicting(inputs: "NDArray[Any]", targets: "NDArray[Any]") -> "NDArray[Any]":

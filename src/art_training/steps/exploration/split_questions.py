@@ -7,12 +7,14 @@ from typing import Any
 from art_training.records import Finding, Plain, Reading, Score, Severity, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
-from art_training.steps.exploration.chance import FEW_INPUTS, beyond, chance_told
+from art_training.steps.exploration.chance import COPIED, FEW_INPUTS, beyond, chance_told
 from art_training.steps.exploration.survey import SHOWN, Survey
 
 LEAKED_MUCH = 0.01  # share of a split that is also in another
 DRIFT_PROBABILITY, DRIFT_DISTANCE = 0.001, 0.05
 LISTED_CLASSES = 100
+_DEVIATIONS = 4.0
+_AT_MOST_OF_NONE = 3.0  # of rows none of which is equal, so many may be by chance, at 95 %
 
 
 def leaks(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
@@ -80,8 +82,14 @@ def _leak(survey: Survey, others: Surveys, where: str, answers: Answers) -> floa
     answers.fewer_is_better(f"also_in_{where}_share", share, survey, note)
     if not count:
         return 0.0
-    by_chance = 1 - math.prod(1 - one.chance.share(one.examples) for one in others)
-    more = beyond(share, by_chance, len(hashes))
+    by_chance, most = (
+        1 - math.prod(1 - one.chance.share(one.examples, most=largest) for one in others) for largest in (False, True)
+    )
+    more, told = beyond(share, max(by_chance, most), len(hashes)), ""
+    own = _repeated_in(known)
+    if not more and (more := _beyond_own(share, own, by_chance, len(hashes), len(known))):
+        told = f", where {own:.2%} of those of {where} are there twice"
+    told = told or chance_told(share, by_chance, most, len(hashes), does="be there", unknown=COPIED)
     pairs = [[int(mine.indices[at]), int(places_of_known[order[places[at]]])] for at in leaked[:SHOWN]]
     remedy = f"remove them from {survey.place} or from {where}, and split by what the examples have in common"
     answers.findings.append(
@@ -89,14 +97,43 @@ def _leak(survey: Survey, others: Surveys, where: str, answers: Answers) -> floa
             "ART101",
             "split",
             Severity.ERROR if more > LEAKED_MUCH else Severity.WARNING if more else Severity.INFO,
-            f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}"
-            f"{chance_told(by_chance)}",
-            {"count": count, "share": share, "by_chance": by_chance, "pairs": pairs},
+            f"{count} of {survey.examples} examples of {survey.place} ({share:.2%}) are also in {where}{told}",
+            {"count": count, "share": share, "by_chance": by_chance, "at_most": most, "own": own, "pairs": pairs},
             remedy if more else FEW_INPUTS,
             f"{survey.place}: examples {listed(pair[0] for pair in pairs)}; {where}: {listed(pair[1] for pair in pairs)}",
         )
     )
     return more
+
+
+def _repeated_in(hashes: Any) -> float:
+    """The share of rows that another row equals."""
+    import numpy as np
+
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return float((counts[inverse] > 1).mean())
+
+
+def _beyond_own(share: float, own: float, by_chance: float, mine: int, theirs: int) -> float:
+    """What of an observed share is more than the other split's own examples find there, beyond doubt.
+
+    Of examples that were divided at random, those of either split find an equal one in it as often, whatever depends on
+    whatever. Where the split's own find fewer than chance alone lets them, it was cleared of repeated ones, and says nothing.
+
+    Args:
+        share: of examples that the other split holds too.
+        own: of the other split's examples that another one of it equals.
+        by_chance: what independent parts would bring about.
+        mine: how many examples are looked for.
+        theirs: how many they are looked for among.
+    """
+    if by_chance - own > _DEVIATIONS * (by_chance * (1 - by_chance) / max(1, theirs)) ** 0.5:
+        return 0.0
+    own = max(own, _AT_MOST_OF_NONE / max(1, theirs))
+    error = (
+        own * (1 - own) * (1 / max(1, mine) + 2 / max(1, theirs))
+    ) ** 0.5  # two rows that are equal are counted twice
+    return max(0.0, share - own - _DEVIATIONS * error)
 
 
 def _compare_priors(train: Surveys, survey: Survey, answers: Answers) -> None:

@@ -11,6 +11,7 @@ from art_training.setup.data.batch import as_array, entries, rows, size
 from art_training.setup.data.hashing import Hashed, Hashes, numeric, row_hashes
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.axes import Axes, axes_of
+from art_training.steps.exploration.blanks import Blanks, blanks_of
 from art_training.steps.exploration.chance import Chance
 from art_training.steps.exploration.sample import RowSample, Sampled
 from art_training.steps.exploration.statistics import FeatureStatistics
@@ -172,6 +173,12 @@ class Survey:
         return Chance(columns if known else [], len(self.sampled))
 
     @cached_property
+    def blanks(self) -> Blanks:
+        """How often an example like those of the sample holds one value only, by chance."""
+        known = [column for column in self.inputs.values() if column.dtype.kind in "biufc"]
+        return blanks_of(known, len(self.sampled))
+
+    @cached_property
     def axes(self) -> Axes:
         """What the sampled examples can be ordered by."""
         return axes_of(self.inputs, self.tokens, len(self.sampled))
@@ -201,6 +208,7 @@ class Survey:
         nan: NDArray[Any] = np.zeros(count, bool)
         infinite: NDArray[Any] = np.zeros(count, bool)
         blank: NDArray[Any] = np.ones(count, bool)
+        single: list[NDArray[Any]] = []
         values = 0
         for path, array in numbers.items():
             flat = array.reshape(count, -1)
@@ -208,13 +216,16 @@ class Survey:
             if flat.dtype.kind in "fc" and not np.isfinite(flat).all():
                 nan |= np.isnan(flat).any(1)
                 infinite |= np.isinf(flat).any(1)
-            if flat.shape[1] and blank.any():
-                blank[blank] = (flat[blank, :2] == flat[blank, :1]).all(1)  # which rules out nearly all of them
-                blank[blank] = (flat[blank] == flat[blank, :1]).all(1)
+            if flat.shape[1] == 1:
+                single.append(flat)
+            elif flat.shape[1]:
+                _leave_same(blank, flat)
             if self.split is not Split.TEST and flat.dtype.kind != "c":
                 self.statistics.setdefault(path, FeatureStatistics()).add(array, self.examples)
         for noted, mask in ((self.nan, nan), (self.infinite, infinite)):
             noted.add((np.flatnonzero(mask) + self.examples).tolist())
+        if len(single) > 1:  # columns of a table, each an entry
+            _leave_same(blank, np.concatenate(single, 1))
         if values >= _FEWEST_VALUES:
             self.blank.add((np.flatnonzero(blank) + self.examples).tolist())
         return nan | infinite
@@ -234,6 +245,13 @@ class Survey:
         elif self.split is not Split.TEST and self._task.kind is TaskKind.REGRESSION:
             self.target_statistics.add(target, self.examples)
         return bad
+
+
+def _leave_same(blank: "NDArray[Any]", flat: "NDArray[Any]") -> None:
+    """Strike rows that hold more than one value."""
+    if blank.any():
+        blank[blank] = (flat[blank, :2] == flat[blank, :1]).all(1)  # which rules out nearly all of them
+        blank[blank] = (flat[blank] == flat[blank, :1]).all(1)
 
 
 def _label_counts(target: "NDArray[Any]", task: Task) -> dict[int, int]:
