@@ -25,7 +25,7 @@ from art_training.probes.specimen import Mode, Specimen
 from art_training.setup.all_pairs import Origins, Table
 from art_training.setup.scores.losses import LOSSES
 
-_SECONDS = 0.75  # that a step with its backward pass may take, for more rows than it takes to see how a loss is made
+_SECONDS = 0.4  # that a step with its backward pass may take, for more rows than it takes to see how a loss is made
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def totals(specimen: Specimen, batch: Any, *, mode: Mode = "evaluate", seed: int
     notes = _Notes()
     with specimen.in_mode(mode):  # tried here, before anything is listened to
         pass
-    with _again(specimen, seed), _Differentiated(notes):
+    with _again(specimen, seed), Differentiated(notes.totals):
         loss = specimen.loss(batch, mode=mode)
         if specimen.automatic and loss is not None:
             notes.totals.append(float(loss.detach()))
@@ -161,19 +161,20 @@ def _again(specimen: Specimen, seed: int) -> Generator[None]:
         yield
 
 
-class _Differentiated(TorchFunctionMode):
+class Differentiated(TorchFunctionMode):
     """Notes what a step differentiates by itself."""
 
-    def __init__(self, notes: _Notes) -> None:
+    def __init__(self, totals: list[float]) -> None:
         super().__init__()
-        self._notes = notes
+        self._totals = totals
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        """Do the call, and note the value that it differentiates."""
         del types
         if func is torch.Tensor.backward:
-            self._notes.totals.append(float(args[0].detach().sum()))
+            self._totals.append(float(args[0].detach().sum()))
         return func(*args, **(kwargs or {}))
 
 
