@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from art_training.checks import Evidence, judge_all
 from art_training.checks.evidence import NOT_COMPUTED
 from art_training.errors import StoreError
 from art_training.records import (
@@ -38,18 +37,16 @@ from art_training.runner.execution import Execution
 from art_training.runner.handed import Handed
 from art_training.runner.identity import Identity
 from art_training.runner.log import RunLog
-from art_training.runner.planning import Wish, ended, plan_step, skipped, unplanned, waiting
+from art_training.runner.planning import Wish, ended, skipped, unplanned, waiting
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
 from art_training.runner.validating import Validation
+from art_training.runner.views import View, Views, same
 from art_training.setup.identity.provenance import collect
 from art_training.setup.identity.secrets import mask_mapping
-from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
-from art_training.steps.prospect import Prospect
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
-from art_training.stores.codec import dumps
 
 
 def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
@@ -88,23 +85,6 @@ def _bury(project: Declared) -> None:
             project.store.write(replace(record, status=RunStatus.KILLED, ended=ended), None)
 
 
-@dataclass(frozen=True)
-class _View:
-    """What would be done to a step, with all that was read to know it.
-
-    Attributes:
-        fingerprint: of the step as it is now.
-        planned: what would be done.
-        found: the run that is recalled and its outcome; None where the step is to run.
-        verdicts: what the step's checks answer on that outcome.
-    """
-
-    fingerprint: Fingerprint
-    planned: PlannedStep
-    found: tuple[RunRecord, Outcome] | None = None
-    verdicts: tuple[Verdict, ...] = ()
-
-
 @dataclass
 class _Run:
     """One run of a project: what has come of each step so far."""
@@ -115,7 +95,7 @@ class _Run:
     lenient: bool = False
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     stood: dict[str, StepState] = field(default_factory=dict[str, StepState])  # steps that are not asked for
-    views: dict[str, _View] = field(default_factory=dict[str, _View])  # what was planned, by step
+    views: dict[str, View] = field(default_factory=dict[str, View])  # what was planned, by step
 
     def __post_init__(self) -> None:
         self.store = self.project.store
@@ -123,6 +103,7 @@ class _Run:
         self.identity = Identity(self.project.store, self.project.seed)
         self.valid = Validation()
         self.handed = Handed(self.project)
+        self.look = Views(self.project, self.wish, self.identity, self.handed, self.valid)
         self._provenance: Provenance | None = None
 
     def go(self) -> ProjectResult:
@@ -136,7 +117,7 @@ class _Run:
                 self.remember(step)
                 continue
             # What was foreseen holds until a step has run: what comes after it may use what it found.
-            view = foreseen.get(step.name) or self.view(step)
+            view = foreseen.get(step.name) or self.look.of(step)
             if view.found is None:
                 foreseen = {}
                 self.identity.forget()
@@ -156,7 +137,7 @@ class _Run:
                 self.remember(step)
                 continue
             try:
-                view = self.views[step.name] = self.view(step)
+                view = self.views[step.name] = self.look.of(step)
             except StoreError:
                 raise
             except Exception as error:  # whatever the user's code raises, where it is asked what the setup is for
@@ -172,50 +153,15 @@ class _Run:
                 if barrier is None and state is not StepState.PASSED and not step.continue_on_failure:
                     barrier = step.name, state
             elif barrier is None and not self.lenient:
-                self.valid.require(step, self.prospect(step))
+                self.valid.require(step, self.look.prospect(step))
         return Plan(self.project.name, tuple(steps), dict(self.project.left_out))
 
-    def view(self, step: Step) -> _View:
-        """What would be done to a step, given the outcomes that lie there now."""
-        fingerprint = self.fingerprint(step)
-        planned = plan_step(self.store, self.project.name, step, fingerprint, self.wish)
-        if planned.action in {Action.RECALL, Action.KEEP} and planned.run:
-            record, outcome = self.store.run(planned.run), self.store.outcome(planned.run)
-            if record is not None and outcome is not None:
-                before, verdicts = self.store.judgements(planned.run), self.verdicts(step, outcome)
-                if before and not _same(before[-1].verdicts, verdicts):
-                    reason = planned.reason.replace("nothing changed", "nothing changed but how it is judged", 1)
-                    planned = replace(planned, judge_again=True, reason=reason)
-                return _View(fingerprint, planned, (record, outcome), verdicts)
-        return _View(fingerprint, planned)
-
-    def prospect(self, step: Step) -> Prospect:
-        """What a step will meet when it runs."""
-        setup = self.handed.setup(step)
-        return Prospect(
-            setup=setup,
-            engine=self.identity.engine(setup),
-            metrics=self.metrics(step),
-            before=self.handed.foresight(step, lambda one: self.valid.splits(one, self.identity.engine(one))),
-            settled=self.handed.settled(step),
-        )
-
-    def metrics(self, step: Step) -> MetricCalculator:
-        """What the step computes beside the loss."""
-        return self.project.metrics.without(step.skip_metrics)
-
-    def verdicts(self, step: Step, outcome: Outcome) -> tuple[Verdict, ...]:
-        """What the step's checks answer now."""
-        checks = step.all_checks(self.identity.task(self.handed.setup(step)), self.metrics(step).names)
-        kinds = {one.name: type(one).__name__ for one in self.project.steps}
-        return judge_all(checks, Evidence(step.name, outcome, dict(self.handed.outcomes), kinds))
-
-    def one(self, step: Step, view: _View) -> StepResult:
+    def one(self, step: Step, view: View) -> StepResult:
         """Recall or execute one step, and judge it."""
         if view.found is not None:
             return self.judged(step, *view.found, view.planned, view.verdicts)
         record, outcome = self.executed(step, view.planned, view.fingerprint)
-        return self.judged(step, record, outcome, view.planned, self.verdicts(step, outcome))
+        return self.judged(step, record, outcome, view.planned, self.look.verdicts(step, outcome))
 
     def executed(self, step: Step, planned: PlannedStep, fingerprint: Fingerprint) -> tuple[RunRecord, Outcome]:
         """Let a step work, and keep what comes of it."""
@@ -272,7 +218,7 @@ class _Run:
         for verdict in verdicts:
             self.announce(CheckJudged(step.name, verdict))
         before = self.store.judgements(record.id)
-        if before and _same(before[-1].verdicts, verdicts):
+        if before and same(before[-1].verdicts, verdicts):
             judgement = before[-1]
         else:
             judgement = Judgement(verdicts, datetime.now(UTC), state_of(verdicts))
@@ -320,11 +266,6 @@ class _Run:
         """Whether the user wants this step."""
         return self.wish.asks_for(step.name, [one.name for one in self.project.steps])
 
-    def fingerprint(self, step: Step) -> Fingerprint:
-        digests = {name: outcome.digest for name, outcome in self.handed.outcomes.items()}
-        consumes = {name: digests.get(name, "") for name in self.handed.used(step)}
-        return self.identity.fingerprint(step, self.handed.setup(step), self.metrics(step), consumes)
-
     def used_runs(self, step: Step) -> dict[str, str]:
         """The runs whose outcomes the step's work uses."""
         used = self.handed.used(step)
@@ -345,11 +286,6 @@ def _note(planned: PlannedStep, outcome: Outcome, verdicts: Sequence[Verdict]) -
     if missed and not any(what in told for what in missed):
         notes.append(f"{'; '.join(missed)}; `art show {planned.step}` says why")
     return "\n".join(notes)
-
-
-def _same(before: Sequence[Verdict], now: Sequence[Verdict]) -> bool:
-    """Whether two judgings answer the same, as they are stored: NaN is the same as NaN."""
-    return dumps(tuple(before)) == dumps(tuple(now))
 
 
 def _fields(step: Step) -> list[tuple[str, Any]]:
