@@ -15,6 +15,8 @@ def rankings(
 ) -> Iterator[tuple[str, float]]:
     """A metric of ranking: of a yes or no, and of several labels or classes each against the rest.
 
+    Yields words, with a place for the name of the metric, and the value.
+
     Args:
         scores: (rows,) or (rows, classes).
         targets: (rows,) the number of the class, or (rows, labels) of 0 and 1.
@@ -23,16 +25,16 @@ def rankings(
     if targets.ndim == 1 and scores.ndim == 2 and scores.shape[1] == 2:
         scores = scores[:, 1]
     if targets.ndim == 1 and scores.ndim == 1:
-        yield "", measure(scores, targets)
+        yield "{}", measure(scores, targets)
         return
     truth = targets if targets.ndim == 2 else (targets[:, None] == np.arange(scores.shape[1])).astype(np.float64)
     each = np.asarray([measure(scores[:, one], truth[:, one]) for one in range(truth.shape[1])])
     known = ~np.isnan(each)
     if known.any():
-        yield "macro ", float(each[known].mean())
-        yield "weighted ", float(np.average(each[known], weights=truth.sum(0)[known] + 1e-12))
-    yield "macro ", float(np.where(known, each, 0.0).mean())
-    yield "micro ", measure(scores.reshape(-1), truth.reshape(-1))
+        yield "macro {}", float(each[known].mean())
+        yield "weighted {}", float(np.average(each[known], weights=truth.sum(0)[known] + 1e-12))
+    yield "macro {} with 0 for a label that is constant", float(np.where(known, each, 0.0).mean())
+    yield "micro {}", measure(scores.reshape(-1), truth.reshape(-1))
 
 
 def auroc(scores: Values, targets: Values) -> float:

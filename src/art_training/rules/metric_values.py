@@ -93,8 +93,8 @@ def made(family: str, batches: Sequence[Batch]) -> Made:
 
 def ranked(family: str, scores: Values, batch: Batch) -> Iterator[tuple[str, float]]:
     """A metric of ranking, by its words."""
-    for kind, value in rankings(scores, batch.targets, RANKINGS[family]):
-        yield f"{kind}{family.upper() if family == 'auroc' else family}", value
+    for words, value in rankings(scores, batch.targets, RANKINGS[family]):
+        yield words.format("AUROC" if family == "auroc" else family), value
 
 
 def of_decisions(family: str, batches: Sequence[Batch], chosen: Sequence[Values]) -> Made:
