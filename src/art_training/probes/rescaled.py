@@ -72,9 +72,9 @@ def rescaled(paths: tuple[str, ...]) -> Callable[[Specimen], Rescaled | None]:
         light = lighter(specimen)
         changed = tuple(_replaced(batch, moments) for batch in light.batches)
         with specimen.kept():
-            as_it_is = _course(light, light.batches)
+            as_it_is = few_steps(light, light.batches)
         with specimen.kept():
-            standard = _course(light, changed)
+            standard = few_steps(light, changed)
         if as_it_is is None or standard is None:
             return None
         return Rescaled(float(values.mean()), float(values.std()), float(values.abs().max()), as_it_is, standard)
@@ -87,7 +87,8 @@ def planned(specimen: Specimen) -> int | None:
     return specimen.plan.steps
 
 
-def _course(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
+def few_steps(specimen: Specimen, batches: tuple[Any, ...]) -> Course | None:
+    """Some steps of the user's one optimiser on batches, within `kept()`; None where the step gives no loss that learns."""
     (optimizer,) = specimen.optimizers
     with torch.no_grad():
         before = [specimen.loss(batch) for batch in batches]
