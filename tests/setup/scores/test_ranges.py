@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchmetrics import classification, regression
+from torchmetrics import classification, clustering, regression, text
 
 from art_training.records import Score
 from art_training.setup.scores import intervals, metric_intervals
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metric_intervals import of_metric
-from art_training.setup.scores.ranges import range_of
+from art_training.setup.scores.ranges import best_of, direction_of, range_of
 
 OF_CLASSES = [
     getattr(classification, f"Multiclass{name}")
@@ -108,3 +108,37 @@ def test_a_class_of_the_users_own_has_no_known_limits():
 def test_a_similarity_is_bounded_as_a_mean_and_not_as_a_sum():
     assert range_of(regression.CosineSimilarity()) == (-math.inf, math.inf)
     assert range_of(regression.CosineSimilarity(reduction="mean")) == (-1.0, 1.0)
+    assert range_of(regression.CosineSimilarity(reduction="none")) == (-1.0, 1.0)
+    assert range_of(regression.JensenShannonDivergence(reduction="sum")) == (-math.inf, math.inf)
+    assert best_of(regression.CosineSimilarity()) is None
+    assert best_of(regression.CosineSimilarity(reduction="mean")) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "way", "best"),
+    [
+        (classification.BinaryEER(), "minimize", 0.0),
+        (classification.MulticlassCohenKappa(3), "maximize", 1.0),
+        (classification.MulticlassConfusionMatrix(3), None, None),
+        (clustering.DaviesBouldinScore(), "minimize", 0.0),
+        (clustering.CalinskiHarabaszScore(), "maximize", None),
+        (regression.PearsonCorrCoef(), "maximize", 1.0),
+        (regression.MeanSquaredError(), "minimize", 0.0),
+        (text.WordInfoPreserved(), "maximize", 1.0),
+        (text.Perplexity(), "minimize", 1.0),
+    ],
+)
+def test_the_best_is_the_end_of_the_range_on_the_better_side(metric, way, best):
+    assert direction_of(metric) == way
+    assert best_of(metric) == best
+
+
+def test_the_better_clustering_has_the_smaller_davies_bouldin_score():
+    x = torch.tensor([[0.0], [0.1], [5.0], [5.1]])
+    good, bad = (clustering.DaviesBouldinScore()(x, torch.tensor(one)) for one in ([0, 0, 1, 1], [0, 1, 0, 1]))
+    assert good < bad
+
+
+def test_more_words_are_preserved_of_the_better_sentence():
+    good, bad = (text.WordInfoPreserved()([one], ["a b c d"]) for one in ("a b c d", "a x y d"))
+    assert good > bad

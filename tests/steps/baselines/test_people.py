@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from torchmetrics import regression
 from torchmetrics.classification import BinaryHingeLoss, MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.regression import MeanSquaredError, R2Score
 from torchmetrics.text import WordErrorRate
@@ -63,10 +64,25 @@ def test_a_number_that_nothing_is_known_against_is_taken(human: dict[str, Any]) 
     require_known({**human, "source": "a"}, METRICS, "B")
 
 
-def test_what_a_metric_can_be_at_best_is_known_of_shares_alone() -> None:
+def test_what_a_metric_can_be_at_best_is_the_end_of_its_range() -> None:
     class Percent(MulticlassAccuracy):
         """Inherits a bound and computes something else."""
 
     assert METRICS.best("accuracy") == 1.0
-    assert [METRICS.best(name) for name in ("mse", "hinge", "wer", "own")] == [None] * 4
+    assert [METRICS.best(name) for name in ("mse", "hinge", "wer", "own")] == [0.0, 0.0, 0.0, None]
     assert MetricCalculator({"percent": Percent(num_classes=3)}).best("percent") is None
+
+
+def test_a_sum_of_similarities_may_be_any_number_and_an_error_is_not_negative() -> None:
+    metrics = MetricCalculator(
+        {
+            "sum": regression.CosineSimilarity(),
+            "mean": regression.CosineSimilarity(reduction="mean"),
+            "mae": regression.MeanAbsoluteError(),
+        }
+    )
+    require_known({"sum": 57.3, "mean": 0.9, "mae": 0.1, "source": "a"}, metrics, "B")
+    with pytest.raises(ProjectError, match="is more than 1, which is the best that mean can be"):
+        require_known({"mean": 57.3}, metrics, "B")
+    with pytest.raises(ProjectError, match="is less than 0, which is the best that mae can be; give what people reach"):
+        require_known({"mae": -0.1}, metrics, "B")

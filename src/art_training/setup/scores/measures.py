@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import ProjectError
 from art_training.records import Direction, Plain, plain
+from art_training.setup.scores.ranges import best_of, direction_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,19 +124,13 @@ class TorchMeasure(Measure):
 
     @property
     def direction(self) -> Direction | None:
-        """By `higher_is_better`."""
-        return _direction(self.metric)
+        """By what it computes, else by `higher_is_better`."""
+        return direction_of(self.metric)
 
     @property
     def best(self) -> float | None:
-        """1 for the shares of torchmetrics, such as accuracies; by the upper bound that it draws them with.
-
-        Only of what is better when higher: bounds of errors are for drawing alone, a word error rate may be above its own.
-        A class of the user's that inherits one may compute something else.
-        """
-        own = type(self.metric).__module__.partition(".")[0] == "torchmetrics"
-        is_share = own and self.direction == "maximize" and self.metric.plot_upper_bound == 1.0
-        return 1.0 if is_share else None
+        """The end of its range, as 1 of an accuracy and 0 of an error."""
+        return best_of(self.metric)
 
     def described(self) -> Plain:
         """The class, and what its constructor left on the object."""
@@ -196,7 +191,7 @@ class FunctionMeasure(Measure):
     @property
     def direction(self) -> Direction | None:
         """By an attribute `higher_is_better` of the function, if it has one."""
-        return _direction(self.function)
+        return direction_of(self.function)
 
     def described(self) -> Plain:
         """The function's name, and the project's own code that it reaches."""
@@ -316,11 +311,6 @@ def _code(root: Any) -> dict[str, Plain]:
 
     components, _ = code_components(root, label="code")
     return dict(sorted(components.items()))
-
-
-def _direction(metric: Any) -> Direction | None:
-    higher = getattr(metric, "higher_is_better", None)
-    return None if higher is None else "maximize" if higher else "minimize"
 
 
 def _is_tensor(value: Any) -> bool:

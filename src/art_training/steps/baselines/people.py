@@ -50,12 +50,11 @@ def require_known(human: Mapping[str, Any], metrics: MetricCalculator, step: str
                 f"human of step {step!r} has a number for {name!r}{did_you_mean(name, metrics.names)}, which is no metric of "
                 f"this step; it has: {', '.join(metrics.names) or 'none'}"
             )
-        best = metrics.best(name)
-        if best is not None and value > best:
-            share = (
-                f"a share, {value / 100:g} if this is a percent" if value <= 100 else "what people reach on that scale"
-            )
+        best, lower = metrics.best(name), metrics.direction(name) == "minimize"
+        if best is not None and (value < best if lower else value > best):
+            percent = not lower and value <= 100
+            share = f"a share, {value / 100:g} if this is a percent" if percent else "what people reach on that scale"
             raise ProjectError(
-                f"human[{name!r}]={value!r} of step {step!r} is more than {best:g}, which is the best that {name} can be; "
-                f"give {share}"
+                f"human[{name!r}]={value!r} of step {step!r} is {'less' if lower else 'more'} than {best:g}, which is the best "
+                f"that {name} can be; give {share}"
             )
