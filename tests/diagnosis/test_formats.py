@@ -17,6 +17,9 @@ from art_training.diagnosis.sarif import as_sarif
 from art_training.records import Finding, Severity
 from art_training.rules import rules
 
+# What is written of SARIF, written down anew: every object, property and type of it is in the schema that OASIS publishes with
+# the standard (2.1.0, errata 01), it leaves out what is never written, and asks for what code hosts want beyond. The published
+# text is no part of this repository, nor of any package that tests could depend on.
 SCHEMA = json.loads((Path(__file__).parent / "sarif_schema.json").read_text())
 STATES = ("passed", "not judged", "not applicable", "ignored")
 
