@@ -62,7 +62,7 @@ def cost(specimen: Specimen) -> Cost:
     return specimen.notes[Cost]
 
 
-def lighter(specimen: Specimen, *, seconds: float = _STEP) -> Specimen:
+def lighter(specimen: Specimen, *, seconds: float = _STEP, least: int | None = None) -> Specimen:
     """The specimen with fewer rows in its batches where its steps are expensive; else itself.
 
     For experiments whose outcome does not depend on how many rows there are. Rows are left out only where the first
@@ -71,12 +71,14 @@ def lighter(specimen: Specimen, *, seconds: float = _STEP) -> Specimen:
     Args:
         specimen: whose batches are cut.
         seconds: that a step with its backward pass may take.
+        least: rows that are left; by default as many as it takes for statistics of a batch norm and for several classes. For
+            experiments that each row tells the outcome of.
     """
     known = cost(specimen)
     largest = max(map(size, specimen.batches))
     if known.least is None or known.of(largest) <= seconds:
         return specimen
-    rows = max(known.least, int((seconds - known.fixed) / known.row))
+    rows = max(min(least or known.least, known.least), int((seconds - known.fixed) / known.row))
     return replace(specimen, batches=tuple(smaller(one, size(one), rows) for one in specimen.batches))
 
 

@@ -1,11 +1,13 @@
 """How gradients fare on their way through a deep network, and what is learned where every layer passes on as much."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.arriving import arriving
 from art_training.probes.cost import lighter
 from art_training.probes.one_batch import OneBatch, learned
 from art_training.probes.passes import smaller
@@ -49,17 +51,25 @@ class Depth:
 
 def depth(specimen: Specimen) -> Depth:
     """The gradients of the first examples."""
-    batch = lighter(specimen).batches[0]
-    found = specimen.gradients(smaller(batch, size(batch), _ROWS))
+    found = _norms(lighter(specimen))
     shares: dict[str, float] = {}
     for name, module in specimen.module.named_modules():
         gradient = found.get(f"{name}.weight")
         if isinstance(module, _LAYERS) and gradient is not None:
             norm = float(module.weight.detach().norm())
-            share = float(gradient.norm()) / norm if norm > 0 else 0.0
+            share = gradient / norm if norm > 0 else 0.0
             if share > 0:
                 shares[name] = share
     return Depth(shares)
+
+
+def _norms(specimen: Specimen) -> Mapping[str, float | None]:
+    """Of the gradients of the first examples; of a step that optimises by itself, of what is left after it."""
+    if specimen.automatic:
+        return arriving(specimen, rows=_ROWS).norms
+    batch = specimen.batches[0]
+    left = specimen.gradients(smaller(batch, size(batch), _ROWS))
+    return {name: None if one is None else float(one.norm()) for name, one in left.items()}
 
 
 def evened(specimen: Specimen) -> OneBatch | None:

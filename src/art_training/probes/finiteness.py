@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode, resolve_name
 
+from art_training.probes.arriving import arriving
 from art_training.probes.cost import lighter
 from art_training.probes.specimen import Specimen
-from art_training.setup.data.batch import entries
+from art_training.setup.data.batch import entries, size
 from art_training.setup.frames import is_users
 
 _FILLS = frozenset({"masked_fill", "full", "full_like", "fill", "where", "new_full", "tensor", "triu", "tril"})
+_ROWS = 4  # of the batches after the first of an expensive model
 _HALF = (torch.float16, torch.bfloat16)
 
 
@@ -52,16 +54,15 @@ def origin(specimen: Specimen) -> Origin | None:
     The step is taken in training mode. Of a step that optimises by itself only the first batch is passed, since the
     weights are others afterwards.
     """
+    others = lighter(specimen, least=_ROWS).batches[1:]
     specimen = lighter(specimen)
+    specimen = replace(specimen, batches=(specimen.batches[0], *others))
     batches = specimen.batches if specimen.automatic else specimen.batches[:1]
     found: Origin | None = None
     concerned = looked = 0
     for number, batch in enumerate(batches):
         looked += 1
-        with specimen.kept():
-            loss = specimen.loss(batch)
-            value = 0.0 if loss is None else float(loss.detach().float().sum())
-            bad = [] if not math.isfinite(value) else _bad_gradients(specimen, loss)
+        value, bad = _passed(specimen, batch, first=number == 0)
         if math.isfinite(value) and not bad:
             continue
         concerned += 1
@@ -73,6 +74,18 @@ def origin(specimen: Specimen) -> Origin | None:
                     else _of_gradient(specimen, batch, number, value, bad)
                 )
     return None if found is None else replace(found, of=looked, concerned=concerned)
+
+
+def _passed(specimen: Specimen, batch: Any, *, first: bool) -> tuple[float, list[str]]:
+    """The loss of a batch, and the parameters whose gradients are not finite where it is."""
+    if first and specimen.automatic:
+        known = arriving(specimen, rows=size(batch))
+        bad = [one for one, norm in known.norms.items() if norm is not None and not math.isfinite(norm)]
+        return known.loss or 0.0, [one for one in bad if one not in known.sparse]
+    with specimen.kept():
+        loss = specimen.loss(batch)
+        value = 0.0 if loss is None else float(loss.detach().float().sum())
+        return value, [] if not math.isfinite(value) else _bad_gradients(specimen, loss)
 
 
 def _bad_gradients(specimen: Specimen, loss: Tensor | None) -> list[str]:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.arriving import arriving, entering
 from art_training.probes.passes import smaller
 from art_training.probes.specimen import Specimen
 from art_training.probes.steps import parameters_of
 from art_training.setup.data.batch import size
 
-_MOST_NODES = 50_000
 _ROWS = 8
 
 
@@ -40,6 +40,8 @@ class Leaf:
 
 def leaves(specimen: Specimen) -> tuple[Leaf, ...]:
     """The parameters that enter the loss of a batch and that neither the model nor an optimiser had before it."""
+    if specimen.automatic and not arriving(specimen, rows=_ROWS).foreign:
+        return ()
     known = {id(one) for one in specimen.module.parameters()}
     held = {id(one) for optimizer in specimen.optimizers for one in parameters_of(optimizer)}
     first = [(one, norm) for one, norm in _entering(specimen) if id(one) not in held and id(one) not in known]
@@ -70,7 +72,7 @@ def _entering(specimen: Specimen) -> list[tuple[nn.Parameter, float]]:
             roots.append(loss)
         found: dict[int, nn.Parameter] = {}
         for root in roots:
-            found.update({id(one): one for one in _variables(root)})
+            found.update({id(one): one for one in entering(root)})
         norms: list[float] = []
         if specimen.automatic and loss is not None and loss.requires_grad and found:
             gradients = torch.autograd.grad(loss, list(found.values()), allow_unused=True)
@@ -78,20 +80,6 @@ def _entering(specimen: Specimen) -> list[tuple[nn.Parameter, float]]:
         else:
             norms = [0.0 if one.grad is None else float(one.grad.norm()) for one in found.values()]
     return list(zip(found.values(), norms, strict=True))
-
-
-def _variables(root: Tensor) -> Iterator[nn.Parameter]:
-    seen: set[Any] = set()
-    waiting: list[Any] = [root.grad_fn]
-    while waiting and len(seen) < _MOST_NODES:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        variable = getattr(node, "variable", None)
-        if isinstance(variable, nn.Parameter):
-            yield variable
-        waiting += [child for child, _ in node.next_functions]
 
 
 def _holders(root: nn.Module, parameter: nn.Parameter) -> Iterator[tuple[str, nn.Module | None]]:

@@ -1,19 +1,18 @@
 """Whether what a model computes of a batch depends on the batch before it."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from art_training.probes.cost import lighter
+from art_training.probes.heard import heard
 from art_training.probes.passes import passed
 from art_training.probes.specimen import Specimen
-from art_training.setup.data.batch import entries, size
+from art_training.setup.data.batch import size
 
 _MOVED = 1e-3  # of the deviation of what a layer gives
+_ROWS = 4  # of an expensive model: every one of them tells
 
 
 @dataclass(frozen=True)
@@ -43,52 +42,29 @@ def memory(specimen: Specimen) -> Memory | None:
 
     Weights, buffers and random numbers are the same each time, so that what differs was kept by the model in a place of its
     own. Every layer is compared and not predictions alone: a recurrence forgets the state that it begins with, and sooner
-    before it has learned anything.
+    before it has learned anything. What comes before passes twice: what was kept of the batches before it is gone then.
     """
-    specimen = lighter(specimen)
+    specimen = lighter(specimen, least=_ROWS)
     rows = size(specimen.batches[0])
     alike = [one for one in specimen.batches if size(one) == rows]
     if len(alike) < 2:
         return None
     batch, other = alike[0], alike[1]
-    first = _given(specimen, batch, behind=batch)
-    again = _apart(first, _given(specimen, batch, behind=batch))
-    after = _apart(first, _given(specimen, batch, behind=other))
+    _, _, first, second = (_given(specimen, batch) for _ in range(4))
+    _, _, third = (_given(specimen, one) for one in (other, other, batch))
+    again, after = _apart(first, second), _apart(first, third)
     if not again or not after:
         return None
     layer = max(after, key=lambda name: after[name])
     return Memory(layer, after[layer], max(again.values()), rows)
 
 
-def _given(specimen: Specimen, batch: object, *, behind: object) -> list[tuple[str, Tensor]]:
-    """What each layer gives for a batch after another, which is passed twice: what is kept of the one before it is gone then."""
-    for _ in range(2):
-        passed(specimen, behind, index=0)
-    with _heard(specimen.module) as found:
+def _given(specimen: Specimen, batch: object) -> list[tuple[str, Tensor]]:
+    """What each layer gives for a batch, in the order of their calls."""
+    found: list[tuple[str, Tensor]] = []
+    with heard(specimen.module, lambda name, given: found.append((name, given.clone()))):
         passed(specimen, batch, index=0)
     return found
-
-
-@contextmanager
-def _heard(root: nn.Module) -> Generator[list[tuple[str, Tensor]]]:
-    """A list that fills with what layers give, in the order of their calls."""
-    found: list[tuple[str, Tensor]] = []
-
-    def hear(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def heard(module: nn.Module, given: Any, output: Any) -> None:
-            del module, given
-            tensors = [one for one in entries((output,)).values() if isinstance(one, Tensor)]
-            found.extend((name, one.detach().double()) for one in tensors[:1] if one.is_floating_point())
-
-        return heard
-
-    leaves = [(name, one) for name, one in root.named_modules() if name and not any(True for _ in one.children())]
-    handles = [one.register_forward_hook(hear(name)) for name, one in leaves]
-    try:
-        yield found
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _apart(one: list[tuple[str, Tensor]], other: list[tuple[str, Tensor]]) -> dict[str, float]:
@@ -96,7 +72,8 @@ def _apart(one: list[tuple[str, Tensor]], other: list[tuple[str, Tensor]]) -> di
     if [(name, value.shape) for name, value in one] != [(name, value.shape) for name, value in other]:
         return {}
     found: dict[str, float] = {}
-    for (name, mine), (_, theirs) in zip(one, other, strict=True):
+    for (name, first), (_, second) in zip(one, other, strict=True):
+        mine, theirs = first.double(), second.double()
         scale = float(mine.std()) if mine.numel() > 1 else 0.0
         difference = float((mine - theirs).abs().max()) if mine.numel() else 0.0
         if scale > 0 and torch.isfinite(mine).all():

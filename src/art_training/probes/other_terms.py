@@ -1,6 +1,6 @@
 """What is added to the loss that compares predictions with targets, and whether it leaves anything to be learned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from art_training.probes.cost import lighter
 from art_training.probes.direction import LossValues
 from art_training.probes.one_batch import learned
 from art_training.probes.specimen import Specimen
-from art_training.probes.step_losses import SeenLoss, steps
+from art_training.probes.step_losses import SeenLoss, SeenStep, steps
 
 _SMALL = 0.02  # of the whole: what is added and no more cannot keep a loss from being learned
 
@@ -49,16 +49,12 @@ def other_terms(specimen: Specimen) -> OtherTerms | None:
     """None where the step has not one comparing loss with something added, or optimises by itself."""
     if not specimen.automatic:
         return None
+    known = _added(specimen.once(steps))  # which most models are done with
     specimen = lighter(specimen)
-    seen = steps(specimen)
-    if any(len(_comparing(one.calls)) != 1 or len(one.totals) != 1 for one in seen):
+    known = known and _added(steps(specimen))
+    if known is None:
         return None
-    call = _comparing(seen[0].calls)[0]
-    values = [_comparing(one.calls)[0].value for one in seen]
-    added = [one.totals[0] - float(value) for one, value in zip(seen, values, strict=True)]
-    constant = _constant(call)
-    if constant is None or not constant > 0 or abs(added[0]) <= _SMALL * abs(seen[0].totals[0]):
-        return None
+    call, constant, added = known
     together: list[float] = []
     before = {name: one.detach().clone() for name, one in specimen.module.state_dict().items()}
     if learned(replace(specimen, step=_noting(specimen, together))) is None:
@@ -78,6 +74,18 @@ def other_terms(specimen: Specimen) -> OtherTerms | None:
         added=added[0],
         of_weights=spread <= 1e-4 * max(abs(one) for one in added),
     )
+
+
+def _added(seen: Sequence[SeenStep]) -> tuple[SeenLoss, float, list[float]] | None:
+    """The comparing loss of the first batch, that of the best constant, and what is added to it in each; None of no weight."""
+    if any(len(_comparing(one.calls)) != 1 or len(one.totals) != 1 for one in seen):
+        return None
+    calls = [_comparing(one.calls)[0] for one in seen]
+    added = [one.totals[0] - float(call.value) for one, call in zip(seen, calls, strict=True)]
+    constant = _constant(calls[0])
+    if constant is None or not constant > 0 or abs(added[0]) <= _SMALL * abs(seen[0].totals[0]):
+        return None
+    return calls[0], constant, added
 
 
 def _comparing(calls: tuple[SeenLoss, ...]) -> list[SeenLoss]:

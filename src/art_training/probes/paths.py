@@ -41,7 +41,8 @@ def paths(specimen: Specimen, found: Responses) -> tuple[Path, ...]:
 
     Empty where the step optimises by itself, or has no gradient at all.
     """
-    if not specimen.automatic:
+    told_of = [one for one in found.entries if one.exchanged > 100 * found.noise]
+    if not specimen.automatic or not told_of:
         return ()
     specimen = lighter(specimen)
     batch = specimen.batches[0]
@@ -49,8 +50,8 @@ def paths(specimen: Specimen, found: Responses) -> tuple[Path, ...]:
     if before is None or not before[1]:
         return ()
     told: list[Path] = []
-    for one in found.entries:
-        after = _pulled(specimen, exchanged(batch, one.path)) if one.exchanged > 100 * found.noise else None
+    for one in told_of:
+        after = _pulled(specimen, exchanged(batch, one.path))
         if after is not None:
             moved = _change(before[1], after[1])
             told.append(Path(one.path, before[0], after[0], moved, len(before[1])))

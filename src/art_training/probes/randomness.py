@@ -20,6 +20,7 @@ _FUNCTIONS = (
     "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
     "scaled_dot_product_attention",
 )  # fmt: skip
+_ROWS = 4  # of an expensive model: every one of them tells
 _PASSES = 3  # over the first batch, each from a seed of its own
 
 
@@ -40,7 +41,7 @@ class Forced:
 
 def forced(specimen: Specimen) -> Forced | None:
     """Dropout that is on though the model evaluates; None where the step returns no loss."""
-    specimen = lighter(specimen)
+    specimen = lighter(specimen, least=_ROWS)
     seeing = _Dropouts(specimen, False)
     with seeing:
         specimen.observe(specimen.batches[0])
@@ -70,7 +71,7 @@ class Sticky:
 
 def sticky(specimen: Specimen) -> Sticky | None:
     """Whether an evaluation ends what is random in training for good; None where the step returns no loss."""
-    specimen = lighter(specimen)
+    specimen = lighter(specimen, least=_ROWS)
     before = _spread(specimen, "train")
     if not before:
         return None if before is None else Sticky(0.0, 0.0, ())
@@ -101,7 +102,7 @@ def modal(specimen: Specimen) -> Modal | None:
     """What `train()` would change; None where all of the model trains, or the step computes no loss that is seen."""
     if all(one.training for one in specimen.module.modules()):
         return None
-    specimen = lighter(specimen)
+    specimen = lighter(specimen, least=_ROWS)
     standing, still = _spread(specimen, "train"), _collecting(specimen.module)
     specimen.module.train()
     training = _spread(specimen, "train")

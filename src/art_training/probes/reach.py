@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.arriving import arriving
 from art_training.probes.cost import lighter
 from art_training.probes.passes import smaller
 from art_training.probes.places import place_of_call
@@ -69,8 +70,12 @@ class Reach:
 def reach(specimen: Specimen) -> Reach:
     """Which parameters get a gradient, and whether the loss depends on the others."""
     specimen = lighter(specimen)
-    norms = _norms(specimen)
     trains = {name: one for name, one in specimen.module.named_parameters() if one.requires_grad}
+    if specimen.automatic:
+        first = arriving(specimen, rows=_ROWS).norms
+        if all(first.get(name) for name in trains):
+            return Reach((), (), len(trains))
+    norms = _norms(specimen)
     missing = [name for name in trains if norms.get(name) is None]
     silent = [name for name in trains if norms.get(name) == 0.0]
     if silent:

@@ -1,14 +1,14 @@
 """How the loss of a batch responds: to targets that are exchanged, to inputs that are made equal, to half the examples."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from art_training.probes.cost import lighter
+from art_training.probes.heard import heard
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import totals
 from art_training.setup.data.batch import entries, mapped, rows, size
@@ -157,29 +157,24 @@ def _noise(specimen: Specimen, batch: Any, before: tuple[float, ...]) -> float:
 
 def _passed(specimen: Specimen, batch: Any) -> tuple[tuple[float, ...], list[float]]:
     """What is differentiated, and a number for what each layer gave."""
-    with _outputs(specimen.module) as seen:
+    seen: list[float] = []
+
+    def note(layer: str, given: Tensor) -> None:
+        del layer
+        seen.append(float(given.reshape(-1).double() @ _weights(specimen, given)))
+
+    with heard(specimen.module, note):
         found = totals(specimen, batch)
     return found, seen
 
 
-@contextmanager
-def _outputs(module: nn.Module) -> Generator[list[float]]:
-    """A list that fills with a number for each call of a layer: its outputs, weighed by their place."""
-    seen: list[float] = []
-
-    def note(layer: Any, given: Any, output: Any) -> None:
-        del layer, given
-        if isinstance(output, Tensor) and output.is_floating_point():
-            flat = output.detach().reshape(-1).double()
-            weights = torch.arange(1, len(flat) + 1, dtype=torch.float64, device=flat.device).sin()
-            seen.append(float((flat * weights).sum()))
-
-    handles = [one.register_forward_hook(note) for one in module.modules() if not list(one.children())]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
+def _weights(specimen: Specimen, given: Tensor) -> Tensor:
+    """What so many outputs are weighed with by their place, so that no exchange leaves their sum."""
+    key = ("weights by place", given.numel(), given.device)
+    if key not in specimen.notes:
+        places = torch.arange(1, given.numel() + 1, dtype=torch.float64, device=given.device)
+        specimen.notes[key] = places.sin()
+    return specimen.notes[key]
 
 
 def _same(one: list[float], other: list[float]) -> bool:

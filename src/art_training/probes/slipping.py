@@ -124,7 +124,7 @@ def _serial(table: NDArray[np.float64]) -> bool:
     """Whether a row says something of the next ones: by its values, or by how far they are from their mean."""
     for part in (table, np.abs(table - table.mean(0))):
         scaled = (part - part.mean(0)) / np.maximum(part.std(0), 1e-12)
-        usual = (scaled**4).mean(0) < _EVEN
+        usual = np.square(np.square(scaled)).mean(0) < _EVEN
         for lag in range(1, _FURTHEST + 1):
             products = scaled[lag:] * scaled[:-lag]
             together = products.mean(1)

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,10 @@ from art_training.setup.data.batch import mapped, size
 from art_training.setup.observation import BatchObservation
 from art_training.setup.observer import observe_calls
 
+T = TypeVar("T")
 Mode = Literal["train", "evaluate"]
 _EVALUATES = "the training step works in evaluation mode"
+_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,16 @@ class Specimen:
             finally:
                 before.restore(self)
 
+    def once(self, probe: Callable[["Specimen"], T]) -> T:
+        """What a probe measures on the specimen as it was made: when it is first asked for, and then told to all who ask.
+
+        Not of a changed copy, and before an experiment changes anything.
+        """
+        if probe not in self.notes:
+            with self.kept():
+                self.notes[probe] = probe(self)
+        return self.notes[probe]
+
     def observe(self, batch: Any, *, mode: Mode = "evaluate") -> BatchObservation:
         """Pass a batch through the training step and see what enters its losses; nothing carries a graph.
 
@@ -191,14 +203,19 @@ class Specimen:
     def _evaluates(self) -> bool:
         """Whether the training step comes to its end in evaluation mode; tried once."""
         if _EVALUATES not in self.notes:
-            gradients = torch.no_grad() if self.automatic else torch.enable_grad()
-            self.notes[_EVALUATES] = True
-            with self.kept(), gradients, self.in_mode("evaluate"):
-                try:
-                    self.step(_copy(self.batches[0]), 0)
-                except Exception:  # noqa: BLE001  The user's code, in a situation that it was not written for.
-                    self.notes[_EVALUATES] = False
+            self.notes[_EVALUATES] = True  # for `in_mode`, which asks
+            # A few rows tell it; where they raise, it may be for their number.
+            self.notes[_EVALUATES] = self._passes_evaluating(_ROWS) or self._passes_evaluating(None)
         return self.notes[_EVALUATES]
+
+    def _passes_evaluating(self, rows: int | None) -> bool:
+        gradients = torch.no_grad() if self.automatic else torch.enable_grad()
+        with self.kept(), gradients, self.in_mode("evaluate"):
+            try:
+                self.step(_first_rows(self.batches[0], rows), 0)
+            except Exception:  # noqa: BLE001  The user's code, in a situation that it was not written for.
+                return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -249,6 +266,13 @@ class _State:
 def _plain(module: nn.Module) -> dict[str, Any]:
     """Attributes that a step may set to another value, such as a share of dropout."""
     return {name: value for name, value in vars(module).items() if isinstance(value, bool | int | float | str)}
+
+
+def _first_rows(batch: Any, rows: int | None) -> Any:
+    count = size(batch)
+    return mapped(
+        batch, lambda leaf: leaf[:rows] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count else leaf
+    )
 
 
 def _copy(batch: Any) -> Any:

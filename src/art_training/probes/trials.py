@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
+from art_training.probes.arriving import arriving
 from art_training.probes.cost import affordable, cost, lighter
 from art_training.probes.rates import courses
 from art_training.probes.specimen import Specimen
@@ -113,8 +115,9 @@ def trials(specimen: Specimen) -> Trials | None:
             effective = max(1, round(sum(course.rates) / peak))
     base = max((float(one.get("initial_lr", one.get("lr", 0.0))) for one in optimizer.param_groups), default=0.0)
     factor = peak / base if base > 0 else 1.0
-    gradients = specimen.gradients(specimen.batches[0])
-    present = [one.double().square().sum() for one in gradients.values() if one is not None and not one.is_sparse]
+    arrived = arriving(specimen, rows=size(specimen.batches[0]))
+    norms = [one for name, one in arrived.norms.items() if one is not None and name not in arrived.sparse]
+    gradient = math.sqrt(sum(one * one for one in norms))
     steps = affordable(specimen, _STEPS, seconds=_SECONDS, least=_FEWEST)
     batches = specimen.batches if steps > _FEWEST else specimen.batches[:1]
 
@@ -129,9 +132,7 @@ def trials(specimen: Specimen) -> Trials | None:
     decay, weights = _decay(optimizer)
     share = (effective or as_it_is.steps) / as_it_is.steps
     predicted, moves = as_it_is.gained * max(1.0, share), as_it_is.moved * max(1.0, share)
-    found = Trials(
-        as_it_is, predicted, moves, {}, peak, math.sqrt(float(sum(present))) if present else 0.0, decay, weights
-    )
+    found = Trials(as_it_is, predicted, moves, {}, peak, gradient, decay, weights)
     swamped = decay > 3 * found.gradient or _shrinks(optimizer, effective or 0, weights)
     suspect = effective is not None and predicted <= _SUSPECT
     others: dict[str, Trial] = {}
@@ -219,10 +220,8 @@ def _trained(
             optimizer.step(closure)
             done += 1
         last = _mean_loss(specimen, batches)
-        went = sum(
-            float((one.detach() - old).double().square().sum()) for one, old in zip(parameters, before, strict=True)
-        )
-        size = sum(float(one.double().square().sum()) for one in before)
+        went = sum(_square(one.detach() - old) for one, old in zip(parameters, before, strict=True))
+        size = sum(map(_square, before))
     last = last if last is not None and math.isfinite(last) else math.inf
     moved = math.sqrt(went / size) if size > 0 and math.isfinite(went) else math.inf
     return Trial(first, last, done, moved)
@@ -241,12 +240,19 @@ def _decay(optimizer: Optimizer) -> tuple[float, float]:
     added, squares, count = 0.0, 0.0, 0
     for one in optimizer.param_groups:
         for parameter in one["params"]:
-            square = float(parameter.detach().double().square().sum())
+            square = _square(parameter.detach())
             squares += square
             count += parameter.numel()
             if not _decoupled(optimizer, one):
                 added += float(one.get("weight_decay") or 0.0) ** 2 * square
     return math.sqrt(added), math.sqrt(squares / count) if count else 0.0
+
+
+def _square(values: Tensor) -> float:
+    """The sum of the squares, in double precision."""
+    if not values.is_floating_point():
+        return float(values.double().square().sum())
+    return float(torch.linalg.vector_norm(values, dtype=torch.float64).square())
 
 
 def _decoupled(optimizer: Optimizer, options: Mapping[str, Any]) -> bool:

@@ -50,7 +50,7 @@ class Laboratory:
         Raises:
             NotMeasured: there is no specimen, or the probe could not measure.
         """
-        return self._once(probe, lambda: self._experiment(probe))
+        return self.once(probe, lambda: self._experiment(probe))
 
     def get(self, kind: type[T]) -> T:
         """The reading of this kind that was laid down: of the data, of a monitor that watched, of an evaluation.
@@ -107,7 +107,12 @@ class Laboratory:
         """Say why the reading of this kind cannot be had, or that the setup has nothing that could be read."""
         self._unknown[kind] = NotMeasured(reason) if applies else NotApplicable(reason)
 
-    def _once(self, key: Any, measure: Callable[[], T]) -> T:
+    def once(self, key: Any, measure: Callable[[], T]) -> T:
+        """What is worked out of other readings, when it is first asked for; by a key that is nobody else's.
+
+        Raises:
+            NotMeasured: as `measure` did.
+        """
         if key in self._unknown:
             raise self._unknown[key]
         if key not in self._known:
@@ -122,13 +127,12 @@ class Laboratory:
         if self._specimen is None:
             raise NotMeasured("no training could begin")
         self._until = (time.thread_time() + self._ends) / 2
-        with self._specimen.kept():
-            try:
-                return probe(self._specimen)
-            except NotMeasured:
-                raise
-            except (Exception, SystemExit) as error:  # the user's code, in a situation that it was not written for
-                raise NotMeasured(f"the experiment raised {raised(error)}") from error
+        try:
+            return self._specimen.once(probe)
+        except NotMeasured:
+            raise
+        except (Exception, SystemExit) as error:  # the user's code, in a situation that it was not written for
+            raise NotMeasured(f"the experiment raised {raised(error)}") from error
 
     def _paced(self, step: Callable[[Any, int], Any]) -> Callable[[Any, int], Any]:
         """The step, as long as there is time for it."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from art_training.probes.arriving import arriving
 from art_training.probes.cost import lighter
 from art_training.probes.direction import OwnSteps, by_mean, by_sum, slopes, turned
 from art_training.probes.one_batch import course
@@ -17,7 +18,7 @@ from art_training.probes.step_losses import steps
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
-from art_training.setup.data.batch import entries, mapped
+from art_training.setup.data.batch import entries, mapped, size
 
 # Half of all examples are moved away by chance; of 8 that are, a share of 95 % means all of them, by chance in one of 256.
 _NEARLY_ALL = 0.95
@@ -290,10 +291,11 @@ def _reached(specimen: Specimen) -> tuple[int, int] | None:
         return None
     specimen = lighter(specimen)
     names = {name for name, one in specimen.module.named_parameters() if one.requires_grad}
-    reached: set[str] = set()
-    if specimen.loss(specimen.batches[0]) is None:
+    first = arriving(specimen, rows=size(specimen.batches[0]))
+    if first.loss is None:
         return None
-    for batch in specimen.batches:
+    reached = {name for name, one in first.norms.items() if one is not None}
+    for batch in () if reached else specimen.batches[1:]:
         reached |= {name for name, one in specimen.gradients(batch).items() if one is not None}
         if reached:
             break

@@ -124,6 +124,10 @@ class _Numbering:
 
 
 def _agreement(laboratory: Laboratory) -> Agreement:
+    return laboratory.once(agreement, lambda: _measured(laboratory))
+
+
+def _measured(laboratory: Laboratory) -> Agreement:
     task = laboratory.task_of(TaskKind.CLASSIFICATION, TaskKind.REGRESSION)
     rows = laboratory.get(Rows)
     train, validation = rows.splits.get(Split.TRAIN), rows.splits.get(Split.VALIDATION)

@@ -132,7 +132,8 @@ def _loggers() -> Callable[[], None]:
 
     def restore() -> None:
         for logger, (level, handlers, propagate, disabled) in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+            if logger.level != level:  # every level that is set empties the caches of all loggers
+                logger.setLevel(level)
             logger.handlers[:] = handlers
             logger.propagate, logger.disabled = propagate, disabled
 
