@@ -49,8 +49,8 @@ class Squeeze(LooksBack):
     examples that the temperature has not seen; the one that is exported was chosen on all.
 
     The result is the smallest of the first four whose score is not significantly worse than that of the best, counting
-    parameters and taking the better of two that are as small; or simply the best (`prefer`). A temperature is applied
-    where it lowers the loss. The scores are those of the result.
+    parameters and taking the better of two that are as small; or simply the best, or the one that is named (`prefer`). A
+    temperature is applied where it lowers the loss. The scores are those of the result.
 
     What is delivered is the result at its temperature: that is exported, that is what `FinalTest` judges, and of that the
     examples are named that it does worst on.
@@ -70,7 +70,9 @@ class Squeeze(LooksBack):
             the same.
         weighting: of members: `greedy`, or `equal`, where nothing is chosen.
         by: the score that decides, of the validation split.
-        prefer: `small`: the smallest that is not significantly worse than the best; `best`: the best.
+        prefer: `small`: the smallest that is not significantly worse than the best; `best`: the best; `single`, `longer`,
+            `ensemble` or `student`: that one, whatever it gains. It must be one that is asked for; where it comes to
+            nothing, the step raises.
         examples: worst examples of each kind that are named; 0: no look back at the data.
         examples_seconds: the time to read their inputs again for pictures.
     """
@@ -84,7 +86,7 @@ class Squeeze(LooksBack):
     export: bool = True
     weighting: Literal["greedy", "equal"] = "greedy"
     by: str = "validation/loss"
-    prefer: Literal["small", "best"] = "small"
+    prefer: Literal["small", "best", "single", "longer", "ensemble", "student"] = "small"
 
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
@@ -106,12 +108,17 @@ class Squeeze(LooksBack):
         for name, known in (
             ("averaging", ("ema", "swa")),
             ("weighting", ("greedy", "equal")),
-            ("prefer", ("small", "best")),
+            ("prefer", ("small", "best", SINGLE, LONGER, ENSEMBLE, STUDENT)),
         ):
             if getattr(self, name) not in known:
                 raise ProjectError(
                     f"{name}={getattr(self, name)!r} of step {self.name!r} is none of: {', '.join(known)}"
                 )
+        if missing := _missing(self):
+            raise ProjectError(
+                f"prefer={self.prefer!r} of step {self.name!r} wants what {missing} leaves out; give {missing.partition('=')[0]}="
+                f"{_USUAL[missing]}, or prefer='small'"
+            )
         object.__setattr__(self, "by", str(deciding_metric(self.by, self.name)))
         if self.of and not self.ensemble:
             raise ProjectError(
@@ -133,10 +140,13 @@ class Squeeze(LooksBack):
         if not self.of:
             return
         said, before = f"of={self.of!r} of step {self.name!r}", prospect.before
-        setups = before.of(self.of, said).setups
+        promise = before.of(self.of, said)
+        setups = promise.setups
         if setups is not None and setups < 2:
             other = [name for name, one in before.earlier.items() if one.setups is None or one.setups > 1]
             known = f"name one that does: {', '.join(other)}" if other else "put a search before it, such as Tune"
+            if promise.for_two:
+                known = f"give {self.of} {promise.for_two}, or more"
             left = "compares no setups that members could be made of" if not setups else f"leaves {setups} setup alone"
             raise ProjectError(
                 f"{said} names a step that {left}, and an ensemble needs 2; {known}; or leave `of` out to train one setup under "
@@ -158,6 +168,18 @@ class Squeeze(LooksBack):
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, LOSS, ECE, ECE_BEFORE, DIFFERENCE, *GAINS)
+
+
+_USUAL = {"longer=0": "2.0", "ensemble=0": "5", "distill=False": "True"}
+
+
+def _missing(step: Squeeze) -> str:
+    """The setting without which there is what `prefer` names; empty where nothing is missing."""
+    if step.prefer == LONGER and not step.longer:
+        return "longer=0"
+    if step.prefer in {ENSEMBLE, STUDENT} and not step.ensemble:
+        return "ensemble=0"
+    return "distill=False" if step.prefer == STUDENT and not step.distill else ""
 
 
 def _is_factor(value: Any) -> bool:

@@ -52,6 +52,12 @@ def test_the_smallest_is_taken_where_it_is_not_significantly_worse() -> None:
     assert badness(best.taken.predictions, "loss", METRICS) == min(first, second)
 
 
+@pytest.mark.parametrize("name", ["single", "ensemble"])
+def test_what_is_named_is_taken(name: str) -> None:
+    contenders = [model("single", 0.5), model("ensemble", 0.9)]
+    assert choose(contenders, "loss", METRICS, SIZES, prefer=name, seed=0).taken.name == name
+
+
 def test_of_two_that_are_as_small_the_better_is_taken() -> None:
     contenders = [model("single", 1.0), model("student", 0.99), model("ensemble", 0.98)]
     assert choose(contenders, "loss", METRICS, SIZES, prefer="best", seed=0).taken.name == "ensemble"

@@ -9,6 +9,7 @@ from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
+from art_training.errors import SetupError
 from art_training.records import Outcome
 from art_training.steps import FinalTest, Squeeze, Tune
 from art_training.steps.delivering.delivery import delivered
@@ -94,6 +95,34 @@ def test_an_ensemble_at_its_temperature_is_judged_as_its_archive_predicts() -> N
     collect(project.store, RetentionRule(grace_seconds=0))
     third = project.run(force=["FinalTest"])["FinalTest"].outcome
     assert third.scores["test/loss"].value == tested.scores["test/loss"].value
+
+
+@pytest.mark.slow
+def test_an_ensemble_that_is_asked_for_is_exported_and_tested_though_a_smaller_model_is_as_good() -> None:
+    setup = of_digits((X, Y), 15)
+    settings: dict[str, Any] = {"ensemble": 2, "longer": 0, "distill": False, "weighting": "equal", "examples": 0}
+    settings["by"] = "validation/accuracy"
+    _, small = run(setup, Squeeze(**settings, export=False))
+    assert small["Squeeze"].parameters["result"] == "single"
+    project, found = run(setup, Squeeze(**settings, prefer="ensemble"), FinalTest())
+    squeezed = found["Squeeze"]
+    assert squeezed.parameters["result"] == "ensemble"
+    assert squeezed.reading("result").note == "ensemble was asked for, whatever the others gain"
+    assert squeezed.scores["export_difference"].value < 1e-5  # of a new process
+    loaded = art.load_model(archive(project, squeezed))
+    assert (loaded.names, loaded.weights) == (("member 1", "member 2"), (0.5, 0.5))
+    assert [member.weight for member in delivered(squeezed).members] == [0.5, 0.5]
+    assert "what Squeeze delivers: an ensemble of 2" in found["FinalTest"].summary
+    agrees(project, found)
+
+
+@pytest.mark.slow
+def test_what_is_asked_for_and_came_to_nothing_is_not_replaced_by_something_else() -> None:
+    tune = Tune({"width": art.space.choice(8, 16)}, trials=2, seeds_for_winner=1, top=2, examples=0)
+    squeeze = Squeeze(ensemble=2, of="Tune", prefer="longer", distill=False, export=False)
+    said = "prefer='longer' of step 'Squeeze' cannot be delivered: trial . was trained by Tune, so that it is not known how long"
+    with pytest.raises(SetupError, match=said):
+        run(of_digits((X[:300], Y[:300]), 2), tune, squeeze)
 
 
 @pytest.mark.slow

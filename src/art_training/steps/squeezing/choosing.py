@@ -82,16 +82,19 @@ def choose(
     prefer: str,
     seed: int,
 ) -> Choice:
-    """Take the best, or the smallest that is not significantly worse than the best.
+    """Take the best, the smallest that is not significantly worse than the best, or the one that is named.
 
     Args:
         contenders: those that can be taken; the first comes first among equals.
         name: of the metric or the loss that decides.
         metrics: where it is declared.
         sizes: parameters of each by name.
-        prefer: `best` or `small`.
+        prefer: `best`, `small`, or the name of a contender that there is.
         seed: of the comparisons.
     """
+    named = next((one for one in contenders if one.name == prefer), None)
+    if named is not None:
+        return Choice(named, f"{named.name} was asked for, whatever the others gain")
     bad = {one.name: badness(one.predictions, name, metrics) for one in contenders}
     best = min(contenders, key=lambda one: bad[one.name])
     if prefer == "best" or len(contenders) == 1:

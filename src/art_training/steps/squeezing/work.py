@@ -64,6 +64,7 @@ class Squeezing:
             ensemble = self._ensemble(members)
             if self._step.distill:
                 self._student(members[0], ensemble)
+        self._require_preferred()
         asked = find_call(self._bench, members[0], _BATCHES)
         costs = {one.name: self._cost(one, asked) for one in self._contenders}
         self._temper(why)
@@ -194,6 +195,15 @@ class Squeezing:
                 + (f": the task's loss is {self._bench.task.loss or 'not known'}" if self._name == LOSS else "")
                 + f"; decide by a metric of the project: {others}"
             )
+
+    def _require_preferred(self) -> None:
+        wanted = self._step.prefer
+        if wanted in {"small", "best", *(one.name for one in self._contenders)}:
+            return
+        why = next((one.note for one in self._others if one.name == wanted), f"there was no {ENSEMBLE} to make it of")
+        raise SetupError(
+            f"prefer={wanted!r} of step {self._step.name!r} cannot be delivered: {why}; mend it, or give prefer='small'"
+        )
 
     def _cost(self, contender: Contender, asked: Asked) -> Cost:
         return cost(self._bench, contender, usable(self._bench, contender, asked), asked.batches)
