@@ -40,6 +40,25 @@ def history(project: str | None, store: str | None, *, write: bool = False) -> G
         yield History(opened, _known(opened, name))
 
 
+def declared_steps(project: str | None, name: str) -> tuple[str, ...]:
+    """The steps that the project declares, in order; none where its file is not there, does not import or is another's.
+
+    Args:
+        project: what the user gave as `--project`.
+        name: of the project, as the store knows it.
+    """
+    from art_training.cli.loading import load_project
+    from art_training.stores.where import looking
+
+    try:
+        place = locate(None if plain_name(project) else project)
+        with redirect_stdout(sys.stderr), looking():
+            declared = load_project(place)
+    except ProjectError:  # the store alone answers
+        return ()
+    return tuple(step.name for step in declared.steps) if declared.name == name else ()
+
+
 @contextmanager
 def any_history(project: str | None, store: str | None) -> Generator["Store"]:
     """Open the store for a command that is about all of its projects."""
@@ -95,7 +114,7 @@ def plain_name(project: str | None) -> str:
 def _require(path: str, project: str = "") -> None:
     """Looking must not make a store."""
     if "://" not in path and path != "memory" and not Path(path).expanduser().exists():
-        whose = f"project {project!r} has no records yet" if project else "there are no records there"
+        whose = f"project {project!r} has not been run yet" if project else "there are no records there"
         raise StoreError(f"there is no store at {path}: {whose}; `art run` makes it")
 
 

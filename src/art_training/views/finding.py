@@ -1,17 +1,27 @@
 """Which run a person means."""
 
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from art_training.errors import ProjectError
 from art_training.records import RunRecord, RunStatus
+from art_training.records.meant import did_you_mean
 from art_training.stores import RunQuery, RunSummary, Store
 from art_training.views.rows import counted
 
 _LISTED = 8
 
 
-def find_run(store: Store, project: str, text: str) -> RunRecord:
+def find_run(store: Store, project: str, text: str, declared: Callable[[], Sequence[str]] = tuple) -> RunRecord:
     """The run that `text` names: an id or its beginning or end, a step (its newest run), or `Step~1` (the one before).
+
+    Args:
+        store: where runs are kept.
+        project: whose.
+        text: what a person gave.
+        declared: the steps that the project declares, in order; asked only where there is no such run, because it may
+            cost an import.
 
     Raises:
         ProjectError: there is no such run, or several could be meant.
@@ -29,7 +39,7 @@ def find_run(store: Store, project: str, text: str) -> RunRecord:
     for name in steps:
         if name.lower() == step.lower() and (found := _of_step(store, project, name, int(back or 0))) is not None:
             return found
-    return _by_part(store, project, text, steps)
+    return _by_part(store, project, text, steps, declared)
 
 
 def run_before(store: Store, record: RunRecord) -> RunRecord:
@@ -62,7 +72,9 @@ def _of_step(store: Store, project: str, step: str, back: int) -> RunRecord | No
     return _record(store, runs[back])
 
 
-def _by_part(store: Store, project: str, text: str, steps: list[str]) -> RunRecord:
+def _by_part(
+    store: Store, project: str, text: str, steps: Sequence[str], declared: Callable[[], Sequence[str]]
+) -> RunRecord:
     query = RunQuery(project=project, part=text, limit=_LISTED)
     runs = store.runs(query)
     if len(runs) == 1:
@@ -71,9 +83,24 @@ def _by_part(store: Store, project: str, text: str, steps: list[str]) -> RunReco
         count = store.count(query)
         listed = ", ".join(run.id for run in runs) + (", ..." if count > len(runs) else "")
         raise ProjectError(f"{text!r} may mean {count} runs: {listed}; give more of the id")
-    raise ProjectError(
-        f"project {project!r} has no run or step {text!r}; steps with runs are: {', '.join(steps) or 'none'}; "
-        "`art runs` lists the runs"
+    raise _unknown(project, text, steps, declared())
+
+
+def _unknown(project: str, text: str, ran: Sequence[str], declared: Sequence[str]) -> ProjectError:
+    """Nothing of this name has run: a step that is still to be run, or one that there is not."""
+    step = text.partition("~")[0]
+    waiting = [name for name in declared if name not in ran]
+    meant = next((name for name in waiting if name.lower() == step.lower()), "")
+    if meant:
+        until = shlex.quote(meant)
+        return ProjectError(
+            f"step {meant!r} has not been run yet; `art run --until {until}` runs it, and what is to run before it"
+        )
+    known = [*(name for name in declared if name in ran), *(name for name in ran if name not in declared)]
+    left = f"; not run yet: {', '.join(waiting)}" if waiting else ""
+    return ProjectError(
+        f"project {project!r} has no run or step {text!r}{did_you_mean(step, [*known, *waiting])}; "
+        f"steps with runs are: {', '.join(known) or 'none'}{left}; `art runs` lists the runs"
     )
 
 

@@ -312,3 +312,56 @@ def test_what_a_search_leaves_fits_two_screens_with_the_choice_first_and_curves_
     whole = art("show", "Tune", "--all").out
     assert all(f"trial {at}/lr/0" in whole for at in range(50))
     assert "--all" not in whole
+
+
+_DECLARES = """
+import numpy as np
+
+import art_training as art
+from art_training.steps import ExploreData, Overfit, Squeeze, Tune
+
+data = art.data((np.zeros((4, 2), "float32"), np.zeros(4, "int64")))
+project = art.ArtProject("toy", art.Setup(lambda: None, data), steps=[ExploreData(), Overfit(), Squeeze(name="To squeeze")])
+"""
+
+
+@pytest.mark.parametrize("command", ["show", "log", "export", "diff", "rm --yes", "show --all", "show --json"])
+def test_a_step_that_has_not_been_run_says_so_with_the_command_that_runs_it(art, toy, command):
+    (toy / "art_project.py").write_text(_DECLARES)
+    name, *options = command.split()
+    answer = art(name, "to squeeze", *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        "Error: step 'To squeeze' has not been run yet; `art run --until 'To squeeze'` runs it, and what is to run before it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "near"), [("Overfitt", "Overfit"), ("squeeze", "To squeeze"), ("explore", "ExploreData")]
+)
+def test_a_mistyped_step_is_told_with_the_nearest_and_what_has_not_been_run(art, toy, text, near):
+    (toy / "art_project.py").write_text(_DECLARES)
+    answer = art("show", text)
+    assert (answer.code, answer.out) == (2, "")
+    assert (
+        f"has no run or step {text!r} (did you mean {near!r}?); steps with runs are: ExploreData, Overfit, "
+        in answer.err
+    )
+    assert "; not run yet: To squeeze; `art runs` lists the runs" in answer.err
+
+
+def test_without_a_file_that_imports_the_store_alone_says_what_has_runs(art, toy):
+    for source in (None, "import nothing_of_this_name"):
+        if source:
+            (toy / "art_project.py").write_text(source)
+        answer = art("show", "Overfitt", *(["--store", ".art/art.db"] if source else []))
+        assert answer.code == 2
+        assert "(did you mean 'Overfit'?); steps with runs are: " in answer.err
+
+
+def test_an_empty_folder_says_what_is_missing(art, monkeypatch):
+    monkeypatch.chdir("/")
+    answer = art("show", "Overfit")
+    assert answer.code == 2
+    assert "there is no art_project.py in " in answer.err
+    assert "`art demo`" in answer.err

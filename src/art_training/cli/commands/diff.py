@@ -1,6 +1,7 @@
 """`art diff`: what changed between two runs, and what it did to the scores."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,13 +34,14 @@ def diff(
     """
     from rich.text import Text
 
-    from art_training.cli.history import history
+    from art_training.cli.history import declared_steps, history
     from art_training.cli.output import console, put_json, when
     from art_training.views import difference, find_run, run_before
 
     with history(project, store) as (opened, name):
-        after = find_run(opened, name, a if b is None else b)
-        before = run_before(opened, after) if b is None else find_run(opened, name, a)
+        declared = partial(declared_steps, project, name)
+        after = find_run(opened, name, a if b is None else b, declared)
+        before = run_before(opened, after) if b is None else find_run(opened, name, a, declared)
         found = difference(opened, before, after)
     if json:
         put_json(found)

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -30,13 +31,14 @@ def export(
 
     A file that is there already stays as it is.
     """
-    from art_training.cli.history import history
+    from art_training.cli.history import declared_steps, history
     from art_training.cli.output import put_json, size
     from art_training.errors import UsageError
     from art_training.views import find_run, view_of
 
     with history(project, store) as (opened, of):
-        record = find_run(opened, of, run)
+        declared = partial(declared_steps, project, of)
+        record = find_run(opened, of, run, declared)
         outcome = view_of(opened, record).outcome
         artifacts = {one.name: one for one in (outcome.artifacts if outcome else ())}
         if not artifacts:

@@ -3,6 +3,7 @@
 import os
 import sys
 import textwrap
+from functools import partial
 
 from art_training.cli.options import Json, Run, StoreOption, WhichProject
 
@@ -11,12 +12,13 @@ _INDENT = " " * len("2026-01-31 12:00:00 ")
 
 def log(run: Run, *, project: WhichProject = None, store: StoreOption = None, json: Json = False) -> None:
     """Print the log of a run."""
-    from art_training.cli.history import history
+    from art_training.cli.history import declared_steps, history
     from art_training.cli.output import put_json
     from art_training.views import find_run, log_of
 
     with history(project, store) as (opened, name):
-        view = log_of(opened, find_run(opened, name, run))
+        declared = partial(declared_steps, project, name)
+        view = log_of(opened, find_run(opened, name, run, declared))
     if json:
         put_json(view)
     elif view.lines:

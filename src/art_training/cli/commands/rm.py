@@ -1,6 +1,7 @@
 """`art rm`: remove runs."""
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ def rm(
 
     `art gc` then frees their files. That a run used the test split stays counted.
     """
-    from art_training.cli.history import history
+    from art_training.cli.history import declared_steps, history
     from art_training.cli.output import put_json, when
     from art_training.errors import UsageError
     from art_training.records import StepState
@@ -28,7 +29,8 @@ def rm(
     from art_training.views.rows import counted
 
     with history(project, store, write=True) as (opened, name):
-        records = {record.id: record for record in (find_run(opened, name, run) for run in runs)}.values()
+        declared = partial(declared_steps, project, name)
+        records = {record.id: record for record in (find_run(opened, name, run, declared) for run in runs)}.values()
         for record in records:
             if standing(record) is StepState.RUNNING:
                 raise UsageError(f"run {record.id} of step {record.step!r} is running; stop it before you remove it")

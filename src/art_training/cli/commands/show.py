@@ -1,6 +1,7 @@
 """`art show`: everything about one run."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,12 +29,13 @@ def show(
     """
     from rich.text import Text
 
-    from art_training.cli.history import history
+    from art_training.cli.history import declared_steps, history
     from art_training.cli.output import console, put_json
     from art_training.views import find_run, view_of
 
     with history(project, store) as (opened, name):
-        view = view_of(opened, find_run(opened, name, run))
+        declared = partial(declared_steps, project, name)
+        view = view_of(opened, find_run(opened, name, run, declared))
     if json:
         put_json(view)
         return
