@@ -258,9 +258,6 @@ def test_a_run_is_named_by_its_step_its_id_or_a_part_of_it(store):
     ("text", "sentence"),
     [
         ("Overfitt", "(did you mean 'Overfit'?); steps with runs are: CheckLossOnInit, EvaluateBaseline, ExploreData,"),
-            "Overfitt",
-            "no run or step 'Overfitt' (did you mean 'Overfit'?); steps with runs are: CheckLossOnInit, EvaluateBaseline, ExploreData,",
-        ),
         ("Overfit~2", "step 'Overfit' has 2 runs, so that Overfit~2 does not exist"),
         ("Overfit~x", "write e.g. Overfit~1"),
         ("2026", "'2026' may mean 5 runs: "),
