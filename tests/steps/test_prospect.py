@@ -96,8 +96,22 @@ NAMES_OF_STEPS = [
         "compares no setups that members could be made of, and an ensemble needs 2; name one that does: Tune; or leave",
     ),
     ((Overfit(), Squeeze(of="Overfit")), "compares no setups .*put a search before it, such as Tune"),
-    ((Tune(SPACE, trials=1), Squeeze(of="Tune")), "leaves 1 setup alone, and an ensemble needs 2"),
-    ((Tune(SPACE, trials=9, top=1), Squeeze(of="Tune")), "leaves 1 setup alone, and an ensemble needs 2"),
+    (
+        (Tune(SPACE, trials=1), Squeeze(of="Tune")),
+        "leaves 1 setup alone, .* needs 2; give Tune trials=2, or more; or leave",
+    ),
+    (
+        (Tune(SPACE, trials=9, top=1), Squeeze(of="Tune")),
+        "leaves 1 setup alone, .* 2; give Tune top=2, or more; or leave",
+    ),
+    ((Tune(SPACE, trials=1, top=1), Squeeze(of="Tune")), "give Tune trials=2, top=2, or more; or leave"),
+    (
+        (Tune(SPACE, trials=3), transfer(pretrained="Tune/trial 9")),
+        (
+            "pretrained='Tune/trial 9' of step 'TransferLearning' names weights that Tune is not going to leave.*; the best of "
+            "these are kept: 'Tune/trial 0', 'Tune/trial 1', 'Tune/trial 2', 'Tune/last'; name one of them, or 'Tune'"
+        ),
+    ),
     (
         (Overfit(name="Pretrain"), transfer(pretrained="Pretrian")),
         r"^pretrained='Pretrian' of step 'TransferLearning' is neither a file nor an earlier step \(did you mean 'Pretrain'",
@@ -216,6 +230,9 @@ RIGHT = [
     (SEARCH, Squeeze(of="Tune")),
     (Tune(SPACE, seconds=3), Squeeze(of="Tune")),
     (Squeeze(), transfer(pretrained="Squeeze/member 1")),
+    (SEARCH, transfer(pretrained="Tune/trial 1")),
+    (SEARCH, transfer(pretrained="Tune/last")),
+    (Tune(SPACE, seconds=3), transfer(pretrained="Tune/trial 9")),
     (FITS, beats(ACCURACY), Overfit(name="Second", checks=[BeatsBaseline(ACCURACY, "human")])),
     *(
         (FITS, beats(ACCURACY, name))

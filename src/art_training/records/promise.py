@@ -17,6 +17,8 @@ class Promise:
         weights: whether it leaves weights of a model.
         candidates: names that what it compares can have; not all of them need come about.
         setups: how many of its candidates at most have setups that can be trained.
+        for_two: what the step is to be given so that it leaves two of them, as `top=2`; empty where nothing would help.
+        kept: names of the weights that it can leave, each of a training of its own; not all of them need come about.
         splits: that it scores a model or a candidate on.
         files: whether it writes files of its own beside the store.
     """
@@ -25,6 +27,8 @@ class Promise:
     weights: bool | None = None
     candidates: tuple[str, ...] | None = None
     setups: int | None = None
+    for_two: str = ""
+    kept: tuple[str, ...] | None = None
     splits: frozenset[Split] | None = None
     files: bool | None = None
 

@@ -23,6 +23,7 @@ from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.modifiers import check_modifiers, unread_findings
 from art_training.steps.searching.telling import again, candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best, weights_of
+from art_training.steps.weights import LAST
 from art_training.tuning.dimension import Choice, Dimension
 from art_training.tuning.space import TRAINER, Space
 from art_training.tuning.study import Pruning, Sampler, Search
@@ -162,11 +163,17 @@ class Tune(LooksBack):
     def candidate_names(self) -> Sequence[str] | None:
         if self.trials is None:
             return None
-        trials = [f"trial {number}" for number in range(self.trials)]
+        trials = self._labels(self.trials)
         return (*trials, *(again(one, self.seeds_for_winner) for one in (INCOMING, *trials)))
 
     def promise(self) -> Promise:
-        return replace(super().promise(), setups=min(self.top, self.trials or self.top))
+        few = [f"{name}=2" for name in ("trials", "top") if getattr(self, name) == 1]
+        return replace(
+            super().promise(),
+            setups=min(self.top, self.trials or self.top),
+            for_two=", ".join(few),
+            kept=None if self.trials is None else (*self._labels(self.trials), LAST.removesuffix(".ckpt")),
+        )
 
     def setups(self, setup: Setup) -> Iterable[tuple[str, Setup]]:
         """What each dimension gives by itself: its lowest number, or each of its options."""
@@ -180,6 +187,10 @@ class Tune(LooksBack):
         own = super().configuration()
         own.pop("space")
         return {**{f"space.{name}": one for name, one in self._space.dimensions.items()}, **own}
+
+    @staticmethod
+    def _labels(trials: int) -> list[str]:
+        return [f"trial {number}" for number in range(trials)]
 
     @property
     def _space(self) -> Space:

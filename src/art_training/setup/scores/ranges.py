@@ -71,9 +71,10 @@ def range_of(metric: Any) -> Bounds:
 
 def direction_of(metric: Any) -> Direction | None:
     """Which way is better, by what it computes where that is known, else by `higher_is_better`; None where neither is."""
-    higher = getattr(metric, "higher_is_better", None)
-    said: Direction | None = None if higher is None else "maximize" if higher else "minimize"
-    return _WAYS.get(_name(metric), said)
+    name, higher = _name(metric), getattr(metric, "higher_is_better", None)
+    if name in _WAYS:
+        return _WAYS[name]
+    return None if higher is None else "maximize" if higher else "minimize"
 
 
 def best_of(metric: Any) -> float | None:

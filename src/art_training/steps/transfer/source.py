@@ -13,6 +13,7 @@ from art_training.steps.delivering.delivery import delivered
 from art_training.steps.weights import LAST
 
 _CHECKPOINT = "checkpoint"
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,15 @@ def require_source(pretrained: Path | str, said: str, before: Foresight) -> None
     """
     source = source_of(pretrained, (*before.earlier, before.step, *before.later))
     if source is not None:
-        before.weights_of(source.step, said)
+        kept = before.weights_of(source.step, said).kept
+        name = source.member.removesuffix(f"/{LAST}").removesuffix(".ckpt")
+        if name and kept is not None and name not in kept:
+            each = ", ".join(repr(f"{source.step}/{one}") for one in kept[:_LISTED])
+            more = f" and {len(kept) - _LISTED} more" if len(kept) > _LISTED else ""
+            raise ProjectError(
+                f"{said} names weights that {source.step} is not going to leave{did_you_mean(name, kept)}; the best of these "
+                f"are kept: {each}{more}; name one of them, or {source.step!r}, for what it delivers"
+            )
     elif not Path(pretrained).is_file():
         known = before.with_weights
         steps = (
