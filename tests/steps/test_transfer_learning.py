@@ -14,13 +14,15 @@ from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
+from art_training.engines import EvaluateJob, FitJob
 from art_training.engines.lightning import LightningEngine
 from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.project import ArtProject
-from art_training.records import Outcome, StepState, VerdictState
+from art_training.records import Outcome, Split, StepState, VerdictState
 from art_training.setup.setup import Setup
 from art_training.steps import FinalTest, Overfit, Squeeze, Step, TransferLearning
 from art_training.steps.bench import Bench
+from art_training.steps.regularization.trying import nth_seed
 from art_training.stores.memory import MemoryStore
 
 X, Y = load_digits(return_X_y=True)
@@ -248,6 +250,77 @@ def test_what_does_not_belong_to_the_model_is_refused_before_it_is_trained(
 def test_settings_that_make_no_sense_are_refused_at_once(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ProjectError, match=message):
         TransferLearning(**settings)
+
+
+def test_it_is_compared_with_training_from_scratch_on_the_same_labels_seeds_and_steps(
+    weights: Path, tmp_path: Path
+) -> None:
+    step = TransferLearning(
+        freeze="backbone.*",
+        pretrained=weights,
+        fresh="head.*",
+        frozen_epochs=4,
+        epochs=3,
+        scratch_seeds=2,
+        by="accuracy",
+        examples=0,
+        continue_on_failure=True,
+    )
+    setup, store = setup_of(digits(5, 5)), MemoryStore()
+    result = project(step, setup=setup, store=store).run()[step.name]
+    outcome = result.outcome
+    assert outcome is not None
+
+    def by_hand(number: int) -> float:
+        """The accuracy of the same setup under a pair's seed, trained for as many steps as both phases together."""
+        engine, seed = LightningEngine(), nth_seed(result.run.seed, number)
+        how: Any = {"data_seed": result.run.seed}
+        trained = engine.fit(FitJob(setup, seed, tmp_path, max_steps=7, **how), lambda position: None)
+        right: list[torch.Tensor] = []
+
+        def see(seen: Any) -> None:
+            right.append((seen.returned["predictions"].argmax(1) == seen.returned["targets"]).float())
+
+        asked = EvaluateJob(setup, seed, (Split.VALIDATION,), weights=trained.last, **how)
+        engine.evaluate(asked, see, lambda position: None)
+        return float(torch.cat(right).mean())
+
+    curves = {name for name in outcome.curves if name.endswith("train/loss")}
+    assert {f"from scratch, seed {number}/train/loss" for number in (1, 2)} < curves
+    assert len(outcome.curves["from scratch, seed 2/train/loss"].values) == 7
+    scratch = next(one for one in outcome.candidates if one.name == "from scratch")
+    gains, gain = reading(outcome, "gain by seed"), outcome.scores["gain"]
+    assert len(gains) == 2
+    assert gain.value == pytest.approx(sum(gains) / 2)
+    assert gain.interval is not None
+    assert scratch.scores["validation/accuracy"].value == pytest.approx((by_hand(1) + by_hand(2)) / 2, abs=1e-6)
+    assert "better than training from scratch, beyond doubt" in {one.check for one in result.judgement.verdicts}
+    assert project(step, setup=setup, store=store).run()[step.name].recalled
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scratch_seeds": -1}, "scratch_seeds=-1 .* must be a whole number"),
+        ({"scratch_seeds": 2}, "a model whose factory loads its weights never begins there; give pretrained="),
+        ({"by": "test/accuracy"}, "by='test/accuracy' .* is of the test split"),
+    ],
+)
+def test_a_comparison_that_makes_no_sense_is_refused_at_once(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProjectError, match=message):
+        TransferLearning(**settings)
+
+
+def test_a_comparison_by_what_is_not_there_is_refused_before_anything_is_trained(weights: Path) -> None:
+    step = TransferLearning(freeze="backbone", pretrained=weights, scratch_seeds=2, by="f1")
+    with pytest.raises(UsageError, match="step 'TransferLearning' chooses by validation/f1: "):
+        project(step, setup=setup_of(digits(5, 5))).plan()
+    alone = setup_of(art.data((X[:50], Y[:50] % 5), batch_size=25))
+    step = TransferLearning(freeze="backbone", pretrained=weights, scratch_seeds=2)
+    with pytest.raises(
+        SetupError, match="compares with training from scratch on validation, which the data do not have"
+    ):
+        project(step, setup=alone).plan()
 
 
 @dataclass(frozen=True)

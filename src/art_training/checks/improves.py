@@ -25,10 +25,12 @@ class Improves(Check):
     Attributes:
         margin: how much better it must be, in units of what was compared.
         level: below which the adjusted p-value must be.
+        than: what the step compared with, for the title.
     """
 
     margin: float = 0.0
     level: float = 0.05
+    than: str = "before"
 
     def __post_init__(self) -> None:
         settle(self, margin=not_negative("margin", self.margin), level=not_negative("level", self.level))
@@ -36,7 +38,7 @@ class Improves(Check):
     @property
     def title(self) -> str:
         """In words."""
-        return f"better than before{f' by more than {number(self.margin)}' if self.margin else ''}, beyond doubt"
+        return f"better than {self.than}{f' by more than {number(self.margin)}' if self.margin else ''}, beyond doubt"
 
     def judge(self, evidence: Evidence) -> Answer:
         """Look at the gain, its interval and its adjusted p-value."""

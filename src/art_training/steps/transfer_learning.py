@@ -1,30 +1,30 @@
 """TransferLearning: what was learned elsewhere is kept, a new head is trained on it, and then both together."""
 
-import functools
-import glob
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from art_training.checks import Check
 from art_training.checks.finite import NoNaN
+from art_training.checks.improves import GAIN, Improves
 from art_training.checks.losses import LossDecreases
 from art_training.checks.unchanged import Changed, Unchanged
-from art_training.engines import Parameter, Parts
+from art_training.engines import Parts
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Candidate, Outcome, Reading, Split
+from art_training.records import Candidate, Metric, Outcome, Reading, Split
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
+from art_training.steps.deciding import deciding_metric
 from art_training.steps.looking_back import LooksBack, watched_fit
 from art_training.steps.prospect import Prospect
 from art_training.steps.step import Fetch
-from art_training.steps.transfer import freezing, pretrained, proof, telling
+from art_training.steps.transfer import freezing, pretrained, proof, scratch, telling
 from art_training.steps.transfer.begin import Begin
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
+from art_training.steps.transfer.phases import Phases, Start, Work, exactly, lasting, names_of
 from art_training.steps.transfer.source import require_file, require_source, source_of, weights_of
 from art_training.steps.weights import LAST
 from art_training.stores.artifacts import file_digest
@@ -71,6 +71,10 @@ class TransferLearning(LooksBack):
         layer_rates: factor from each layer to the one before it, so that what is nearer to the input moves less; 1.0: all
             alike. Or factors by pattern; the first that matches counts.
         unfreeze: `all` at the beginning of fine-tuning, or `gradual`: a layer an epoch, from the last to the first.
+        scratch_seeds: under so many seeds it is asked whether the transfer beats the same setup trained from scratch, on the same
+            labels and for as many optimiser steps as both phases take; pairs of one seed are compared, `gain` has an interval
+            over examples and seeds, and the check `Improves` asks for it. 0: no comparison.
+        by: what it is compared by: `validation/loss`, or a metric whose direction is known.
         examples: worst examples of each kind that are named; 0: no look back at the data.
         examples_seconds: the time to read their inputs again for pictures.
     """
@@ -83,7 +87,10 @@ class TransferLearning(LooksBack):
     fine_tuning_rate: float = 0.1
     layer_rates: float | Mapping[str, float] = 1.0
     unfreeze: Literal["all", "gradual"] = "all"
+    scratch_seeds: int = 0
+    by: str = "validation/loss"
 
+    decides: ClassVar[str] = "by"
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = True
 
@@ -99,6 +106,8 @@ class TransferLearning(LooksBack):
                 raise ProjectError(f"{name}={value!r} of step {self.name!r} must be a whole number of at least 1")
         if self.unfreeze not in {"all", "gradual"}:
             raise ProjectError(f"unfreeze={self.unfreeze!r} of step {self.name!r} is neither 'all' nor 'gradual'")
+        scratch.check_seeds(self.scratch_seeds, self.name, pretrained=self.pretrained is not None)
+        object.__setattr__(self, "by", str(deciding_metric(self.by, self.name)))
         if self.fresh and self.pretrained is None:
             raise ProjectError(
                 f"fresh={self.fresh!r} of step {self.name!r} says what is not taken of pretrained weights, and there are none; "
@@ -116,10 +125,12 @@ class TransferLearning(LooksBack):
     def foresee(self, prospect: Prospect) -> None:
         if self.pretrained is not None:
             require_source(self.pretrained, self._said, prospect.before)
+        if self.scratch_seeds:
+            scratch.require_validation(prospect.engine.declared_splits(prospect.setup), self.name)
         if not prospect.settled:  # another setup may have other names
             return
         try:
-            self._parts_of(_names(prospect.setup, prospect.parameters()))
+            self._parts_of(names_of(prospect.setup, prospect.parameters()))
         except SetupError as error:
             raise SetupError(f"step {self.name!r}: {error}") from error
 
@@ -131,26 +142,62 @@ class TransferLearning(LooksBack):
         return configuration
 
     def run(self, bench: Bench) -> Outcome:
-        names = _names(bench.setup, bench.engine.parameters(bench.setup))
+        if self.scratch_seeds:
+            scratch.require_validation(bench.splits, self.name)
+        work = self._work(bench)
+        outcome = self._transferred(bench, work)
+        if not self.scratch_seeds or outcome.stopped:
+            return outcome
+
+        def transfer(seed: int, label: str) -> scratch.Transferred:
+            begin = self._start(bench, work.names, work.frozen, work.fresh, seed=seed)
+            both = self._both_phases(bench, work, begin, seed=seed, label=f", {label}")
+            results = (both.before, both.after)
+            last = scratch.weights_of(both.after, f"{TUNED}, {label}")
+            return scratch.Transferred(last, sum(one.steps for one in results), sum(one.seconds for one in results))
+
+        against = scratch.against_scratch(bench, Metric.parse(self.by), self.scratch_seeds, transfer)
+        return replace(outcome, **scratch.with_scratch(outcome, against))
+
+    def _work(self, bench: Bench) -> Work:
+        names = names_of(bench.setup, bench.engine.parameters(bench.setup))
         frozen, fresh, factors = self._parts_of(names)
-        start = self._start(bench, names, frozen, fresh)
+        tuning = bench.setup if self.epochs is None else lasting(bench.setup, self.epochs)
+        return Work(names, frozen, fresh, factors, tuning, self._parts(tuning, names, frozen, factors))
+
+    def _both_phases(
+        self, bench: Bench, work: Work, start: Start, *, seed: int | None = None, label: str = ""
+    ) -> Phases:
         before = bench.fit(
-            _lasting(bench.setup, self.frozen_epochs), label=FROZEN, start=start.path, parts=Parts(_exactly(frozen))
+            lasting(bench.setup, self.frozen_epochs),
+            label=f"{FROZEN}{label}",
+            start=start.path,
+            parts=Parts(exactly(work.frozen)),
+            seed=seed,
         )
         if before.last is None:
             raise SetupError(f"the frozen phase of step {self.name!r} left no weights: {before.message}")
-        middle = bench.engine.weights(before.last)
-        tuning = bench.setup if self.epochs is None else _lasting(bench.setup, self.epochs)
-        parts = self._parts(tuning, names, frozen, factors)
-        watch = self.examples > 0
-        after, forgotten = watched_fit(bench, tuning, label=TUNED, watch=watch, start=before.last, parts=parts)
+        after, forgotten = watched_fit(
+            bench,
+            work.tuning,
+            label=f"{TUNED}{label}",
+            watch=self.examples > 0 and not label,
+            start=before.last,
+            parts=work.parts,
+            seed=seed,
+        )
+        return Phases(before, before.last, after, forgotten)
+
+    def _transferred(self, bench: Bench, work: Work) -> Outcome:
+        names, frozen, factors = work.names, work.frozen, work.factors
+        start = self._start(bench, names, frozen, work.fresh)
+        before, ended, after, forgotten = self._both_phases(bench, work, start)
+        middle = bench.engine.weights(ended)
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
-        reached = bench.evaluate(*splits, weights=before.last, plain=True, keep=False)
+        reached = bench.evaluate(*splits, weights=ended, plain=True, keep=False)
         scored = bench.evaluate(*splits, weights=after.last, plain=True)
         looked = self.look_back(bench, scored, weights=after.last, forgotten=forgotten)
-        artifacts = [
-            bench.keep(before.last, name="frozen.ckpt", kind="checkpoint", note="at the end of the frozen phase")
-        ]
+        artifacts = [bench.keep(ended, name="frozen.ckpt", kind="checkpoint", note="at the end of the frozen phase")]
         if after.last is not None:
             artifacts.append(bench.keep(after.last, name=LAST, kind="checkpoint", note="after fine-tuning"))
         readings = [
@@ -203,16 +250,17 @@ class TransferLearning(LooksBack):
             Changed(proof.THAWED),
             LossDecreases(f"{FROZEN}/train/loss"),
             NoNaN(),
+            *([Improves(than=f"training {scratch.SCRATCH}")] if self.scratch_seeds else []),
         )
 
-    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss")
+    def scorenames_of(self, metrics: Sequence[str]) -> Sequence[str]:
+        return (*metrics, "loss", *([GAIN] if self.scratch_seeds else []))
 
     def keeps_parameters(self, setup: Setup) -> bool:
         return True
 
-    def candidate_names(self) -> Sequence[str]:
-        return (FROZEN, TUNED)
+    def candidatenames_of(self) -> Sequence[str]:
+        return (FROZEN, TUNED, *([scratch.SCRATCH] if self.scratch_seeds else []))
 
     def _parts_of(self, names: Names) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:
         """The parameters that are frozen, those that stay fresh, and each one's factor on the learning rate.
@@ -228,8 +276,17 @@ class TransferLearning(LooksBack):
     def _said(self) -> str:
         return f"pretrained={str(self.pretrained)!r} of step {self.name!r}"
 
-    def _start(self, bench: Bench, names: Names, frozen: Sequence[str], left_fresh: Sequence[str]) -> "_Start":
-        fresh = bench.engine.fresh_weights(bench.setup, seed=bench.seed)
+    def _start(
+        self,
+        bench: Bench,
+        names: Names,
+        frozen: Sequence[str],
+        left_fresh: Sequence[str],
+        *,
+        seed: int | None = None,
+    ) -> Start:
+        seed = bench.seed if seed is None else seed
+        fresh = bench.engine.fresh_weights(bench.setup, seed=seed)
         weights, loaded, readings, source = fresh, frozenset[str](), list[Reading](), dict[str, Any]()
         if self.pretrained is not None:
             path, said, of_step = self._file(bench)
@@ -239,8 +296,8 @@ class TransferLearning(LooksBack):
             readings = telling.loaded(names, fitted, said)
             source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": dict(fitted.loaded)}
         _require_learned(self, bench, names, [name for name in frozen if name not in loaded], fresh)
-        path = bench.engine.write_weights(weights, bench.folder / "start.ckpt")
-        return _Start(path, weights, tuple(readings), source)
+        path = bench.engine.write_weights(weights, bench.folder / f"start-{seed}.ckpt")
+        return Start(path, weights, tuple(readings), source)
 
     def _file(self, bench: Bench) -> tuple[Path, str, bool]:
         """Where the pretrained weights lie, what they are in words, and whether they are a step's."""
@@ -263,41 +320,7 @@ class TransferLearning(LooksBack):
                 f"step {self.name!r} thaws a layer an epoch, and does not know how many epochs there are; give epochs="
             )
         still, thaw = freezing.thawing(names, frozen, epochs)
-        return Parts(_exactly(still), {epoch: _exactly(thawed) for epoch, thawed in thaw.items()}, rates)
-
-
-class _Start(NamedTuple):
-    """What the frozen phase begins with: a file, its weights, what is to be told of them, and where they are from."""
-
-    path: Path
-    weights: "Mapping[str, Tensor]"
-    readings: tuple[Reading, ...]
-    source: dict[str, Any]
-
-
-def _names(setup: Setup, parameters: Sequence[Parameter]) -> Names:
-    base = getattr(setup.model, "base", setup.model)  # of a variant
-    return Names.of(parameters, prefix="model." if isinstance(base, TorchModel) else "")
-
-
-def _exactly(names: Sequence[str]) -> tuple[str, ...]:
-    """Patterns that match these names and no others."""
-    return tuple(map(glob.escape, names))
-
-
-def _lasting(setup: Setup, epochs: int) -> Setup:
-    """The setup with training of so many epochs, however its Trainer is made."""
-    if not callable(setup.trainer):
-        return setup.but(trainer={"max_epochs": epochs})
-    factory: Callable[..., Any] = setup.trainer
-
-    @functools.wraps(factory)
-    def trainer(*arguments: Any, **offered: Any) -> Any:
-        made = factory(*arguments, **offered)
-        made.fit_loop.max_epochs = epochs
-        return made
-
-    return setup.but(trainer=trainer)
+        return Parts(exactly(still), {epoch: exactly(thawed) for epoch, thawed in thaw.items()}, rates)
 
 
 def _require_learned(
