@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast lint format types contracts docs bench bench-faults clean
+.PHONY: help demo test test-fast lint format types contracts docs bench bench-faults bench-others clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make docs       the documentation, executed, into docs/_build/html"
 	@echo "make bench      the benchmarks, into benchmarks/*/REPORT.md"
 	@echo "make bench-faults  every case of the fault benchmark over three seeds; it takes more than an hour"
+	@echo "make bench-others  the same cases before torch-audit, torcheck, torchtest2, trainproof and Lightning's warnings"
 
 # torch is asked for first and by itself, so that nothing that depends on it chooses another build.
 $(VENV)/.runtime: pyproject.toml
@@ -64,6 +65,11 @@ bench: $(VENV)/.dev
 
 bench-faults: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faults --jobs $(JOBS)
+
+# Without what they depend on: one of them asks for a torch before 2.0.
+bench-others: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/others -r benchmarks/faults/others/requirements.txt
+	$(BIN)/python -m benchmarks.faults.others --site $(VENV)/others --jobs $(JOBS)
 
 clean:
 	rm -rf $(VENV) docs/_build docs/jupyter_execute dist .pytest_cache .ruff_cache .hypothesis

@@ -19,43 +19,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from benchmarks.faults import Case, load
+from benchmarks.faults import load
+from benchmarks.faults.rows import Key, Row, computed, counted, known, wanted
 
 REPORT = Path(__file__).with_name("REPORT.md")
 RESULTS = Path(__file__).with_name("results.jsonl")
 PARTS = ("opened", "held_out")
-_SERIOUS = {"error", "warning"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One diagnosis of one form of a case.
-
-    Attributes:
-        found: `(code, category, severity, confirmed, message)` of each finding, in the order of the account.
-        unjudged: rules that could not judge.
-        broken: what broke the diagnosis.
-    """
-
-    part: str
-    case: str
-    form: str
-    seed: int
-    seconds: float
-    found: list[list[Any]]
-    unjudged: list[str]
-    broken: str = ""
-
-    @property
-    def serious(self) -> list[list[Any]]:
-        """Errors and warnings."""
-        return [one for one in self.found if one[2] in _SERIOUS]
 
 
 def diagnosed(part: str, name: str, form: str, seed: int, budget: float) -> Row:
@@ -101,74 +73,25 @@ def in_a_process(part: str, name: str, form: str, seed: int, budget: float) -> R
     return Row(**json.loads(lines[-1]))
 
 
-def wanted(parts: Iterable[str], names: Iterable[str], seeds: Iterable[int]) -> Iterator[tuple[str, Case, str, int]]:
-    """Every diagnosis that is asked for; names are beginnings."""
-    chosen = tuple(names)
-    for part in parts:
-        for case in load(part):
-            if chosen and not case.name.startswith(chosen):
-                continue
-            for seed in seeds:
-                if case.faulty is not None:
-                    yield part, case, "faulty", seed
-                yield part, case, "clean", seed
-
-
-def known() -> dict[tuple[str, str, int], Row]:
-    """Rows that were computed before."""
-    if not RESULTS.exists():
-        return {}
-    rows = [Row(**json.loads(line)) for line in RESULTS.read_text().splitlines()]
-    return {(row.case, row.form, row.seed): row for row in rows}
-
-
-def new_findings(faulty: Row, clean: Row) -> list[list[Any]]:
-    """Errors and warnings that the clean twin does not draw."""
-    twin = {one[0] for one in clean.serious}
-    return [one for one in faulty.serious if one[0] not in twin]
-
-
-def table(part: str, rows: dict[tuple[str, str, int], Row], seeds: list[int]) -> list[str]:
+def table(part: str, rows: dict[Key, Row], seeds: list[int]) -> list[str]:
     """What came of one part: the counts, then misses and false alarms by name."""
-    faults = detected = first = confirmed = 0
-    misses: dict[str, str] = {}
-    alarms: dict[str, str] = {}
-    seconds: list[float] = []
-    clean_forms = 0
-    for case in load(part):
-        for seed in seeds:
-            clean = rows.get((case.name, "clean", seed))
-            faulty = rows.get((case.name, "faulty", seed))
-            if clean is None:
-                continue
-            clean_forms += 1
-            seconds.append(clean.seconds)
-            for one in clean.serious:
-                alarms[f"{case.name}, {one[0]}"] = one[4]
-            if clean.broken:
-                alarms[f"{case.name}, broken"] = clean.broken
-            if faulty is None:
-                continue
-            faults += 1
-            seconds.append(faulty.seconds)
-            found = new_findings(faulty, clean)
-            if not found:
-                misses[case.name] = f"{case.title} ({', '.join(case.categories)})"
-                continue
-            detected += 1
-            right = found[0][1] in case.categories
-            first += right
-            confirmed += found[0][3]
-            if not right:
-                misses[f"{case.name}, detected as {found[0][0]} {found[0][1]}"] = found[0][4]
+    counts = counted(load(part), rows, seeds)
+    found = [(case, new) for case, new in counts.pairs if new]
+    misses = {case.name: f"{case.title} ({', '.join(case.categories)})" for case, new in counts.pairs if not new}
+    wrong = [(case, new[0]) for case, new in found if new[0][1] not in case.categories]
+    misses |= {f"{case.name}, detected as {one[0]} {one[1]}": one[4] for case, one in wrong}
+    alarms = {f"{clean.case}, {one[0]}": one[4] for clean in counts.clean for one in clean.serious}
+    alarms |= {f"{clean.case}, broken": clean.broken for clean in counts.clean if clean.broken}
+    confirmed = sum(new[0][3] for _, new in found)
+    seconds = counts.seconds or [0]
     return [
         f"## {part}",
         "",
         "| faults | detected | right category first | confirmed, of detected | clean forms | with a false alarm | median seconds | worst |",
         "|---|---|---|---|---|---|---|---|",
         (
-            f"| {faults} | {detected} | {first} | {confirmed} | {clean_forms} | {len({name.split(',')[0] for name in alarms})} "
-            f"| {statistics.median(seconds or [0]):.1f} | {max(seconds or [0]):.1f} |"
+            f"| {len(counts.pairs)} | {len(found)} | {len(found) - len(wrong)} | {confirmed} | {len(counts.clean)} "
+            f"| {len({name.split(',')[0] for name in alarms})} | {statistics.median(seconds):.1f} | {max(seconds):.1f} |"
         ),
         "",
         "Missed, or called by another category first:",
@@ -195,19 +118,14 @@ def main() -> None:
         part, name, form, seed, budget = arguments.one
         print(json.dumps(asdict(diagnosed(part, name, form, int(seed), float(budget)))))
         return
-    rows = known()
+    rows = known(RESULTS)
     parts = (arguments.part,) if arguments.part else PARTS
     todo = [
         (part, case.name, form, seed, arguments.budget)
         for part, case, form, seed in wanted(parts, arguments.names, arguments.seeds)
         if (case.name, form, seed) not in rows
     ]
-    with ThreadPoolExecutor(arguments.jobs) as pool, RESULTS.open("a") as file:
-        for row in pool.map(lambda one: in_a_process(*one), todo):
-            rows[row.case, row.form, row.seed] = row
-            file.write(json.dumps(asdict(row)) + "\n")
-            file.flush()
-            print(row.case, row.form, row.seed, row.seconds, [one[0] for one in row.serious], row.broken, flush=True)
+    rows |= computed(todo, lambda one: [in_a_process(*one)], RESULTS, arguments.jobs)
     head = [
         "# Silent faults, and who finds them",
         "",

@@ -1,0 +1,119 @@
+"""Rows of the fault benchmark, whoever judged: written as they come, read back, counted against the clean twins."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.faults import Case, load
+
+_SERIOUS = {"error", "warning"}
+Key = tuple[str, str, int]
+Job = TypeVar("Job")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One judgement of one form of a case.
+
+    Attributes:
+        found: `(code, category, severity, confirmed, message)` of each finding, in the order of the account.
+        unjudged: rules that could not judge.
+        broken: what broke the judgement.
+    """
+
+    part: str
+    case: str
+    form: str
+    seed: int
+    seconds: float
+    found: list[list[Any]]
+    unjudged: list[str]
+    broken: str = ""
+
+    @property
+    def key(self) -> Key:
+        return self.case, self.form, self.seed
+
+    @property
+    def serious(self) -> list[list[Any]]:
+        """Errors and warnings."""
+        return [one for one in self.found if one[2] in _SERIOUS]
+
+
+def wanted(parts: Iterable[str], names: Iterable[str], seeds: Iterable[int]) -> Iterator[tuple[str, Case, str, int]]:
+    """Every judgement that is asked for; names are beginnings."""
+    chosen = tuple(names)
+    for part in parts:
+        for case in load(part):
+            if chosen and not case.name.startswith(chosen):
+                continue
+            for seed in seeds:
+                if case.faulty is not None:
+                    yield part, case, "faulty", seed
+                yield part, case, "clean", seed
+
+
+def known(results: Path) -> dict[Key, Row]:
+    """Rows that were computed before."""
+    if not results.exists():
+        return {}
+    rows = [Row(**json.loads(line)) for line in results.read_text().splitlines()]
+    return {row.key: row for row in rows}
+
+
+def computed(todo: Iterable[Job], judge: Callable[[Job], Sequence[Row]], results: Path, jobs: int) -> dict[Key, Row]:
+    """Rows of every job, appended to the file as they come; a job may answer for several cases."""
+    rows: dict[Key, Row] = {}
+    with ThreadPoolExecutor(jobs) as pool, results.open("a") as file:
+        for answer in pool.map(judge, todo):
+            for row in answer:
+                rows[row.key] = row
+                file.write(json.dumps(asdict(row)) + "\n")
+                file.flush()
+                print(
+                    row.case, row.form, row.seed, row.seconds, [one[0] for one in row.serious], row.broken, flush=True
+                )
+    return rows
+
+
+def new_findings(faulty: Row, clean: Row) -> list[list[Any]]:
+    """Errors and warnings that the clean twin does not draw."""
+    twin = {one[0] for one in clean.serious}
+    return [one for one in faulty.serious if one[0] not in twin]
+
+
+@dataclass
+class Counts:
+    """What came of cases.
+
+    Attributes:
+        pairs: every fault that was judged in both forms, with the findings that its clean twin does not draw.
+        clean: every clean form that was judged.
+        broken: judgements that did not come to an end.
+    """
+
+    pairs: list[tuple[Case, list[list[Any]]]] = field(default_factory=list[Any])
+    clean: list[Row] = field(default_factory=list[Row])
+    broken: list[Row] = field(default_factory=list[Row])
+    seconds: list[float] = field(default_factory=list[float])
+
+
+def counted(cases: Iterable[Case], rows: dict[Key, Row], seeds: Iterable[int]) -> Counts:
+    """Of the cases whose clean form was judged."""
+    counts = Counts()
+    seeds = tuple(seeds)
+    for case in cases:
+        for seed in seeds:
+            clean, faulty = rows.get((case.name, "clean", seed)), rows.get((case.name, "faulty", seed))
+            if clean is None:
+                continue
+            counts.clean.append(clean)
+            counts.seconds.append(clean.seconds)
+            counts.broken += [row for row in (clean, faulty) if row is not None and row.broken]
+            if faulty is not None:
+                counts.seconds.append(faulty.seconds)
+                counts.pairs.append((case, new_findings(faulty, clean)))
+    return counts
