@@ -323,6 +323,52 @@ def test_a_comparison_by_what_is_not_there_is_refused_before_anything_is_trained
         project(step, setup=alone).plan()
 
 
+class Tied(nn.Module):
+    """A tiny language model, whose last layer is its embedding and is registered before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(6, 9)
+        self.backbone = nn.ModuleDict({"embed": nn.Embedding(9, 6), "norm": nn.LayerNorm(6), "mix": nn.Linear(6, 6)})
+        self.head.weight = self.backbone["embed"].weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        hidden = self.backbone["norm"](self.backbone["embed"](tokens))
+        return self.head(torch.relu(self.backbone["mix"](hidden.mean(1))))
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_tied_layer_is_frozen_and_loaded_by_either_of_its_names(tmp_path: Path, suffix: str) -> None:
+    """Recomputed from the files. Safetensors keeps a tied tensor under one name."""
+    from safetensors.torch import save_model
+
+    torch.manual_seed(1)
+    learned, path = Tied(), tmp_path / f"tied.{suffix}"
+    state = learned.state_dict()
+    if suffix == "pt":
+        torch.save(state, path)
+    else:
+        save_model(learned, str(path))
+    tokens = np.random.default_rng(0).integers(0, 9, (60, 4))
+    data = art.data((tokens[:40], tokens[:40, 0]), (tokens[40:], tokens[40:, 0]), batch_size=20)
+    model = art.from_torch(Tied, loss=nn.CrossEntropyLoss, optimizer=torch.optim.AdamW, lr=1e-2, weight_decay=0.5)
+    setup = art.Setup(model=model, data=data, trainer={"max_epochs": 2, "accelerator": "cpu"})
+    step = TransferLearning(freeze=["backbone.embed", "backbone.norm"], pretrained=path, frozen_epochs=3, examples=0)
+    made = ArtProject("tied", setup, steps=[step], store=MemoryStore())
+    outcome = made.run()[step.name].outcome
+    assert outcome is not None
+    assert outcome.parameters["frozen"] == [
+        "model.head.weight",
+        "model.backbone.norm.weight",
+        "model.backbone.norm.bias",
+    ]
+    kept = torch.load(made.store.artifacts.fetch(outcome.artifact("frozen.ckpt").digest), weights_only=False)[
+        "state_dict"
+    ]
+    moved = {name for name in state if not torch.equal(kept[f"model.{name}"], state[name])}
+    assert moved == {"head.bias", "backbone.mix.weight", "backbone.mix.bias"}
+
+
 @dataclass(frozen=True)
 class Exports(Step):
     """Writes weights to a file of the user's, or forgets to."""

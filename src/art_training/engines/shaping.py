@@ -146,8 +146,10 @@ class Parameter:
         name: as in `named_parameters`.
         shape: of the tensor.
         trains: whether the model itself wants it trained.
+        also: its other names, where layers are tied.
     """
 
     name: str
     shape: tuple[int, ...]
     trains: bool = True
+    also: tuple[str, ...] = ()

@@ -20,7 +20,12 @@ def parameters(setup: Setup) -> tuple[Parameter, ...]:
         SetupError: the model cannot be made.
     """
     module = open_whole_model(setup, seed=0, data_seed=0)
-    return tuple(Parameter(name, tuple(one.shape), one.requires_grad) for name, one in module.named_parameters())
+    named: dict[Tensor, list[str]] = {}
+    for name, one in module.named_parameters(remove_duplicate=False):
+        named.setdefault(one, []).append(name)
+    return tuple(
+        Parameter(name, tuple(one.shape), one.requires_grad, tuple(others)) for one, (name, *others) in named.items()
+    )
 
 
 def fresh_weights(setup: Setup, *, seed: int) -> Mapping[str, Tensor]:

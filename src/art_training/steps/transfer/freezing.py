@@ -8,7 +8,7 @@ import difflib
 import glob
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, cast
 
@@ -57,15 +57,18 @@ class Names:
     Attributes:
         of_engine: as the engine calls them, in the model's order.
         prefix: what the engine puts before a name of the user's; empty where it puts nothing.
+        also: other names of a parameter, where layers are tied; a pattern may mean it by any of them.
     """
 
     of_engine: tuple[str, ...]
     prefix: str = ""
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @classmethod
     def of(cls, parameters: Sequence[Parameter], *, prefix: str = "") -> "Names":
         """Of what an engine tells of a model."""
-        return cls(tuple(one.name for one in parameters), prefix)
+        ties = {one.name: one.also for one in parameters if one.also}
+        return cls(tuple(one.name for one in parameters), prefix, ties)
 
     def shown(self, name: str) -> str:
         """A name as the user knows it."""
@@ -76,7 +79,7 @@ class Names:
         return [
             name
             for name in self.of_engine
-            if any(fnmatchcase(one, pattern) or one.startswith(f"{pattern}.") for one in (name, self.shown(name)))
+            if any(fnmatchcase(one, pattern) or one.startswith(f"{pattern}.") for one in self._called(name))
         ]
 
     def layers(self) -> dict[str, list[str]]:
@@ -85,6 +88,11 @@ class Names:
         for name in self.of_engine:
             found.setdefault(layer_of(name), []).append(name)
         return found
+
+    def _called(self, name: str) -> list[str]:
+        """Every name that a parameter has, the engine's and the user's."""
+        names = (name, *self.also.get(name, ()))
+        return [*names, *map(self.shown, names)]
 
     def near(self, text: str) -> str:
         """Names that come near to what matches nothing."""
