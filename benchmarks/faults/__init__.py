@@ -3,7 +3,7 @@
 `cases/` holds one base project a file, with `CASES`, and `measure(model, clean)`, which gives the true quality of a
 trained model on the clean project's validation rows (higher is better) and that of a dummy. `outside.md` lists the
 faults that a setup cannot show. `python -m benchmarks.faults.prove` trains every project and shows what each fault
-spoils.
+spoils; `python -m benchmarks.faults` how ART diagnoses them, `python -m benchmarks.faults.others` what other tools say.
 """
 
 import importlib

@@ -1,6 +1,7 @@
 """torchtest2: all its checks on one batch, through its Lightning plugin, with the project's optimiser and declarations."""
 
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import lightning as L
@@ -12,6 +13,16 @@ from benchmarks.faults.others import Said
 from benchmarks.faults.others.common import declared_frozen, for_forward, training_loader, watched
 
 _SEVERITIES = {"FAIL": "error", "WARN": "warning"}
+
+
+class Step(LightningPlugin):
+    """Its Lightning plugin, for a `training_step` without `batch_idx` too."""
+
+    def forward(self, model: Any, inputs: Any, targets: Any) -> Any:
+        if len(signature(model.training_step).parameters) > 1:
+            return super().forward(model, inputs, targets)
+        assert self.make_batch is not None
+        return model.training_step(self.make_batch(inputs, targets))
 
 
 class Enough(Exception):
@@ -56,7 +67,7 @@ def report(project: Project, seed: int) -> Any:
     else:
         given["optimizer"] = optimizer
         if model.automatic_optimization:  # else, which its plugin does not support, on a projection of the outputs
-            given["plugin"] = LightningPlugin(make_batch=together)
+            given["plugin"] = Step(make_batch=together)
     return torchtest2.check_model(model, inputs, rest, **given)
 
 

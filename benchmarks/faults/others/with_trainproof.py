@@ -1,7 +1,7 @@
 """trainproof: the log that a whole training leaves, its checks of the objective, and its checks of the data's rows.
 
-A record is a sixtieth of the training, as many as the logs have that it shows as examples: the mean loss, the largest
-gradient norm, the learning rate, and the validation loss where an epoch ended.
+A record is an epoch, or a twelfth of a training of fewer epochs, because checks want ten records, and fewer steps in
+each look like divergence by noise: the mean loss, the largest gradient norm, the learning rate, and the validation loss.
 """
 
 import json
@@ -20,7 +20,7 @@ from benchmarks.faults.others import Said
 from benchmarks.faults.others.common import classes, for_forward, training_loader, watched
 
 _SEVERITIES = {"FAIL": "error", "WARN": "warning", "INFO": "info"}
-_RECORDS = 60
+_RECORDS = 12
 _ROWS = 5000
 
 
@@ -30,6 +30,7 @@ class Log(L.Callback):
     def __init__(self) -> None:
         self.steps: list[dict[str, float]] = []
         self.norm = float("nan")
+        self.epochs = 0
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         norms = [one.grad.norm() for one in pl_module.parameters() if one.grad is not None]
@@ -48,15 +49,18 @@ class Log(L.Callback):
             step["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.steps.append(step)
 
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self.epochs += 1
+
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         names = [name for name in trainer.callback_metrics if "loss" in name and "val" in name]
         if self.steps and names:
             self.steps[-1]["eval_loss"] = float(trainer.callback_metrics[names[0]])
 
 
-def records(steps: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Steps gathered as a trainer that logs every so many steps would."""
-    every = max(1, len(steps) // _RECORDS)
+def records(steps: list[dict[str, float]], epochs: int) -> list[dict[str, float]]:
+    """Steps gathered as a script that logs once an epoch, or a little more often, would."""
+    every = max(1, len(steps) // max(_RECORDS, epochs))
     gathered: list[dict[str, float]] = []
     for start in range(0, len(steps), every):
         window = steps[start : start + every]
@@ -104,7 +108,7 @@ def plain(value: Any) -> Any:
 def judge(project: Project, seed: int) -> Said:
     log = Log()
     model = watched(project, seed, log)
-    findings = [*check_records(records(log.steps))["findings"], *preflight(rows(project)).findings]
+    findings = [*check_records(records(log.steps, log.epochs))["findings"], *preflight(rows(project)).findings]
     with suppress(ValueError):  # no forward of a batch to tell the classes by
         findings += objective(project, model)
     said = {(one["id"], _SEVERITIES[one["level"]]) for one in findings if one["level"] in _SEVERITIES}
