@@ -48,6 +48,7 @@ _ADDITIVE = {
 }
 SO_FAR = "a mean over batches of what was collected until each of them,"
 _MOST_BATCHES = 100  # of which the metric until each is computed
+_MOST_NUMBERS = 5_000_000  # that are ranked for that, about twice
 
 Named: TypeAlias = dict[str, float]
 
@@ -130,7 +131,8 @@ def of_decisions(family: str, batches: Sequence[Batch], chosen: Sequence[Values]
 
 def of_scores(measure: Callable[[Batch], Named], batches: Sequence[Batch]) -> Made:
     """What a metric that is no ratio of counts comes to."""
-    until = range(len(batches)) if len(batches) <= _MOST_BATCHES else range(0)
+    work = len(batches) * sum(one.targets.size for one in batches)
+    until = range(len(batches)) if len(batches) <= _MOST_BATCHES and work <= _MOST_NUMBERS else range(0)
     so_far = [measure(pooled(batches[: one + 1])) for one in until]
     return _assembled(measure(pooled(batches)), [measure(one) for one in batches], so_far, batches)
 
