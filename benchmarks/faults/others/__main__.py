@@ -68,7 +68,7 @@ def details(tool: str, counts: Counts) -> list[str]:
         "",
         "Errors and warnings on clean forms, and on how many:",
         "",
-        *[f"- {code}: {count}" for code, count in alarms.most_common()],
+        *[f"- {code}: {count}" for code, count in sorted(alarms.items(), key=lambda one: (-one[1], one[0]))],
         "",
         *(["Did not run:", "", *[f"- {name}: {why}" for name, why in sorted(broken.items())], ""] if broken else []),
     ]
