@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,25 @@ def test_a_module_without_forward_and_with_augmented_data_is_squeezed_too() -> N
     assert export.value["asked by"] == "its step, with whole batches"
     model = art.load_model(found.file("model.zip"))
     assert model({"pixels": VX[:9], "digit": VY[:9]}).shape == (9, 10)
+
+
+class Whole(Stepping):
+    """Its `forward` takes the whole batch, and warns of something of its own."""
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        found = self.body(batch["pixels"])
+        warnings.warn("this is mine", stacklevel=1)
+        return found
+
+
+@pytest.mark.slow
+def test_ways_to_ask_a_model_that_do_not_fit_make_its_code_warn_of_nothing() -> None:
+    data = art.data(train=Named(X[:200], Y[:200]), validation=Named(VX, VY), batch_size=50)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = squeezed(art.Setup(Whole, data, trainer=TRAINER), ensemble=0, longer=0, calibrate=False, examples=0)
+    assert not [one for one in told if "non-tuple sequence" in str(one.message)]
+    assert found.outcome.scores["export_difference"].value < 1e-5
 
 
 @pytest.mark.slow

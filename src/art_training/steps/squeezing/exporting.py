@@ -1,5 +1,6 @@
 """Exporting a result: its modules in one archive, loaded again in a new process, which must predict the same."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -202,7 +203,10 @@ def _gives(call: "Call", module: Any, observation: BatchObservation, batch: Any,
     from art_training.setup.scores.step_loss import main_call
 
     try:
-        with torch.no_grad():
+        # What a wrong guess makes the user's code warn of, such as a tensor that is indexed like a dictionary, is not its
+        # own; where warnings are errors, one of its own must not make the right guess a wrong one.
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             found = call(module, batch)
             if found.shape == wanted.shape:
                 return _near(found, wanted)
