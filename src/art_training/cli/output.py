@@ -66,8 +66,15 @@ def table(*columns: str) -> "Table":
 
 
 def shortened(text: str, width: int) -> str:
-    """A text that fits a line of so many characters."""
-    return text if len(text) <= width else f"{text[: max(0, width - 3)].rstrip()}..."
+    """A text that fits a line of so many characters; cut between clauses or words, where one ends in its second half."""
+    if len(text) <= width:
+        return text
+    head = text[: max(0, width - 3)]
+    for end in ("; ", ", ", " "):
+        at = head.rfind(end)
+        if at >= width // 2:
+            return f"{head[:at]}{'' if end == ' ' else end[0]}..."
+    return f"{head.rstrip()}..."
 
 
 def put_json(value: object) -> None:

@@ -1,6 +1,7 @@
 """What `art show` says of a run, section by section: the short form fits a screen or two, the whole one holds all there is."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 Section = tuple[str, "RenderableType"]
 
 DECIDED = ("winner", "result")  # readings that say what a step chose
-_SCORES, _CANDIDATES, _READINGS, _ARTIFACTS, _CURVES = 12, 8, 10, 8, 6
+_SCORES, _CANDIDATES, _READINGS, _ARTIFACTS, _CURVES = 12, 8, 8, 8, 6
 _CLIPPED = 300  # characters of a value in the whole form
+_LINES, _SAID = 2, 3  # of a reading or a candidate in the short form; and of one whose value is a sentence
+_ROUTINE = frozenset({"health"})  # readings of which findings tell what matters
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # to be told from another, not to be copied; `--json` has all
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ class Sections:
             shown_ones = candidates if self.whole else _best(candidates, by)[:_CANDIDATES]
             best = "" if len(shown_ones) == len(candidates) else f" by {by}" if by else ""
             title = self._title(f"Candidates{best}", shown_ones, candidates)
-            yield title, self._pairs((one.name, _reached(one)) for one in shown_ones)
+            left = self._left(one.name for one in shown_ones)
+            told = (_reached(one) if self.whole else _folded(_reached(one), left) for one in shown_ones)
+            yield title, self._pairs(zip((one.name for one in shown_ones), told, strict=True), whole=True)
 
     def rest(self) -> Iterator[Section]:
         """Readings, files, and what the run was made with."""
@@ -82,8 +88,11 @@ class Sections:
         readings = () if view.outcome is None else view.outcome.readings
         others = [one for one in readings if one.name not in DECIDED and _told(one)]
         if others:
-            shown = others if self.whole else others[:_READINGS]
-            yield self._title("Readings", shown, others), self._pairs((one.name, _told(one)) for one in shown)
+            shown = others if self.whole else [one for one in others if one.name not in _ROUTINE][:_READINGS]
+            left = self._left(one.name for one in shown)
+            texts = (_told(one) if self.whole else _in_short(one, left) for one in shown)
+            named = zip((one.name for one in shown), texts, strict=True)
+            yield self._title("Readings", shown, others), self._pairs(named, whole=True)
         artifacts = () if view.outcome is None else view.outcome.artifacts
         if artifacts:
             some = artifacts if self.whole else artifacts[:_ARTIFACTS]
@@ -136,6 +145,10 @@ class Sections:
         }
         yield from ((name, text) for name, text in {**told, **(where if self.whole else {})}.items() if text)
 
+    def _left(self, names: Iterable[str]) -> int:
+        """What a line has room for beside the longest of the names."""
+        return self.width - max(map(len, names), default=0) - 4
+
     def _title(self, name: str, shown: Sequence[object], there: Sequence[object]) -> str:
         more = len(there) - len(shown)
         return name if not more else f"{name} ({len(shown)} of {len(there)}; `art show {self.view.run.step} --all`)"
@@ -150,11 +163,32 @@ class Sections:
         drawn = table("", "")
         drawn.show_header = False
         drawn.columns[0].no_wrap = True
-        left = self.width - max((len(name) for name, _ in rows), default=0) - 4
-        for name, text in rows:
+        left = self._left(name for name, _ in rows)
+        for name, long in rows:
+            text = _DIGEST.sub(r"\1", long)
             told = _clipped(text) if self.whole or whole else shortened(text.replace("\n", "; "), left)
             drawn.add_row(Text(name), Text(told))
         return drawn
+
+
+def _in_short(one: "Reading", width: int) -> str:
+    """Sentences, as far as they are short; of what has more parts than a line takes, a line of them."""
+    from art_training.cli.output import shortened
+    from art_training.cli.readable import readable
+    from art_training.records import plain
+
+    value = plain(one.value)
+    parts = _DIGEST.sub(r"\1", readable(value)).replace("\n", "; ")
+    if len(parts) <= width or not isinstance(value, dict | list):
+        return _folded(_DIGEST.sub(r"\1", _told(one)), width, _SAID if isinstance(value, str) else _LINES)
+    return f"{shortened(parts, width)}\n{shortened(one.note, width)}".rstrip()
+
+
+def _folded(text: str, width: int, lines: int = _LINES) -> str:
+    """As much as so many lines take; they break between words, which costs some of each."""
+    from art_training.cli.output import shortened
+
+    return shortened(text, lines * (width - 4))
 
 
 def _told(one: "Reading") -> str:

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from art_training.cli.output import shortened
 from art_training.records import Candidate, Curve, Outcome, Reading, RunStatus, Score
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
@@ -365,3 +366,38 @@ def test_an_empty_folder_says_what_is_missing(art, monkeypatch):
     assert answer.code == 2
     assert "there is no art_project.py in " in answer.err
     assert "`art demo`" in answer.err
+
+
+def test_sentences_are_wrapped_and_digests_that_nobody_copies_are_short(art, toy, columns):
+    digest = "8c1512b2eba5" + "0" * 52
+    readings = (
+        Reading(
+            "remedy", "fresh predictions are far from even: standardise the inputs, or make the initial weights smaller"
+        ),
+        Reading("frozen part", {"before": digest, "after": digest, "same": True}, note="before and after"),
+        Reading("worst", [{"example": at} for at in range(16)], note="the largest losses of 1,079 examples"),
+        Reading("health", {"passed": ["ART911"]}),
+    )
+    with closing(SqlStore(toy / ".art" / "art.db")) as store:
+        store.write(a_run(1, project="toy", step="Frozen", status=RunStatus.COMPLETED), Outcome(readings=readings))
+    told = art("show", "Frozen").out
+    assert "make the initial weights smaller" in " ".join(told.split())
+    assert "before=8c1512b2eba5, after=8c1512b2eba5, same=True" in told
+    assert "16 entries; the largest losses of 1,079 examples" in told
+    assert "ART911" not in told
+    assert "ART911" in art("show", "Frozen", "--all").out
+    assert digest in art("show", "Frozen", "--json").out
+    assert max(map(len, told.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("short", "short"),
+        ("30 points, 2.289 to 0.2514, between 0.2438 and 2.289", "30 points, 2.289 to..."),
+        ("from the loss function and the labels of it", "from the loss function and..."),
+        ("/a/path/without/any/blank/in/it/at/all", "/a/path/without/any/blank/i..."),
+    ],
+)
+def test_what_does_not_fit_a_line_is_cut_between_clauses_or_words(text, told):
+    assert shortened(text, 30) == told
