@@ -108,6 +108,11 @@ def test_the_next_value_of_a_series_without_memory_is_not_accused():
     assert judged(TaskKind.REGRESSION, *in_order(series[:-1, None], series[1:])) is None
 
 
+def test_the_direction_of_the_next_value_is_not_accused():
+    series = np.random.default_rng(4).normal(size=(900, 3))
+    assert judged(TaskKind.CLASSIFICATION, *in_order(series[:-1], (series[1:, 0] > 0).astype(int))) is None
+
+
 def test_returns_whose_size_has_a_memory_are_not_judged():
     draws = np.random.default_rng(3)
     size = np.exp(autoregressive(memory=0.95) / 3)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from art_training.probes.neighbours import features
 from art_training.probes.rows import SplitRows
@@ -17,6 +18,7 @@ _RIDGE = 1.0  # beside a kernel whose mean diagonal is 2: as much noise as half 
 _SERIAL = 5.0  # standard deviations of chance
 _EVEN = 20.0  # fourth moment; of a column that hardly ever moves a correlation is that of two rows
 _COPY = 0.999  # of a correlation
+_DIVIDES = 0.999  # of the area under the curve
 _KNOWN = (0.2, 8.0)  # gain and deviations
 _NOTHING = 4.0
 
@@ -29,7 +31,8 @@ class Slipping:
         gains: by the number of rows; of numbers the correlation, of classes how much of what chance leaves open is right.
         deviations: likewise, how far beyond chance that is, in standard deviations of it.
         serial: whether inputs follow one another, as in time.
-        copies: whether an input is the target of some other row, as where the next value is predicted from the last.
+        copies: whether an input is the target of some other row, as where the next value is predicted from the last, or what
+            its class is a threshold of.
         rows: that were looked at.
     """
 
@@ -84,7 +87,11 @@ def slipping(rows: SplitRows, *, classes: bool) -> Slipping | None:
         gains={shift: gain for shift, (gain, _) in told.items()},
         deviations={shift: deviations for shift, (_, deviations) in told.items()},
         serial=_serial(table),
-        copies=not classes and any(_copied(table[base], targets[base + one]) for one in _SHIFTS if one),
+        copies=any(
+            _divides(table[base], numbers[base + one]) if classes else _copied(table[base], targets[base + one])
+            for one in _SHIFTS
+            if one
+        ),
         rows=len(base),
     )
 
@@ -141,3 +148,15 @@ def _copied(table: NDArray[np.float64], targets: NDArray[np.float64]) -> bool:
         return False
     scaled = (table - table.mean(0)) / np.maximum(table.std(0), 1e-12)
     return bool(np.abs(scaled.T @ ((targets - targets.mean()) / targets.std()) / len(targets)).max() > _COPY)
+
+
+def _divides(table: NDArray[np.float64], numbers: NDArray[np.int64]) -> bool:
+    """Whether a column is what the first or the last class is a threshold of, as the next return is of its direction."""
+    ranks = np.asarray(rankdata(table, axis=0))
+    for one in {0, int(numbers.max())}:
+        inside = numbers == one
+        pairs = int(inside.sum()) * int((~inside).sum())
+        areas = (ranks[inside].sum(0) - inside.sum() * (inside.sum() + 1) / 2) / max(pairs, 1)
+        if pairs and float(np.abs(areas - 0.5).max()) > _DIVIDES - 0.5:
+            return True
+    return False

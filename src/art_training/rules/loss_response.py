@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from art_training.probes.added_up import scale_free
 from art_training.probes.arriving import arriving
 from art_training.probes.cost import lighter
 from art_training.probes.direction import OwnSteps, by_mean, by_sum, slopes, turned
@@ -261,14 +262,8 @@ def divided_twice(laboratory: Laboratory) -> Found | None:
         {"share": share, "accumulate": batches},
         "return the loss as it is",
         confirmed_by=f"the loss of the step has the derivative {share:.4g} by {known[0].name}, and 1 / {batches} is {1 / batches:.4g}",
-        severity=Severity.INFO if laboratory.ask(_any_scale) else None,
+        severity=Severity.INFO if laboratory.ask(scale_free) else None,
     )
-
-
-def _any_scale(specimen: Specimen) -> bool:
-    """Whether all optimisers give updates of the same size whatever the scale of the gradient."""
-    names = ("Adam", "RMSprop", "Adagrad", "Lion", "Rprop", "Adafactor", "LAMB", "Muon")
-    return all(any(name.lower() in type(one).__name__.lower() for name in names) for one in specimen.optimizers)
 
 
 def _pushed(specimen: Specimen) -> Pushes | None:
