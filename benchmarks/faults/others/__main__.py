@@ -24,7 +24,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.faults import load
+from benchmarks.faults import Case, load
 from benchmarks.faults.others import TOOLS, versions
 from benchmarks.faults.others.common import EPOCHS
 from benchmarks.faults.others.judging import LIMIT, Job, in_a_process
@@ -74,18 +74,43 @@ def details(tool: str, counts: Counts) -> list[str]:
     ]
 
 
-def report(part: str, tools: Iterable[str], rows: dict[str, dict[Key, Row]], seeds: list[int]) -> list[str]:
-    """The table of one part, and the details of each tool."""
-    counts = {tool: counted(load(part), rows[tool], seeds) for tool in tools}
+def judged_by_all(cases: Iterable[Case], rows: dict[str, dict[Key, Row]], seeds: list[int]) -> list[Case]:
+    """Cases of which every tool has judged every form."""
+    forms = {case.name: ["clean", "faulty"] if case.faulty else ["clean"] for case in cases}
     return [
-        f"## {part}",
-        "",
+        case
+        for case in cases
+        if all(
+            (case.name, form, seed) in known for known in rows.values() for form in forms[case.name] for seed in seeds
+        )
+    ]
+
+
+def table(counts: dict[str, Counts]) -> list[str]:
+    """A line for each tool."""
+    return [
         "| tool | faults | detected | clean forms | with a false alarm | did not run | median seconds | worst |",
         "|---|---|---|---|---|---|---|---|",
         *[line(tool, one) for tool, one in counts.items()],
         "",
-        *[text for tool, one in counts.items() for text in details(tool, one)],
     ]
+
+
+def report(part: str, tools: Iterable[str], rows: dict[str, dict[Key, Row]], seeds: list[int]) -> list[str]:
+    """The table of one part, beside it that of the cases that all tools have judged if some have not, and the details."""
+    cases = load(part)
+    shared = judged_by_all(cases, rows, seeds)
+    counts = {tool: counted(cases, rows[tool], seeds) for tool in tools}
+    lines = [f"## {part}", "", *table(counts)]
+    if len(shared) < len(cases):
+        faults = sum(case.faulty is not None for case in shared)
+        lines += [
+            f"**Not complete**: not every tool has judged every one of the {len(cases)} cases; the command judges the rest. The",
+            f"{len(shared)} cases ({faults} faults) that all have judged:",
+            "",
+            *table({tool: counted(shared, rows[tool], seeds) for tool in tools}),
+        ]
+    return [*lines, *[text for tool, one in counts.items() for text in details(tool, one)]]
 
 
 CONFIGURATIONS = f"""\

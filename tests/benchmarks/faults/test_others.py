@@ -55,9 +55,24 @@ def test_a_line_counts_faults_detections_clean_forms_alarms_and_breakdowns():
     assert f"- {second.name}, faulty: died" in text
 
 
-def test_a_report_has_a_line_for_each_tool_even_where_nothing_was_judged():
-    text = "\n".join(report("opened", TOOLS, {tool: {} for tool in TOOLS}, [0]))
-    assert text.count("| 0 | 0 | 0 | 0 | 0 |") == len(TOOLS)
+def test_a_report_says_that_it_is_not_complete_and_compares_what_all_tools_have_judged():
+    case, *_ = load("opened")
+    forms = {(case.name, form, 0): row(case.name, form) for form in ("faulty", "clean")}
+    rows = {tool: dict(forms) for tool in TOOLS}
+    other = load("opened")[1].name
+    rows["torcheck"][other, "clean", 0] = row(other, "clean", "X1")
+    lines = report("opened", TOOLS, rows, [0])
+    assert [one for one in lines if one.startswith("1 cases (1 faults)")]
+    whole, shared = [one for one in lines if one.startswith("| torcheck")]
+    assert "| 1 | 0 | 2 | 1 | 0 |" in whole
+    assert "| 1 | 0 | 1 | 0 | 0 |" in shared
+
+
+def test_a_complete_report_has_one_table():
+    keys = [(case.name, form, 0) for case in load("opened") for form in ("faulty", "clean")]
+    rows = {tool: {key: row(key[0], key[1]) for key in keys} for tool in TOOLS}
+    lines = report("opened", TOOLS, rows, [0])
+    assert len([one for one in lines if one.startswith("| torcheck")]) == 1
 
 
 def test_kinds_of_warnings_forget_names_numbers_and_paths():
