@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 from art_training.checks import Check
 from art_training.checks.baseline import HUMAN
-from art_training.checks.bounds import Above
+from art_training.checks.bounds import Above, Equals
 from art_training.checks.finite import NoNaN
 from art_training.checks.inputs import INPUTS_GAIN, UsesInputs
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Candidate, Metric, Outcome, Reading, Score, Split
+from art_training.records import Candidate, Outcome, Reading, Score, Split
 from art_training.setup.data.batch import size
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
-from art_training.steps.baselines.contenders import Contender, NoTarget, target_of
+from art_training.steps.baselines.contenders import Contender
 from art_training.steps.baselines.control import Hiding, How, called, require_inputs
 from art_training.steps.baselines.files import predictions_of, read_predictions
 from art_training.steps.baselines.given import (
@@ -29,7 +29,7 @@ from art_training.steps.baselines.given import (
 from art_training.steps.baselines.learning import Learned, Limits, learn
 from art_training.steps.baselines.models import BOOSTING, DUMMY, LINEAR
 from art_training.steps.baselines.people import require_human, require_known
-from art_training.steps.baselines.pooling import Pooled
+from art_training.steps.baselines.predicting import UNSCORED, predict_and_score, with_unscored
 from art_training.steps.baselines.telling import (
     best_of,
     of_best,
@@ -58,7 +58,8 @@ class EvaluateBaseline(Step):
     a task is a candidate without scores, whose note says why.
 
     The scores are those of the best baseline by the first metric whose direction is known (else by the loss), and
-    `baselines`, the number of those that have it. All scores with their intervals are in the artifact `baselines.csv`.
+    `baselines`, the number of those that have it. One of the user's own that raises, or predicts what cannot be compared, is a
+    candidate without scores too, counted by `unscored`, which a default check wants to be 0; the others are scored. All scores with their intervals are in the artifact `baselines.csv`.
 
     With `inputs`, the setup's own model is trained twice under one seed, without augmentation: with its inputs, and with
     inputs that tell nothing. `UsesInputs` asks that the first does better; `inputs_gain.loss` and the like are the paired
@@ -127,7 +128,7 @@ class EvaluateBaseline(Step):
         limits = Limits(self.fit_rows, self.fit_values, self.fit_features)
         learned = learn(bench, limits, {_name(make): make for make in self.baselines})
         learned.contenders += given
-        scores = _predict_and_score(bench, learned)
+        scores = predict_and_score(bench, learned)
         candidates = [_candidate(one, scores.get(one.name, {}), learned) for one in learned.contenders]
         known = {one.name for one in learned.contenders}
         candidates += [Candidate(name, note=why) for name, why in learned.left_out.items() if name not in known]
@@ -141,15 +142,18 @@ class EvaluateBaseline(Step):
             scores |= {one.name: dict(one.scores) for one in hidden.candidates if one.scores and one.name != REAL}
         if self.human:
             candidates.append(of_people(self.human, bench.metrics))
-        return _outcome(bench, learned, candidates, scores, hidden)
+        outcome = _outcome(bench, learned, candidates, scores, hidden)
+        return with_unscored(outcome, learned) if self._of_users else outcome
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         asked: tuple[Check, ...] = (Above(COUNT, 0), NoNaN())
+        if self._of_users:
+            asked = (*asked, Equals(UNSCORED, 0))
         return asked if self.inputs is None else (*asked, UsesInputs())
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         gains = () if self.inputs is None else tuple(f"{INPUTS_GAIN}{name}" for name in (*metrics, LOSS))
-        return (*metrics, LOSS, COUNT, *gains)
+        return (*metrics, LOSS, COUNT, *((UNSCORED,) if self._of_users else ()), *gains)
 
     def candidate_names(self) -> Sequence[str]:
         people = (HUMAN,) if self.human else ()
@@ -167,6 +171,10 @@ class EvaluateBaseline(Step):
     def _own(self) -> tuple[str, ...]:
         """What the setup's own model is called, with its inputs and without."""
         return () if self.inputs is None else (REAL, f"inputs {called(self.inputs)}")
+
+    @property
+    def _of_users(self) -> bool:
+        return bool(self.predictions or self.baselines)
 
     def _without_inputs(self, bench: Bench, scores: Mapping[str, Mapping[str, Score]]) -> WithoutInputs | None:
         if self.inputs is None:
@@ -203,47 +211,6 @@ def _examples(bench: Bench) -> int:
     bench.say("count validation")
     bench.read(Split.VALIDATION, see=see)
     return count
-
-
-def _predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Score]]:
-    """Pass the validation split by all baselines at once, and score each."""
-    task = bench.task
-    pools: dict[str, dict[str | None, Pooled]] = {}
-
-    def see(_: Split, loader: str | None, batch: Any) -> None:
-        target = target_of(batch, task)
-        for one in learned.contenders:
-            if one.name in learned.left_out:
-                continue
-            own = pools.setdefault(one.name, {})
-            try:
-                predicted = one.predict(batch, target)
-                for place in dict.fromkeys((None, loader)):  # the split as a whole, and each of several loaders
-                    own.setdefault(place, Pooled(task)).add(*predicted)
-            except NoTarget as error:
-                learned.left_out[one.name] = f"it could not be compared: {error}"
-            except (ValueError, RuntimeError) as error:
-                if one.users:
-                    raise
-                learned.left_out[one.name] = f"it could not predict: {error}"
-
-    from threadpoolctl import threadpool_limits
-
-    bench.say("predict validation")
-    with threadpool_limits(1):  # batches are small: threads would wait for each other most of the time
-        bench.read(Split.VALIDATION, see=see)
-    scores: dict[str, dict[str, Score]] = {}
-    for one in learned.contenders:
-        if one.name in learned.left_out:
-            continue
-        bench.say(f"score {one.name}")
-        for loader, pool in pools.get(one.name, {}).items():
-            found = pool.scores(bench.metrics, seed=bench.seed, source=f"baseline {one.name}")
-            placed = {str(Metric(name, Split.VALIDATION, loader)): score for name, score in found.items()}
-            scores.setdefault(one.name, {}).update(placed)
-            if pool.left_out and loader is None:
-                one.notes.append(f"scored on {pool.examples:,} examples; {pool.left_out:,} more were too many to keep")
-    return scores
 
 
 def _candidate(contender: Contender, scores: Mapping[str, Score], learned: Learned) -> Candidate:

@@ -1,5 +1,6 @@
 """What else predicts is scored like every baseline, and what predicts nothing is told in a sentence."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy, Mult
 from torchmetrics.regression import MeanAbsoluteError
 
 import art_training as art
-from art_training.checks import BeatsBaseline, Evidence
+from art_training.checks import BeatsBaseline, Evidence, judge_all
 from art_training.checks.check import judge
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Outcome, Score, VerdictState
@@ -108,10 +109,9 @@ def test_several_labels_take_one_number_each() -> None:
     outcome = evaluate(predictions, art.data((x[:100], y[:100]), (x[100:], y[100:])), task, metrics)
     assert reached(outcome, "rule", "validation/f1") == 1
     assert 0 < reached(outcome, "usual", "validation/f1") < 1
-    with pytest.raises(
-        SetupError, match=r"=\(0, 1\) does not fit targets of shape \(32, 3\); give one number, or one for"
-    ):
-        evaluate({"wrong": [0, 1]}, art.data((x[:100], y[:100]), (x[100:], y[100:]), batch_size=32), task, metrics)
+    outcome = evaluate({"usual": (0, 1)}, art.data((x[:100], y[:100]), (x[100:], y[100:])), task, metrics)
+    told = r"=\(0, 1\) does not fit targets of shape \(32, 3\); give one number, or one for"
+    assert re.search(told, outcome.candidate("usual").note)
 
 
 def test_a_sequence_is_tagged_by_a_rule_and_by_a_constant() -> None:
@@ -210,21 +210,51 @@ def test_predictions_of_another_task_are_refused_before_anything_learns(value: A
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
-        (lambda batch: batch[1][:3], r"predictions\['it'\] gave predictions of shape \(3,\) for 64 examples"),
+        (
+            lambda batch: batch[1][:3],
+            (
+                r"^predictions\['it'\] gave predictions of shape \(3,\) for 64 examples; give one row an example: "
+                r"shape \(64,\) for a class, or \(64, 10\) for a number of each class$"
+            ),
+        ),
         (lambda batch: batch[1] * torch.nan, "gave numbers that are not finite"),
-        (lambda batch: None, "gave"),
-        (lambda batch: "cat", "gave"),
-        (lambda batch: batch[0][:, :7], "and the task has 10 classes; give a class, or a number for each class"),
+        (lambda batch: None, "gave a NoneType, which is no array of numbers"),
+        (lambda batch: ["cat"] * len(batch[1]), "gave a list, which is no array of numbers"),
+        (lambda batch: (1 for _ in batch[1]), "gave a generator, which is no array of numbers"),
+        (lambda batch: batch[1] + 1j, "gave complex numbers"),
+        (
+            lambda batch: batch[0][:, :7],
+            r"and the task has 10 classes; give one row an example: shape \(64,\) for a class",
+        ),
+        (
+            lambda batch: batch[0].reshape(-1, 8, 8),
+            r"gave predictions of shape \(64, 8, 8\) for targets of shape \(64,\)",
+        ),
+        (lambda batch: batch[1] + 1, "gave classes from 1 to 10, and those of this task are 0 to 9"),
+        (lambda batch: batch[1] + 0.5, "gave numbers that are no classes; give classes 0 to 9"),
+        (
+            lambda batch: batch["y"],
+            r"^baseline 'it' could not predict: TypeError: tuple .* in <lambda> at test_given.py:\d+",
+        ),
     ],
 )
-def test_a_rule_that_gives_something_else_is_told(rule: Any, told: str) -> None:
-    with pytest.raises((SetupError, ValueError), match=told):
-        evaluate({"it": rule})
+def test_a_rule_that_fails_is_told_with_its_name_and_costs_no_other_baseline(rule: Any, told: str) -> None:
+    step = EvaluateBaseline(predictions={"it": rule, "always 3": 3})
+    bench = ReadingBench(DATA, CLASSES, ACCURACY)
+    outcome = step.run(bench)
+    failed = outcome.candidate("it")
+    assert not failed.scores
+    assert re.search(told, failed.note)
+    assert outcome.candidate("always 3").scores["validation/accuracy"].value > 0
+    assert outcome.candidate("linear").scores["validation/accuracy"].value > 0.8
+    verdicts = judge_all(step.all_checks(CLASSES, ["accuracy"]), Evidence("EvaluateBaseline", outcome))
+    (reason,) = [one.reason for one in verdicts if one.state is VerdictState.FAILED]
+    assert failed.note in reason
+    assert [one.message for one in outcome.findings if one.code == "ART704"] == [failed.note]
 
 
-def test_what_a_rule_raises_is_shown_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError):
-        evaluate({"it": lambda batch: 1 / 0})
+def test_where_every_baseline_of_the_users_is_scored_none_is_unscored() -> None:
+    assert evaluate({"it": lambda batch: batch[1].float()}).score("unscored").value == 0
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import ProjectError, SetupError
-from art_training.setup.data.batch import detached, entry, mapped
+from art_training.setup.data.batch import entry, mapped
 from art_training.setup.identity.values import is_a
 from art_training.setup.modified import name_of
 from art_training.setup.task import Task, TaskKind
+from art_training.steps.baselines.comparable import as_predictions
 from art_training.steps.baselines.contenders import Contender, required
 from art_training.steps.baselines.files import PREDICTIONS, WEIGHTS, Predictions, predictions_of, require_file
 from art_training.stores.artifacts import file_digest
@@ -173,48 +174,6 @@ class Given(Contender):
         end = self._next + len(target)
         values, self._next = self._predictions.values[self._next : end], end
         return as_predictions(values, target, self._task, self._predictions.what), target
-
-
-def as_predictions(given: Any, target: "Tensor", task: Task, what: str) -> "Tensor":
-    """What was predicted as a tensor on the CPU: classes, probabilities or values.
-
-    Raises:
-        SetupError: it is something else.
-    """
-    import numpy as np
-    import torch
-
-    from art_training.setup.scores.alignment import is_probability
-    from art_training.setup.scores.losses import activate
-
-    try:
-        predicted = given if isinstance(given, torch.Tensor) else torch.from_numpy(np.asarray(given).copy())
-    except (TypeError, ValueError) as error:
-        raise SetupError(
-            f"{what} gave a {type(given).__name__}, which is no array of numbers; give one row an example"
-        ) from error
-    predicted = detached(predicted)
-    if not predicted.ndim or len(predicted) != len(target):
-        raise SetupError(
-            f"{what} gave predictions of shape {tuple(predicted.shape)} for {len(target)} examples; give one row an example"
-        )
-    if (
-        predicted.ndim == target.ndim + 1
-        and task.classes
-        and task.classes not in {predicted.shape[1], predicted.shape[-1]}
-    ):
-        raise SetupError(
-            f"{what} gave predictions of shape {tuple(predicted.shape)} for targets of shape {tuple(target.shape)}, and the "
-            f"task has {task.classes} classes; give a class, or a number for each class"
-        )
-    if not predicted.is_floating_point():
-        return predicted.long() if task.kind is not TaskKind.REGRESSION else predicted.float()
-    if not bool(torch.isfinite(predicted).all()):
-        raise SetupError(f"{what} gave numbers that are not finite; give a prediction of each example")
-    predicted = predicted.float()
-    if is_probability(predicted, task.activation):
-        return predicted
-    return activate(predicted, task.activation)
 
 
 def _required_value(value: Any, what: str, step: str) -> Any:

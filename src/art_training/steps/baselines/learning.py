@@ -40,6 +40,7 @@ class Learned:
     Attributes:
         contenders: in the order in which they are told.
         left_out: why a baseline has no scores, by name.
+        broken: those of them that are the user's own, and raised or predicted what cannot be compared.
         seconds: time by phase.
         rows: how many examples the training split has.
         senseless: why nothing could learn from such a task; empty where something could.
@@ -47,6 +48,7 @@ class Learned:
 
     contenders: list[Contender] = field(default_factory=list[Contender])
     left_out: dict[str, str] = field(default_factory=dict[str, str])
+    broken: dict[str, str] = field(default_factory=dict[str, str])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     rows: int = 0
     senseless: str = ""
