@@ -1,18 +1,22 @@
 """One recorded step answers what several probes ask, and is told of only as long as nothing was changed."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from art_training.engines.lightning.random_states import seeded
 from art_training.probes.arriving import arriving
 from art_training.probes.cost import cost
 from art_training.probes.depth import depth
+from art_training.probes.entrance import Entrance
 from art_training.probes.finiteness import origin
-from art_training.probes.heard import heard
+from art_training.probes.glimpse import glimpse
+from art_training.probes.heard import heard, layers
 from art_training.probes.leaves import leaves
 from art_training.probes.memory import memory
 from art_training.probes.reach import reach
@@ -133,6 +137,40 @@ def test_layers_are_heard_in_the_order_of_their_calls_and_no_longer():
         made.step(made.batches[0], 0)
     made.step(made.batches[0], 0)
     assert told == [("table", (12, 4), False), ("first", (12, 8), False), ("second", (12, 3), False)]
+
+
+def test_what_a_parametrization_makes_of_a_weight_is_no_layers_output():
+    net = nn.Sequential(spectral_norm(nn.Linear(3, 4)), nn.ReLU(), nn.Sequential(weight_norm(nn.Linear(4, 2))))
+    assert [name for name, _ in layers(net)] == ["0", "1", "2.0"]
+    told = []
+    with heard(net, lambda name, given: told.append((name, tuple(given.shape)))):
+        net(torch.zeros(5, 3))
+    assert told == [("0", (5, 4)), ("1", (5, 4)), ("2.0", (5, 2))]
+
+
+def test_what_enters_a_network_with_spectral_norm_is_the_batch_and_no_weight():
+    net = Net()
+    net.first = spectral_norm(net.first)
+    net.training_step = lambda batch, index: F.cross_entropy(net.second(net.first(batch[0])), batch[2])
+    made = specimen(net)
+    found = glimpse(made)
+    assert found.layer == "first"
+    assert torch.equal(found.entering, made.batches[0][0])
+    entrance = Entrance()
+    entrance.beginning(SimpleNamespace(module=net))
+    made.step(made.batches[0], 0)
+    assert entrance.layer == "first"
+    assert torch.equal(entrance.training[0], made.batches[0][0])
+
+
+def test_a_step_with_a_gradient_of_a_gradient_is_counted():
+    class Penalised(Net):
+        def training_step(self, batch, index):
+            x = batch[0].clone().requires_grad_()
+            (slope,) = torch.autograd.grad(self.second(self.first(x)).sum(), x, create_graph=True)
+            return slope.square().sum()
+
+    assert cost(specimen(Penalised())).fixed > 0
 
 
 def test_a_state_that_is_kept_from_batch_to_batch_is_seen_in_seven_passes():

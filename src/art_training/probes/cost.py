@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from art_training.probes.passes import examples, smaller
 from art_training.probes.specimen import Specimen
@@ -101,23 +101,28 @@ def _counted(specimen: Specimen) -> Cost:
 def _step(specimen: Specimen, batch: Any, rows: int) -> Cost | None:
     """What it takes on a batch of so many rows; None where the step raises."""
     try:
-        with specimen.kept(seed=6), FlopCounterMode(display=False) as flops, _Counting() as other:
+        with specimen.kept(seed=6), _Counting() as counted:
             specimen.loss(batch)
     except Exception:  # noqa: BLE001  The user's code, for which such a batch may be none; who experiments is told.
         return None
     first = next(specimen.module.parameters(), None)
     rates = _CORE if first is None or first.device.type == "cpu" else _ACCELERATOR
     times = _BACKWARD if specimen.automatic else 1  # a step that optimises by itself was counted with its backward pass
-    computed = flops.get_total_flops() / rates.flops + other.numbers / rates.numbers
-    return Cost(times * other.calls / rates.calls, times * computed / rows, rows, None)
+    computed = counted.flops / rates.flops + counted.numbers / rates.numbers
+    return Cost(times * counted.calls / rates.calls, times * computed / rows, rows, None)
 
 
 class _Counting(TorchDispatchMode):
-    """Counts calls of operations, and the numbers that they give."""
+    """Counts calls of operations, what they compute, and the numbers that they give.
+
+    The formulas are those of torch's own counter, which itself listens to modules by hooks that a gradient of a gradient, as of
+    a penalty, does not go through.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
+        self.flops = 0
         self.numbers = 0
 
     def __torch_dispatch__(
@@ -125,7 +130,11 @@ class _Counting(TorchDispatchMode):
     ) -> Any:
         """Do the call, and count it."""
         del types
-        value = func(*args, **(kwargs or {}))
+        keywords = kwargs or {}
+        value = func(*args, **keywords)
         self.calls += 1
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            self.flops += formula(*args, **keywords, out_val=value)
         self.numbers += sum(one.numel() for one in tree_leaves(value) if isinstance(one, Tensor))
         return value

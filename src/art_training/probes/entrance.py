@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from art_training.probes.heard import layers
 from art_training.probes.monitor import Moment, Monitor
 
 _CALLS = 12  # of each kind that are kept
@@ -37,8 +38,8 @@ class Entrance(Monitor):
 
     def beginning(self, moment: Moment) -> None:
         """Listen at every layer until the first one is known."""
-        for name, module in moment.module.named_modules():
-            if name and not any(True for _ in module.children()):
+        for name, module in layers(moment.module):
+            if name:
                 self._hooks[name] = module.register_forward_pre_hook(self._heard(name))
 
     def entering(self, moment: Moment) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from art_training.probes.cost import cost
+from art_training.probes.heard import layers
 from art_training.probes.passes import examples, passed, smaller, ways
 from art_training.probes.rates import Course, courses
 from art_training.probes.specimen import Specimen
@@ -49,6 +50,8 @@ def glimpse(specimen: Specimen) -> Glimpse:
     share = 2 if cost(specimen).of(_CHARTED) > _EXPENSIVE else 1
     if count is not None and count > _SHOWN // share:
         batch, count = smaller(batch, count, _SHOWN // share), _SHOWN // share
+    with specimen.in_mode("evaluate"):  # tried here, before anything is listened to
+        pass
     first = _First()
     with first.listening(specimen.module):
         seen = passed(specimen, batch, gradients=True)
@@ -80,8 +83,8 @@ class _First:
     def listening(self, root: nn.Module) -> Generator[None]:
         """While a batch passes."""
         handles: list[Any] = []
-        for name, one in root.named_modules():
-            if name and not any(True for _ in one.children()):
+        for name, one in layers(root):
+            if name:
                 handles.append(one.register_forward_pre_hook(self._entering(name)))
                 handles.append(one.register_forward_hook(self._looked))
         try:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.heard import computing
 from art_training.probes.initial import again
 from art_training.probes.monitor import Moment, Monitor
 from art_training.probes.passes import passed, smaller
@@ -100,7 +101,7 @@ class Alive(Monitor):
 
     def beginning(self, moment: Moment) -> None:
         """Look at what layers give."""
-        for name, module in moment.module.named_modules():
+        for name, module in computing(moment.module):
             if next(module.parameters(recurse=False), None) is not None:
                 self._handles.append(module.register_forward_hook(self._look(name)))
 
