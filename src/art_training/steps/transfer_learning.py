@@ -30,7 +30,7 @@ from art_training.steps.weights import LAST
 from art_training.stores.artifacts import file_digest
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 FROZEN = "frozen"
 TUNED = "fine-tuning"
@@ -288,14 +288,19 @@ class TransferLearning(LooksBack):
         seed = bench.seed if seed is None else seed
         fresh = bench.engine.fresh_weights(bench.setup, seed=seed)
         weights, loaded, readings, source = fresh, frozenset[str](), list[Reading](), dict[str, Any]()
+        remedy = "give pretrained=, or a model whose factory loads its weights"
         if self.pretrained is not None:
             path, said, of_step = self._file(bench)
             given = pretrained.read(path, bench.engine)
             fitted = pretrained.fit(given, fresh, said, leave=frozenset(left_fresh))
             weights, loaded = fitted.weights, frozenset(fitted.loaded)
             readings = telling.loaded(names, fitted, said)
+            hints = (pretrained.under_another_name(fitted, given, name) for name in frozen)
+            remedy = f"leave it out of freeze, or give weights that have it{next(filter(None, hints), '')}"
             source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": dict(fitted.loaded)}
-        _require_learned(self, bench, names, [name for name in frozen if name not in loaded], fresh)
+        unknown = [name for name in frozen if name not in loaded]
+        other = bench.engine.fresh_weights(bench.setup, seed=seed + 1) if unknown else fresh
+        pretrained.require_learned(unknown, fresh, other, names=names, step=self.name, remedy=remedy)
         path = bench.engine.write_weights(weights, bench.folder / f"start-{seed}.ckpt")
         return Start(path, weights, tuple(readings), source)
 
@@ -321,28 +326,3 @@ class TransferLearning(LooksBack):
             )
         still, thaw = freezing.thawing(names, frozen, epochs)
         return Parts(exactly(still), {epoch: exactly(thawed) for epoch, thawed in thaw.items()}, rates)
-
-
-def _require_learned(
-    step: TransferLearning, bench: Bench, names: Names, unknown: Sequence[str], fresh: "Mapping[str, Tensor]"
-) -> None:
-    """Raise where what shall be frozen was never learned: it differs from one fresh model to the next.
-
-    Raises:
-        SetupError: random weights would be frozen.
-    """
-    import torch
-
-    other = bench.engine.fresh_weights(bench.setup, seed=bench.seed + 1) if unknown else fresh
-    drawn = [name for name in unknown if not torch.equal(fresh[name], other[name])]
-    if drawn:
-        shown = ", ".join(names.shown(name) for name in drawn[:3]) + (", ..." if len(drawn) > 3 else "")
-        remedy = (
-            "leave it out of freeze, or give weights that have it"
-            if step.pretrained is not None
-            else "give pretrained=, or a model whose factory loads its weights"
-        )
-        raise SetupError(
-            f"step {step.name!r} would freeze random weights: {shown} is drawn anew for each fresh model, and nothing was "
-            f"loaded for it; {remedy}"
-        )

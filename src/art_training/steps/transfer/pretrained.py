@@ -1,12 +1,13 @@
 """Weights of another training: read, put where names and shapes agree, and what is left fresh is told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.engines import Engine
 from art_training.errors import SetupError
+from art_training.steps.transfer.freezing import Names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,6 +128,51 @@ def _unused(
         elif not torch.equal(one, given[loaded[name]]):
             unused[file] = f"in the model it is one tensor with another, and takes the values of {loaded[name]}"
     return unused
+
+
+def under_another_name(fitted: Fitted, given: "Mapping[str, Tensor]", name: str) -> str:
+    """What of a file may be meant by a name that it does not have, as the end of a sentence; empty where nothing may.
+
+    It is of the same shape and called alike at its end. It is told and not taken: parts that are alike may be different parts.
+    """
+    if name not in fitted.fresh:
+        return ""
+    shape, end = fitted.weights[name].shape, name.split(".")[-2:]
+    found = [file for file in fitted.unused if file.split(".")[-2:] == end and given[file].shape == shape]
+    return f" under this name: there is {found[0]!r} of the same shape, which may be {name}" if len(found) == 1 else ""
+
+
+def require_learned(
+    unknown: Sequence[str],
+    fresh: "Mapping[str, Tensor]",
+    other: "Mapping[str, Tensor]",
+    *,
+    names: Names,
+    step: str,
+    remedy: str,
+) -> None:
+    """Raise where what shall be frozen was never learned: it differs from one fresh model to the next.
+
+    Args:
+        unknown: what shall be frozen and was not loaded.
+        fresh: weights of a fresh model.
+        other: of another one, under another seed.
+        names: as the user knows them.
+        step: its name.
+        remedy: as the end of a sentence.
+
+    Raises:
+        SetupError: random weights would be frozen.
+    """
+    import torch
+
+    drawn = [name for name in unknown if not torch.equal(fresh[name], other[name])]
+    if drawn:
+        shown = ", ".join(names.shown(name) for name in drawn[:3]) + (", ..." if len(drawn) > 3 else "")
+        raise SetupError(
+            f"step {step!r} would freeze random weights: {shown} is drawn anew for each fresh model, and nothing was "
+            f"loaded for it; {remedy}"
+        )
 
 
 def _ties(fresh: "Mapping[str, Tensor]") -> list[list[str]]:
