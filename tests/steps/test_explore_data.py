@@ -152,6 +152,13 @@ def test_a_class_that_training_never_shows_is_an_error():
     assert found.evidence["classes"] == [7]
 
 
+def test_a_training_split_of_one_class_is_told():
+    (x, _), (more, _) = distinct(60), distinct(30, 60)
+    outcome = explore(art.data((x, np.zeros(60, int)), (more, np.zeros(30, int))))
+    assert finding(outcome, "ART112").message.startswith("all 60 examples of train are of class 0")
+    assert "ART112" not in codes(explore(art.data(distinct(60), distinct(30, 60))))
+
+
 def test_small_differences_between_splits_are_chance():
     assert "ART104" not in codes(explore(art.data(distinct(41), distinct(21, 5000))))
 

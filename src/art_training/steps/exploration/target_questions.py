@@ -22,8 +22,23 @@ def imbalance(surveys: Surveys, task: Task, answers: Answers) -> None:
     """Is a class rare beside another, so that accuracy says little?"""
     if task.kind not in {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL}:
         return
-    for survey in surveys:
-        if survey.split is not Split.TRAIN or len(survey.labels) < 2:
+    train = [survey for survey in surveys if survey.split is Split.TRAIN]
+    shown = {label for survey in train for label in +survey.labels}
+    if len(shown) == 1 and task.kind is TaskKind.CLASSIFICATION:
+        answers.findings.append(
+            Finding(
+                "ART112",
+                "labels",
+                Severity.WARNING,
+                f"all {sum(survey.examples for survey in train)} examples of train are of class {min(shown)}, so that there is "
+                "nothing to tell apart",
+                {"class": min(shown)},
+                "look at how labels are read and how rows are divided; a model of one class learns to answer always the same",
+                "train",
+            )
+        )
+    for survey in train:
+        if len(survey.labels) < 2:
             continue
         (most, many), (least, few) = survey.labels.most_common(1)[0], survey.labels.most_common()[-1]
         answers.neutral("rarest_class", few, survey, f"class {least}")
