@@ -124,7 +124,9 @@ def summary_of(best: str, by: str, candidates: Sequence[Candidate]) -> str:
     if not best:
         return "no baseline could be scored: " + "; ".join(f"{one.name}: {one.note}" for one in candidates if one.note)
     reached = [(one.name, one.scores[by].value) for one in candidates if by in one.scores]
-    return f"{by}: " + ", ".join(f"{name} {number(value)}" for name, value in reached) + f"; the best baseline is {best}"
+    return (
+        f"{by}: " + ", ".join(f"{name} {number(value)}" for name, value in reached) + f"; the best baseline is {best}"
+    )
 
 
 def _to_beat(one: Candidate) -> bool:
