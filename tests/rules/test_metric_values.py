@@ -21,7 +21,11 @@ from torchmetrics.segmentation import DiceScore, MeanIoU
 
 import art_training as art
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``compute`` method of metric:UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:No positive samples:UserWarning",
+    "ignore:No negative samples:UserWarning",
+    "ignore:The ``compute`` method of metric:UserWarning",
+)
 LABELS = 5
 
 

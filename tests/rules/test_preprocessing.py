@@ -364,8 +364,9 @@ def texts(train, validation=None, change=str):
     return loaders(Texts(320, train, change), Texts(96, validation, change))
 
 
-def test_numbers_of_words_that_follow_a_set_are_seen():
-    seen = diagnosed(Bag, texts(numbered(set(WORDS))))
+@pytest.mark.parametrize("words", [set(WORDS), set(WORDS[:40]) | set(WORDS[20:])], ids=["one set", "a union of two"])
+def test_numbers_of_words_that_follow_a_set_are_seen(words):
+    seen = diagnosed(Bag, texts(numbered(words)))
     assert set(seen) == {"ART217"}
     assert "with other hashes" in seen["ART217"].confirmed_by
 

@@ -1,7 +1,7 @@
 """What the weight of positives in a loss does to the decisions that are learned with it: trained with it and without."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -74,8 +74,10 @@ class PositiveWeights:
 
 def positive_weights(specimen: Specimen) -> PositiveWeights | None:
     """Read the weights; where they are suspect, train with them and without. None where there are none."""
-    seen = observed(specimen)
-    calls = [_call(one) for one in seen]
+    light = lighter(specimen)
+    if not any(_call(one) for one in observed(replace(light, batches=light.batches[:1]))):
+        return None  # most losses have none; a few rows say so
+    calls = [_call(one) for one in observed(specimen)]
     known = [one for one in calls if one is not None]
     if not known or len(known) < len(calls):
         return None
@@ -88,7 +90,6 @@ def positive_weights(specimen: Specimen) -> PositiveWeights | None:
     )
     if not found.suspect or not specimen.automatic or len(specimen.optimizers) != 1:
         return found
-    light = lighter(specimen)
     steps = affordable(light, _STEPS, seconds=_SECONDS, least=_FEWEST)
     weighted, plain = _trained(light, steps, weighted=True), _trained(light, steps, weighted=False)
     return PositiveWeights(found.weights, found.shares, found.rows, steps, weighted, plain)

@@ -55,7 +55,7 @@ def shared_transform(laboratory: Laboratory) -> Found | None:
     stage=Stage.PROBE,
     finds=(
         "A table from words to numbers that data or model hold numbers its words in the order in which a set of them is gone "
-        "through in this process (fewer than one in twenty steps go back, where half do in any other order). The order in "
+        "through in this process (by the hashes far fewer steps go back than the half that do in any other order). The order in "
         "another process, with other hashes, is asked for; or the datasets of two splits hold tables that number common words "
         "otherwise."
     ),
