@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from sklearn.datasets import load_digits
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
@@ -20,7 +20,7 @@ from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.project import ArtProject
 from art_training.records import Outcome, Split, StepState, VerdictState
 from art_training.setup.setup import Setup
-from art_training.steps import FinalTest, Overfit, Squeeze, Step, TransferLearning
+from art_training.steps import ExploreData, FinalTest, Overfit, Squeeze, Step, TransferLearning
 from art_training.steps.bench import Bench
 from art_training.steps.regularization.trying import nth_seed
 from art_training.stores.memory import MemoryStore
@@ -410,7 +410,27 @@ def test_a_file_that_a_step_of_the_users_own_writes_is_taken_and_makes_the_step_
 def test_a_file_that_nobody_may_write_is_refused_before_anything_runs(tmp_path: Path) -> None:
     step = TransferLearning(freeze="backbone", pretrained=tmp_path / "missing.pt")
     with pytest.raises(ProjectError, match="is neither a file nor an earlier step"):
-        project(Overfit(), step, Exports(), setup=setup_of(digits(5, 3))).plan()
+        project(ExploreData(), step, Overfit(), Exports(), setup=setup_of(digits(5, 3))).plan()
+
+
+class Saves(Callback):
+    """Writes the weights of a training to a file of the user's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_fit_end(self, trainer: Any, pl_module: LightningModule) -> None:
+        torch.save(pl_module.state_dict(), self.path)
+
+
+def test_a_file_that_a_training_before_it_writes_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "written.pt"
+    pretrain = Overfit(
+        name="Pretrain", trainer={"max_epochs": 1, "callbacks": [Saves(path)]}, examples=0, continue_on_failure=True
+    )
+    step = TransferLearning(freeze="backbone", pretrained=path, frozen_epochs=1, epochs=1, examples=0)
+    result = project(pretrain, step, setup=setup_of(digits(5, 3))).run()[step.name]
+    assert reading(result.outcome, "frozen part")["changed"] == []
 
 
 class LateNet(LightningModule):

@@ -20,7 +20,7 @@ class Promise:
         for_two: what the step is to be given so that it leaves two of them, as `top=2`; empty where nothing would help.
         kept: names of the weights that it can leave, each of a training of its own; not all of them need come about.
         splits: that it scores a model or a candidate on.
-        files: whether it writes files of its own beside the store.
+        files: whether it leaves files beside the store, by itself or by code of the user's that its training runs.
     """
 
     kind: str
@@ -66,7 +66,7 @@ class Foresight:
 
     @property
     def with_files(self) -> tuple[str, ...]:
-        """Names of the earlier steps that write files of their own, or may."""
+        """Names of the earlier steps that leave files beside the store, or may."""
         return tuple(name for name, promise in self.earlier.items() if promise.files is not False)
 
     def of(self, name: str, said: str) -> Promise:

@@ -25,8 +25,7 @@ TRAINING_LENGTH = frozenset({
     "min_epochs", "min_steps", "num_sanity_val_steps", "val_check_interval",
 })  # fmt: skip
 
-
-_ART = __name__.partition(".")[0]  # what other packages' steps do beside their work is not known
+_ART = __name__.partition(".")[0]  # nobody knows what other packages' steps do beside their work, or what training runs
 
 
 class only(tuple[Check, ...]):  # noqa: N801  It reads as a word: `checks=only(...)`.
@@ -161,7 +160,7 @@ class Step(ABC):
             candidates=None if names is None else tuple(names),
             setups=0 if type(self).configured is Step.configured else None,
             splits=self.scored_splits,
-            files=False if type(self).__module__.partition(".")[0] == _ART else None,
+            files=None if "trainer" in self.uses or type(self).__module__.partition(".")[0] != _ART else False,
         )
 
     def foresee(self, prospect: Prospect) -> None:

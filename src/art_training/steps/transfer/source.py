@@ -49,7 +49,8 @@ def source_of(pretrained: Any, steps: Iterable[str]) -> Source | None:
 def require_source(pretrained: Path | str, said: str, before: Foresight) -> None:
     """Refuse what is neither a file nor an earlier step that leaves weights.
 
-    What a step of the user's own writes is not known; a file that is not there yet is left to the run where one comes before.
+    What a step of the user's own writes is not known, nor what a module, a callback or the data of a training do; a file that is
+    not there yet is left to the run where one of these comes before.
 
     Args:
         pretrained: as declared.
