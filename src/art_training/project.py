@@ -175,7 +175,8 @@ class ArtProject:
             lenient: plan steps though they cannot run as they are declared, to know where the project stands.
 
         Raises:
-            ProjectError: an argument names a step that the project does not have.
+            ProjectError: an argument names a step that the project does not have, or `only` asks for a use of the test split
+                behind a step that did not pass.
             SetupError: a step that would run cannot, as far as can be told without reading data.
         """
         return make_plan(self._declared(), self._wish(force, stale, only, until), lenient=lenient)
@@ -198,12 +199,13 @@ class ArtProject:
         Args:
             force: True runs every step that is asked for; names run those.
             stale: `rerun` runs outdated steps again, `keep` leaves them and marks them.
-            only: names of the steps to run; the newest outcomes of the others are their evidence.
+            only: names of the steps to run; the newest outcomes of the others are their evidence. The test split is used behind
+                steps that passed alone, or that are declared with `continue_on_failure=True`.
             until: name of the last step to run.
             listen: called with every event.
 
         Raises:
-            ProjectError: an argument names a step that the project does not have.
+            ProjectError: as of `plan`.
             ProjectLocked: another process runs this project now.
             KeyboardInterrupt: Ctrl-C; what was measured is kept.
             Exception: whatever a step raised; it is recorded.

@@ -40,6 +40,7 @@ from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, ended, skipped, unplanned, waiting
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
+from art_training.runner.unpassed import require_passed
 from art_training.runner.validating import Validation
 from art_training.runner.views import View, Views, same
 from art_training.setup.identity.provenance import collect
@@ -59,6 +60,7 @@ def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
 
     Raises:
         SetupError: a step that is going to run cannot, as far as can be told without reading data.
+        ProjectError: one that uses the test split is asked for behind a step that did not pass.
     """
     return _Run(project, wish, (), lenient=lenient).plan()
 
@@ -154,6 +156,8 @@ class _Run:
                     barrier = step.name, state
             elif barrier is None and not self.lenient:
                 self.valid.require(step, self.look.prospect(step))
+                if step.may_test:
+                    require_passed(step, self.project, self.wish, self.look)
         return Plan(self.project.name, tuple(steps), dict(self.project.left_out))
 
     def one(self, step: Step, view: View) -> StepResult:

@@ -84,7 +84,8 @@ class Views:
         """What the step's checks answer now."""
         checks = step.all_checks(self.identity.task(self.handed.setup(step)), self.metrics(step).names)
         kinds = {one.name: type(one).__name__ for one in self.project.steps}
-        return judge_all(checks, Evidence(step.name, outcome, dict(self.handed.outcomes), kinds))
+        earlier = {one.name: one.outcome for one in self.handed.earlier(step)}
+        return judge_all(checks, Evidence(step.name, outcome, earlier, kinds))
 
     def fingerprint(self, step: Step) -> Fingerprint:
         digests = {name: outcome.digest for name, outcome in self.handed.outcomes.items()}
