@@ -3,6 +3,7 @@
     ARTError
     ├── UsageError (ValueError)          something that the user declared does not hold; exit code 2
     │   ├── SetupError                   a setup: model, data, trainer, outputs
+    │   │   ├── Misfit                   weights that a model shall begin with and that do not fit it
     │   │   ├── Unpaired                 predictions and targets that would be compared each with every other
     │   │   └── Unfinished               beside what a step has done so far, from which the next run goes on
     │   ├── ProjectError                 a project: names, order, metrics, where it is looked for
@@ -26,6 +27,7 @@ __all__ = [
     "CheckError",
     "DiagnosisError",
     "Interrupted",
+    "Misfit",
     "MissingExtra",
     "OutOfMemory",
     "ProjectError",
@@ -56,6 +58,10 @@ class UsageError(ARTError, ValueError):
 
 class SetupError(UsageError):
     """A setup cannot be used as declared: its model, data, trainer or outputs."""
+
+
+class Misfit(SetupError):
+    """Weights that a model is to begin with do not fit it, as it is made with these hyper-parameters."""
 
 
 class Unpaired(SetupError):

@@ -314,7 +314,7 @@ def test_where_no_choice_has_data_nothing_is_searched(store: SqlStore) -> None:
 
     space = {"rows": art.space.choice(a=art.Variant(data=unvalidated), b=art.Variant(data=lambda data: 3))}
     with pytest.raises(
-        SetupError, match=r"no choice of space\['rows'\] has data that give a batch: rows='a': the data has"
+        SetupError, match=r"no choice of space\['rows'\] can be trained: rows='a': for want of data: the data has"
     ):
         tuned(store, Tune(space, trials=2, **SMALL), setup_of(1))
 

@@ -16,7 +16,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
-from art_training.steps.buildable import require_buildable, unreadable
+from art_training.steps.buildable import Buildable
 from art_training.steps.deciding import deciding_metric
 from art_training.steps.examples import LookBack
 from art_training.steps.looking_back import LOOKING_BACK, LooksBack
@@ -57,9 +57,9 @@ class Regularize(LooksBack):
 
     A candidate that raises, diverges or runs out of memory is told with its sentence, and the next is tried. What cannot
     work at all, such as a hyper-parameter that the model does not take, is refused before anything is trained; so are
-    candidates of which none has data that give a batch. Where some have, those are tried. A training that this step
-    has made before, of the same setup, data and seed, is not made again: more candidates or more seeds cost only
-    themselves. `art run --force` begins with nothing.
+    candidates of which none can be trained, because their data give no batch that the model takes or pretrained weights do
+    not fit. Where some can, those are tried. A training that this step has made before, of the same setup, data and seed,
+    is not made again: more candidates or more seeds cost only themselves. `art run --force` begins with nothing.
 
     Scores beside those of what is handed on: `gain`, how much better the winner is than the reference, or the best
     candidate where none won, positive is better; `gap`, how much worse the metric is on validation than on training;
@@ -104,7 +104,7 @@ class Regularize(LooksBack):
         metric = Metric.parse(self.by)
         _require_direction(bench, metric, self.name)
         trying = Trying(bench, metric, self.seeds, self.weights, watch=self.examples > 0)
-        setups, unread = self._setups(bench, trying)
+        setups, unable = self._setups(bench, trying)
         reference = trying.tried(REFERENCE, bench.setup)
         if reference.failure:
             raise SetupError(
@@ -113,7 +113,7 @@ class Regularize(LooksBack):
             )
         found: list[Compared] = []
         for name, setup in setups.items():
-            failed = Tried(name, setup, (), f"for want of data: {unread[name]}") if name in unread else None
+            failed = Tried(name, setup, (), unable[name]) if name in unable else None
             one = compared(
                 failed or trying.tried(name, setup),
                 reference,
@@ -166,22 +166,22 @@ class Regularize(LooksBack):
         return {**super().configuration(), "candidates": described}
 
     def _setups(self, bench: Bench, trying: Trying) -> tuple[dict[str, Setup], dict[str, str]]:
-        """The candidates' setups, no two of which are the same; and why the data of some give no batch.
+        """The candidates' setups, no two of which are the same; and why some cannot be trained.
 
         Raises:
-            SetupError: one of them cannot be trained as declared, or is no other than another one; or none has data.
+            SetupError: one of them is a mistake of its declaration, or no other than another one; or none can be trained.
         """
         bench.say("look at the candidates")
         setups: dict[str, Setup] = {}
-        unread: dict[str, str] = {}
+        unable: dict[str, str] = {}
+        buildable = Buildable(bench)
         seen = {trying.identity(bench.setup).digest: REFERENCE}
         for name, variant in self.candidates.items():
             try:
                 setups[name] = setup = variant.apply(bench.setup)
-                if why := unreadable(bench, setup):
-                    unread[name] = why
+                if why := buildable.why_not(setup):
+                    unable[name] = why
                     continue
-                require_buildable(bench, setup)
             except UsageError as error:
                 raise SetupError(f"candidate {name!r} of step {self.name!r}: {error}") from error
             digest = trying.identity(setup).digest
@@ -191,10 +191,12 @@ class Regularize(LooksBack):
                     f"{_settings(variant, setup)} there too; leave it out, or let it vary something"
                 )
             seen[digest] = name
-        if len(unread) == len(setups):
-            told = "; ".join(f"candidate {name!r} of step {self.name!r}: {why}" for name, why in unread.items())
+        if len(unable) == len(setups):
+            told = "; ".join(
+                f"candidate {name!r} of step {self.name!r}: could not be trained {why}" for name, why in unable.items()
+            )
             raise SetupError(f"{told}; nothing is left to try, so that nothing was trained")
-        return setups, unread
+        return setups, unable
 
     def _told(self, bench: Bench, metric: Metric, reference: Tried, found: Sequence[Compared]) -> Outcome:
         winner, why = self._winner(found)

@@ -20,7 +20,7 @@ from art_training.steps.examples import LookBack
 from art_training.steps.looking_back import LOOKING_BACK, LooksBack
 from art_training.steps.searching.again import INCOMING, Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
-from art_training.steps.searching.modifiers import check_modifiers, unread_findings
+from art_training.steps.searching.modifiers import check_modifiers, unable_findings
 from art_training.steps.searching.telling import again, candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.steps.weights import LAST
@@ -113,7 +113,7 @@ class Tune(LooksBack):
         direction = self._direction(bench, metric)
         _check_setup(self._space, bench.setup)
         bench.say("look at the modifiers")
-        unread = check_modifiers(self._space, bench)
+        unable = check_modifiers(self._space, bench)
         search = Search(self._space, direction, self.sampler, self.pruning, bench.seed)
         tried = Trying(bench, search, metric, direction, self._budget, self.top).run()
         leaders = best(tried.trials, direction)[: self.top]
@@ -122,9 +122,9 @@ class Tune(LooksBack):
             named = [(trial.label, self._space.apply(bench.setup, trial.point)) for trial in leaders]
             decision = Again(bench, metric, direction, self.seeds_for_winner, watch=self.examples > 0).decide(named)
         outcome = self._told(bench, metric, tried, leaders, decision)
-        told = "".join(f"; {what} could not be trained for want of data: {why}" for what, why in unread.items())
+        told = "".join(f"; {what} could not be trained {why}" for what, why in unable.items())
         return replace(
-            outcome, findings=(*outcome.findings, *unread_findings(unread)), summary=f"{outcome.summary}{told}"
+            outcome, findings=(*outcome.findings, *unable_findings(unable)), summary=f"{outcome.summary}{told}"
         )
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:

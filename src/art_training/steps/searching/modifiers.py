@@ -6,7 +6,7 @@ from art_training.errors import SetupError, UsageError
 from art_training.records import Finding, Severity
 from art_training.setup.variant import Variant
 from art_training.steps.bench import Bench
-from art_training.steps.buildable import require_buildable, unreadable
+from art_training.steps.buildable import Buildable
 from art_training.tuning.dimension import Choice
 from art_training.tuning.space import Space
 
@@ -15,12 +15,13 @@ def check_modifiers(space: Space, bench: Bench) -> dict[str, str]:
     """Build what each modifier makes that may be chosen, so that a wrong one is no failed trial hours later.
 
     Returns:
-        Why the data of some choices give no batch. Their trials fail before they train, and the others are made.
+        Why some choices cannot be trained. Their trials fail before they train, and the others are made.
 
     Raises:
-        SetupError: one of them cannot be trained as declared, or no choice of a dimension has data.
+        SetupError: one of them is a mistake of its declaration, or no choice of a dimension can be trained.
     """
-    unread: dict[str, str] = {}
+    unable: dict[str, str] = {}
+    buildable = Buildable(bench)
     for name, dimension in space.dimensions.items():
         options = dimension.options if isinstance(dimension, Choice) else {}
         here: dict[str, str] = {}
@@ -30,29 +31,27 @@ def check_modifiers(space: Space, bench: Bench) -> dict[str, str]:
             what = f"space[{name!r}] may be {label!r}"
             try:
                 setup = option.apply(bench.setup)
-                if why := unreadable(bench, setup):
+                if why := buildable.why_not(setup):
                     here[f"{name}={label!r}"] = why
-                    continue
-                require_buildable(bench, setup)
             except UsageError as error:
                 raise SetupError(f"{what}: {error}") from error
         if here and len(here) == len(options):
             told = "; ".join(f"{what}: {why}" for what, why in here.items())
-            raise SetupError(f"no choice of space[{name!r}] has data that give a batch: {told}; nothing was trained")
-        unread |= here
-    return unread
+            raise SetupError(f"no choice of space[{name!r}] can be trained: {told}; nothing was trained")
+        unable |= here
+    return unable
 
 
-def unread_findings(unread: Mapping[str, str]) -> list[Finding]:
-    """One for each choice whose data give no batch."""
+def unable_findings(unable: Mapping[str, str]) -> list[Finding]:
+    """One for each choice that cannot be trained."""
     return [
         Finding(
             code="ART742",
             category="evaluation",
             severity=Severity.WARNING,
-            message=f"{what} could not be trained for want of data: {why}",
+            message=f"{what} could not be trained {why}",
             evidence={"candidate": what},
             remedy="mend it or leave it out; the others were compared without it",
         )
-        for what, why in unread.items()
+        for what, why in unable.items()
     ]

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from art_training.errors import SetupError, StoreError
+from art_training.errors import Misfit, SetupError, StoreError
 from art_training.steps.step import Fetch
 from art_training.steps.transfer.pretrained import tensors
 from art_training.stores.artifacts import file_digest
@@ -54,7 +54,8 @@ class Begin:
         """The module with the weights in place, as far as its layers have been made.
 
         Raises:
-            SetupError: the file is gone or was changed, or the module has other parameters than it had.
+            Misfit: the module has other parameters than it had.
+            SetupError: the file is gone or was changed.
         """
         given = tensors(_load(self._file()))
         wanted = {name: given[place] for name, place in self.names.items()}
@@ -93,7 +94,7 @@ class Begin:
         own = cast("dict[str, Tensor]", module.state_dict(keep_vars=True))
         places = {name: place for name in wanted if (place := _place(name, own))}
         if not more_to_come and len(places) != len(wanted):
-            raise SetupError(
+            raise Misfit(
                 f"{type(module).__name__} has not all of the {len(wanted)} weights that TransferLearning began with; "
                 "run it again after its model has changed"
             )
@@ -101,10 +102,9 @@ class Begin:
         try:
             module.load_state_dict(taken, strict=False)
         except RuntimeError as error:  # torch's word for other shapes
-            said = " ".join(str(error).split())
-            raise SetupError(
-                f"the weights that TransferLearning began with do not fit {type(module).__name__} as it is made now: {said}; "
-                "make it with the hyper-parameters that it had there"
+            raise Misfit(
+                f"the weights that TransferLearning began with do not fit {type(module).__name__} as it is made now: "
+                f"{_other_shapes(own, taken) or ' '.join(str(error).split())}; make it with the hyper-parameters that it had there"
             ) from error
 
     def _file(self) -> Path:
@@ -151,6 +151,17 @@ def _parts(module: Any) -> "dict[str, Tensor]":
         **dict(module.named_parameters(remove_duplicate=False)),
         **dict(module.named_buffers(remove_duplicate=False)),
     }
+
+
+def _other_shapes(own: "Mapping[str, Tensor]", taken: "Mapping[str, Tensor]") -> str:
+    """Which parameters have another shape than the weights that they are to begin with; empty: none that is known."""
+    from torch.nn.parameter import is_lazy
+
+    other = [name for name, one in taken.items() if not is_lazy(own[name]) and own[name].shape != one.shape]
+    if not other:
+        return ""
+    first, more = other[0], f", and {len(other) - 1} more" if len(other) > 1 else ""
+    return f"{first} is of shape {tuple(own[first].shape)} and began with {tuple(taken[first].shape)}{more}"
 
 
 def _place(name: str, own: "Mapping[str, Tensor]") -> str:
