@@ -17,7 +17,7 @@ from torch import nn
 import art_training as art
 from art_training.errors import SetupError
 from art_training.exported import bundle
-from art_training.exported.member import Call, by_step, calls_of, load, make, parts_of, weights_for
+from art_training.exported.member import Call, by_step, calls_of, load, make, parts_of, untargeted, weights_for
 from art_training.exported.model import ExportedModel, Part, export, load_model, of_parts
 from art_training.exported.verify import verify
 from art_training.setup.scores.calibration import tempered
@@ -234,6 +234,43 @@ def test_ways_to_call_forward_are_found_from_the_batch() -> None:
         assert torch.equal(call(net, batch), net(batch["left"], batch["right"]).softmax(1))
         with pytest.raises(SetupError, match="a batch has no entry 'right'"):
             call(net, {"left": batch["left"]})
+
+
+def test_a_forward_that_takes_the_batch_is_given_it_and_needs_no_target() -> None:
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Named()
+
+        def forward(self, batch: Any) -> torch.Tensor:
+            return self.net(batch["left"], batch["right"])
+
+    batch = {"left": torch.ones(2, 2), "right": torch.zeros(2, 2), "label": torch.tensor([0, 1])}
+    task = Task(TaskKind.CLASSIFICATION, inputs=("left", "right"), target="label", activation="softmax")
+    setup = art.Setup(model=Whole, data=art.data(train=(X, Y)))
+    net = Whole()
+    call = next(one for one in calls_of(setup, net, batch, task) if one.whole)
+    bare, path = untargeted(batch, task)
+    assert path == "label"
+    assert list(bare) == ["left", "right"]
+    with torch.no_grad():
+        assert torch.equal(call(net, bare), net(batch).softmax(1))
+        with pytest.raises(SetupError, match=r"Whole\.forward takes a batch, and a tensor of shape \(2, 2\) was given"):
+            call(net, batch["left"])
+
+
+@pytest.mark.parametrize(
+    ("batch", "task"),
+    [
+        ({"left": X, "right": X}, Task(TaskKind.OTHER)),
+        ((X,), Task(TaskKind.RECONSTRUCTION, inputs=("0",), target="0")),
+        (X, Task(TaskKind.RECONSTRUCTION, inputs=("",), target="")),
+    ],
+)
+def test_a_batch_stays_whole_where_its_target_cannot_be_told_or_is_the_input(batch: Any, task: Task) -> None:
+    bare, path = untargeted(batch, task)
+    assert bare is batch
+    assert not path
 
 
 def test_a_module_without_forward_is_asked_through_its_step() -> None:

@@ -274,6 +274,9 @@ def test_a_module_without_forward_and_with_augmented_data_is_squeezed_too() -> N
     export = found.outcome.reading("export")
     assert export is not None
     assert export.value["asked by"] == "its step, with whole batches"
+    assert export.value["needs"] == "digit"
+    assert [one.code for one in found.outcome.findings] == ["ART753"]
+    assert "where batches hold their targets ('digit'), which the export needs" in found.verdicts[1].reason
     model = art.load_model(found.file("model.zip"))
     assert model({"pixels": VX[:9], "digit": VY[:9]}).shape == (9, 10)
 
@@ -295,6 +298,72 @@ def test_ways_to_ask_a_model_that_do_not_fit_make_its_code_warn_of_nothing() -> 
         found = squeezed(art.Setup(Whole, data, trainer=TRAINER), ensemble=0, longer=0, calibrate=False, examples=0)
     assert not [one for one in told if "non-tuple sequence" in str(one.message)]
     assert found.outcome.scores["export_difference"].value < 1e-5
+
+
+class Batched(LightningModule):
+    """Its `forward` takes a batch of two inputs, and its steps call it with the batch."""
+
+    def __init__(self, peeks: bool = False) -> None:
+        super().__init__()
+        self.peeks = peeks
+        self.table = nn.Embedding(17, 8)
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        if self.peeks:
+            assert len(batch["digit"])
+        shares = batch["mask"].unsqueeze(2)
+        return self.head((self.table(batch["levels"]) * shares).sum(1))
+
+    def training_step(self, batch: Mapping[str, Tensor], index: int) -> Tensor:
+        return nn.functional.cross_entropy(self(batch), batch["digit"])
+
+    def validation_step(self, batch: Mapping[str, Tensor], index: int) -> None:
+        self.log("val_loss", self.training_step(batch, index))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+class Levels(Dataset[dict[str, Tensor]]):
+    def __len__(self) -> int:
+        return 100
+
+    def __getitem__(self, at: int) -> dict[str, Tensor]:
+        return {"levels": (X[at] * 16).long().clamp(0, 16), "mask": (X[at] > 0).float(), "digit": Y[at]}
+
+
+BATCHED = {"ensemble": 0, "longer": 0, "calibrate": False, "examples": 0}
+
+
+@pytest.mark.slow
+def test_a_model_whose_forward_takes_the_batch_is_exported_and_predicts_without_targets() -> None:
+    setup = art.Setup(Batched, art.data(train=Levels(), validation=Levels(), batch_size=50), trainer={"max_epochs": 1})
+    found = squeezed(setup, **BATCHED)
+    export = found.outcome.reading("export")
+    assert export is not None
+    assert export.value["asked by"] == "forward, with batches that need no targets"
+    assert not found.outcome.findings
+    assert found.value("export_difference") < 1e-5
+    model = art.load_model(found.file("model.zip"))
+    assert sorted(model.description["inputs"]) == ["levels", "mask"]
+    given = {name: torch.stack([Levels()[at][name] for at in range(7)]) for name in ("levels", "mask", "digit")}
+    without = model({name: given[name] for name in ("levels", "mask")})
+    assert without.shape == (7, 10)
+    assert torch.equal(without, model(given))
+
+
+@pytest.mark.slow
+def test_an_export_that_needs_the_targets_is_told_to_need_them() -> None:
+    data = art.data(train=Levels(), validation=Levels(), batch_size=50)
+    found = squeezed(art.Setup(Batched, data, hparams={"peeks": True}, trainer={"max_epochs": 1}), **BATCHED)
+    export = found.outcome.reading("export")
+    assert export is not None
+    assert export.value["needs"] == "digit"
+    (told,) = found.outcome.findings
+    assert told.code == "ART753"
+    assert "predicts of no batch without batch['digit']" in told.message
+    assert any("which the export needs" in verdict.reason for verdict in found.verdicts)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from art_training.errors import SetupError
 from art_training.records import Split
-from art_training.setup.data.batch import children, entries, entry, size
+from art_training.setup.data.batch import children, entries, entry, size, without
 from art_training.setup.forward import forward_arguments, parameters_of, target_path
 from art_training.setup.modified import ModifiedModel
 from art_training.setup.observation import BatchObservation
@@ -35,15 +35,30 @@ class Call:
         named: and by name: paths by parameter.
         activation: what makes probabilities of what it returns.
         classes: the dimension of the classes, for a softmax.
+        whole: whether `forward` takes the batch itself, which needs to hold no targets.
     """
 
     positional: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict[str, str])
     activation: Activation = "none"
     classes: int = 1
+    whole: bool = False
 
     def __call__(self, module: nn.Module, batch: Any) -> Tensor:
-        """Probabilities or values, as `forward` shapes them."""
+        """Probabilities or values, as `forward` shapes them.
+
+        Raises:
+            SetupError: an input is missing, or `forward` takes a batch and a tensor is given.
+        """
+        if self.whole:
+            if isinstance(
+                batch, Tensor
+            ):  # a forward that looks batch[0] up would take the first example for the inputs
+                raise SetupError(
+                    f"{type(module).__name__}.forward takes a batch, and a tensor of shape {tuple(batch.shape)} was given; "
+                    "give a batch as it was trained on; it needs no targets"
+                )
+            return self._activated(module(batch))
         wanted = (*self.positional, *self.named.values())
         if len(wanted) == 1 and isinstance(batch, Tensor):  # the input alone, without a batch around it
             return self._activated(module(*[batch] * len(self.positional), **dict.fromkeys(self.named, batch)))
@@ -142,8 +157,9 @@ def observed(module: nn.Module, batch: Any) -> BatchObservation:
                 returned = step(*(batch, 0, 0)[:takes])
         except Exception as error:
             raise SetupError(
-                f"{kind} cannot be asked without a Trainer: its step raised {type(error).__name__}: {error}; "
-                "define forward(x), and let the step call self(x)"
+                f"{kind} cannot be asked without a Trainer: its step, which is given whole batches and expects their "
+                f"targets in them, raised {type(error).__name__}: {error}; "
+                "define forward so that it predicts without targets, and let the step call self"
             ) from error
     return BatchObservation(
         split=Split.VALIDATION,
@@ -198,7 +214,14 @@ def in_loss(module: nn.Module, batch: Any, task: Task, loss: Callable[[Any, Any]
 
 
 def calls_of(setup: Setup, module: nn.Module, batch: Any, task: Task) -> list[Call]:
-    """Ways in which `forward` may give the predictions of a batch, likeliest first; which does must be tried."""
+    """Ways in which `forward` may give the predictions of a batch, likeliest first; which does must be tried.
+
+    Args:
+        setup: of the module.
+        module: whose `forward` is meant; one that has none is asked in no way.
+        batch: with its targets.
+        task: what it is for.
+    """
     if type(module).forward is nn.Module.forward or _is_unwritten(module):
         return []
     positional: list[tuple[tuple[str, ...], dict[str, str]]] = []
@@ -217,7 +240,21 @@ def calls_of(setup: Setup, module: nn.Module, batch: Any, task: Task) -> list[Ca
         positional.append((task.inputs, {}))
         positional.append((task.inputs[:1], {}))
     calls = [Call(args, named, activation) for args, named in positional for activation in _activations(task)]
+    if children(batch) is not None:
+        calls += [Call(activation=activation, whole=True) for activation in _activations(task)]
     return [replace(call, classes=at) for call in calls for at in (1, -1)]
+
+
+def untargeted(batch: Any, task: Task) -> tuple[Any, str]:
+    """A batch without its target, as who predicts has it, and where the target stood.
+
+    Whole, and the empty path, where nobody can tell the target, or where it is what enters the model.
+    """
+    try:
+        path = target_path(batch, task.target)
+    except SetupError:
+        return batch, ""
+    return (batch, "") if not path or path in task.inputs else (without(batch, path), path)
 
 
 def _activations(task: Task) -> tuple[Activation, ...]:

@@ -53,9 +53,10 @@ class ExportedModel(nn.Module):
     """Gives what a trained model predicts: probabilities where its loss is one of classes or labels, values elsewhere.
 
     It is a module in evaluation mode, whose parameters do not train; `model.to("cuda")` moves it. It is called with the
-    inputs (a tensor where there is one, else a batch that holds them), or with a whole batch as the model was trained on.
+    inputs (a tensor where there is one, else a batch that holds them), or with a whole batch as the model was trained on;
+    where the model's own `forward` takes a batch, with a batch, which needs no targets.
     Where the model has no `forward` that gives its predictions, only whole batches are understood, targets included,
-    and there is one row a decision: masked positions are left out.
+    and there is one row a decision: masked positions are left out. `Squeeze` says so where it exports such a model.
 
     Attributes:
         task: what it is for.

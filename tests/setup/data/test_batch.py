@@ -1,3 +1,4 @@
+import copy
 from collections import OrderedDict, UserDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -132,3 +133,26 @@ def test_detached_copies_share_no_graph():
 )
 def test_leaves_become_arrays(leaf, dtype):
     assert batches.as_array(leaf).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("batch", "path", "left"),
+    [
+        ({"ids": 1.0, "labels": 2}, "labels", {"ids": 1.0}),
+        (({"ids": 1.0}, 2), "1", ({"ids": 1.0},)),
+        ([[1.0], 2, [3.0]], "1", [[1.0], None, [3.0]]),
+        ({"x": {"ids": 1, "y": 2}, "n": 3}, "x.y", {"x": {"ids": 1}, "n": 3}),
+        ({"ids": 1}, "labels", {"ids": 1}),
+        ({"a.b": 1, "c": 2}, "a.b", {"c": 2}),
+        ("leaf", "", "leaf"),
+    ],
+)
+def test_a_batch_without_its_target_is_a_copy_in_which_the_others_keep_their_places(batch, path, left):
+    before = copy.deepcopy(batch)
+    assert batches.without(batch, path) == left
+    assert batch == before
+
+
+def test_a_field_that_is_gone_holds_none():
+    assert batches.without(Pair([1.0], 2), "label") == Pair([1.0], None)
+    assert batches.without(Example({"a": 1}, {"y": 2, "z": 3}), "label.y") == Example({"a": 1}, {"z": 3})

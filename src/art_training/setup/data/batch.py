@@ -90,13 +90,29 @@ def mapped(batch: Any, function: Callable[[Any], Any]) -> Any:
     inner = children(batch)
     if inner is None:
         return function(batch)
-    values = {name: mapped(value, function) for name, value in inner.items()}
+    return _with(batch, {name: mapped(value, function) for name, value in inner.items()})
+
+
+def without(batch: Any, path: str) -> Any:
+    """A copy of `batch` without what stands at `path`, as one that has no targets would come.
+
+    A key and the last of several positions are gone; at another position, and in a field, stands None, so that the others
+    keep their places. What is not there is no loss; a batch that is a single leaf stays whole.
+    """
+    inner = children(batch)
+    if inner is None:
+        return batch
+    for name, value in inner.items():
+        if path.startswith(f"{name}."):
+            return _with(batch, inner | {name: without(value, path[len(name) + 1 :])})
+    if path not in inner:
+        return batch
     if isinstance(batch, Mapping):
-        return _like_mapping(cast("Mapping[Any, Any]", batch), list(values.values()))
-    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        return _like_dataclass(batch, values)
-    kind = cast("Callable[..., Any]", type(batch))
-    return kind(**values) if hasattr(batch, "_fields") else kind(values.values())
+        items = cast("Mapping[Any, Any]", batch).items()
+        return {key: value for key, value in items if str(key) != path}
+    if isinstance(batch, list | tuple) and not hasattr(batch, "_fields") and path == list(inner)[-1]:
+        return cast("Callable[..., Any]", type(batch))(list(inner.values())[:-1])
+    return _with(batch, inner | {path: None})
 
 
 def detached(batch: Any) -> Any:
@@ -135,6 +151,16 @@ def _lookup(node: Any, path: str) -> Iterator[Any]:
             yield value
         elif path.startswith(f"{name}."):
             yield from _lookup(value, path[len(name) + 1 :])
+
+
+def _with(batch: Any, values: Mapping[str, Any]) -> Any:
+    """A container like `batch` with these entries in the place of its own."""
+    if isinstance(batch, Mapping):
+        return _like_mapping(cast("Mapping[Any, Any]", batch), list(values.values()))
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        return _like_dataclass(batch, values)
+    kind = cast("Callable[..., Any]", type(batch))
+    return kind(**values) if hasattr(batch, "_fields") else kind(values.values())
 
 
 def _like_mapping(batch: Mapping[Any, Any], values: list[Any]) -> Any:

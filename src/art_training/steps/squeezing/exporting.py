@@ -2,11 +2,12 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from art_training.checks.export import NEEDS
 from art_training.errors import SetupError, Unfinished
-from art_training.records import Artifact, Finding, Reading, Score, Severity, Split
+from art_training.records import Artifact, Finding, Plain, Reading, Score, Severity, Split
 from art_training.setup.observation import BatchObservation
 from art_training.steps.bench import Bench
 from art_training.steps.squeezing.contenders import Contender, Trained, parts
@@ -27,19 +28,25 @@ class Asked:
     """How models of a setup are asked outside of the engine.
 
     Attributes:
-        batches: the first ones of the validation split as they enter the model, on the CPU.
+        batches: the first ones of the validation split as they enter the model, on the CPU; without their targets where
+            those are not needed.
         call: how `forward` gives the predictions; None: the model's own step does, on whole batches.
         why: why they cannot be asked at all, in one sentence; empty where they can.
+        needs: where the targets stand in a batch, if the models predict of none without them; else empty.
     """
 
     batches: tuple[Any, ...] = ()
     call: "Call | None" = None
     why: str = ""
+    needs: str = ""
 
 
 def find_call(bench: Bench, one: Trained, batches: int) -> Asked:
-    """Find out how a model gives, by itself, what it gave in the engine: each way is tried on the first batch."""
-    from art_training.exported.member import by_step, calls_of, load, make, parts_of
+    """Find out how a model gives, by itself, what it gave in the engine: each way is tried on the first batch.
+
+    Who predicts has no targets, so that every way is tried without them first.
+    """
+    from art_training.exported.member import load, make, parts_of, untargeted
     from art_training.setup.data.batch import detached
     from art_training.setup.scores.outputs import read_outputs
 
@@ -54,16 +61,30 @@ def find_call(bench: Bench, one: Trained, batches: int) -> Asked:
         module = load(make(*parts_of(one.setup)), bench.engine.weights(one.weights))
     except SetupError as error:
         return Asked(kept, why=str(error))
-    for call in calls_of(one.setup, module, kept[0], bench.task):
-        if _gives(call, module, seen[0], kept[0], wanted):
-            return Asked(kept, call)
+    bare = tuple(untargeted(batch, bench.task)[0] for batch in kept)
+    path = untargeted(kept[0], bench.task)[1]
+    asked = _tried(bench, one, module, seen[0], bare, wanted)
+    if not asked.why or not path:
+        return asked
+    return replace(_tried(bench, one, module, seen[0], kept, wanted), needs=path)
+
+
+def _tried(  # noqa: PLR0917  Each is another part of one question.
+    bench: Bench, one: Trained, module: Any, seen: BatchObservation, batches: tuple[Any, ...], wanted: "Tensor"
+) -> Asked:
+    """The first way that gives what is wanted of the first of these batches."""
+    from art_training.exported.member import by_step, calls_of
+
+    for call in calls_of(one.setup, module, seen.batch, bench.task):
+        if _gives(call, module, seen, batches[0], wanted):
+            return Asked(batches, call)
     try:
-        if _near(by_step(module, kept[0], bench.task, one.setup.outputs), wanted):
-            return Asked(kept)
+        if _near(by_step(module, batches[0], bench.task, one.setup.outputs), wanted):
+            return Asked(batches)
         why = "what its step predicts by itself is not what it predicted in the training's surroundings"
     except SetupError as error:
         why = str(error)
-    return Asked(kept, why=why)
+    return Asked(batches, why=why)
 
 
 def usable(bench: Bench, contender: Contender, asked: Asked, temperature: float = 1.0) -> "ExportedModel | None":
@@ -149,10 +170,12 @@ def export_result(bench: Bench, contender: Contender, asked: Asked, temperature:
         scores[DIFFERENCE] = Score(found.difference, None, len(expected), "minimize", where, told)
     else:
         findings.append(_finding(f"that the export predicts what the model does was not shown: {found.why}"))
+    described: dict[str, Plain] = {"bytes": artifact.bytes, "members": len(own), "asked by": _way(asked)}
+    if asked.needs:
+        described[NEEDS] = asked.needs
+        findings.append(_needs_targets(asked.needs))
     readings = (
-        Reading(
-            "export", {"bytes": artifact.bytes, "members": len(own), "asked by": _way(asked)}, note=found.why or where
-        ),
+        Reading("export", described, note=found.why or where),
         Reading("seconds to load the export", round(found.seconds, 2), "seconds", "imports included"),
     )
     return Exported((artifact,), scores, readings, tuple(findings))
@@ -193,7 +216,11 @@ def _versions() -> dict[str, str]:
 
 
 def _way(asked: Asked) -> str:
-    return "its step, with whole batches" if asked.call is None else "forward, with the inputs"
+    if asked.call is None:
+        return "its step, with whole batches"
+    if not asked.call.whole:
+        return "forward, with the inputs"
+    return "forward, with whole batches" if asked.needs else "forward, with batches that need no targets"
 
 
 def _gives(call: "Call", module: Any, observation: BatchObservation, batch: Any, wanted: "Tensor") -> bool:
@@ -225,6 +252,17 @@ def _near(found: "Tensor", wanted: "Tensor") -> bool:
 
     return found.shape == wanted.shape and torch.allclose(
         found.double(), wanted.double(), rtol=_TOLERANCE, atol=_TOLERANCE
+    )
+
+
+def _needs_targets(path: str) -> Finding:
+    return Finding(
+        code="ART753",
+        category="checkpoint",
+        severity=Severity.WARNING,
+        message=f"the export needs the targets: it predicts of no batch without batch[{path!r}], and of new data nobody has it",
+        evidence={"target": path},
+        remedy="define forward so that it gives the predictions without the targets, and let the steps call self",
     )
 
 
