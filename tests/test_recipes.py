@@ -270,6 +270,26 @@ def test_a_step_of_another_kind_or_checks_that_a_user_wrote_are_no_derived_ones(
     assert [step.checks for step in project.steps if step.name in {"Overfit", "Squeeze"}] == [(), ()]
 
 
+def test_what_a_step_in_place_of_a_derived_one_drops_is_named_with_how_to_give_it_again() -> None:
+    people = {"accuracy": 0.98, "source": "two botanists"}
+    space = {"lr": art.space.log_uniform(1e-3, 1e-1)}
+    project = art.recipe(setup("train", "validation"), human=people, space=space, trials=2, store="memory")
+    before = project.plan().left_out
+    project.replace_step(EvaluateBaseline(predictions={"setosa": 0}))
+    told = "human, inputs of EvaluateBaseline"
+    assert project.plan().left_out == before | {
+        told: "to be given again: EvaluateBaseline(predictions={'setosa': 0}, "
+        "human={'accuracy': 0.98, 'source': 'two botanists'}, inputs='zeroed')"
+    }
+    assert f"left out: {told}, which needs to be given again: EvaluateBaseline(" in str(project.plan())
+    project.replace_step(EvaluateBaseline(human=people, inputs="shuffled", inputs_steps=50))
+    assert project.plan().left_out == before
+    project.replace_step(Tune(space=space, seconds=5))
+    assert project.plan().left_out.keys() - before.keys() == {"by, trials of Tune"}
+    project.remove_step("Tune")
+    assert project.plan().left_out == before
+
+
 @pytest.mark.slow
 def test_the_whole_recipe_runs() -> None:
     project = art.recipe(

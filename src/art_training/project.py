@@ -16,6 +16,7 @@ from art_training.setup.frames import folding
 from art_training.setup.importing import is_importing
 from art_training.setup.scores.metrics import MetricCalculator, meant_metric
 from art_training.setup.setup import Setup
+from art_training.steps.settings import dropped
 from art_training.steps.step import Step
 from art_training.steps.step import only as only_these
 from art_training.stores import Store
@@ -75,6 +76,7 @@ class ArtProject:
         self.trackers = tuple(trackers)
         self.left_out: Mapping[str, str] = {}  # what of the recipe could not be derived, and what each would need
         self.derived_checks: Mapping[str, tuple[Check, ...]] = {}  # by step: what a recipe asks besides
+        self.derived_steps: Mapping[str, Step] = {}  # by name: as a recipe made them
         self._wanted_store = store
         self._store_folder = self.folder
         self._store: Store | None = None
@@ -127,7 +129,9 @@ class ArtProject:
         """Put a step in place of the one with its name.
 
         Checks that `art.recipe` derived for the step are asked of the new one as well, if it is of the same kind and comes
-        without checks; `checks=[...]` and `checks=only(...)` stand in their place.
+        without checks; `checks=[...]` and `checks=only(...)` stand in their place. Other settings are those of the new step
+        alone; what the recipe had set and the new step of its kind leaves as it is by default, such as human scores, is among
+        what the plan says is left out.
 
         Raises:
             ProjectError: there is no step of its name.
@@ -232,7 +236,7 @@ class ArtProject:
             workspace=project_folder(self.store, self.name),
             folder=self.folder,
             trackers=self.trackers,
-            left_out=self.left_out,
+            left_out={**self.left_out, **dropped(self.derived_steps, self._steps)},
         )
 
     def _wish(

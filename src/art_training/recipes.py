@@ -103,6 +103,7 @@ def recipe(
     project = ArtProject(name, setup, metrics=declared, steps=steps, store=store, seed=seed, folder=where)
     project.left_out = left_out
     project.derived_checks = {step.name: tuple(step.checks) for step in project.steps if step.name in asked.derives}
+    project.derived_steps = {step.name: step for step in project.steps}
     return project
 
 

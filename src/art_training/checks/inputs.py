@@ -13,6 +13,9 @@ from art_training.records import Interval, Outcome, Reading, Score
 INPUTS = "inputs"
 INPUTS_GAIN = "inputs_gain."  # and what it is the gain of: `inputs_gain.loss`
 
+_WAYS = frozenset({"zeroed", "shuffled"})  # that are named; others are functions
+_LONGER = 4  # times as many steps
+
 
 @dataclass(frozen=True)
 class UsesInputs(Check):
@@ -51,7 +54,8 @@ class UsesInputs(Check):
         gains = _gains(evidence.outcome)
         if not isinstance(reading.value, Mapping) or not gains:
             return not_judged(f"what the inputs are worth is not known: {reading.note}")
-        rows = cast("Mapping[str, Any]", reading.value).get("compared", {})
+        told = cast("Mapping[str, Any]", reading.value)
+        rows = told.get("compared", {})
         compared = [_Compared(name, score, rows) for name, score in gains.items()]
         numbers = {name: score.value for name, score in gains.items()}
         sure = [one for one in compared if one.is_sure(self.level)]
@@ -62,7 +66,7 @@ class UsesInputs(Check):
             return not_judged(
                 f"better with its inputs than without ({_told(sure)}), but not than the dummy, which knows of no inputs "
                 f"either ({', '.join(one.beside_dummy for one in sure)}): it may only have learned the mean sooner; "
-                "train longer with inputs_steps",
+                f"{_longer(told)}",
                 **numbers,
             )
         if not any(one.is_known for one in compared):
@@ -73,9 +77,17 @@ class UsesInputs(Check):
             )
         return failed(
             f"not better with its inputs than without: {_told(compared)}; look whether inputs and targets belong "
-            "together, and whether the output depends on the inputs; or train longer with inputs_steps",
+            f"together, and whether the output depends on the inputs; or {_longer(told)}",
             **numbers,
         )
+
+
+def _longer(told: Mapping[str, Any]) -> str:
+    """The remedy as it is to be written; `inputs_steps` alone would train nothing."""
+    how, steps = told.get("how", "zeroed"), told.get("steps")
+    hiding = repr(how) if how in _WAYS else str(how)
+    longer = _LONGER * steps if isinstance(steps, int) and steps > 0 else "..."
+    return f"train longer: EvaluateBaseline(inputs={hiding}, inputs_steps={longer})"
 
 
 class _Compared:

@@ -108,6 +108,12 @@ class EvaluateBaseline(Step):
         object.__setattr__(self, "human", dict(self.human))
         _check_baselines(self.baselines, self.name)
         require_inputs(self.inputs, self.name)
+        if self.inputs is None and self.inputs_steps != EvaluateBaseline.inputs_steps:
+            raise ProjectError(
+                f"inputs_steps={self.inputs_steps} of step {self.name!r} says how long the setup's own model is trained without "
+                f"its inputs, and inputs=None does not train it; write EvaluateBaseline(inputs='zeroed', "
+                f"inputs_steps={self.inputs_steps})"
+            )
         taken = {DUMMY, LINEAR, BOOSTING, HUMAN, *self._own, *map(_name, self.baselines)}
         object.__setattr__(self, "predictions", require_predictions(self.predictions, self.name, taken))
 

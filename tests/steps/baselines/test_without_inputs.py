@@ -50,7 +50,8 @@ def setup_of(
 def project_of(
     setup: art.Setup, metrics: Mapping[str, Any] | None = None, store: Any = None, **step: Any
 ) -> art.ArtProject:
-    asked = EvaluateBaseline(**{"inputs": "zeroed", "inputs_steps": 100, **FEW, **step})
+    steps = {"inputs_steps": 100} if step.get("inputs", "zeroed") is not None else {}
+    asked = EvaluateBaseline(**{"inputs": "zeroed", **steps, **FEW, **step})
     return art.ArtProject("it", setup, metrics=metrics or {}, steps=[asked], store=store or MemoryStore())
 
 
@@ -151,7 +152,7 @@ def test_a_model_that_only_learned_the_mean_sooner_is_not_judged() -> None:
     assert gain.interval.low > 0
     assert verdict.state is VerdictState.NOT_JUDGED
     assert "but not than the dummy" in verdict.reason
-    assert "train longer with inputs_steps" in verdict.reason
+    assert "train longer: EvaluateBaseline(inputs='zeroed', inputs_steps=160)" in verdict.reason
 
 
 def test_two_classes_of_breast_cancer() -> None:
@@ -350,6 +351,11 @@ def test_the_check_is_asked_only_where_inputs_are() -> None:
         ({"inputs": "zero"}, "inputs='zero' of step 'EvaluateBaseline' is unknown"),
         ({"inputs_steps": 0}, "inputs_steps=0 of step"),
         ({"inputs_steps": True}, "inputs_steps=True of step"),
+        (
+            {"inputs_steps": 3000},
+            r"inputs_steps=3000 of step .* write EvaluateBaseline\(inputs='zeroed', inputs_steps=3000\)",
+        ),
+        ({"inputs_steps": None}, "inputs_steps=None of step"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(settings: Any, told: str) -> None:
