@@ -1,5 +1,7 @@
 """What can be built on an earlier step is told of its declaration."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,15 @@ def test_a_name_of_no_earlier_step_is_told_with_those_that_there_are(name: str, 
     with pytest.raises(ProjectError, match=f"^{SAID} .*{told}") as raised:
         BEFORE.of(name, SAID)
     assert "\n" not in str(raised.value)
+
+
+def test_a_step_that_left_nothing_and_will_not_run_is_to_run_first() -> None:
+    before = replace(BEFORE, absent=("Overfit",))
+    with pytest.raises(
+        ProjectError, match=f"^{SAID} names a step that has not run; run Overfit first: `art run --until Overfit`$"
+    ):
+        before.weights_of("Overfit", SAID)
+    assert before.of("Own", SAID).kind == "Own"
 
 
 def test_the_first_step_is_told_that_none_stands_before_it() -> None:

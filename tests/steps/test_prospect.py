@@ -253,6 +253,27 @@ RIGHT = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (beats(ACCURACY), f"^the check `{ACCURACY} beats the best baseline` of step 'Overfit' compares with what {{}}"),
+        (
+            Overfit(checks=[BeatsBaseline(ACCURACY, step="EvaluateBaseline")]),
+            "^step='EvaluateBaseline' of the check .* of step 'Overfit' names a step that {}",
+        ),
+    ],
+)
+def test_a_baseline_that_has_not_run_is_asked_for_before_anything_is_trained_for_it(step: Step, told: str) -> None:
+    has_not = r"(EvaluateBaseline leaves, which )?has not run; run EvaluateBaseline first: `art run --until EvaluateBaseline`$"
+    made = project(ExploreData(), EvaluateBaseline(), step)
+    for ask in (made.plan, made.run):
+        with pytest.raises(UsageError, match=told.format(has_not)):
+            ask(only="Overfit")
+    assert made.plan(only=["EvaluateBaseline", "Overfit"]).steps[-1].action.value == "run"
+    made.run(until="EvaluateBaseline")
+    assert made.plan(only="Overfit").steps[-1].action.value == "run"
+
+
 @pytest.mark.parametrize("steps", RIGHT)
 def test_what_will_be_there_is_not_refused(steps: Sequence[Step]) -> None:
     assert {step.action.value for step in project(*steps).plan().steps} == {"run"}

@@ -113,6 +113,11 @@ class BeatsBaseline(Check):
             raise CheckError(
                 f"{who} compares with '{wanted}', and {' and '.join(meant)} scores {there} alone; {remedy}"
             )
+        if all(name in before.absent for name in meant):
+            first = next(iter(meant))
+            raise CheckError(
+                f"{who} compares with what {first} leaves, which has not run; run {first} first: `art run --until {first}`"
+            )
 
     def judge(self, evidence: Evidence) -> Answer:
         """Find the baseline and compare."""

@@ -53,11 +53,13 @@ class Foresight:
         step: its name.
         earlier: the promises of the steps before it by name, in the project's order.
         later: names of the steps behind it.
+        absent: names of the earlier steps that left nothing so far and are not going to run now.
     """
 
     step: str
     earlier: Mapping[str, Promise] = field(default_factory=dict[str, Promise])
     later: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def with_weights(self) -> tuple[str, ...]:
@@ -77,8 +79,10 @@ class Foresight:
             said: how the declaration names it, to begin a sentence with: `of='Squeze' of step 'FinalTest'`.
 
         Raises:
-            ProjectError: no step before this one is called so.
+            ProjectError: no step before this one is called so, or it left nothing and is not going to run.
         """
+        if name in self.absent:
+            raise ProjectError(f"{said} names a step that has not run; run {name} first: `art run --until {name}`")
         if name in self.earlier:
             return self.earlier[name]
         before = f"before it stand: {', '.join(self.earlier)}" if self.earlier else "no step stands before it"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from art_training.records import Foresight, Outcome, Promise, RunRecord, Split
 from art_training.runner.declared import Declared
-from art_training.runner.planning import consumed
+from art_training.runner.planning import Wish, consumed
 from art_training.setup.setup import Setup
 from art_training.steps.step import Earlier, Step
 from art_training.stores import RunSummary
@@ -55,11 +55,12 @@ class Handed:
         """The steps before one that have an outcome."""
         return self._carried(step)[2]
 
-    def foresight(self, step: Step, splits: Callable[[Setup], Collection[Split] | None]) -> Foresight:
+    def foresight(self, step: Step, wish: Wish, splits: Callable[[Setup], Collection[Split] | None]) -> Foresight:
         """What the steps before one are going to leave, as they are declared.
 
         Args:
             step: that is asked for.
+            wish: what is wanted besides; what is not, and left nothing before, is going to leave nothing.
             splits: those that a setup's data have; None where that is not known.
         """
         names = [one.name for one in self.project.steps]
@@ -68,7 +69,8 @@ class Handed:
         for one in self._before(step):
             have = splits(self.setup(one))
             earlier[one.name] = one.promise() if have is None else one.promise().within(have)
-        return Foresight(step.name, earlier, later)
+        absent = tuple(name for name in earlier if name not in self.outcomes and not wish.asks_for(name, names))
+        return Foresight(step.name, earlier, later, absent)
 
     def settled(self, step: Step) -> bool:
         """Whether the parameters of a step's model are known by name: no step before it that is still to run may change them."""

@@ -72,7 +72,9 @@ class Views:
             setup=setup,
             engine=self.identity.engine(setup),
             metrics=self.metrics(step),
-            before=self.handed.foresight(step, lambda one: self.valid.splits(one, self.identity.engine(one))),
+            before=self.handed.foresight(
+                step, self.wish, lambda one: self.valid.splits(one, self.identity.engine(one))
+            ),
             settled=self.handed.settled(step),
         )
 
