@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,13 @@ DATA = art.data(train=(torch.eye(2), torch.tensor([0, 1])), validation=(torch.ey
         ({"max_steps": 0}, "trainer has max_steps=0, so that nothing is trained"),
         ({"max_steps": -5}, "trainer has max_steps=-5, which is no number of optimiser steps"),
         ({"max_epochs": np.int64(0)}, "trainer has max_epochs=.*0.*so that nothing is trained"),
+        (
+            {"max_time": "00:00:00:00"},
+            "trainer has max_time='00:00:00:00', so that nothing is trained; give a time such as",
+        ),
+        ({"max_time": {"seconds": 0}}, "trainer has max_time={'seconds': 0}, so that nothing is trained"),
+        ({"max_time": timedelta(0)}, "trainer has max_time=datetime.timedelta\\(0\\), so that nothing is trained"),
+        ({"max_time": {"minutes": -1}}, "trainer has max_time={'minutes': -1}, so that nothing is trained"),
         ({"limit_train_batches": 0.0}, "trainer has limit_train_batches=0.0, so that nothing is trained"),
     ],
 )
@@ -55,6 +63,11 @@ def test_settings_that_train_nothing_are_refused_where_they_are_declared(
         {"max_epochs": -1, "max_steps": 5},
         {"max_epochs": None, "max_steps": -1},
         {"max_epochs": "thirty"},  # no number: the engine knows the kind of each setting
+        {"max_time": "00:00:00:01"},
+        {"max_time": {"hours": 1}},
+        {"max_time": None},
+        {"max_time": "soon"},  # no time: the engine says so
+        {"max_time": {"fortnights": 0}},
         {"limit_train_batches": 0.1, "limit_val_batches": 0},
         {},
     ],

@@ -1,8 +1,9 @@
 """How long a Trainer's settings let it train: long enough to train at all."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 from art_training.errors import SetupError
 
@@ -27,12 +28,31 @@ def require_training(trainer: Mapping[str, Any], who: str = "") -> None:
             continue
         wrong = "so that nothing is trained" if value == 0 else f"which is no number of {what}"
         raise SetupError(f"{who}trainer has {name}={value!r}, {wrong}; give 1 or more, or -1 for no limit")
+    seconds = _seconds(trainer.get("max_time"))
+    if seconds is not None and seconds <= 0:
+        raise SetupError(
+            f"{who}trainer has max_time={trainer['max_time']!r}, so that nothing is trained; give a time such as "
+            "{'minutes': 10} or '00:00:10:00', or None for no limit"
+        )
     share = trainer.get("limit_train_batches")
     if _is_number(share) and share == 0:
         raise SetupError(
             f"{who}trainer has limit_train_batches={share!r}, so that nothing is trained; give a number of batches, a share "
             "of them such as 0.1, or 1.0 for all"
         )
+
+
+def _seconds(time: Any) -> float | None:
+    """How long a time is in any of the forms that a Trainer takes; None for what is none of them."""
+    try:
+        if isinstance(time, str):  # days, hours, minutes, seconds
+            days, hours, minutes, seconds = (int(part) for part in time.strip().split(":"))
+            time = timedelta(days, seconds, hours=hours, minutes=minutes)
+        elif isinstance(time, Mapping):
+            time = timedelta(**cast("Mapping[str, Any]", time))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return time.total_seconds() if isinstance(time, timedelta) else None
 
 
 def _is_number(value: Any) -> bool:
