@@ -11,7 +11,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
 from art_training.checks import Above, Below, Check, Exists
-from art_training.records import Action, Finding, Outcome, Score, Severity, StepState, VerdictState
+from art_training.errors import ProjectError
+from art_training.records import Action, Finding, Outcome, Score, Severity, StepState
 from art_training.runner.result import ProjectResult
 from art_training.setup.setup import Setup
 from art_training.steps import CheckLossOnInit, Overfit
@@ -117,20 +118,22 @@ def test_a_step_whose_metric_cannot_be_computed_does_not_pass_and_one_without_it
         trainer={"max_epochs": 2, "accelerator": "cpu"},
     )
 
-    def ran(**settings: object) -> ProjectResult:
+    def ran(step: Step) -> ProjectResult:
         metrics = {"acc": MulticlassAccuracy(num_classes=10)}
-        return art.ArtProject("p", setup, metrics=metrics, steps=[Overfit(**settings)], store=MemoryStore()).run()
+        return art.ArtProject("p", setup, metrics=metrics, steps=[step], store=MemoryStore()).run()
 
-    result = ran()
-    assert result["Overfit"].state is StepState.FAILED
-    judgement = result["Overfit"].judgement
+    result = ran(CheckLossOnInit())
+    assert result["CheckLossOnInit"].state is StepState.FAILED
+    judgement = result["CheckLossOnInit"].judgement
     assert judgement is not None
-    (said,) = [one.reason for one in judgement.verdicts if one.state is not VerdictState.PASSED]
+    (said,) = [one.reason for one in judgement.verdicts if "acc" in one.reason]
     assert "acc could not be computed: metric 'acc' raised ValueError on predictions (rows) of float32" in said
     assert (said.count("could not be computed"), said.count("skip_metrics")) == (1, 1)
-    assert "could not be computed" not in result["Overfit"].note
+    assert "could not be computed" not in result["CheckLossOnInit"].note
     assert "every step passed" not in result.next
-    assert ran(skip_metrics=["acc"]).passed
+    with pytest.raises(ProjectError, match="nothing has been trained: this is a regression"):
+        ran(Overfit())
+    assert ran(Overfit(skip_metrics=["acc"])).passed
 
 
 def test_the_remedy_of_a_metric_that_cannot_be_computed_is_told_once() -> None:

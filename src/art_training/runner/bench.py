@@ -14,7 +14,8 @@ from art_training.probes import Monitor
 from art_training.probes.health import Health
 from art_training.records import Artifact, Finding, Outcome, Plain, Reading, Score, Split, StepProgress, Use
 from art_training.rules.watched import judged, watchers
-from art_training.runner.curves import CurveWriter
+from art_training.runner.curves import CurveWriter, labelled
+from art_training.runner.metrics_first import require_computable
 from art_training.runner.resumption import Resumption
 from art_training.runner.validating import require_splits
 from art_training.setup.observation import BatchObservation
@@ -114,6 +115,7 @@ class RunnerBench(Bench):
         self._began: dict[str, float] = {}
         self._health: dict[str, Any] = {}
         self._unhealthy: list[Finding] = []
+        self._tried = False  # the metrics
 
     @cached_property
     def task(self) -> Task:  # pyright: ignore[reportIncompatibleVariableOverride]  computed when first asked for
@@ -146,6 +148,7 @@ class RunnerBench(Bench):
             self._recall_health(label)
             return finished
         folder, resume = self._left.take_up(label)
+        self._try_metrics()
         job = FitJob(
             setup=setup or self.setup,
             seed=self.seed if seed is None else seed,
@@ -164,7 +167,7 @@ class RunnerBench(Bench):
         def watch(position: Position) -> str | None:
             # The step is asked first: what it remembers of an epoch is there before the checkpoint to go on from is.
             answer = None if stop is None else stop(position)
-            self._watch(_labelled(position, label), label)
+            self._watch(labelled(position, label), label)
             return answer
 
         result = self._engine.fit(job, watch)
@@ -272,6 +275,15 @@ class RunnerBench(Bench):
         given = self.seed if seed is None else seed
         return EvaluateJob(setup or self.setup, given, splits, data_seed=self._data_seed, **how)
 
+    def _try_metrics(self) -> None:
+        """Once, before the first training: a metric that raises whatever is learned shall not be told after it."""
+        if self._tried or not self.metrics.names:
+            return
+        self.say("try the metrics")
+        split = Split.VALIDATION if Split.VALIDATION in self.splits else Split.TRAIN
+        require_computable(self.metrics, self.task, self._pass((split,), None, None), self._engine, self._store)
+        self._tried = True
+
     def _guard(self, splits: tuple[Split, ...]) -> None:
         if Split.TEST in splits and not self._may_test:
             raise SetupError(
@@ -328,13 +340,6 @@ class RunnerBench(Bench):
         self.measured.findings += result.findings
         self.measured.parameters |= {label: dict(result.parameters)} if label else result.parameters
         self.measured.seconds["fit"] = self.measured.seconds.get("fit", 0.0) + result.seconds
-
-
-def _labelled(position: Position, label: str) -> Position:
-    if not label:
-        return position
-    points = tuple((f"{label}/{name}", step, epoch, value) for name, step, epoch, value in position.points)
-    return replace(position, phase=f"{position.phase} {label}", points=points)
 
 
 def _saw_nothing(monitor: Monitor) -> bool:

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
+from art_training.engines import Position
 from art_training.records import Curve
 from art_training.stores import Point, Store
 
@@ -83,3 +85,11 @@ def _thin(curve: Curve) -> Curve:
         values=tuple(sum(curve.values[stretch]) / (stretch.stop - stretch.start) for stretch in stretches),
         epochs=tuple(curve.epochs[stretch][-1] for stretch in stretches) if curve.epochs else (),
     )
+
+
+def labelled(position: Position, label: str) -> Position:
+    """With its points and its phase under the name of one training among several."""
+    if not label:
+        return position
+    points = tuple((f"{label}/{name}", step, epoch, value) for name, step, epoch, value in position.points)
+    return replace(position, phase=f"{position.phase} {label}", points=points)

@@ -116,7 +116,7 @@ class _Pass:
             try:
                 running.update(outputs.predictions, outputs.targets)
             except Exception as error:  # noqa: BLE001  A metric is the user's choice; it spoils neither loss nor others.
-                self._broken[name] = _sentence(name, error, outputs.predictions, outputs.targets)
+                self._broken[name] = why_raised(name, error, outputs.predictions, outputs.targets)
 
     @property
     def by_examples(self) -> float | None:
@@ -144,7 +144,7 @@ class _Pass:
                     scores |= self._scored(address, running, pool, seed)
                     continue
                 except Exception as error:  # noqa: BLE001  As above.
-                    why = _sentence(name, error, *self._rows.last)
+                    why = why_raised(name, error, *self._rows.last)
             known = agreement.logged_as(name, self.at.split, logged) if self.at.loader is None else None
             if self._without and known is not None:
                 scores[str(address)] = Score(
@@ -241,7 +241,7 @@ def score_pooled(
             running.update(predictions, targets)
             values = running.values(pool)
         except Exception as error:  # noqa: BLE001  A metric that cannot use these predictions spoils no other.
-            why = f"{_sentence(name, error, predictions, targets)}; {_OTHERS}"
+            why = f"{why_raised(name, error, predictions, targets)}; {_OTHERS}"
             scores[name] = Score(math.nan, rows=examples, direction=measure.direction, source=source, note=why)
             continue
         for entry, value in values.items():
@@ -270,7 +270,8 @@ def _score(value: float, estimated: Estimated, rows: int, direction: Direction |
     return Score(value, between, rows, direction, source, estimated.note)
 
 
-def _sentence(name: str, error: Exception, predictions: Tensor | None, targets: Tensor | None) -> str:
+def why_raised(name: str, error: Exception, predictions: Tensor | None, targets: Tensor | None) -> str:
+    """What a metric raised, and on tensors of which form."""
     reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
     return (
         f"metric {name!r} raised {type(error).__name__} on predictions {_form(predictions)} and targets "
