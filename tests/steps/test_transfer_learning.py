@@ -1,6 +1,6 @@
 """A frozen phase, and fine-tuning that goes on exactly where it ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
+from art_training.checks import Above, BeatsBaseline, Check
 from art_training.engines import EvaluateJob, FitJob
 from art_training.engines.lightning import LightningEngine
 from art_training.errors import ProjectError, SetupError, UsageError
@@ -23,6 +24,7 @@ from art_training.setup.setup import Setup
 from art_training.steps import ExploreData, FinalTest, Overfit, Squeeze, Step, TransferLearning
 from art_training.steps.bench import Bench
 from art_training.steps.regularization.trying import nth_seed
+from art_training.stores.artifacts import file_digest
 from art_training.stores.memory import MemoryStore
 
 X, Y = load_digits(return_X_y=True)
@@ -181,7 +183,9 @@ def test_a_trainer_that_a_function_makes_trains_as_long_as_each_phase_says(weigh
 
 def test_a_head_of_another_shape_is_initialised_anew_and_said(weights: Path) -> None:
     setup = setup_of(digits(5, 3)).but(hparams={"classes": 6})
-    step = TransferLearning(freeze="backbone.*", pretrained=weights, frozen_epochs=1, epochs=1)
+    step = TransferLearning(
+        freeze="backbone.*", pretrained=weights, frozen_epochs=1, epochs=1, skip_metrics=["accuracy"]
+    )
     outcome, _ = outcome_of(step, setup)
     assert reading(outcome, "freshly initialised")["head.weight"] == "it is (5, 128) there and (6, 128) here"
     # It has one, so nobody says that it has none.
@@ -206,8 +210,10 @@ def test_random_weights_are_not_frozen() -> None:
         project(TransferLearning(freeze="backbone.*"), setup=setup_of(digits(5, 3))).run()
 
 
-def test_what_was_not_loaded_is_not_frozen(weights: Path) -> None:
-    step = TransferLearning(freeze=["backbone.*", "head.bias"], pretrained=weights, fresh="head.*")
+def test_what_was_not_loaded_is_not_frozen(weights: Path, tmp_path: Path) -> None:
+    kept = {name: one for name, one in torch.load(weights).items() if name != "head.bias"}
+    torch.save(kept, tmp_path / "kept.pt")
+    step = TransferLearning(freeze=["backbone.*", "head.bias"], pretrained=tmp_path / "kept.pt")
     with pytest.raises(SetupError, match=r"would freeze random weights: head\.bias .*leave it out of freeze"):
         project(step, setup=setup_of(digits(5, 3))).run()
 
@@ -305,6 +311,120 @@ def test_it_is_compared_with_training_from_scratch_on_the_same_labels_seeds_and_
     assert scratch.scores["validation/accuracy"].value == pytest.approx((by_hand(1) + by_hand(2)) / 2, abs=1e-6)
     assert "better than training from scratch, beyond doubt" in {one.check for one in result.judgement.verdicts}
     assert project(step, setup=setup, store=store).run()[step.name].recalled
+
+
+def gained(name: str, weights: Path, **settings: Any) -> TransferLearning:
+    """A transfer that is compared with training from scratch."""
+    how: dict[str, Any] = {"freeze": "backbone.*", "pretrained": weights, "fresh": "head.*", "frozen_epochs": 2}
+    how |= {"epochs": 2, "scratch_seeds": 1, "examples": 0, "continue_on_failure": True}
+    return TransferLearning(name=name, **how, **settings)
+
+
+def test_from_scratch_begins_with_nothing_that_an_earlier_transfer_handed_on(weights: Path) -> None:
+    first = TransferLearning(
+        name="First", freeze="backbone.*", pretrained=weights, frozen_epochs=1, epochs=1, examples=0
+    )
+    first = replace(first, continue_on_failure=True)
+    setup, second = setup_of(digits(5, 5)), gained("Second", weights)
+    after = project(first, second, setup=setup).run()["Second"].outcome
+    alone = project(second, setup=setup).run()["Second"].outcome
+    assert after is not None
+    assert alone is not None
+    for name in ("from scratch, seed 1/train/loss", "from scratch, seed 1/validation/loss"):
+        assert after.curves[name].values == alone.curves[name].values
+    # What is fresh is so though the first transfer handed on a head; and what comes later gets none from it either.
+    assert after.scores == alone.scores
+    assert reading(after, "freshly initialised") == reading(alone, "freshly initialised")
+
+
+def test_what_comes_after_a_second_transfer_has_a_fresh_head_where_that_one_had(weights: Path) -> None:
+    setup, engine = setup_of(digits(5, 5)), LightningEngine()
+    names = {f"model.{name}": name for name in torch.load(weights)}
+    handed = Outcome(parameters={"pretrained": {"from": "it", "digest": file_digest(weights)[0], "names": names}})
+    fetch: Any = None
+    first = TransferLearning(pretrained=weights).carry_with(setup, handed, fetch)
+    body = {name: file for name, file in names.items() if "head" not in name}
+    source = {**handed.parameters["pretrained"], "names": body, "fresh": sorted(names.keys() - body.keys())}
+    second = TransferLearning(pretrained=weights, fresh="head").carry_with(
+        first, Outcome(parameters={"pretrained": source}), fetch
+    )
+    own, later = (engine.fresh_weights(one, seed=4) for one in (setup, second))
+    assert not torch.equal(engine.fresh_weights(first, seed=4)["model.head.weight"], own["model.head.weight"])
+    assert torch.equal(later["model.head.weight"], own["model.head.weight"])
+    assert not torch.equal(later["model.backbone.1.weight"], own["model.backbone.1.weight"])
+
+
+def test_where_callbacks_end_trainings_early_both_sides_have_them_as_often_and_the_steps_are_told(
+    weights: Path,
+) -> None:
+    stopping = EarlyStopping("val_loss", patience=1, min_delta=5.0)  # after two epochs, whatever is trained
+    step = replace(gained("T", weights), frozen_epochs=6, epochs=6)
+    outcome, _ = outcome_of(step, setup_of(digits(5, 5), callbacks=[stopping]))
+    assert reading(outcome, "steps by seed") == {"transferred": [4], "from scratch": [4]}
+    assert len(outcome.curves["from scratch again, seed 1/train/loss"].values) == 2
+
+
+class StopsTheFrozen(Callback):
+    """Ends a training after its second epoch where a part is frozen: as a plateau that only one side comes to."""
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.current_epoch == 1 and not all(one.requires_grad for one in pl_module.parameters()):
+            trainer.should_stop = True
+
+
+def test_a_transfer_that_ends_early_does_not_shorten_the_training_from_scratch(weights: Path) -> None:
+    step = replace(gained("T", weights), frozen_epochs=5)
+    outcome, _ = outcome_of(step, setup_of(digits(5, 5), callbacks=[StopsTheFrozen()]))
+    assert reading(outcome, "steps by seed") == {"transferred": [4], "from scratch": [7]}
+    told = "in 7 steps where both phases took 4, each as the setup's own callbacks and limits ended it"
+    assert next(one.note for one in outcome.candidates if one.name == "from scratch").startswith(told)
+    assert told in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (Above("validation/acuracy", 0.5), r"asks for 'acuracy', .*\(did you mean 'validation/accuracy'\?\)"),
+        (
+            Above("accuracy", 0.5),
+            "asks for 'accuracy' of no split; name one: 'train/accuracy' or 'validation/accuracy'",
+        ),
+        (Above("gain", 0.0), "asks for 'gain', which it will not have"),
+    ],
+)
+def test_a_check_on_a_score_that_it_will_not_have_is_refused_at_once(check: Check, message: str, weights: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        project(TransferLearning(pretrained=weights, checks=[check]), setup=setup_of(digits(5, 5)))
+
+
+def test_a_check_on_the_gain_or_on_one_of_its_parts_is_taken(weights: Path) -> None:
+    above = [Above("gain", 0.0), Above("validation/accuracy", 0.1)]
+    asks = [BeatsBaseline("validation/accuracy", name, step="T") for name in ("frozen", "from scratch")]
+    steps = (gained("T", weights, checks=above), Overfit(checks=asks))
+    project(*steps, setup=setup_of(digits(5, 5))).plan()
+    wrong = Overfit(checks=[BeatsBaseline("validation/accuracy", "forzen", step="T")])
+    with pytest.raises(UsageError, match=r"'forzen'.*\(did you mean 'frozen'\?\)"):
+        project(steps[0], wrong, setup=setup_of(digits(5, 5))).plan()
+
+
+def test_to_freeze_what_fresh_names_is_refused_before_anything_is_trained(weights: Path) -> None:
+    for freeze in ("backbone", ["*.weight"]):
+        step = TransferLearning(freeze=freeze, pretrained=weights, fresh=["backbone"])
+        with pytest.raises(
+            SetupError, match=r"would freeze random weights: backbone\.1\.weight.* fresh= names it, too"
+        ):
+            project(step, setup=setup_of(digits(5, 5))).plan()
+    # What every fresh model begins with alike is not random, as the weight of a batch norm.
+    step = TransferLearning(freeze="backbone.2", pretrained=weights, fresh="backbone.2")
+    project(step, setup=setup_of(digits(5, 5))).plan()
+
+
+def test_a_file_that_holds_no_weights_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.touch()
+    step = TransferLearning(freeze="backbone", pretrained=path)
+    with pytest.raises(SetupError, match="of step 'TransferLearning' holds no weights: it is an empty file"):
+        project(step, setup=setup_of(digits(5, 5))).plan()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from art_training.checks import Check
 from art_training.checks.finite import NoNaN
@@ -21,16 +21,14 @@ from art_training.steps.deciding import deciding_metric
 from art_training.steps.looking_back import LooksBack, watched_fit
 from art_training.steps.prospect import Prospect
 from art_training.steps.step import Fetch
-from art_training.steps.transfer import freezing, pretrained, proof, scratch, telling
+from art_training.steps.transfer import foreign, freezing, pretrained, proof, scratch, telling
+from art_training.steps.transfer.anew import anew
 from art_training.steps.transfer.begin import Begin
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
 from art_training.steps.transfer.phases import Phases, Start, Work, exactly, lasting, names_of
 from art_training.steps.transfer.source import require_file, require_source, source_of, weights_of
 from art_training.steps.weights import LAST
 from art_training.stores.artifacts import file_digest
-
-if TYPE_CHECKING:
-    pass
 
 FROZEN = "frozen"
 TUNED = "fine-tuning"
@@ -72,8 +70,9 @@ class TransferLearning(LooksBack):
             alike. Or factors by pattern; the first that matches counts.
         unfreeze: `all` at the beginning of fine-tuning, or `gradual`: a layer an epoch, from the last to the first.
         scratch_seeds: under so many seeds it is asked whether the transfer beats the same setup trained from scratch, on the same
-            labels and for as many optimiser steps as both phases take; pairs of one seed are compared, `gain` has an interval
-            over examples and seeds, and the check `Improves` asks for it. 0: no comparison.
+            labels and with as many optimiser steps to take as both phases have; pairs of one seed are compared, `gain` has an
+            interval over examples and seeds, and the check `Improves` asks for it. What an earlier transfer handed on is left
+            out there. 0: no comparison.
         by: what it is compared by: `validation/loss`, or a metric whose direction is known.
         examples: worst examples of each kind that are named; 0: no look back at the data.
         examples_seconds: the time to read their inputs again for pictures.
@@ -90,6 +89,7 @@ class TransferLearning(LooksBack):
     scratch_seeds: int = 0
     by: str = "validation/loss"
 
+    version: ClassVar[int] = 2
     decides: ClassVar[str] = "by"
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = True
@@ -125,14 +125,28 @@ class TransferLearning(LooksBack):
     def foresee(self, prospect: Prospect) -> None:
         if self.pretrained is not None:
             require_source(self.pretrained, self._said, prospect.before)
+            given = source_of(self.pretrained, prospect.before.earlier) is None
+            if given and not prospect.before.with_files:  # which may write another in its place
+                foreign.require_weights(Path(self.pretrained), self._said)
         if self.scratch_seeds:
             scratch.require_validation(prospect.engine.declared_splits(prospect.setup), self.name)
         if not prospect.settled:  # another setup may have other names
             return
         try:
-            self._parts_of(names_of(prospect.setup, prospect.parameters()))
+            names = names_of(prospect.setup, prospect.parameters())
+            frozen, left_fresh, _ = self._parts_of(names)
         except SetupError as error:
             raise SetupError(f"step {self.name!r}: {error}") from error
+        self._require_learned(prospect, names, [name for name in frozen if name in set(left_fresh)])
+
+    def _require_learned(self, prospect: Prospect, names: Names, both: Sequence[str]) -> None:
+        """Refuse to freeze what is drawn anew because `fresh` names it, too."""
+        if not both:
+            return
+        setup = anew(prospect.setup, both)
+        one, other = (prospect.engine.fresh_weights(setup, seed=seed) for seed in (0, 1))
+        remedy = "fresh= names it, too: leave it out of fresh or of freeze"
+        pretrained.require_learned(both, one, other, names=names, step=self.name, remedy=remedy)
 
     def configuration(self) -> dict[str, Any]:
         configuration = super().configuration()
@@ -149,12 +163,11 @@ class TransferLearning(LooksBack):
         if not self.scratch_seeds or outcome.stopped:
             return outcome
 
-        def transfer(seed: int, label: str) -> scratch.Transferred:
+        def transfer(seed: int, label: str) -> scratch.Trained:
             begin = self._start(bench, work.names, work.frozen, work.fresh, seed=seed)
             both = self._both_phases(bench, work, begin, seed=seed, label=f", {label}")
-            results = (both.before, both.after)
             last = scratch.weights_of(both.after, f"{TUNED}, {label}")
-            return scratch.Transferred(last, sum(one.steps for one in results), sum(one.seconds for one in results))
+            return scratch.Trained(last, (both.before, both.after))
 
         against = scratch.against_scratch(bench, Metric.parse(self.by), self.scratch_seeds, transfer)
         return replace(outcome, **scratch.with_scratch(outcome, against))
@@ -240,6 +253,7 @@ class TransferLearning(LooksBack):
             return setup
         where = fetch if source.get("step") else Path(self.pretrained).resolve()
         begin = Begin(where, source["digest"], source["names"])
+        setup = anew(setup, source.get("fresh", ()))
         return Variant(model=begin).apply(setup).but(declarations={_SOURCE: source["from"]})
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
@@ -253,13 +267,13 @@ class TransferLearning(LooksBack):
             *([Improves(than=f"training {scratch.SCRATCH}")] if self.scratch_seeds else []),
         )
 
-    def scorenames_of(self, metrics: Sequence[str]) -> Sequence[str]:
+    def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", *([GAIN] if self.scratch_seeds else []))
 
     def keeps_parameters(self, setup: Setup) -> bool:
         return True
 
-    def candidatenames_of(self) -> Sequence[str]:
+    def candidate_names(self) -> Sequence[str]:
         return (FROZEN, TUNED, *([scratch.SCRATCH] if self.scratch_seeds else []))
 
     def _parts_of(self, names: Names) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:
@@ -270,7 +284,7 @@ class TransferLearning(LooksBack):
         """
         frozen = freezing.frozen_names(self.freeze, names)
         rates = freezing.rates(names, self.fine_tuning_rate, self.layer_rates)
-        return frozen, freezing.fresh_names(self.fresh, names), rates
+        return frozen, names.with_ties(freezing.fresh_names(self.fresh, names)), rates
 
     @property
     def _said(self) -> str:
@@ -286,7 +300,8 @@ class TransferLearning(LooksBack):
         seed: int | None = None,
     ) -> Start:
         seed = bench.seed if seed is None else seed
-        fresh = bench.engine.fresh_weights(bench.setup, seed=seed)
+        setup = anew(bench.setup, left_fresh)
+        fresh = bench.engine.fresh_weights(setup, seed=seed)
         weights, loaded, readings, source = fresh, frozenset[str](), list[Reading](), dict[str, Any]()
         remedy = "give pretrained=, or a model whose factory loads its weights"
         if self.pretrained is not None:
@@ -298,8 +313,9 @@ class TransferLearning(LooksBack):
             hints = (pretrained.under_another_name(fitted, given, name) for name in frozen)
             remedy = f"leave it out of freeze, or give weights that have it{next(filter(None, hints), '')}"
             source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": dict(fitted.loaded)}
+            source |= {"fresh": list(left_fresh)}
         unknown = [name for name in frozen if name not in loaded]
-        other = bench.engine.fresh_weights(bench.setup, seed=seed + 1) if unknown else fresh
+        other = bench.engine.fresh_weights(setup, seed=seed + 1) if unknown else fresh
         pretrained.require_learned(unknown, fresh, other, names=names, step=self.name, remedy=remedy)
         path = bench.engine.write_weights(weights, bench.folder / f"start-{seed}.ckpt")
         return Start(path, weights, tuple(readings), source)

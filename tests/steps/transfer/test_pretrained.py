@@ -101,12 +101,34 @@ def test_a_state_dict_a_checkpoint_and_safetensors_read_alike(tmp_path: Path) ->
 
 
 def test_a_file_that_is_none_or_holds_nothing_is_refused_with_what_to_save(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("not weights")
-    torch.save({"epoch": 3}, tmp_path / "empty.pt")
-    (tmp_path / "cut.safetensors").write_bytes(b"{")
+    torch.save(net(5).state_dict(), tmp_path / "whole.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "whole.pt").read_bytes()[:900])
+    torch.save({"epoch": 3}, tmp_path / "nothing.pt")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x80\x01")
     with pytest.raises(SetupError, match=r"cut\.safetensors' cannot be read .*safetensors\.torch\.save_file"):
         read(tmp_path / "cut.safetensors", ENGINE)
-    with pytest.raises(SetupError, match=r"cannot be read .*torch\.save\(model\.state_dict\(\), path\)"):
-        read(tmp_path / "notes.txt", ENGINE)
+    with pytest.raises(SetupError, match=r"cannot be read .*cut short.* torch\.save\(model\.state_dict\(\), path\)$"):
+        read(tmp_path / "cut.pt", ENGINE)
     with pytest.raises(SetupError, match="holds no tensors by name"):
-        read(tmp_path / "empty.pt", ENGINE)
+        read(tmp_path / "nothing.pt", ENGINE)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize(
+    ("held", "kind"), [("", "an empty file"), ("torch", "a text that begins with 'torch'"), ("a,b\n1,2\n", "a text")]
+)
+def test_a_file_of_another_kind_is_told_in_one_sentence_with_its_path(
+    held: str, kind: str, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"weights{suffix}"
+    path.write_text(held)
+    with pytest.raises(SetupError) as told:
+        read(path, ENGINE)
+    assert str(told.value).startswith(f"pretrained={str(path)!r} holds no weights: it is {kind}")
+
+
+def test_a_file_that_may_not_be_opened_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.mkdir()  # no one can open a folder, not even root
+    with pytest.raises(SetupError, match=r"cannot be read \(Is a directory\); give a file that can be opened"):
+        read(path, ENGINE)

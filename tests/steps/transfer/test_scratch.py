@@ -8,7 +8,7 @@ import pytest
 from art_training.engines import FitResult
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Split
-from art_training.steps.transfer.scratch import check_seeds, require_validation, weights_of
+from art_training.steps.transfer.scratch import Trained, check_seeds, require_validation, steps_allowed, weights_of
 
 
 @pytest.mark.parametrize("seeds", [-1, 1.5, True, "3"])
@@ -39,3 +39,30 @@ def test_a_training_that_came_to_no_end_of_its_own_is_not_compared(tmp_path: Pat
     ):
         with pytest.raises(SetupError, match=f"training 'from scratch, seed 1' cannot be compared: {result.message}"):
             weights_of(result, "from scratch, seed 1")
+
+
+def result(steps: int, epochs: int, **trainer: Any) -> FitResult:
+    return FitResult(steps=steps, epochs=epochs, parameters={"trainer": {"max_epochs": -1, "max_steps": -1} | trainer})
+
+
+@pytest.mark.parametrize(
+    ("trained", "allowed"),
+    [
+        (result(12, 4, max_epochs=4), 12),
+        (result(6, 2, max_epochs=4), 12),  # ended early, after half of its epochs
+        (result(6, 2, max_epochs=40, max_steps=10), 10),
+        (result(5, 3, max_steps=5), 5),
+        (result(6, 2), None),  # until a callback ends it
+        (result(1, 0, max_epochs=4), 1),  # in the middle of the first epoch: nobody knows how long one is
+        (FitResult(steps=6, epochs=2), 6),
+    ],
+)
+def test_a_training_might_have_taken_as_many_steps_as_its_trainer_says(trained: FitResult, allowed: int | None) -> None:
+    assert steps_allowed(trained) == allowed
+
+
+def test_both_phases_together_have_no_end_where_one_has_none(tmp_path: Path) -> None:
+    frozen, tuned = result(6, 2, max_epochs=4), result(9, 3, max_epochs=3)
+    assert Trained(tmp_path, (frozen, tuned)).allowed == 21
+    assert Trained(tmp_path, (frozen, tuned)).steps == 15
+    assert Trained(tmp_path, (frozen, result(9, 3))).allowed is None

@@ -41,6 +41,10 @@ class Begin:
         self.names = dict(names)
         self._where = where
 
+    def only(self, names: Mapping[str, str]) -> "Begin":
+        """Another one with the same file, which takes this of it."""
+        return Begin(self._where, self.digest, names)
+
     def __getstate__(self) -> dict[str, Any]:
         return {"digest": self.digest, "names": self.names}
 

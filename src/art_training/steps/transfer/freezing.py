@@ -82,6 +82,10 @@ class Names:
             if any(fnmatchcase(one, pattern) or one.startswith(f"{pattern}.") for one in self._called(name))
         ]
 
+    def with_ties(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Parameters by each name that the engine knows them by."""
+        return tuple(one for name in names for one in (name, *self.also.get(name, ())))
+
     def layers(self) -> dict[str, list[str]]:
         """The parameters of each layer, by the layer's name."""
         found: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from art_training.engines import Engine
 from art_training.errors import SetupError
+from art_training.steps.transfer.foreign import require_weights
 from art_training.steps.transfer.freezing import Names
 
 if TYPE_CHECKING:
@@ -40,37 +41,52 @@ def read(path: Path, engine: Engine) -> "Mapping[str, Tensor]":
     Raises:
         SetupError: it holds no tensors by name.
     """
-    import pickle
-
-    import torch
-
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise SetupError(
-                f"pretrained={str(path)!r} cannot be read ({error}); save it with "
-                "safetensors.torch.save_file(model.state_dict(), path)"
-            ) from error
-    try:
-        held: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError):
-        try:
-            held = engine.weights(path)
-        except Exception as error:  # whatever a foreign file makes of it
-            raise SetupError(
-                f"pretrained={str(path)!r} cannot be read ({type(error).__name__}: {error}); save it with "
-                "torch.save(model.state_dict(), path)"
-            ) from error
+    held = _held(path, engine)
     found = tensors(held)
     if not found:
         raise SetupError(
             f"pretrained={str(path)!r} holds no tensors by name; save it with torch.save(model.state_dict(), path)"
         )
     return found
+
+
+def _held(path: Path, engine: Engine) -> Any:
+    """What a file holds, whatever that is.
+
+    Raises:
+        SetupError: it cannot be read, with what it seems to be.
+    """
+    import torch
+
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:  # a foreign file may make anything of it
+            raise _unreadable(path, error, "safetensors.torch.save_file(model.state_dict(), path)") from error
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001  Likewise; and a pickle of more than tensors is the engine's to read.
+        try:
+            return engine.weights(path)
+        except Exception as error:
+            raise _unreadable(path, error, "torch.save(model.state_dict(), path)") from error
+
+
+def _unreadable(path: Path, error: Exception, saving: str) -> SetupError:
+    """One sentence: what the file seems to be, or what was said of it, and the remedy."""
+    said = f"pretrained={str(path)!r}"
+    try:
+        require_weights(path, said)
+    except SetupError as foreign:
+        return foreign
+    except OSError as refused:
+        return SetupError(f"{said} cannot be read ({refused.strerror or refused}); give a file that can be opened")
+    told = " ".join(f"{type(error).__name__}: {error}".split()).partition(". ")[0].rstrip(": .")
+    return SetupError(
+        f"{said} cannot be read ({told}), as a file that is cut short or of another kind; save it with {saving}"
+    )
 
 
 def fit(
@@ -169,9 +185,10 @@ def require_learned(
     drawn = [name for name in unknown if not torch.equal(fresh[name], other[name])]
     if drawn:
         shown = ", ".join(names.shown(name) for name in drawn[:3]) + (", ..." if len(drawn) > 3 else "")
+        verb = "is" if len(drawn) == 1 else "are"
         raise SetupError(
-            f"step {step!r} would freeze random weights: {shown} is drawn anew for each fresh model, and nothing was "
-            f"loaded for it; {remedy}"
+            f"step {step!r} would freeze random weights: {shown} {verb} drawn anew for each fresh model, and nothing is "
+            f"loaded there; {remedy}"
         )
 
 

@@ -1,11 +1,17 @@
-"""Is a transfer worth it? The same setup trained from scratch and transferred, under the same seeds and for as many steps."""
+"""Is a transfer worth it? The same setup trained from scratch and transferred, under the same seeds and with as many steps to take.
 
+Callbacks of the user's, such as EarlyStopping, end trainings before. A transfer has each of them twice, fresh in each phase; so a
+training from scratch that one ends goes on once more with fresh ones. And what ends a transfer early, which begins nearer to its
+goal, does not shorten the training from scratch: it may take as many steps as both phases might have taken.
+"""
+
+import itertools
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from art_training.checks.improves import GAIN
 from art_training.engines import FitResult
@@ -15,24 +21,42 @@ from art_training.setup.scores.comparison import Comparison, compare
 from art_training.setup.scores.examples import Examples
 from art_training.steps.bench import Bench, Scored
 from art_training.steps.regularization.trying import nth_seed
+from art_training.steps.transfer.anew import from_scratch
 
 SCRATCH = "from scratch"
 BY_SEED = "gain by seed"
+STEPS = "steps by seed"
+
+_TRANSFERRED = "transferred"
 
 
 @dataclass(frozen=True)
-class Transferred:
-    """A transfer under one seed.
+class Trained:
+    """One side of a pair: one training after another, or only one.
 
     Attributes:
-        weights: that it ended with.
-        steps: of both phases.
-        seconds: in training.
+        weights: that the last one ended with.
+        results: of each.
     """
 
     weights: Path
-    steps: int
-    seconds: float
+    results: tuple[FitResult, ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps that were taken in all."""
+        return sum(result.steps for result in self.results)
+
+    @property
+    def seconds(self) -> float:
+        """In all of its trainings."""
+        return sum(result.seconds for result in self.results)
+
+    @property
+    def allowed(self) -> int | None:
+        """As many steps as all of it might have taken; None: without end."""
+        each = [steps_allowed(result) for result in self.results]
+        return None if None in each else sum(filter(None, each))
 
 
 @dataclass(frozen=True)
@@ -42,7 +66,7 @@ class Against:
     Attributes:
         scores: `gain`, positive where the transfer is better.
         candidates: training from scratch, the means over seeds.
-        readings: the gain under each seed.
+        readings: the gain under each seed, and the steps of both sides.
         seconds: in all of it.
         summary: as the end of a sentence.
     """
@@ -82,11 +106,11 @@ def require_validation(splits: Sequence[Split] | None, step: str) -> None:
         )
 
 
-def against_scratch(bench: Bench, metric: Metric, seeds: int, transfer: Callable[[int, str], Transferred]) -> Against:
+def against_scratch(bench: Bench, metric: Metric, seeds: int, transfer: Callable[[int, str], Trained]) -> Against:
     """Transfer and train from scratch under each seed, and compare the pairs.
 
     Args:
-        bench: whose setup makes models from scratch.
+        bench: whose setup makes models from scratch, without what an earlier transfer handed on.
         metric: that decides.
         seeds: how many.
         transfer: both phases under a seed, labelled so.
@@ -94,26 +118,83 @@ def against_scratch(bench: Bench, metric: Metric, seeds: int, transfer: Callable
     Raises:
         SetupError: a training left no weights, or the score is not known.
     """
-    ours, theirs = list[Scored](), list[Scored]()
-    seconds = 0.0
+    pairs, ours, theirs = list[tuple[Trained, Trained]](), list[Scored](), list[Scored]()
     for number in range(1, seeds + 1):
         seed, label = nth_seed(bench.seed, number), f"seed {number}"
         transferred = transfer(seed, label)
-        result = bench.fit(label=f"{SCRATCH}, {label}", seed=seed, max_steps=transferred.steps)
+        scratch = _trained_from_scratch(bench, transferred.allowed, seed, label)
+        pairs.append((transferred, scratch))
         ours.append(_scored(bench, metric, transferred.weights, seed, label))
-        theirs.append(_scored(bench, metric, weights_of(result, f"{SCRATCH}, {label}"), seed, label))
-        seconds += transferred.seconds + result.seconds
+        theirs.append(_scored(bench, metric, scratch.weights, seed, label))
     comparison = _compared(bench, metric, ours, theirs)
     gain = _gain(comparison)
+    taken = {
+        _TRANSFERRED: [transferred.steps for transferred, _ in pairs],
+        SCRATCH: [scratch.steps for _, scratch in pairs],
+    }
     told = f"{metric} {comparison.ours:.4g} transferred, {comparison.theirs:.4g} {SCRATCH}, {_seeds(seeds)}"
-    scores = {} if gain is None else {GAIN: gain}
+    steps = _steps_told(taken)
     return Against(
-        scores=scores,
-        candidates=(Candidate(SCRATCH, _means(theirs), note=f"as many steps as both phases, {_seeds(seeds)}"),),
-        readings=(Reading(BY_SEED, list(comparison.by_seed), note=f"{metric}: positive where the transfer is better"),),
-        seconds=seconds + sum(one.seconds for one in (*ours, *theirs)),
-        summary=told,
+        scores={} if gain is None else {GAIN: gain},
+        candidates=(Candidate(SCRATCH, _means(theirs), note=f"{steps}, {_seeds(seeds)}"),),
+        readings=(
+            Reading(BY_SEED, list(comparison.by_seed), note=f"{metric}: positive where the transfer is better"),
+            Reading(STEPS, taken, "optimiser steps", steps),
+        ),
+        seconds=sum(one.seconds for one in (*itertools.chain(*pairs), *ours, *theirs)),
+        summary=told if _alike(taken) else f"{told}, {steps}",
     )
+
+
+def _trained_from_scratch(bench: Bench, steps: int | None, seed: int, label: str) -> Trained:
+    """A training from scratch of so many steps at most; where a callback ends it before, one more, as a transfer has."""
+    setup, name = from_scratch(bench.setup), f"{SCRATCH}, {label}"
+    first = bench.fit(setup, label=name, seed=seed, max_steps=steps)
+    weights = weights_of(first, name)
+    left = None if steps is None else steps - first.steps
+    if left is not None and left < 1:
+        return Trained(weights, (first,))
+    name = f"{SCRATCH} again, {label}"
+    second = bench.fit(setup, label=name, seed=seed, max_steps=left, start=weights)
+    return Trained(weights_of(second, name), (first, second))
+
+
+def steps_allowed(result: FitResult) -> int | None:
+    """As many optimiser steps as a training might have taken, had nothing ended it early; None: without end.
+
+    What its Trainer says in epochs is told in steps by those that it took an epoch. Of a Trainer that is not known, or
+    that came to no end of an epoch, those count that it took.
+    """
+    trainer = result.parameters.get("trainer")
+    if not isinstance(trainer, Mapping):
+        return result.steps
+    said = cast("Mapping[str, Any]", trainer)
+    epochs, steps = (_limit(said.get(name)) for name in ("max_epochs", "max_steps"))
+    limits = [] if steps is None else [steps]
+    if epochs is not None:
+        limits.append(math.ceil(result.steps * epochs / result.epochs) if result.epochs else result.steps)
+    return max(result.steps, min(limits)) if limits else None
+
+
+def _limit(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _alike(taken: Mapping[str, Sequence[int]]) -> bool:
+    return taken[SCRATCH] == taken[_TRANSFERRED]
+
+
+def _steps_told(taken: Mapping[str, Sequence[int]]) -> str:
+    """How many steps a training from scratch has really taken, beside the transfer."""
+    if _alike(taken):
+        return "as many steps as both phases"
+    theirs, ours = _range(taken[SCRATCH]), _range(taken[_TRANSFERRED])
+    return f"in {theirs} steps where both phases took {ours}, each as the setup's own callbacks and limits ended it"
+
+
+def _range(steps: Iterable[int]) -> str:
+    each = sorted(set(steps))
+    return f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}"
 
 
 def with_scratch(outcome: Outcome, against: Against) -> dict[str, Any]:
