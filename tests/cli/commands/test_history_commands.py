@@ -123,6 +123,30 @@ def test_uses_of_the_test_split_are_told_where_there_are_any(art, toy):
     assert "The test split was used 2 times by this project." in art("status").out  # what was seen cannot be unseen
 
 
+def test_the_final_test_is_shown_by_its_scores_on_the_test_split(art, toy):
+    scores = {
+        "test/accuracy": Score(0.9, direction="maximize"),
+        "test/loss": Score(0.3, direction="minimize"),
+        "test/class_recall.3": Score(0.7, direction="maximize"),
+        "test/validation_gap.accuracy": Score(0.08),
+        "validation/accuracy": Score(0.98, direction="maximize"),
+        "validation/loss": Score(0.1, direction="minimize"),
+    }
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "FinalTest", minute=30, scores=scores, verdicts=[verdict("a")])
+    store.close()
+    told = art("status").out.partition("FinalTest")[2]
+    assert "\u00b7 test/accuracy 0.9\n" in told
+    assert not any(name in told for name in scores if name != "test/accuracy")
+    store = SqlStore(toy / ".art" / "art.db")
+    alone = {name: scores[name] for name in ("test/loss", "test/class_recall.3")}  # no validation, no metric
+    keep_run(store, "FinalTest", minute=31, scores=alone, verdicts=[verdict("a")])
+    store.close()
+    told = art("status").out.partition("FinalTest")[2]
+    assert "\u00b7 test/loss 0.3\n" in told
+    assert "class_recall" not in told
+
+
 def test_a_step_with_one_run_has_nothing_to_be_compared_with(art, toy):
     answer = art("diff", "ExploreData")
     assert (answer.code, answer.out) == (2, "")

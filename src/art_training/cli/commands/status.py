@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 _UNTRAINED = {"EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch"}  # their scores are not meant to beat a baseline
+_TEST = "FinalTest"  # the kind of step whose model was scored on the test split
 
 
 def status(
@@ -24,7 +25,7 @@ def status(
     """
     from art_training.cli.output import console, put_json
     from art_training.cli.tables import steps_table
-    from art_training.views.rows import counted
+    from art_training.records.counted import counted
 
     with redirect_stdout(sys.stderr):  # what the user's code prints is no result
         found = _found(the_one(project, which), store, named=which is not None)
@@ -77,14 +78,30 @@ def _broken(steps: "Sequence[StepStatus]") -> dict[str, list[str]]:
 def _telling(step: "StepStatus") -> "Iterator[tuple[ScoreRow, str]]":
     """The scores of a trained model that have a baseline, with what it reached, unless a check says both.
 
-    `art show` has all scores.
+    Of the final test they are those on the test split, where no baseline was scored. `art show` has all scores.
     """
     from art_training.checks.values import number
 
+    if step.kind == _TEST:
+        yield from ((score, "") for score in _tested(step.scores))
+        return
     for score in () if step.kind in _UNTRAINED else step.scores:
         told = any(score.metric in check.reason and score.baseline_name in check.reason for check in step.checks)
         if score.baseline is not None and not told:
             yield score, f"best baseline {number(score.baseline)} ({score.baseline_name})"
+
+
+def _tested(scores: "Sequence[ScoreRow]") -> "list[ScoreRow]":
+    """The scores of the whole test split, without those of classes and the gap; the loss where there is no other."""
+    names = {score.metric for score in scores}
+    validated = any(name.startswith("validation/") for name in names)
+    whole = [
+        score
+        for score in scores
+        if score.metric.startswith("test/")
+        and (score.metric.replace("test/", "validation/", 1) in names if validated else "." not in score.metric)
+    ]
+    return [score for score in whole if score.metric != "test/loss"] or whole
 
 
 def _row(step: "StepStatus") -> Any:
@@ -92,11 +109,12 @@ def _row(step: "StepStatus") -> Any:
 
     from art_training.cli.output import console, duration, note
     from art_training.cli.tables import score_text, verdict_line
-    from art_training.views.rows import counted
+    from art_training.records.counted import counted
 
     lines = [] if step.waits_for else [verdict_line(check, console()) for check in step.checks]
     for score, baseline in () if step.waits_for else _telling(step):
-        lines.append(Text(f"{note(console())} {score.metric} {score_text(score)}, {baseline}", "dim"))
+        told = ", ".join(filter(None, (f"{score.metric} {score_text(score)}", baseline)))
+        lines.append(Text(f"{note(console())} {told}", "dim"))
     if step.error:
         lines.append(Text(step.error, "red"))
     if step.findings:
