@@ -14,6 +14,7 @@ import torch
 
 from art_training.records import Split
 from art_training.setup.data import batch as batches
+from art_training.setup.entering import following
 from art_training.setup.observation import BatchObservation
 from art_training.setup.observer import observe_calls
 
@@ -32,7 +33,7 @@ def watch() -> Watch:
         module.eval()
         with torch.no_grad():
             for index, batch in enumerate(data):
-                with observe_calls(module) as calls:
+                with observe_calls(module) as calls, following(batch, first=not index) as followed:
                     returned = module.validation_step(batch, index)
                 seen.append(
                     BatchObservation(
@@ -45,6 +46,7 @@ def watch() -> Watch:
                         metric_inputs=calls.metric_inputs,
                         logged=calls.logged,
                         weight=batches.size(batch),
+                        entering=followed and followed.entering(returned, calls.losses, calls.metric_inputs),
                     )
                 )
         return seen

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import Dataset
 
+import art_training as art
 from art_training.errors import SetupError
 from art_training.records import Split, plain
+from art_training.setup.entering import followed
 from art_training.setup.inference import declaration, infer, told
 from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
@@ -32,7 +36,8 @@ class Net(nn.Module):
 
 def task_of(watch: Any, step: Any, batch: Any, **declared: Any) -> Task:
     setup = Setup(Net, data=[1], task=declared or None)
-    return told(watch(Net(step), [batch])[0], setup)
+    with followed():
+        return told(watch(Net(step), [batch])[0], setup)
 
 
 def test_classification(watch: Any) -> None:
@@ -217,3 +222,134 @@ def test_options_that_change_from_batch_to_batch_are_no_part_of_the_task(watch: 
 
     options = task_of(watch, weighted, (X, torch.rand(8, 3).round())).loss_options
     assert options["weight"] == "a tensor of shape (8, 3)"
+
+
+IDS = {"x": X, "id": torch.arange(8), "label": Y}
+
+
+def test_an_entry_that_nothing_reads_is_no_input_and_is_told(watch: Any) -> None:
+    task = task_of(watch, lambda self, b: F.cross_entropy(self.net(b["x"]), b["label"]), IDS)
+    assert (task.inputs, task.target) == (("x",), "label")
+    (note,) = task.notes
+    assert note == (
+        "nothing that a step of evaluation computes depends on batch[id], so that it is no input; "
+        "declare Setup(task={'inputs': (...)}) if it is one"
+    )
+
+
+def test_an_entry_that_is_read_is_an_input(watch: Any) -> None:
+    table = nn.Embedding(8, 3)
+    task = task_of(watch, lambda self, b: F.cross_entropy(self.net(b["x"]) + table(b["id"]), b["label"]), IDS)
+    assert (task.inputs, task.notes) == (("x", "id"), ())
+
+
+def test_lengths_are_an_input_though_no_gradient_knows_of_them(watch: Any) -> None:
+    def step(self: Any, b: Any) -> Any:
+        kept = torch.arange(6) < b["lengths"][:, None]
+        return F.cross_entropy(self.net(b["x"] * kept), b["label"])
+
+    batch = {"x": X, "lengths": torch.full((8,), 6), "label": Y}  # equal ones, which change nothing here
+    assert task_of(watch, step, batch).inputs == ("x", "lengths")
+
+
+def test_declared_inputs_stand_and_nothing_more_is_told(watch: Any) -> None:
+    step = lambda self, b: F.cross_entropy(self.net(b["x"]), b["label"])
+    task = task_of(watch, step, IDS, inputs=("x", "id"))
+    assert (task.inputs, task.notes) == (("x", "id"), ())
+
+
+def test_a_target_is_an_entry_that_is_read_among_those_that_hold_the_same_numbers(watch: Any) -> None:
+    batch = {"y": Y.clone(), "x": X, "wanted": Y}
+    task = task_of(watch, lambda self, b: F.cross_entropy(self.net(b["x"]), b["wanted"]), batch)
+    assert (task.target, task.inputs) == ("wanted", ("x",))
+
+
+def test_an_input_that_is_learned_is_found_behind_an_index(watch: Any) -> None:
+    batch = {"id": torch.arange(8), "x": X, "label": Y}
+    task = task_of(watch, lambda self, b: F.mse_loss(self.out(b["x"]), b["x"]), batch)
+    assert (task.kind, task.inputs, task.target) == (TaskKind.RECONSTRUCTION, ("x",), "x")
+
+
+def test_a_target_that_comes_first_is_not_the_input(watch: Any) -> None:
+    task = task_of(watch, lambda self, b: F.mse_loss(self.out(b["x"]), b["y"]), {"y": torch.rand(8, 6), "x": X})
+    assert (task.kind, task.inputs, task.target) == (TaskKind.REGRESSION, ("x",), "y")
+
+
+def test_where_no_input_can_be_followed_all_entries_count(watch: Any) -> None:
+    elsewhere = X.clone()
+    task = task_of(watch, lambda self, b: F.cross_entropy(self.net(elsewhere), b["label"]), IDS)
+    assert (task.inputs, task.notes) == (("x", "id"), ())
+
+
+def test_a_batch_that_is_indexed_by_position(watch: Any) -> None:
+    task = task_of(watch, lambda self, b: F.cross_entropy(self.net(b[0]), b[2]), (X, torch.arange(8), Y))
+    assert (task.inputs, task.target) == (("0",), "2")
+
+
+class Named(Dataset[Any]):
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> Any:
+        return {"x": X[index], "id": index, "label": Y[index]}
+
+
+class Linear(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(6, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x)
+
+
+class ById(Linear):
+    def forward(self, x: Any, id: Any) -> Any:  # noqa: A002  The entry is called so.
+        return self.net(x) + id[:, None]
+
+
+class Reads(L.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(6, 3)
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        return F.cross_entropy(self.net(batch["x"]), batch["label"])
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", F.cross_entropy(self.net(batch["x"]), batch["label"]))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.parameters())
+
+
+class ByHand(Reads):
+    """Optimises by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, index: int) -> None:
+        self.manual_backward(super().training_step(batch, index))
+
+
+def _torch(model: Any, **declared: Any) -> Any:
+    return art.from_torch(model, loss=nn.CrossEntropyLoss, lr=1e-2, **declared)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        (_torch(Linear), ("x",)),
+        (_torch(Linear, inputs=("x",)), ("x",)),
+        (_torch(Linear, inputs={"x": "x"}, target="label"), ("x",)),
+        (_torch(ById), ("x", "id")),
+        (_torch(ById, inputs=("x", "id")), ("x", "id")),
+        (Reads, ("x",)),
+        (ByHand, ("x",)),
+    ],
+)
+def test_what_enters_a_model_is_seen_by_the_engine(model: Any, inputs: tuple[str, ...]) -> None:
+    task = Setup(model, art.data(Named(), Named(), batch_size=8), trainer={"accelerator": "cpu"}).task
+    assert (task.inputs, task.target) == (inputs, "label")

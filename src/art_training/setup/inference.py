@@ -39,7 +39,7 @@ def infer(setup: "Setup", engine: Observer) -> Task:
         Unpaired: predictions would be compared each with every target.
     """
     try:
-        observations = engine.observe(setup, seed=_SEED, split=Split.TRAIN, limit=1)
+        observations = _observed(setup, engine, Split.TRAIN)
     except Unpaired:
         raise
     except Exception:
@@ -52,9 +52,16 @@ def infer(setup: "Setup", engine: Observer) -> Task:
     return told(observations[0], setup)
 
 
+def _observed(setup: "Setup", engine: Observer, split: Split) -> list[BatchObservation]:
+    from art_training.setup.entering import followed
+
+    with followed():
+        return engine.observe(setup, seed=_SEED, split=split, limit=1)
+
+
 def _of_validation(setup: "Setup", engine: Observer) -> list[BatchObservation]:
     try:
-        return engine.observe(setup, seed=_SEED, split=Split.VALIDATION, limit=1)
+        return _observed(setup, engine, Split.VALIDATION)
     except Exception:  # noqa: BLE001  What training raised is told.
         return []
 
@@ -70,9 +77,10 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
     _require_targets_of_two(call)
     outputs = read_outputs(observation, wanted, setup.outputs)
     target = declared.get("target", _target_path(observation, call, outputs))
+    inputs, unread = _inputs(observation, target)
     inferred = Task(
-        kind=_kind(observation, call, outputs, target),
-        inputs=_inputs(observation, target),
+        kind=_kind(call, outputs, is_own_input=_is_own_input(observation, target)),
+        inputs=inputs,
         target=target,
         loss=call.name if call is not None else "",
         loss_options=plain_options(call.options) if call is not None else {},
@@ -80,7 +88,11 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
         activation=activation_of(call) if call is not None else "none",
         source=outputs.source if outputs.predictions is not None else "",
         declared=tuple(declared),
-        notes=(*_notes(call, outputs, target, declared), *_several(observation, call, declared)),
+        notes=(
+            *_notes(call, outputs, target, declared),
+            *_several(observation, call, declared),
+            *_unread(unread, declared),
+        ),
     )
     return dataclasses.replace(inferred, **declared)
 
@@ -120,32 +132,54 @@ def _target_path(observation: BatchObservation, call: LossCall | None, outputs: 
         candidates.append(outputs.targets)
     for values in candidates:
         matching = [path for path, tensor in tensors.items() if same_values(values, tensor)]
-        if matching:  # an entry that is called a target comes before one that merely holds the same numbers
-            return next(filter(is_target_name, matching), matching[0])
-    return next(filter(is_target_name, tensors), None)
+        if (
+            matching
+        ):  # an entry that is read, and is called a target, comes before one that merely holds the same numbers
+            return max(matching, key=lambda path: (_enters(observation, path), is_target_name(path)))
+    return max(filter(is_target_name, tensors), key=lambda path: _enters(observation, path), default=None)
 
 
-def _inputs(observation: BatchObservation, target: str | None) -> tuple[str, ...]:
-    """All entries with one row an example, except the target, which is the input where nothing else is left."""
+def _enters(observation: BatchObservation, path: str) -> bool:
+    """Whether what the step computes depends on an entry, as far as it was followed."""
+    return observation.entering is None or path in observation.entering.step
+
+
+def _inputs(observation: BatchObservation, target: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The entries with one row an example that enter the step, and those that do not.
+
+    The target is one of them where predictions are made of it. Where no entry was seen to enter, the batch took a way that
+    cannot be followed, and all of them count as inputs.
+    """
     from art_training.setup.scores.step_loss import tensors_of
 
     tensors = tensors_of(observation.batch)
     rows = [path for path, tensor in tensors.items() if tensor.ndim and len(tensor) == observation.weight]
     others = tuple(path for path in rows if path != target)
-    if target is not None and next(iter(tensors), None) == target and (not others or tensors[target].ndim > 1):
-        return (target, *(path for path in others if tensors[path].shape == tensors[target].shape))
-    return others
+    entering = tuple(path for path in others if _enters(observation, path))
+    if target is not None and _is_input(observation, target) and (not entering or tensors[target].ndim > 1):
+        return (target, *(path for path in entering if tensors[path].shape == tensors[target].shape)), ()
+    entering = entering or others
+    return entering, tuple(path for path in others if path not in entering)
 
 
-def _kind(
-    observation: BatchObservation, call: LossCall | None, outputs: "BatchOutputs", target: str | None
-) -> TaskKind:
+def _is_input(observation: BatchObservation, target: str) -> bool:
+    """Whether predictions are made of the target itself: of what comes first in a batch, or of nothing else."""
+    from art_training.setup.scores.step_loss import tensors_of
+
+    first = next(iter(tensors_of(observation.batch)), None) == target
+    if observation.entering is None or not observation.entering.predictions:
+        return first
+    made_of = observation.entering.predictions
+    return target in made_of and (first or made_of == {target})
+
+
+def _kind(call: LossCall | None, outputs: "BatchOutputs", *, is_own_input: bool) -> TaskKind:
     if call is None or not LOSSES[call.name].paired:
         return _kind_by_values(outputs)
     if call.name in {"cross_entropy", "nll_loss", "multi_margin_loss"}:
         positions = call.prediction.ndim > 2 or (outputs.example is not None)
         return TaskKind.SEQUENCE if positions else TaskKind.CLASSIFICATION
-    if _is_own_input(observation, target):
+    if is_own_input:
         return TaskKind.RECONSTRUCTION
     if call.name in {"multilabel_soft_margin_loss", "multilabel_margin_loss"}:
         return TaskKind.MULTI_LABEL
@@ -172,11 +206,12 @@ def _kind_by_values(outputs: "BatchOutputs") -> TaskKind:
 
 
 def _is_own_input(observation: BatchObservation, target: str | None) -> bool:
-    """Whether the target is what enters the model: the first entry, or the only one."""
+    """Whether the target is numbers that enter the model."""
     from art_training.setup.scores.step_loss import tensors_of
 
-    tensors = tensors_of(observation.batch)
-    return target is not None and next(iter(tensors), None) == target and tensors[target].is_floating_point()
+    if target is None or not _is_input(observation, target):
+        return False
+    return tensors_of(observation.batch)[target].is_floating_point()
 
 
 def _classes(call: LossCall | None, outputs: "BatchOutputs") -> int | None:
@@ -211,6 +246,17 @@ def _notes(
             "no entry of the batch is what the loss compares with; declare Setup(task={'target': '1'}) to name it"
         )
     return tuple(notes)
+
+
+def _unread(paths: tuple[str, ...], declared: TaskDeclaration) -> tuple[str, ...]:
+    if not paths or "inputs" in declared:
+        return ()
+    told = ", ".join(f"batch[{path}]" for path in paths)
+    note = (
+        f"nothing that a step of evaluation computes depends on {told}, so that it is no input; "
+        "declare Setup(task={'inputs': (...)}) if it is one"
+    )
+    return (note,)
 
 
 def _several(observation: BatchObservation, call: LossCall | None, declared: TaskDeclaration) -> tuple[str, ...]:

@@ -30,6 +30,19 @@ class LossCall:
 
 
 @dataclass(frozen=True)
+class Entering:
+    """What of a batch was seen to enter a step.
+
+    Attributes:
+        step: paths of the entries that what the step computed depends on.
+        predictions: those that what was compared with targets depends on.
+    """
+
+    step: frozenset[str]
+    predictions: frozenset[str]
+
+
+@dataclass(frozen=True)
 class BatchObservation:
     """One batch on its way through a model's step, in evaluation.
 
@@ -45,6 +58,7 @@ class BatchObservation:
         metric_inputs: arguments of calls of torchmetrics objects: (class name, arguments).
         logged: what the step logged in this batch, by name, before any averaging.
         weight: how many examples the batch holds.
+        entering: which entries entered what the step computed; None where they were not followed.
     """
 
     split: Split
@@ -56,6 +70,7 @@ class BatchObservation:
     metric_inputs: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     logged: Mapping[str, float] = field(default_factory=dict[str, float])
     weight: int = 0
+    entering: Entering | None = None
 
 
 See: TypeAlias = Callable[[BatchObservation], None]

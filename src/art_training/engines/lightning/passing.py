@@ -22,6 +22,7 @@ from art_training.errors import OutOfMemory, SetupError
 from art_training.records import Split
 from art_training.setup.all_pairs import allowing_tables, refusing_tables
 from art_training.setup.data.batch import size
+from art_training.setup.entering import following
 from art_training.setup.observation import BatchObservation, See
 from art_training.setup.observer import observe_calls
 
@@ -209,7 +210,8 @@ def _observing(module: Any, original: Callable[..., Any], wanted: Pass, see: See
     def step(batch: Any, batch_idx: int, dataloader_idx: int) -> Any:
         # A step may take entries out of a dictionary; who observes is shown the batch as it came.
         received = batch.copy() if type(batch) in {dict, list} else batch
-        with observe_calls(module) as calls, nullcontext() if batch_idx else refusing_tables(received):
+        unpaired = nullcontext() if batch_idx else refusing_tables(received)
+        with observe_calls(module) as calls, unpaired, following(received, first=not batch_idx) as followed:
             returned = original(*(batch, batch_idx, dataloader_idx)[:takes])
         see(
             BatchObservation(
@@ -222,6 +224,7 @@ def _observing(module: Any, original: Callable[..., Any], wanted: Pass, see: See
                 metric_inputs=calls.metric_inputs,
                 logged=calls.logged,
                 weight=size(received),
+                entering=followed and followed.entering(returned, calls.losses, calls.metric_inputs),
             )
         )
         return returned

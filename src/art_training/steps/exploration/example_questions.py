@@ -18,12 +18,19 @@ _UNREAD = "whether they hold nothing"
 _BLANK_TOO = "nothing, if such an example is possible; else fill what is missing with a value that no example has"
 
 
-def sizes(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
+def sizes(surveys: Surveys, task: Task, answers: Answers) -> None:
     """How many examples are there, and of what are they made?"""
     for survey in surveys:
         answers.neutral("examples", survey.examples, survey)
     schema = {survey.place: {path: entry.told() for path, entry in survey.schema.items()} for survey in surveys}
-    answers.readings.append(Reading("schema", schema))
+    carried = [f"batch[{path}]" for path, entry in surveys[0].schema.items() if entry.rows and not _is_used(path, task)]
+    note = f"{', '.join(carried)}: neither input nor target, and left out of every comparison" if carried else ""
+    answers.readings.append(Reading("schema", schema, note=note if task.inputs else ""))
+
+
+def _is_used(path: str, task: Task) -> bool:
+    used = [one for one in (*task.inputs, task.target) if one is not None]
+    return any(not one or path == one or path.startswith(f"{one}.") for one in used)
 
 
 def types(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001

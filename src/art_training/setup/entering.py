@@ -1,0 +1,178 @@
+"""Which entries of a batch enter what a step computes: followed operation by operation, below autograd.
+
+An entry that no operation reads, or whose trace ends before the loss, is carried along (an index of the row, a name): it is
+no input. What leaves torch (a number, an array) can be followed no further and counts as entering; so does what decides
+about a branch.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from art_training.setup.data.batch import children
+from art_training.setup.observation import Entering, LossCall
+from art_training.setup.scores.step_loss import tensors_of
+
+Traces: TypeAlias = frozenset[str]
+Window: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...]]  # offset, shape and strides in a storage
+
+_NONE: Traces = frozenset()
+# What hands out values without an operation that a dispatcher sees.
+_LEAVING = {"tolist", "numpy", "__array__", "data_ptr", "__dlpack__", "__deepcopy__", "__reduce_ex__"}
+
+_wanted: ContextVar[bool] = ContextVar("art_following", default=False)
+
+
+@contextmanager
+def followed() -> Generator[None]:
+    """While steps are observed, follow the entries of the first batch of a pass."""
+    token = _wanted.set(True)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+@contextmanager
+def following(batch: Any, *, first: bool) -> Generator["Following | None"]:
+    """Follow the entries of a batch through what is computed meanwhile; None where nobody has asked, or later in a pass."""
+    if not (first and _wanted.get()):
+        yield None
+        return
+    found = Following(batch)
+    with _Leaving(found), _Operations(found):
+        yield found
+
+
+@dataclass
+class _Memory:
+    """What is known of one storage: of parts of it, and of all of it, where something was written into it."""
+
+    windows: dict[Window, Traces] = field(default_factory=dict[Window, Traces])
+    written: Traces = _NONE
+
+
+class Following:
+    """The entries of one batch, and which tensors they have come to.
+
+    Tensors are known by the memory that they show and not by their objects, of which autograd makes new ones; entries may
+    be windows into one storage.
+    """
+
+    def __init__(self, batch: Any) -> None:
+        self._entries = tensors_of(batch)
+        self._memories: dict[StorageWeakRef, _Memory] = {}  # a weak reference keeps the address from being used again
+        self._left: Traces = _NONE
+        for path, tensor in self._entries.items():
+            self.mark(tensor, frozenset({path}))
+
+    def traces(self, values: Iterable[Tensor]) -> Traces:
+        """The entries that these tensors depend on."""
+        found = _NONE
+        for tensor in values:
+            memory = self._memory(tensor)
+            if memory is not None:
+                known = memory.windows.get(_window(tensor))
+                found |= memory.written | (_NONE.union(*memory.windows.values()) if known is None else known)
+        return found
+
+    def mark(self, tensor: Tensor, traces: Traces, *, written: bool = False) -> None:
+        """A tensor depends on these entries, and so does all that shares its memory where it was written into."""
+        place = _storage(tensor)
+        if place is None:  # sparse, nested: it cannot be followed
+            self.leave(traces)
+            return
+        memory = self._memories.setdefault(place, _Memory())
+        if written:
+            memory.written |= traces
+        else:
+            window = _window(tensor)
+            memory.windows[window] = memory.windows.get(window, _NONE) | traces
+
+    def leave(self, traces: Traces) -> None:
+        """These entries have left torch."""
+        self._left |= traces
+
+    def entering(
+        self, returned: Any, losses: Sequence[LossCall], metrics: Sequence[tuple[str, tuple[Any, ...]]]
+    ) -> Entering:
+        """The entries that a loss, a metric or what the step made and returned depends on, and those that left torch."""
+        used = [one for call in losses for one in (call.prediction, call.target, call.value, *call.options.values())]
+        used += [value for _, arguments in metrics for value in arguments]
+        own = {(_storage(tensor), _window(tensor)) for tensor in self._entries.values()}
+        made = [tensor for tensor in _tensors(returned) if (_storage(tensor), _window(tensor)) not in own]
+        predictions = self.traces(call.prediction for call in losses)
+        return Entering(self._left | self.traces((*_tensors(used), *made)), predictions)
+
+    def _memory(self, tensor: Tensor) -> _Memory | None:
+        place = _storage(tensor)
+        return None if place is None else self._memories.get(place)
+
+
+class _Operations(TorchDispatchMode):
+    """Hands traces on from what an operation reads to what it gives."""
+
+    def __init__(self, found: Following) -> None:
+        super().__init__()
+        self._found = found
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the operation."""
+        del types
+        keywords: Mapping[str, Any] = kwargs or {}
+        traces = self._found.traces(_tensors((args, keywords)))
+        value = func(*args, **keywords)
+        if not traces:
+            return value
+        given = list(_tensors(value))
+        if not given:  # a number, or nothing but an effect
+            self._found.leave(traces)
+        written = bool(func._schema.is_mutable)  # noqa: SLF001  Nothing public tells it.
+        for tensor in given:
+            self._found.mark(tensor, traces, written=written)
+        return value
+
+
+class _Leaving(TorchFunctionMode):
+    """Sees tensors that become something else without an operation."""
+
+    def __init__(self, found: Following) -> None:
+        super().__init__()
+        self._found = found
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the call."""
+        del types
+        if getattr(func, "__name__", "") in _LEAVING:
+            self._found.leave(self._found.traces(_tensors(args)))
+        return func(*args, **(kwargs or {}))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+        return
+    for inner in (children(value) or {}).values():
+        yield from _tensors(inner)
+
+
+def _storage(tensor: Tensor) -> StorageWeakRef | None:
+    try:
+        return StorageWeakRef(cast("Any", tensor.untyped_storage()))
+    except (NotImplementedError, RuntimeError):
+        return None
+
+
+def _window(tensor: Tensor) -> Window:
+    return int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride())
