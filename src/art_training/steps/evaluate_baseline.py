@@ -14,7 +14,7 @@ from art_training.records import Candidate, Outcome, Reading, Score, Split
 from art_training.setup.data.batch import size
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
-from art_training.steps.baselines.contenders import Contender
+from art_training.steps.baselines.contenders import Contender, lacking
 from art_training.steps.baselines.control import Hiding, How, called, require_inputs
 from art_training.steps.baselines.files import predictions_of, read_predictions
 from art_training.steps.baselines.given import (
@@ -58,8 +58,9 @@ class EvaluateBaseline(Step):
     a task is a candidate without scores, whose note says why.
 
     The scores are those of the best baseline by the first metric whose direction is known (else by the loss), and
-    `baselines`, the number of those that have it. One of the user's own that raises, or predicts what cannot be compared, is a
-    candidate without scores too, counted by `unscored`, which a default check wants to be 0; the others are scored. All scores with their intervals are in the artifact `baselines.csv`.
+    `baselines`, the number of those that have it. One of the user's own that raises while it learns or
+    predicts, or predicts what cannot be compared, is a candidate without scores too, counted by `unscored`, which a default
+    check wants to be 0; the others are scored. All scores with their intervals are in the artifact `baselines.csv`.
 
     With `inputs`, the setup's own model is trained twice under one seed, without augmentation: with its inputs, and with
     inputs that tell nothing. `UsesInputs` asks that the first does better; `inputs_gain.loss` and the like are the paired
@@ -67,7 +68,8 @@ class EvaluateBaseline(Step):
     changes. With it the step depends on the whole setup.
 
     Attributes:
-        baselines: further ones: subclasses of ArtModule, or factories of one, with `baseline_train` and `predict`.
+        baselines: further ones: subclasses of ArtModule, or factories of one, with `baseline_train` and `predict`. Another
+            class that has these two and `parse_data` will do.
         predictions: what else predicts, by name. A number is a class or value that is always predicted (several: one for
             each label or output). A function is given a batch and returns predictions, one row an example: classes,
             probabilities, values, or what the model would give. A module that is trained is called with the inputs. An array
@@ -280,6 +282,13 @@ def _check_baselines(makes: Sequence[Any], step: str) -> None:
             raise ProjectError(
                 f"baselines of step {step!r} has {make!r}, an instance or nothing that can be called; "
                 "give a subclass of ArtModule, or a function that returns a fresh one"
+            )
+        missing = lacking(make) if isinstance(make, type) else []
+        if missing:
+            raise ProjectError(
+                f"baselines of step {step!r} has the class {_name(make)}, which has no {' and no '.join(missing)}; subclass "
+                "ArtModule and write baseline_train and predict, or give what learns nothing as "
+                f"predictions={{{_name(make)!r}: function of a batch}}"
             )
         if _name(make) in names:
             raise ProjectError(

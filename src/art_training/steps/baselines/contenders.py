@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from art_training.errors import SetupError
 from art_training.setup.data.batch import as_array, detached, entry, size
 from art_training.setup.task import Activation, Task, TaskKind
 from art_training.steps.baselines.models import DUMMY, Baseline, Classes
@@ -129,12 +130,32 @@ class Mean(Contender):
         return mean.reshape(1, *target.shape[1:]).expand(target.shape).clone(), target
 
 
+LEARNER = ("baseline_train", "parse_data", "predict")
+
+
+def lacking(learner: Any) -> list[str]:
+    """What a class, or an instance, needs in order to learn as a baseline, and has not; ArtModule's own is no training."""
+    train = getattr(learner, "baseline_train", None)
+    unwritten = {"baseline_train"} if getattr(train, "__qualname__", "") == "ArtModule.baseline_train" else set[str]()
+    return [name for name in LEARNER if name in unwritten or not callable(getattr(learner, name, None))]
+
+
 class Module(Contender):
-    """An ArtModule that learns without a trainer, through `baseline_train` and `predict`."""
+    """An ArtModule, or what looks like one, that learns without a trainer, through `baseline_train` and `predict`.
+
+    Raises:
+        SetupError: it has not what that takes.
+    """
 
     users = True
 
     def __init__(self, name: str, module: Any, task: Task) -> None:
+        missing = lacking(module)
+        if missing:
+            raise SetupError(
+                f"it is of class {type(module).__name__}, which has no {' and no '.join(missing)}; let it be an ArtModule "
+                "with baseline_train and predict"
+            )
         super().__init__(name, {"model": f"{type(module).__module__}.{type(module).__qualname__}"})
         self._module = module
         self._activation: Activation = task.activation

@@ -9,8 +9,17 @@ from typing import Any
 from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.data.batch import detached, size
+from art_training.setup.frames import raised
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.baselines.contenders import Contender, Mean, Module, Prior, Tabular, table_of, target_of
+from art_training.steps.baselines.contenders import (
+    Contender,
+    Mean,
+    Module,
+    Prior,
+    Tabular,
+    table_of,
+    target_of,
+)
 from art_training.steps.baselines.models import DUMMY, Baseline, choose
 from art_training.steps.baselines.tables import Flattening, Sample
 from art_training.steps.bench import Bench
@@ -86,13 +95,25 @@ def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]]) 
         _without_tables(gathered, task, learned)
     for name, make in makes.items():
         bench.say(f"fit {name}")
-        module = Module(name, make(), task)
         with learned.timed(f"fit {name}"):
-            module.train(gathered.batches)
-        if gathered.held < gathered.rows:
-            module.notes.append(f"learned from the first {gathered.held:,} of {gathered.rows:,} examples")
-        learned.contenders.append(module)
+            module = _taught(name, make, gathered, learned)
+        if module is not None:
+            learned.contenders.append(module)
     return learned
+
+
+def _taught(name: str, make: Callable[[], Any], gathered: "_Gathered", learned: Learned) -> Module | None:
+    """A baseline of the user's own that has learned; None where it could not, which costs the others nothing."""
+    try:
+        module = Module(name, make(), gathered.task)
+        module.train(gathered.batches)
+    except Exception as error:  # noqa: BLE001  Whatever their code raises, the work of the others is worth keeping.
+        why = str(error) if isinstance(error, SetupError) else raised(error)
+        learned.broken[name] = learned.left_out[name] = f"baseline {name!r} could not learn: {why}"
+        return None
+    if gathered.held < gathered.rows:
+        module.notes.append(f"learned from the first {gathered.held:,} of {gathered.rows:,} examples")
+    return module
 
 
 class _Gathered:
@@ -109,7 +130,7 @@ class _Gathered:
             self.whole = Prior(task)
         elif task.kind is TaskKind.RECONSTRUCTION:
             self.whole = Mean()
-        self._task = task
+        self.task = task
         self._limits = limits
         self._keep_batches = keep_batches
 
@@ -120,13 +141,13 @@ class _Gathered:
         if self._keep_batches and self.held < self._limits.rows:
             self.batches.append(detached(batch))
             self.held += count
-        target = target_of(batch, self._task)
+        target = target_of(batch, self.task)
         if target is None:
             return
         if self.whole is not None:
             self.whole.add(target.numpy())
-        elif self._task.kind in _TABULAR:
-            wanted = table_of(target, self._task)
+        elif self.task.kind in _TABULAR:
+            wanted = table_of(target, self.task)
             self.targets.add(wanted)
             inputs = self.flattening.of(batch)
             if inputs is not None:
