@@ -283,20 +283,23 @@ def test_the_flower_that_iris_holds_twice_is_found():
 
 def test_images_are_explored_with_all_their_pictures():
     x, y = load_digits(return_X_y=True)
-    outcome = ExploreData(label_noise=True).run(ReadingBench(split(x.reshape(-1, 1, 8, 8), y, 0), CLASSES))
+    bench = ReadingBench(split(x.reshape(-1, 1, 8, 8), y, 0), CLASSES)
+    outcome = ExploreData(label_noise=True).run(bench)
     names = {artifact.name: artifact.kind for artifact in outcome.artifacts}
     assert outcome.findings == ()
     assert names["examples.png"] == names["distributions.png"] == "figure"
     assert {"axes.csv", "classes.csv", "drift.csv"} <= {name for name, kind in names.items() if kind == "table"}
-    assert "brightness of 0" in Path("axes.csv").read_text()
+    assert "brightness of 0" in (bench.folder / "axes.csv").read_text()
+    assert list(Path.cwd().glob("*.csv")) == []  # the working directory is the user's
 
 
 def test_of_the_test_split_no_feature_or_label_reaches_a_table():
     x, y = load_digits(return_X_y=True)
     data = art.data((x[:1000], y[:1000]), (x[1000:1400], y[1000:1400]), (x[1400:] + 100, y[1400:]))
-    outcome = ExploreData(pictures=False).run(ReadingBench(data, CLASSES))
+    bench = ReadingBench(data, CLASSES)
+    outcome = ExploreData(pictures=False).run(bench)
     for artifact in outcome.artifacts:
-        text = Path(artifact.name).read_text()
+        text = (bench.folder / artifact.name).read_text()
         assert "test" not in text
         assert ",116" not in text
 

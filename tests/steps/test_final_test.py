@@ -208,7 +208,8 @@ def test_the_last_step_that_left_weights_is_taken_unless_another_is_named() -> N
 
 def test_a_configuration_that_nobody_trained_is_trained_and_its_weights_are_kept() -> None:
     outcome = outcome_of(Fitted(), Chooses(chosen={"width": 8}), FinalTest())
-    assert "the configuration that Chooses chose, trained for 1 epochs" in outcome.summary
+    assert "the configuration that Chooses chose, trained for 1 epoch" in outcome.summary
+    assert "1 epochs" not in outcome.summary
     assert outcome.artifact("last.ckpt") is not None
     assert "train/loss" in outcome.curves
 
@@ -218,7 +219,7 @@ def test_a_choice_that_changes_nothing_needs_no_other_weights() -> None:
 
 
 def test_the_setup_can_be_trained_again() -> None:
-    assert "the project's setup, trained for 1 epochs" in outcome_of(Fitted(), FinalTest(retrain=True)).summary
+    assert "the project's setup, trained for 1 epoch" in outcome_of(Fitted(), FinalTest(retrain=True)).summary
 
 
 @pytest.mark.parametrize(

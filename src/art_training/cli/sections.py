@@ -118,7 +118,7 @@ class Sections:
 
     def _origin(self) -> Iterator[tuple[str, str]]:
         from art_training.cli.readable import readable
-        from art_training.views.rows import counted
+        from art_training.records.counted import counted
 
         view, record, origin = self.view, self.view.record, self.view.record.provenance
         commit = f"{origin.git_commit[:12]}{' with uncommitted changes' if origin.git_dirty else ''}"
@@ -238,7 +238,7 @@ def _losses(curves: "Sequence[CurveRow]") -> "Sequence[CurveRow]":
 
 
 def _course(curve: "CurveRow") -> str:
-    from art_training.views.rows import counted
+    from art_training.records.counted import counted
 
     points = counted(curve.points, "point")
     if curve.first is not None and curve.first == curve.last == curve.lowest == curve.highest:

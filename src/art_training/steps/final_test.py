@@ -10,6 +10,7 @@ from art_training.checks.finite import NoNaN
 from art_training.checks.values import number, with_interval
 from art_training.errors import ProjectError, SetupError
 from art_training.records import Artifact, Finding, Metric, Outcome, Promise, Reading, Score, Severity, Split
+from art_training.records.counted import counted
 from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier
@@ -209,7 +210,7 @@ class FinalTest(Step):
         return _Model(
             asked,
             scoring.digest(bench, asked),
-            f"{of}, trained for {result.epochs} epochs",
+            f"{of}, trained for {counted(result.epochs, 'epoch')}",
             left=(artifact,),
             parameters=result.parameters,
             findings=result.findings,
@@ -289,5 +290,5 @@ def _worse(scores: Mapping[str, Score]) -> list[Finding]:
 def _summary(score: Score | None, name: str, said: str) -> str:
     if score is None:
         return said
-    rows = f" on {number(score.rows)} examples" if score.rows is not None else ""
+    rows = f" on {counted(number(score.rows), 'example')}" if score.rows is not None else ""
     return f"{name} {with_interval(score)}{rows}; judged {said}"

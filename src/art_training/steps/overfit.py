@@ -13,6 +13,7 @@ from art_training.checks.losses import LossDecreases
 from art_training.engines import FitResult
 from art_training.errors import ProjectError
 from art_training.records import Artifact, Outcome, Reading, Split
+from art_training.records.counted import counted
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
@@ -122,7 +123,7 @@ class Overfit(LooksBack):
                 *looked.artifacts,
             ),
             seconds={"fit": result.seconds, "evaluate": scored.seconds, "look back": looked.seconds},
-            summary=f"after {result.epochs} epochs: {shown}",
+            summary=f"after {counted(result.epochs, 'epoch')}: {shown}",
             stopped=result.stopped,
         )
 

@@ -12,6 +12,7 @@ from art_training.checks.losses import LossDecreases
 from art_training.engines import FitResult
 from art_training.errors import ProjectError
 from art_training.records import Outcome, Reading, Score, Split
+from art_training.records.counted import counted
 from art_training.setup.scores.expected_loss import OF_ERRORS
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench
@@ -274,7 +275,7 @@ def _is_far(mean: float, deviation: float) -> bool:
 def _summary(loss: Score | None, scores: Mapping[str, Score], steps: int) -> str:
     if loss is None:
         return ""
-    said = f"loss {loss.value:.3g} on one batch after {steps} steps"
+    said = f"loss {loss.value:.3g} on one batch after {counted(steps, 'step')}"
     if FLOOR in scores and scores[FLOOR].value != 0:
         said += f", where {scores[FLOOR].value:.3g} is the least"
     if SHARE not in scores:

@@ -9,6 +9,7 @@ from art_training.checks.bounds import Above
 from art_training.checks.finite import NoNaN
 from art_training.errors import ProjectError, SetupError, StoreError
 from art_training.records import Artifact, Direction, Metric, Outcome, Promise, Reading, Score, Split, plain
+from art_training.records.counted import counted
 from art_training.setup.forward import parameters_of
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
@@ -332,7 +333,7 @@ def _summary(tried: Tried, decision: Decision | None, metric: Metric, leaders: S
     counts = ", ".join(
         f"{states.count(state)} {state}" for state in ("finished", "pruned", "failed") if state in states
     )
-    told = f"{len(states)} trials ({counts})"
+    told = f"{counted(len(states), 'trial')} ({counts})"
     if decision is None or decision.winner is None:
         return f"{told}; none could be chosen"
     winner = decision.winner

@@ -1,5 +1,8 @@
 """A bench for steps that read the data and train nothing."""
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +17,8 @@ from art_training.steps.bench import Bench, Scored
 
 class ReadingBench(Bench):
     """Reads `art.data(...)` without an engine; whatever would need a model raises.
+
+    What a step keeps lies in `folder`; without one, in a folder that goes with the bench.
 
     Attributes:
         said: what the step told about its progress, in order.
@@ -35,7 +40,7 @@ class ReadingBench(Bench):
         self.task = task
         self.metrics = MetricCalculator(metrics)
         self.seed = seed
-        self.folder = folder or Path.cwd()
+        self.folder = folder or _scratch(self)
         self.outcomes = outcomes or {}
         self.splits = data.splits
         self.said: list[str] = []
@@ -84,6 +89,12 @@ class ReadingBench(Bench):
 
     def keep(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:
         return Artifact(name, kind, "", path.stat().st_size, note)
+
+
+def _scratch(bench: ReadingBench) -> Path:
+    folder = tempfile.mkdtemp(prefix="art-reading-")
+    weakref.finalize(bench, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _no_model() -> AssertionError:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from art_training.errors import ProjectError
 from art_training.records import RunRecord, RunStatus
+from art_training.records.counted import counted
 from art_training.records.meant import did_you_mean
 from art_training.stores import RunQuery, RunSummary, Store
-from art_training.views.rows import counted
 
 _LISTED = 8
 

@@ -148,10 +148,5 @@ def short(run: str) -> str:
     return run[-6:]
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things: `1 run`, `2 runs`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _scores(outcome: Outcome | None) -> Mapping[str, Score]:
     return {} if outcome is None else outcome.scores

@@ -39,7 +39,9 @@ def evaluate(
     predictions: Mapping[str, Any], data: Any = DATA, task: Task = CLASSES, metrics: Any = ACCURACY, **settings: Any
 ) -> Outcome:
     settings = {"fit_rows": 40, "fit_features": 4, **settings}  # what learns is not what is tested here
-    return EvaluateBaseline(predictions=predictions, **settings).run(ReadingBench(data, task, metrics))
+    return EvaluateBaseline(predictions=predictions, **settings).run(
+        ReadingBench(data, task, metrics, folder=Path.cwd())
+    )
 
 
 def reached(outcome: Outcome, name: str, metric: str = "validation/accuracy") -> float:
@@ -109,9 +111,27 @@ def test_several_labels_take_one_number_each() -> None:
     outcome = evaluate(predictions, art.data((x[:100], y[:100]), (x[100:], y[100:])), task, metrics)
     assert reached(outcome, "rule", "validation/f1") == 1
     assert 0 < reached(outcome, "usual", "validation/f1") < 1
-    outcome = evaluate({"usual": (0, 1)}, art.data((x[:100], y[:100]), (x[100:], y[100:])), task, metrics)
     told = r"=\(0, 1\) does not fit targets of shape \(32, 3\); give one number, or one for"
-    assert re.search(told, outcome.candidate("usual").note)
+    with pytest.raises(SetupError, match=told):
+        evaluate({"usual": (0, 1)}, art.data((x[:100], y[:100]), (x[100:], y[100:])), task, metrics)
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+@pytest.mark.parametrize("count", [2, 32, 92])
+def test_numbers_that_are_not_as_many_are_refused_before_anything_learns(kind: Any, count: int) -> None:
+    """A list says what is always predicted, so that as many as a batch or the split has do not fit either."""
+    x, y = load_diabetes(return_X_y=True)
+    bench = ReadingBench(art.data((x[:350], y[:350]), (x[350:], y[350:])), VALUES, {"mae": MeanAbsoluteError()})
+    step = EvaluateBaseline(predictions={"x": kind([1.0] * count)})
+    if kind is list:
+        told = r"does not fit targets of shape \(32,\); give one number, .* predictions of each example are an array"
+    elif count == 92:
+        return
+    else:
+        told = f"holds {count} predictions, and the validation split has 92 examples"
+    with pytest.raises(SetupError, match=told):
+        step.run(bench)
+    assert "read train" not in bench.said
 
 
 def test_a_sequence_is_tagged_by_a_rule_and_by_a_constant() -> None:

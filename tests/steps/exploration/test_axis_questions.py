@@ -1,3 +1,6 @@
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
@@ -12,7 +15,9 @@ CLASSES = Task(TaskKind.CLASSIFICATION, inputs=("0",), target="1")
 
 
 def explore(x, y, **settings):
-    return ExploreData(pictures=False, near=0, **settings).run(ReadingBench(art.data((x, y)), CLASSES))
+    return ExploreData(pictures=False, near=0, **settings).run(
+        ReadingBench(art.data((x, y)), CLASSES, folder=Path.cwd())
+    )
 
 
 def finding(outcome, code):
@@ -91,8 +96,5 @@ def test_colour_images_have_axes_of_their_own():
 
 
 def _rows(outcome):
-    import csv
-    from pathlib import Path
-
     with Path(outcome.artifact("axes.csv").name).open() as file:
         return list(csv.DictReader(file))

@@ -15,7 +15,7 @@ VALUES = Task(TaskKind.REGRESSION, inputs=("0",), target="1")
 
 
 def explore(data, task=CLASSES, **settings):
-    return ExploreData(**settings).run(ReadingBench(data, task))
+    return ExploreData(**settings).run(ReadingBench(data, task, folder=Path.cwd()))
 
 
 def names(outcome):

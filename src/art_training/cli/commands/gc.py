@@ -50,7 +50,7 @@ def _draw(found: "Collected", file: TextIO | None = None) -> None:
     from rich.text import Text
 
     from art_training.cli.output import console, size, table
-    from art_training.views.rows import counted
+    from art_training.records.counted import counted
 
     drawn = console(file)
     if found.freed:

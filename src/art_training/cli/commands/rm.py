@@ -25,8 +25,8 @@ def rm(
     from art_training.cli.output import put_json, when
     from art_training.errors import UsageError
     from art_training.records import StepState
+    from art_training.records.counted import counted
     from art_training.views import RunRow, find_run, standing
-    from art_training.views.rows import counted
 
     with history(project, store, write=True) as (opened, name):
         declared = partial(declared_steps, project, name)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from art_training.records import Artifact, Reading, Split
+from art_training.records.counted import counted
 from art_training.steps.bench import Bench
 from art_training.steps.exploration.answers import Surveys
 from art_training.steps.exploration.label_noise import Noise
@@ -68,7 +69,8 @@ def _by_class(train: Survey, images: "Sequence[NDArray[Any] | None]") -> dict[st
     sections: dict[str, list[Tile]] = {}
     for label in sorted(most):
         rows = (labels == label).nonzero()[0][:EACH].tolist()
-        sections[f"class {label}, {train.labels[label]:,} examples"] = [_tile(train, images, row, "") for row in rows]
+        examples = counted(f"{train.labels[label]:,}", "example")
+        sections[f"class {label}, {examples}"] = [_tile(train, images, row, "") for row in rows]
     return sections
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Plain, Reading, Severity, Split
+from art_training.records.counted import counted
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.answers import Answers, Surveys, listed
 from art_training.steps.exploration.axis_questions import CUT_DISTINCT, End, far_out
@@ -52,7 +53,7 @@ def imbalance(surveys: Surveys, task: Task, answers: Answers) -> None:
                 "ART112",
                 "labels",
                 Severity.WARNING if few < FEW else Severity.INFO,
-                f"class {least} has {few} examples in {survey.place} and class {most} has {many}"
+                f"class {least} has {counted(few, 'example')} in {survey.place} and class {most} has {many}"
                 + (always if task.kind is TaskKind.CLASSIFICATION else ""),
                 {"rare": rare[:SHOWN], "fewest": few, "most": many},
                 "judge by a metric that counts classes alike (balanced accuracy, macro F1), and weight or gather rare ones",
