@@ -14,10 +14,11 @@ from art_training.records import Candidate, Outcome, Reading, Score, Split
 from art_training.setup.data.batch import size
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import Task
-from art_training.steps.baselines.contenders import Contender, lacking
+from art_training.steps.baselines.contenders import Contender, lacking, target_of
 from art_training.steps.baselines.control import Hiding, How, called, require_inputs
 from art_training.steps.baselines.files import predictions_of, read_predictions
 from art_training.steps.baselines.given import (
+    Constant,
     Given,
     contender_of,
     described,
@@ -191,34 +192,48 @@ class EvaluateBaseline(Step):
 
 
 def _contenders(predictions: Mapping[str, Any], bench: Bench) -> list[Contender]:
-    """What predicts besides the baselines that learn; files are read, and are as long as the split."""
+    """What predicts besides the baselines that learn; files are read. Whatever has a length has that of the split."""
     found: list[Contender] = []
-    examples = -1
+    counted = None
     for name, value in predictions.items():
         if is_weights(value):
             continue
+        several = isinstance(value, tuple)
+        if several or is_predictions(value) or is_array(value):
+            counted = counted or _counted(bench)
         if not (is_predictions(value) or is_array(value)):
             found.append(contender_of(name, value, bench.task))
+            one = found[-1]
+            if several and isinstance(one, Constant) and counted and counted.target is not None:
+                one.require_fits(counted.target)
             continue
-        examples = _examples(bench) if examples < 0 else examples
+        assert counted is not None
         what = f"predictions[{name!r}]"
         read = predictions_of(value, what) if is_array(value) else read_predictions(value, f"{what}={str(value)!r}")
-        read.require_examples(examples)
+        read.require_examples(counted.examples)
         found.append(Given(name, read, bench.task))
     return found
 
 
-def _examples(bench: Bench) -> int:
-    """How many examples the validation split has."""
-    count = 0
+@dataclass
+class _Counted:
+    """How many examples the validation split has, and the target of its first batch, where it has one."""
+
+    examples: int = 0
+    target: Any = None
+
+
+def _counted(bench: Bench) -> _Counted:
+    counted = _Counted()
 
     def see(_: Split, __: str | None, batch: Any) -> None:
-        nonlocal count
-        count += size(batch)
+        if not counted.examples:
+            counted.target = target_of(batch, bench.task)
+        counted.examples += size(batch)
 
     bench.say("count validation")
     bench.read(Split.VALIDATION, see=see)
-    return count
+    return counted
 
 
 def _candidate(contender: Contender, scores: Mapping[str, Score], learned: Learned) -> Candidate:

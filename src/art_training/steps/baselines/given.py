@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MODULE = "torch.nn.modules.module.Module"
+_MOST_SHOWN = 8  # numbers of a constant in a sentence
 
 
 def require_predictions(predictions: Any, step: str, taken: Collection[str]) -> dict[str, Any]:
@@ -107,15 +108,29 @@ class Constant(Contender):
         import torch
 
         target = required(target)
+        self.require_fits(target)
         value = torch.tensor(self._value)
         value = value.long() if self._decides and not value.is_floating_point() else value.float()
-        try:
-            return value.expand(target.shape).clone(), target
-        except RuntimeError as error:
-            raise SetupError(
-                f"predictions[{self.name!r}]={self._value!r} does not fit targets of shape {tuple(target.shape)}; "
-                "give one number, or one for each label or output"
-            ) from error
+        return value.expand(target.shape).clone(), target
+
+    def require_fits(self, target: "Tensor") -> None:
+        """Refuse several numbers where there are not as many labels or outputs.
+
+        Args:
+            target: of any batch: several numbers are those of one example, never of the examples of a batch.
+
+        Raises:
+            SetupError: there are not as many.
+        """
+        numbers = len(self._value) if isinstance(self._value, tuple) else 1
+        if numbers == 1 or (target.ndim > 1 and target.shape[-1] == numbers):
+            return
+        shown = repr(self._value) if numbers <= _MOST_SHOWN else f"{numbers:,} numbers"
+        raise SetupError(
+            f"predictions[{self.name!r}]={shown} does not fit targets of shape {tuple(target.shape)}; "
+            "give one number, or one for each label or output; predictions of each example are an array, such as "
+            "numpy.array(...)"
+        )
 
 
 class Rule(Contender):
