@@ -11,6 +11,7 @@ from art_training.checks.values import not_negative, number, settle, with_interv
 from art_training.records import Interval, Outcome, Reading, Score
 
 INPUTS = "inputs"
+TARGETS = "targets"  # of a regression, where they are far from what fresh weights predict
 INPUTS_GAIN = "inputs_gain."  # and what it is the gain of: `inputs_gain.loss`
 
 _WAYS = frozenset({"zeroed", "shuffled"})  # that are named; others are functions
@@ -66,7 +67,7 @@ class UsesInputs(Check):
             return not_judged(
                 f"better with its inputs than without ({_told(sure)}), but not than the dummy, which knows of no inputs "
                 f"either ({', '.join(one.beside_dummy for one in sure)}): it may only have learned the mean sooner; "
-                f"{_longer(told)}",
+                f"{_unscaled(told)}{_longer(told)}",
                 **numbers,
             )
         if not any(one.is_known for one in compared):
@@ -77,9 +78,21 @@ class UsesInputs(Check):
             )
         return failed(
             f"not better with its inputs than without: {_told(compared)}; look whether inputs and targets belong "
-            f"together, and whether the output depends on the inputs; or {_longer(told)}",
+            f"together, and whether the output depends on the inputs; or {_unscaled(told)}{_longer(told)}",
             **numbers,
         )
+
+
+def _unscaled(told: Mapping[str, Any]) -> str:
+    """What comes before all else where targets are far from what fresh weights predict: all steps go into getting there."""
+    found = told.get(TARGETS)
+    if not isinstance(found, Mapping):
+        return ""
+    far = cast("Mapping[str, float]", found)
+    return (
+        f"the targets have a mean of {number(far['mean'])} and a deviation of {number(far['deviation'])}, and fresh outputs are "
+        "around 0 with about 1: standardise the targets with mean and deviation of the training split; else "
+    )
 
 
 def _longer(told: Mapping[str, Any]) -> str:

@@ -137,6 +137,7 @@ def test_a_regression_is_asked_as_well(wrong: bool, state: VerdictState) -> None
     setup = setup_of(diabetes_data(wrong=wrong), loss=nn.MSELoss, inputs=10, outputs=1)
     _, verdict = run(project_of(setup, {"mae": MeanAbsoluteError()}))
     assert verdict.state is state, verdict.reason
+    assert "standardise" not in verdict.reason
 
 
 def test_a_model_that_only_learned_the_mean_sooner_is_not_judged() -> None:
@@ -152,7 +153,11 @@ def test_a_model_that_only_learned_the_mean_sooner_is_not_judged() -> None:
     assert gain.interval.low > 0
     assert verdict.state is VerdictState.NOT_JUDGED
     assert "but not than the dummy" in verdict.reason
-    assert "train longer: EvaluateBaseline(inputs='zeroed', inputs_steps=160)" in verdict.reason
+    assert f"the targets have a mean of {y2.mean():.4g}" in verdict.reason
+    assert (
+        "standardise the targets with mean and deviation of the training split; else train longer: " in verdict.reason
+    )
+    assert verdict.reason.endswith("EvaluateBaseline(inputs='zeroed', inputs_steps=160)")
 
 
 def test_two_classes_of_breast_cancer() -> None:

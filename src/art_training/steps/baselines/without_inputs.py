@@ -5,17 +5,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from art_training.checks.baseline import OWN
-from art_training.checks.inputs import INPUTS, INPUTS_GAIN
+from art_training.checks.inputs import INPUTS, INPUTS_GAIN, TARGETS
 from art_training.checks.values import alike
 from art_training.engines import Change, FitResult
 from art_training.errors import TrainingStopped, UsageError
 from art_training.records import Candidate, Finding, Metric, Reading, Score, Split
+from art_training.setup.data.batch import as_array, entries
 from art_training.setup.scores.comparison import Comparison, compare, holm
 from art_training.setup.scores.metrics import LOSS
+from art_training.setup.task import TaskKind
 from art_training.steps.baselines.control import Hiding, How, called, hiding
 from art_training.steps.bench import Bench, Scored
 
 REAL = "inputs real"
+_FAR = 10.0  # times as large, or as small, as what fresh outputs are made for
 _REMEDY = "try inputs='shuffled', or a function of a batch that returns one whose inputs tell nothing"
 
 
@@ -65,6 +68,7 @@ def train_without_inputs(
     if failure:
         return WithoutInputs(candidates, {}, {}, Reading(INPUTS, None, note=failure), real.findings, seconds)
     told = {"how": called(inputs), "steps": real.steps, "changed": list(getattr(change, "changed", ()))}
+    told |= _far_targets(bench)
     hidden = arms[1]
     gains, reading = _compared(bench, real, hidden, told, dummy)
     for arm in arms:
@@ -122,6 +126,27 @@ def _candidate(arm: _Arm, how: str, steps: int | None) -> Candidate:
     if arm.name == REAL:
         note += ", to compare with; it is no baseline"
     return Candidate(arm.name, arm.scores, parameters, arm.failure or note)
+
+
+def _far_targets(bench: Bench) -> dict[str, Any]:
+    """Mean and deviation of targets of a regression that fresh outputs, which are around 0 with a deviation of about 1, are far from."""
+    import numpy as np
+
+    found: list[Any] = []
+
+    def see(_: Split, __: str | None, batch: Any) -> None:
+        targets = entries(batch).get(bench.task.target or "")
+        if targets is not None:
+            found.append(as_array(targets).astype(float).reshape(len(targets), -1))
+
+    if bench.task.kind is TaskKind.REGRESSION:
+        bench.read(Split.VALIDATION, see=see)
+    table = np.concatenate(found) if found else np.zeros((0, 0))
+    for column in table.T:
+        mean, deviation = float(column.mean()), float(column.std())
+        if deviation > _FAR or 0 < deviation < 1 / _FAR or abs(mean) > _FAR * min(deviation, 1.0) > 0:
+            return {TARGETS: {"mean": _short(mean), "deviation": _short(deviation)}}
+    return {}
 
 
 def _compared(
