@@ -5,21 +5,21 @@ import time
 from functools import partial
 from itertools import product
 
-from benchmarks.statistics.simulation import ONE_MODEL, band, comparisons, families, means, scores, shares
+from benchmarks.statistics.simulation import ONE_MODEL, band, comparisons, families, means, scores, searches, shares
 from benchmarks.statistics.world import World
 
 # Seeds that hardly matter, that matter as much as the examples do, and that are nearly all that matters.
 SHIFTS = {"hardly": 0.03, "some": 0.15, "much": 0.5}
 
+PARTS = ("scores", "shares", "means", "loss", "metrics", "gains", "families", "searches")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1000)
-    parser.add_argument(
-        "--only", choices=("scores", "shares", "means", "loss", "metrics", "gains", "families"), action="append"
-    )
+    parser.add_argument("--only", choices=PARTS, action="append")
     given = parser.parse_args()
-    wanted = set(given.only or ("scores", "shares", "means", "loss", "metrics", "gains", "families"))
+    wanted = set(given.only or PARTS)
     few = max(200, given.repeats // 2)
     if "scores" in wanted:
         head("Intervals of one score", "metric", "examples")
@@ -63,6 +63,19 @@ def main() -> None:
                 row((name, count, seeds), partial(comparisons, name, count, seeds, few, world=world, gain=0.3))
     if "families" in wanted:
         told_of_families(given.repeats)
+    if "searches" in wanted:
+        head(
+            "The winner of a search among trials like the incoming setup",
+            "seeds matter",
+            "trials",
+            "top",
+            "examples",
+            "seeds",
+        )
+        for told, shift in SHIFTS.items():
+            for trials, top, seeds in ((3, 3, 3), (30, 1, 3), (30, 3, 3), (30, 3, 5), (30, 5, 5), (100, 3, 5)):
+                world = World(seeds=shift)
+                row((told, trials, top, 360, seeds), partial(searches, 360, seeds, trials, top, few, world=world))
 
 
 def told_of_families(repeats):

@@ -82,6 +82,23 @@ def families(count, seeds, candidates, repeats, *, world=WORLD, start=0):
     return claimed / repeats
 
 
+def searches(count, seeds, trials, top, repeats, *, world=WORLD, start=0):
+    """What Tune says of its winner where all trials are like the incoming setup, by their loss.
+
+    A seed ranks the trials on the very examples that they are judged on; the best of the `top` under fresh seeds is compared.
+    """
+    covered = claimed = 0
+    for repeat in range(repeats):
+        generator = np.random.default_rng([start, repeat])
+        incoming, *others = world.trainings(count, 1 + seeds, generator, gains=(0.0,) * (1 + trials))
+        leaders = sorted(others, key=lambda one: value_of("loss", one[0]))[:top]
+        winner = min(leaders, key=lambda one: sum(value_of("loss", fresh) for fresh in one[1:]))
+        found = compare(METRICS, "loss", winner[1:], incoming[1:], seed=repeat).of_best(trained=top, seen=trials)
+        covered += found.interval.low <= 0 <= found.interval.high
+        claimed += found.better
+    return Rates(repeats, covered / repeats, claimed / repeats, 0.0)
+
+
 def scores(name, count, repeats, *, world=ONE_MODEL, start=0):
     """Intervals of one model's score, as `art show` shows them."""
     generator = np.random.default_rng(54321)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast, get_args
 from art_training.checks import Check
 from art_training.checks.bounds import Above
 from art_training.checks.finite import NoNaN
+from art_training.checks.improves import GAIN
 from art_training.errors import ProjectError, SetupError, StoreError
 from art_training.records import Artifact, Direction, Metric, Outcome, Promise, Reading, Score, Split, plain
 from art_training.records.counted import counted
@@ -22,7 +23,7 @@ from art_training.steps.looking_back import LOOKING_BACK, LooksBack
 from art_training.steps.searching.again import INCOMING, Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.modifiers import check_modifiers, unable_findings
-from art_training.steps.searching.telling import again, candidates, gain, readings, write_table
+from art_training.steps.searching.telling import adjusted, again, candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.steps.weights import LAST
 from art_training.tuning.dimension import Choice, Dimension
@@ -32,7 +33,6 @@ from art_training.tuning.trial import Trial
 
 FINISHED = "finished_trials"
 SELECTED = "selected_value"
-GAIN = "gain"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Tune(LooksBack):
 
     Scores, beside those of what is handed on (means over the fresh seeds): `selected_value`, what the winner had reached
     in the search; `gain`, how much better it is than the incoming setup, positive is better, paired on fresh seeds;
-    `finished_trials`.
+    `finished_trials`. The winner was chosen by what it is judged by: under the fresh seeds from the `top` trials, on the
+    validation examples from all that were ranked. The interval of the gain and the p-value in the reading `p_adjusted` are
+    those of such a best of several, so that a search among setups that are no better seldom claims one that is.
 
     Attributes:
         space: what is searched, by name of the hyper-parameter: see `art.space`.
@@ -70,7 +72,8 @@ class Tune(LooksBack):
         epochs: none begins after so many epochs in trials. One of the three must be given; the first that is reached
             ends the search. Trainings under fresh seeds come on top.
         seeds_for_winner: fresh seeds for each of the top trials and for the incoming setup.
-        top: so many of the best trials are trained again; their weights are kept as `trial <n>.ckpt`.
+        top: so many of the best trials are trained again; their weights are kept as `trial <n>.ckpt`. The more there are,
+            the wider is the interval of the gain: with three seeds, three take nearly twice the gain to be certain as one.
         examples: worst examples of each kind that are named; 0: no look back at the data.
         examples_seconds: the time to read their inputs again for pictures.
     """
@@ -121,7 +124,8 @@ class Tune(LooksBack):
         decision = None
         if leaders:
             named = [(trial.label, self._space.apply(bench.setup, trial.point)) for trial in leaders]
-            decision = Again(bench, metric, direction, self.seeds_for_winner, watch=self.examples > 0).decide(named)
+            fresh = Again(bench, metric, direction, self.seeds_for_winner, watch=self.examples > 0)
+            decision = fresh.decide(named, ranked=sum(1 for trial in tried.trials if trial.state != "failed"))
         outcome = self._told(bench, metric, tried, leaders, decision)
         told = "".join(f"; {what} could not be trained {why}" for what, why in unable.items())
         return replace(
@@ -237,6 +241,7 @@ class Tune(LooksBack):
             )
             parameters |= {"winner": winner, "point": dict(trial.point), "carried": decision.carried}
             told.append(Reading("winner", self._space.shown(trial.point), note=_verdict(decision, metric)))
+            told.extend(adjusted(decision))
         looked = self._look_back(bench, decision)
         artifacts = [*_kept(bench, leaders, decision), *looked.artifacts]
         table = write_table(bench.folder / "trials.csv", self._space, trials, metric)

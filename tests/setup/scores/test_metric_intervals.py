@@ -1,9 +1,13 @@
 """Intervals of metrics whose classes may be missing from a resample."""
 
+import numpy as np
 import pytest
 import torch
+from torchmetrics import Metric
 from torchmetrics.classification import (
+    BinaryAccuracy,
     BinaryAUROC,
+    MulticlassAccuracy,
     MulticlassAUROC,
     MulticlassF1Score,
     MultilabelAUROC,
@@ -68,3 +72,77 @@ def test_each_label_needs_yes_and_no():
     predictions = torch.rand(40, 2, generator=generator)
     value = float(MultilabelAUROC(2)(predictions, targets))
     assert of_metric(MultilabelAUROC(2), value, Pool(predictions, targets), seed=0).interval is None
+
+
+def in_labels(generator: np.random.Generator, *, ignore: bool) -> Pool:
+    """A hundred rows of five labels: four in five rows are nearly all right, the others nearly all wrong."""
+    right = generator.random((100, 1)) < 0.8
+    targets = (generator.random((100, 5)) < 0.5).astype(int)
+    hit = np.where(generator.random((100, 5)) < 0.9, right, ~right)
+    predictions = np.where(hit, targets, 1 - targets).astype(np.float32)
+    if ignore:
+        targets = np.where(generator.random((100, 5)) < 0.1, -1, targets)
+    return Pool(torch.tensor(predictions), torch.tensor(targets))
+
+
+@pytest.mark.parametrize("ignored", [None, -1])
+@pytest.mark.parametrize("flat", [False, True])
+def test_labels_of_an_example_are_not_independent(ignored: int | None, flat: bool):
+    metric, truth, covered = BinaryAccuracy(ignore_index=ignored), 0.8 * 0.9 + 0.2 * 0.1, 0
+    for seed in range(150):
+        pool = in_labels(np.random.default_rng(seed), ignore=ignored is not None)
+        if flat:
+            pool = Pool(pool.predictions.flatten(), pool.targets.flatten(), torch.arange(100).repeat_interleave(5))
+        value = float(metric(pool.predictions, pool.targets))
+        interval = of_metric(metric, value, pool, seed=seed).interval
+        assert interval is not None
+        assert interval.low <= value <= interval.high
+        covered += interval.low <= truth <= interval.high
+    assert covered >= 0.89 * 150  # the 99 % band of 150 intervals that are right in 95 of 100 cases
+
+
+def test_labels_that_have_nothing_to_do_with_each_other_each_count():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(2, (200, 5), generator=generator)
+    predictions = (targets + (torch.rand(200, 5, generator=generator) < 0.2)) % 2 * 1.0
+    metric = BinaryAccuracy(ignore_index=-1)
+    value = float(metric(predictions, targets))
+    interval = of_metric(metric, value, Pool(predictions, targets), seed=0).interval
+    assert interval is not None
+    assert interval.high - interval.low < 0.06  # 0.05 of a thousand labels, 0.11 of two hundred
+
+
+@pytest.mark.parametrize("top_k", [1, 2])
+def test_positions_of_a_map_are_counted_by_image(top_k: int):
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(4, (40, 6, 6), generator=generator)
+    targets[0] = 9
+    predictions = torch.randn(40, 4, 6, 6, generator=generator)
+    metric = MulticlassAccuracy(4, average="micro", top_k=top_k, ignore_index=9)
+    value = float(metric(predictions, targets))
+    interval = of_metric(metric, value, Pool(predictions, targets), seed=0).interval
+    assert interval is not None
+    assert interval.low < value < interval.high
+    assert "in 39 examples" in interval.method
+
+
+def test_a_metric_of_the_users_own_is_not_taken_for_one_of_the_same_name():
+    class BinaryAccuracy(Metric):  # in points, which no share of successes is
+        def __init__(self):
+            super().__init__()
+            self.add_state("points", torch.tensor(0.0), "sum")
+            self.add_state("count", torch.tensor(0), "sum")
+
+        def update(self, predictions, targets):
+            self.points += (5 * (predictions.round() == targets) - 2.0).sum()
+            self.count += len(targets)
+
+        def compute(self):
+            return self.points / self.count
+
+    targets = torch.arange(60) % 2
+    predictions = (targets + (torch.arange(60) % 5 == 0)) % 2 * 1.0
+    interval = of_metric(BinaryAccuracy(), 2.0, Pool(predictions, targets), seed=0).interval
+    assert interval is not None
+    assert "wilson" not in interval.method
+    assert 0.8 < interval.low < 2.0 < interval.high < 3.0

@@ -40,13 +40,41 @@ def test_several_candidates_together_are_not_claimed_more_often_than_one_may_be(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "top", "shift"), [(3, 3, 0.15), (5, 3, 0.03), (5, 5, 0.03)])
+def test_the_winner_of_a_search_among_equals_is_not_claimed_to_be_better(seeds: int, top: int, shift: float) -> None:
+    from benchmarks.statistics.simulation import searches
+    from benchmarks.statistics.world import World
+
+    found = searches(360, seeds, 30, top, 300, world=World(seeds=shift))
+    assert found.at_least, found
+
+
+@pytest.mark.slow
+def test_believing_the_best_of_a_search_as_if_it_had_not_been_chosen_would_be_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from benchmarks.statistics.simulation import searches
+    from benchmarks.statistics.world import World
+
+    whole = comparison.Comparison.of_best
+    world = World(seeds=0.03)
+    monkeypatch.setattr(comparison.Comparison, "of_best", lambda self, **_: self)
+    assert not searches(360, 5, 30, 3, 300, world=world).at_least
+    # The few that were trained again are not all that the examples have chosen from.
+    monkeypatch.setattr(
+        comparison.Comparison, "of_best", lambda self, *, trained, seen: whole(self, trained=trained, seen=trained)
+    )
+    assert not searches(360, 5, 30, 3, 300, world=world).at_least
+
+
+@pytest.mark.slow
 def test_leaving_the_seeds_out_of_account_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The interval of the examples alone, however many seeds agree with it, claims far too much."""
     from benchmarks.statistics.simulation import comparisons
     from benchmarks.statistics.world import World
 
-    whole = comparison._errors
-    monkeypatch.setattr(comparison, "_errors", lambda pseudo: whole(pseudo)[1:2])
+    whole = comparison.errors_of
+    monkeypatch.setattr(comparison, "errors_of", lambda pseudo: whole(pseudo)[1:2])
     found = comparisons("loss", 360, 3, 300, world=World(seeds=0.5))
     assert not found.at_least
     assert found.covered < 0.5
@@ -58,8 +86,8 @@ def test_believing_few_seeds_blindly_would_be_seen(monkeypatch: pytest.MonkeyPat
     from benchmarks.statistics.simulation import comparisons
     from benchmarks.statistics.world import World
 
-    whole = comparison._errors
-    monkeypatch.setattr(comparison, "_errors", lambda pseudo: whole(pseudo)[-1:])
+    whole = comparison.errors_of
+    monkeypatch.setattr(comparison, "errors_of", lambda pseudo: whole(pseudo)[-1:])
     assert not comparisons("loss", 360, 2, 1000, world=World(seeds=0.15)).at_least
     monkeypatch.undo()
 

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from torchmetrics import Metric as Metrics
 from torchmetrics import classification, regression, text
 
-from art_training.records import Interval, Metric, Score
+from art_training.checks import Improves
+from art_training.checks.evidence import Evidence
+from art_training.records import Interval, Metric, Outcome, Score, VerdictState
 from art_training.setup.scores.comparison import Comparison
 from art_training.setup.scores.metrics import MetricCalculator
+from art_training.setup.scores.standard_errors import StandardError, certainty
 from art_training.setup.setup import Setup
 from art_training.steps.searching.again import Contestant, Decision, _bounds, fresh_seed, mean_score
-from art_training.steps.searching.telling import gain
+from art_training.steps.searching.telling import adjusted, gain
 
 BY = Metric.parse("validation/accuracy")
 SETUP = Setup(model=dict, data=dict)
@@ -172,3 +175,22 @@ def test_a_mean_outside_of_what_torchmetrics_draws_lies_in_its_interval(metric: 
     mean = mean_score([score(value, 0.05) for value in values], bounds)
     assert mean.interval is not None
     assert mean.interval.low < mean.value < mean.interval.high
+
+
+def test_the_gain_says_that_the_winner_was_chosen() -> None:
+    errors = (StandardError(0.01, 2.0, by_seeds=True), StandardError(0.02, 99.0, by_seeds=False))
+    interval, p_value = certainty(0.06, errors, "paired jackknife over 3 seeds and 100 examples")
+    alone = Comparison("accuracy", 0.06, interval, p_value, 0.56, 0.5, (0.06,), 100, errors=errors)
+    chosen = alone.of_best(trained=3, seen=40)
+    assert alone.better
+    assert not chosen.better
+    assert chosen.value == alone.value
+    incoming, winner = contestant("incoming setup", 0.5), contestant("trial 1", 0.56)
+    decision = Decision(incoming, (winner,), winner, chosen)
+    assert gain(decision)["gain"].interval == chosen.interval
+    (reading,) = adjusted(decision)
+    assert (reading.name, reading.value) == ("p_adjusted", chosen.p_value)
+    assert chosen.p_value is not None
+    assert chosen.p_value > 0.05
+    outcome = Outcome(scores=gain(decision), readings=(reading,))
+    assert Improves().judge(Evidence("Tune", outcome)).state is VerdictState.FAILED

@@ -21,7 +21,7 @@ matter.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,8 @@ import numpy as np
 from art_training.errors import CheckError, UnknownMetric, UsageError
 from art_training.records import Direction, Interval, Metric
 from art_training.setup.scores.examples import Examples
-from art_training.setup.scores.intervals import LEVEL, Indices, Numbers, random_blocks
+from art_training.setup.scores.intervals import Indices, Numbers, random_blocks
+from art_training.setup.scores.standard_errors import StandardError, certainty, errors_of
 
 if TYPE_CHECKING:
     from art_training.setup.scores.metrics import MetricCalculator
@@ -57,6 +58,7 @@ class Comparison:
         by_seed: the difference under each seed, turned likewise.
         examples: on how many it rests.
         note: what a reader must know.
+        errors: of the value; the interval and the p-value are those of the one that asks for most.
     """
 
     metric: str
@@ -68,11 +70,29 @@ class Comparison:
     by_seed: tuple[float, ...]
     examples: int
     note: str = ""
+    errors: tuple[StandardError, ...] = ()
 
     @property
     def better(self) -> bool:
         """Whether ours is better than theirs, the whole interval above zero."""
         return self.interval is not None and self.interval.low > 0
+
+    def of_best(self, *, trained: int, seen: int) -> "Comparison":
+        """The same, where ours was chosen for being the best of several: with the interval and the p-value of that.
+
+        What was chosen by is partly what it is judged by, and in two ways: those who were trained under these seeds could
+        win by luck with the seeds, and all that were ever ranked on these examples by luck with the examples. So what
+        seeds add is corrected for the former and what examples leave open for the latter, each by Bonferroni's
+        inequality: as if each of them had been compared. benchmarks/statistics says how often a claim is false then.
+
+        Args:
+            trained: from how many it was chosen under these seeds, itself among them.
+            seen: from how many it was chosen on these examples, under any seed.
+        """
+        if self.interval is None or max(trained, seen) == 1:
+            return self
+        interval, p_value = certainty(self.value, self.errors, self.interval.method, trained, max(trained, seen))
+        return replace(self, interval=interval, p_value=p_value)
 
 
 def compare(
@@ -164,23 +184,17 @@ def _table(
 
 
 def _judged(name: str, pseudo: Numbers, differences: Numbers, table: _Table, count: int) -> Comparison:
-    from scipy.stats import t
-
     value = float(differences.mean())
-    errors = _errors(pseudo)
+    errors = errors_of(pseudo)
     interval, p_value, note = None, None, ""
     if count < FEWEST:
         note = f"no interval: {count} examples are fewer than {FEWEST}"
-    elif not any(error for error, _ in errors):
+    elif not any(error.size for error in errors):
         note = "no interval: the two are the same on every example"
         p_value = 1.0 if value == 0 else None
     else:
-        halves = [float(t.ppf((1 + LEVEL) / 2, degrees)) * error for error, degrees in errors]
-        half, (_, degrees) = max(zip(halves, errors, strict=True))
         seeds = f"{len(pseudo)} seeds and " if len(pseudo) > 1 else ""
-        method = f"paired jackknife over {seeds}{count} examples, t with {degrees:.3g} degrees of freedom"
-        interval = Interval(value - half, value + half, LEVEL, method)
-        p_value = max(float(2 * t.sf(abs(value) / error, degrees)) for error, degrees in errors if error)
+        interval, p_value = certainty(value, errors, f"paired jackknife over {seeds}{count} examples")
         if len(pseudo) == 1:
             note = "of these two models alone: one seed does not tell how much another training would differ"
     return Comparison(
@@ -193,31 +207,8 @@ def _judged(name: str, pseudo: Numbers, differences: Numbers, table: _Table, cou
         by_seed=tuple(float(one) for one in differences),
         examples=count,
         note=note,
+        errors=errors,
     )
-
-
-def _errors(pseudo: Numbers) -> list[tuple[float, float]]:
-    """Standard errors of the mean of a (seeds, blocks) table, each with its degrees of freedom.
-
-    Of several seeds: that of the seeds alone, that of the examples alone, and that of both. The last one is right for
-    many seeds. With two or three, its estimate of what seeds add may come out small by chance, and its degrees of freedom
-    large with it; none of the other two can be missing in it, so whichever asks for most is believed.
-    """
-    seeds, blocks = pseudo.shape
-    mean, by_seed, by_block = pseudo.mean(), pseudo.mean(1), pseudo.mean(0)
-    of_blocks = float(by_block.var(ddof=1)) / blocks
-    if seeds == 1:
-        return [(math.sqrt(of_blocks), blocks - 1.0)]
-    of_seeds = float(by_seed.var(ddof=1)) / seeds
-    residuals = pseudo - by_seed[:, None] - by_block[None, :] + mean
-    of_rest = float((residuals**2).sum()) / ((seeds - 1) * (blocks - 1)) / (seeds * blocks)
-    both = of_seeds + max(of_blocks - of_rest, 0.0)
-    degrees = min(both**2 / (of_seeds**2 / (seeds - 1)), blocks - 1.0) if of_seeds else blocks - 1.0
-    return [
-        (math.sqrt(of_seeds), seeds - 1.0),
-        (math.sqrt(of_blocks), blocks - 1.0),
-        (math.sqrt(both), degrees),
-    ]
 
 
 def _sign(metrics: "MetricCalculator", name: str) -> float:

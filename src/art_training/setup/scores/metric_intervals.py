@@ -11,7 +11,7 @@ from torch import Tensor
 from art_training.setup.scores import intervals
 from art_training.setup.scores.intervals import Estimated
 from art_training.setup.scores.measures import Pool, chosen_rows, defined, entries_of, fitted, quiet
-from art_training.setup.scores.ranges import range_of
+from art_training.setup.scores.ranges import name_of, range_of
 
 if TYPE_CHECKING:
     from art_training.setup.scores.intervals import Indices
@@ -24,12 +24,14 @@ _LARGEST_STATE = 50_000  # numbers
 def of_metric(metric: Any, value: float, pool: Pool, *, seed: int) -> Estimated:
     """The interval of a metric that has the value `value` on `pool`.
 
-    A share of correct examples gets Wilson's interval. A metric whose states are sums is computed on resampled sums
-    of the states of examples (of random blocks of them, when there are many). Any other is computed again on
-    resampled examples as often as the time allows.
+    A share of correct examples, or of their labels or positions, gets Wilson's interval. A metric whose states are sums
+    is computed on resampled sums of the states of examples (of random blocks of them, when there are many). Any other is
+    computed again on resampled examples as often as the time allows.
     """
-    if pool.examples and pool.example is None and _is_share_of_rows(metric):
-        return Estimated(intervals.wilson(value, _trials(metric, pool)))
+    if pool.examples and _is_share_of_elements(metric):
+        estimated = _of_share(metric, value, pool)
+        if estimated is not None:
+            return estimated
     with quiet():
         estimated = _of_sums(metric, value, pool, seed) or _of_anything(metric, value, pool, seed)
     if estimated.interval is None and estimated.note == intervals.DEGENERATE.format(n=pool.examples):
@@ -37,14 +39,50 @@ def of_metric(metric: Any, value: float, pool: Pool, *, seed: int) -> Estimated:
     return estimated
 
 
-def _is_share_of_rows(metric: Any) -> bool:
-    kind = type(metric).__name__
-    return kind == "BinaryAccuracy" or (kind == "MulticlassAccuracy" and metric.average == "micro")
+def _is_share_of_elements(metric: Any) -> bool:
+    kind = name_of(metric)
+    micro = kind == "BinaryAccuracy" or (kind == "MulticlassAccuracy" and metric.average == "micro")
+    return micro and metric.multidim_average == "global"
 
 
-def _trials(metric: Any, pool: Pool) -> int:
-    ignored = getattr(metric, "ignore_index", None)
-    return len(pool.targets) if ignored is None else int((pool.targets != ignored).sum())
+def _of_share(metric: Any, value: float, pool: Pool) -> Estimated | None:
+    """Wilson's interval of a share of correct elements; None where these do not reproduce the value.
+
+    Labels of an example and positions of a sequence are not independent: where an example may have several, they are
+    counted by example.
+    """
+    ignored = metric.ignore_index
+    if pool.example is None and pool.targets.ndim == 1:
+        count = pool.examples if ignored is None else int((pool.targets != ignored).sum())
+        return Estimated(intervals.wilson(value, count)) if count else None
+    predictions, targets = fitted(metric, pool.predictions, pool.targets)
+    counted = (torch.ones_like(targets) if ignored is None else targets != ignored).flatten(
+        1 if targets.ndim > 1 else 0
+    )
+    weights = counted.double() if counted.ndim == 1 else counted.double().sum(1)
+    hits = (_share_by_row(metric, predictions, targets).double() * weights).round()
+    if pool.example is not None:
+        weights = torch.bincount(pool.example, weights, pool.examples)
+        hits = torch.bincount(pool.example, hits, pool.examples)
+    if not weights.sum() > 0 or not np.isclose(float(hits.sum() / weights.sum()), value, rtol=1e-4, atol=1e-6):
+        return None
+    return intervals.of_share(hits.numpy(), weights.numpy())
+
+
+def _share_by_row(metric: Any, predictions: Tensor, targets: Tensor) -> Tensor:
+    """(rows,) share of correct elements; 0 in a row without any that counts."""
+    from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
+
+    given: dict[str, Any] = {
+        "multidim_average": "samplewise",
+        "ignore_index": metric.ignore_index,
+        "validate_args": False,
+    }
+    # A row that is one element has a dimension of one for it, as this asks for.
+    elements = predictions[..., None], targets[..., None]
+    if name_of(metric) == "BinaryAccuracy":
+        return binary_accuracy(*elements, threshold=metric.threshold, **given)
+    return multiclass_accuracy(*elements, num_classes=metric.num_classes, average="micro", top_k=metric.top_k, **given)
 
 
 def _of_perfect(metric: Any, value: float, pool: Pool) -> Estimated | None:
@@ -53,7 +91,7 @@ def _of_perfect(metric: Any, value: float, pool: Pool) -> Estimated | None:
     A mean over classes of the shares within them, s = Σ s_c / C, has the variance Σ s_c (1 - s_c) / n_c / C² and so
     about that of a plain share of n = C² / Σ 1/n_c examples.
     """
-    kind = type(metric).__name__
+    kind = name_of(metric)
     if kind not in {"BinaryAccuracy", "MulticlassAccuracy", "MulticlassRecall"} or value not in {0.0, 1.0}:
         return None
     average = getattr(metric, "average", "micro")
@@ -190,7 +228,7 @@ def _classes(metric: Any, pool: Pool) -> Tensor | None:
     torchmetrics gives 0 to a class that is not there, e.g. as its area under the curve: a resample that lacks a rare class
     would pull the interval down. Averages over examples, and those weighted by classes, do not suffer.
     """
-    kind, targets = type(metric).__name__, pool.targets
+    kind, targets = name_of(metric), pool.targets
     if kind.startswith("Multilabel") and getattr(metric, "average", None) == "macro" and targets.ndim == 2:
         held = torch.cat([targets == 1, targets == 0], 1)
     elif kind.startswith("Multiclass") and getattr(metric, "average", None) == "macro" and targets.ndim == 1:

@@ -84,6 +84,11 @@ def best_of(metric: Any) -> float | None:
     return best if math.isfinite(best) else None
 
 
-def _name(metric: Any) -> str:
+def name_of(metric: Any) -> str:
+    """The name of a class of torchmetrics' own; none of a class of the user's, whatever it is called or inherits."""
     kind = type(metric)
-    return _TASK.sub("", kind.__name__) if kind.__module__.partition(".")[0] == "torchmetrics" else ""
+    return kind.__name__ if kind.__module__.partition(".")[0] == "torchmetrics" else ""
+
+
+def _name(metric: Any) -> str:
+    return _TASK.sub("", name_of(metric))

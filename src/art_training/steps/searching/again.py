@@ -77,6 +77,7 @@ class Decision:
         contestants: the best trials, best first in the search.
         winner: the best of them under fresh seeds; None where none could be trained.
         comparison: of the winner with the incoming setup, positive where the winner is better; None where there is none.
+            It was chosen, and its interval and p-value are those of the best of several.
         last: the weights of what is handed on, under the first seed.
         findings: what was found wrong with that training and its evaluation.
         forgotten: what that training forgot, where it was looked at.
@@ -138,8 +139,13 @@ class Again:
     watch: bool = False
     _fitted: dict[str, _Fitted] = field(default_factory=dict[str, _Fitted])
 
-    def decide(self, trials: Sequence[tuple[str, Setup]]) -> Decision:
-        """Train the incoming setup and the best trials, and compare the best of these with it."""
+    def decide(self, trials: Sequence[tuple[str, Setup]], *, ranked: int) -> Decision:
+        """Train the incoming setup and the best trials, and compare the best of these with it.
+
+        Args:
+            trials: the best, by name.
+            ranked: of how many they are the best.
+        """
         began = time.monotonic()
         incoming = self._trained(INCOMING, self.bench.setup)
         contestants: list[Contestant] = []
@@ -153,6 +159,9 @@ class Again:
             if loser is not None:
                 self._discard(loser.name)
         comparison = None if winner is None else self._compared(winner, incoming)
+        if comparison is not None:
+            # The best under the fresh seeds was chosen under them, and on examples that had ranked all trials before.
+            comparison = comparison.of_best(trained=sum(1 for one in contestants if not one.note), seen=ranked)
         decided = Decision(incoming, tuple(contestants), winner, comparison)
         if winner is not None:
             chosen = self._fit(_label(decided.chosen.name, 0), decided.chosen.setup, 0)

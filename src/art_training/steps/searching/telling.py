@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from art_training.checks.improves import ADJUSTED, GAIN
 from art_training.records import Candidate, Metric, Reading, Score
 from art_training.steps.searching.again import INCOMING, Decision
 from art_training.steps.searching.trying import Tried
@@ -101,15 +102,25 @@ def _importance(space: Space, trials: Sequence[Trial], seed: int) -> Reading:
 
 
 def gain(decision: Decision) -> dict[str, Score]:
-    """How much better the winner is than the incoming setup, on fresh seeds."""
+    """How much better the winner is than the incoming setup, on fresh seeds, with the interval of the best of several."""
     compared = decision.comparison
-    if compared is None:
+    if compared is None or decision.winner is None:
         return {}
-    note = (
-        compared.note or f"of {decision.winner.name if decision.winner else ''} over the {INCOMING}; positive is better"
-    )
+    note = f"of {decision.winner.name} over the {INCOMING}; positive is better"
+    if compared.p_value is not None:
+        note += f"; p {compared.p_value:.3g}, adjusted for the choice"
+    note = compared.note or note
     return {
-        "gain": Score(
+        GAIN: Score(
             compared.value, compared.interval, compared.examples or None, "maximize", "paired on fresh seeds", note
         )
     }
+
+
+def adjusted(decision: Decision) -> tuple[Reading, ...]:
+    """The p-value of the gain, where it was compared."""
+    compared, winner = decision.comparison, decision.winner
+    if compared is None or winner is None or compared.p_value is None:
+        return ()
+    note = f"of {winner.name}, by Bonferroni's inequality: it was chosen from those trained again, and they from the search"
+    return (Reading(ADJUSTED, compared.p_value, note=note),)
