@@ -192,6 +192,17 @@ def test_a_head_of_another_shape_is_initialised_anew_and_said(weights: Path) -> 
     assert reading(outcome, "not used")["head.weight"] == "it is (5, 128) there and (6, 128) here"
 
 
+def test_a_batch_norm_that_is_fresh_has_fresh_statistics(weights: Path) -> None:
+    step = TransferLearning(
+        freeze="backbone.1", pretrained=weights, fresh=["backbone.2", "head"], frozen_epochs=1, epochs=1, examples=0
+    )
+    outcome, _ = outcome_of(step, setup_of(digits(5, 3)))
+    norm = {f"backbone.2.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
+    fresh = reading(outcome, "freshly initialised")
+    assert set(fresh) == norm | {"head.weight", "head.bias"}
+    assert set(fresh.values()) == {"fresh= names it"}
+
+
 def test_a_factory_that_loads_its_weights_itself_needs_none(weights: Path) -> None:
     def loaded() -> Net:
         net = Net()

@@ -300,20 +300,24 @@ class TransferLearning(LooksBack):
         seed: int | None = None,
     ) -> Start:
         seed = bench.seed if seed is None else seed
-        setup = anew(bench.setup, left_fresh)
-        fresh = bench.engine.fresh_weights(setup, seed=seed)
+        fresh = bench.engine.fresh_weights(bench.setup, seed=seed)
+        # Statistics of a batch norm that is fresh are as fresh as its weights.
+        leave = (*left_fresh, *freezing.frozen_buffers(list(fresh), names.of_engine, left_fresh))
+        setup = anew(bench.setup, leave)
+        if setup is not bench.setup:
+            fresh = bench.engine.fresh_weights(setup, seed=seed)
         weights, loaded, readings, source = fresh, frozenset[str](), list[Reading](), dict[str, Any]()
         remedy = "give pretrained=, or a model whose factory loads its weights"
         if self.pretrained is not None:
             path, said, of_step = self._file(bench)
             given = pretrained.read(path, bench.engine)
-            fitted = pretrained.fit(given, fresh, said, leave=frozenset(left_fresh))
+            fitted = pretrained.fit(given, fresh, said, leave=frozenset(leave))
             weights, loaded = fitted.weights, frozenset(fitted.loaded)
             readings = telling.loaded(names, fitted, said)
             hints = (pretrained.under_another_name(fitted, given, name) for name in frozen)
             remedy = f"leave it out of freeze, or give weights that have it{next(filter(None, hints), '')}"
             source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": dict(fitted.loaded)}
-            source |= {"fresh": list(left_fresh)}
+            source |= {"fresh": list(leave)}
         unknown = [name for name in frozen if name not in loaded]
         other = bench.engine.fresh_weights(setup, seed=seed + 1) if unknown else fresh
         pretrained.require_learned(unknown, fresh, other, names=names, step=self.name, remedy=remedy)

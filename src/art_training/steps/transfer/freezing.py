@@ -200,7 +200,7 @@ def frozen_names(freeze: Freeze, names: Names) -> tuple[str, ...]:
 
 
 def frozen_buffers(entries: Sequence[str], parameters: Sequence[str], frozen: Sequence[str]) -> tuple[str, ...]:
-    """Buffers that stay with what is frozen, such as statistics of batch norms; the engine holds them by the same rule.
+    """Buffers that stay with what is frozen, or fresh, such as statistics of batch norms; the engine holds them by the same rule.
 
     Args:
         entries: names of parameters and buffers in the model's order.
