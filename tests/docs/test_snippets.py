@@ -43,8 +43,25 @@ def test_the_example_passes_with_the_command_line_and_is_recalled_afterwards(tmp
     (tmp_path / EXAMPLE.name).write_text(EXAMPLE.read_text())
     first = run(sys.executable, "-m", "art_training", "run", folder=tmp_path)
     assert "every step passed" in first
+    shown = (ROOT / "README.md").read_text().partition("$ art run\n")[2].partition("```")[0]
+    assert told(first) == told(shown)
     again = run(sys.executable, "-m", "art_training", "run", folder=tmp_path)
     assert again.count("recalled") >= 5
+
+
+def told(table: str) -> str:
+    """What a table of verdicts says, but for times, numbers and where its lines are broken."""
+    without_times = re.sub(r"  +(\d+ min )?[\d.]+ m?s$", "", table, flags=re.MULTILINE)
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.]*(e-\d+)?", "#", without_times)).strip()
+
+
+@pytest.mark.slow
+def test_the_plan_of_the_readme_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    code = python_blocks(ROOT / "README.md")
+    script = tmp_path / "plan.py"
+    script.write_text("\n".join([code[0].partition("if __name__")[0], code[1]]))
+    printed = run(sys.executable, script.name, folder=tmp_path)
+    assert printed.strip() in (ROOT / "README.md").read_text()
 
 
 def run(*command: str, folder: Path) -> str:
