@@ -198,16 +198,15 @@ def _contenders(predictions: Mapping[str, Any], bench: Bench) -> list[Contender]
     for name, value in predictions.items():
         if is_weights(value):
             continue
-        several = isinstance(value, tuple)
-        if several or is_predictions(value) or is_array(value):
-            counted = counted or _counted(bench)
         if not (is_predictions(value) or is_array(value)):
-            found.append(contender_of(name, value, bench.task))
-            one = found[-1]
-            if several and isinstance(one, Constant) and counted and counted.target is not None:
-                one.require_fits(counted.target)
+            one = contender_of(name, value, bench.task)
+            found.append(one)
+            if isinstance(one, Constant) and one.numbers > 1:
+                counted = counted or _counted(bench)
+                if counted.target is not None:
+                    one.require_fits(counted.target)
             continue
-        assert counted is not None
+        counted = counted or _counted(bench)
         what = f"predictions[{name!r}]"
         read = predictions_of(value, what) if is_array(value) else read_predictions(value, f"{what}={str(value)!r}")
         read.require_examples(counted.examples)

@@ -100,6 +100,7 @@ class Constant(Contender):
     def __init__(self, name: str, value: Any, task: Task) -> None:
         super().__init__(name, {"model": "constant", "value": value})
         self._value = value
+        self.numbers = len(value) if isinstance(value, tuple) else 1
         self._decides = task.kind not in {TaskKind.REGRESSION, TaskKind.RECONSTRUCTION, TaskKind.OTHER}
         if task.kind in {TaskKind.CLASSIFICATION, TaskKind.SEQUENCE}:
             _require_class(value, f"predictions[{name!r}]", task)
@@ -122,10 +123,9 @@ class Constant(Contender):
         Raises:
             SetupError: there are not as many.
         """
-        numbers = len(self._value) if isinstance(self._value, tuple) else 1
-        if numbers == 1 or (target.ndim > 1 and target.shape[-1] == numbers):
+        if self.numbers == 1 or (target.ndim > 1 and target.shape[-1] == self.numbers):
             return
-        shown = repr(self._value) if numbers <= _MOST_SHOWN else f"{numbers:,} numbers"
+        shown = repr(self._value) if self.numbers <= _MOST_SHOWN else f"{self.numbers:,} numbers"
         raise SetupError(
             f"predictions[{self.name!r}]={shown} does not fit targets of shape {tuple(target.shape)}; "
             "give one number, or one for each label or output; predictions of each example are an array, such as "
