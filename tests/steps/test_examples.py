@@ -18,6 +18,7 @@ from art_training.steps import examples
 from art_training.steps.bench import Bench, Scored
 from art_training.steps.examples import Budget, LookBack, worst_examples
 from art_training.steps.forgetting import Forgotten
+from art_training.steps.pictures import sheet
 from art_training.steps.step import Step
 from art_training.stores.memory import MemoryStore
 from art_training.testing.data import diabetes, digits
@@ -213,3 +214,19 @@ def test_losses_that_are_no_numbers_are_the_worst_and_what_is_not_known_is_said(
     reading = outcome.reading("nothing worst train examples")
     assert reading is not None
     assert (reading.value, reading.note) == (None, "neither losses nor decisions of single examples are known")
+
+
+def test_a_sheet_says_what_its_numbers_are_and_whether_the_worst_are_wrong_at_all(monkeypatch) -> None:
+    headings: list[str] = []
+
+    def drawn(sections):
+        headings.extend(sections)
+        return sheet(sections)
+
+    monkeypatch.setattr(examples, "sheet", drawn)
+    setup, _, _ = mislabelled()
+    look_back(setup, {"accuracy": MulticlassAccuracy(num_classes=10)})
+    assert headings[0] == "worst train examples (number: label > prediction)"
+    told = examples._heading("worst", "train", [{"label": "3", "predicted": "3"}])
+    assert told == "worst train examples (number: label > prediction; all of these are right)"
+    assert examples._heading("worst", "train", [{}]) == "worst train examples"

@@ -273,7 +273,7 @@ def _pictures(bench: Bench, reader: _Reader, kinds: Mapping[str, _Chosen], place
     sections: dict[str, list[Tile]] = {}
     for kind, chosen in kinds.items():
         shown = [one for one in chosen.examples if one in reader.images]
-        sections[f"{kind} {place} examples"] = [
+        sections[_heading(kind, place, [reader.shown.get(one, {}) for one in shown])] = [
             Tile(reader.images[one], _title(one, reader.shown.get(one, {}))) for one in shown
         ]
     late = "the time was up before all of them were read" if reader.late else ""
@@ -282,6 +282,15 @@ def _pictures(bench: Bench, reader: _Reader, kinds: Mapping[str, _Chosen], place
     name = f"{place} examples".replace(" ", "-") + ".png"
     note = "number: label > prediction"
     return [keep_figure(bench, sheet(sections), name, note)], late
+
+
+def _heading(kind: str, place: str, shown: Sequence[Mapping[str, Plain]]) -> str:
+    """What stands above a sheet: what its numbers are, and whether the worst of them are even wrong."""
+    decisions = [one for one in shown if "label" in one]
+    if not decisions:
+        return f"{kind} {place} examples"
+    right = all(one["label"] == one["predicted"] for one in decisions)
+    return f"{kind} {place} examples (number: label > prediction{'; all of these are right' if right else ''})"
 
 
 def _title(example: int, shown: Mapping[str, Plain]) -> str:

@@ -148,8 +148,12 @@ class Dynamics:
             self._draw_one(axis, one)
             axis.set_title(f"#{number}: {_brief(one.label)}", fontsize=7)
             axis.tick_params(labelsize=6)
-        drawn.subplots_adjust(left=0.04, right=0.99, bottom=0.35 / (lines * 1.7 + 0.3), top=0.95, hspace=0.35)
+        height = lines * 1.7 + 0.3
+        drawn.subplots_adjust(left=0.09, right=0.99, bottom=0.35 / height, top=1 - 0.45 / height, hspace=0.35)
+        what, key = _WORDS["values" if self._form == "values" else "decisions"]
+        drawn.suptitle(f"#example: label; {key}", fontsize=8, y=0.995, va="top")
         drawn.supxlabel("epochs", fontsize=8, y=0.0, va="bottom")
+        drawn.supylabel(what, fontsize=8, x=0.005, ha="left")
         note = "small multiples: each example's predictions over training, what its label asks for in green"
         return keep_figure(self._bench, drawn, "dynamics.png", note)
 
@@ -171,6 +175,12 @@ class Dynamics:
         kept: Any = remembered
         self._epochs, self._form = kept["epochs"], kept["form"]
         self._followed = [_Followed(**one) for one in kept["followed"]]
+
+
+_WORDS = {
+    "values": ("predicted value", "green: predicted, dashed: what the label asks for"),
+    "decisions": ("predicted probability", "green: what the label asks for, grey: everything else"),
+}
 
 
 def _followed(decisions: Decisions, example: int) -> _Followed:
