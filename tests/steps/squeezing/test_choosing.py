@@ -64,7 +64,29 @@ def test_of_two_that_are_as_small_the_better_is_taken() -> None:
     few = [model(name, noise, 12) for name, noise in (("single", 1.0), ("student", 0.99), ("ensemble", 0.98))]
     choice = choose(few, "loss", METRICS, SIZES, prefer="small", seed=0)
     assert choice.taken.name == "student"  # twelve examples tell nothing apart
-    assert "the smallest whose validation/loss is not significantly worse than that of ensemble" in choice.why
+    single, student = (badness(one.predictions, "loss", METRICS) for one in few[:2])
+    assert choice.why == (
+        f"student has the best score of 2 as small (single {single:.4g}, student {student:.4g}); they are the smallest whose "
+        "validation/loss is not significantly worse than that of ensemble, the best (paired, Holm over 2, level 0.05)"
+    )
+
+
+def test_the_reason_is_the_rule_that_was_applied() -> None:
+    same = [model(name, noise, 12) for name, noise in (("single", 1.0), ("student", 1.0), ("ensemble", 0.98))]
+    choice = choose(same, "loss", METRICS, SIZES, prefer="small", seed=0)
+    assert choice.taken.name == "single"
+    assert choice.why.startswith("single comes first of those with the best score of 2 as small (single ")
+    alone = choose([same[0], same[2]], "loss", METRICS, SIZES, prefer="small", seed=0)
+    assert alone.why.startswith(
+        "single is the smallest whose validation/loss is not significantly worse than that of ens"
+    )
+    apart = [model("single", 1.0), model("student", 0.9), model("ensemble", 0.5)]
+    large = choose(apart, "loss", METRICS, SIZES, prefer="small", seed=0)
+    assert large.why == (
+        "ensemble has the best validation/loss, and every smaller one is significantly worse (paired, Holm over 2, level 0.05)"
+    )
+    small = choose(apart[:2], "loss", METRICS, SIZES, prefer="small", seed=0)
+    assert small.why == "student has the best validation/loss, and no other is smaller"
 
 
 @pytest.mark.parametrize(

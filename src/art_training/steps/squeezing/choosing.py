@@ -84,6 +84,8 @@ def choose(
 ) -> Choice:
     """Take the best, the smallest that is not significantly worse than the best, or the one that is named.
 
+    Of several that are as small, the one with the best score is taken, however little it is better.
+
     Args:
         contenders: those that can be taken; the first comes first among equals.
         name: of the metric or the loss that decides.
@@ -106,10 +108,18 @@ def choose(
     worse = {other.name: p < LEVEL for other, p in zip(others, adjusted, strict=True)}
     kept = [one for one in contenders if one is best or not worse[one.name]]
     taken = min(kept, key=lambda one: (sizes[one.name], bad[one.name]))
+    tested = f"(paired, Holm over {len(others)}, level {LEVEL:g})"
     if taken is best:
-        return Choice(best, f"{best.name} has the best validation/{name}, and none that is as small is as good")
-    return Choice(
-        taken,
-        f"{taken.name} is the smallest whose validation/{name} is not significantly worse than that of {best.name}, the "
-        f"best (paired, Holm over {len(others)}, level {LEVEL:g})",
+        smaller = any(sizes[one.name] < sizes[best.name] for one in others)
+        than = f"every smaller one is significantly worse {tested}" if smaller else "no other is smaller"
+        return Choice(best, f"{best.name} has the best validation/{name}, and {than}")
+    rule = (
+        f"the smallest whose validation/{name} is not significantly worse than that of {best.name}, the best {tested}"
     )
+    equals = [one for one in kept if sizes[one.name] == sizes[taken.name]]
+    if len(equals) == 1:
+        return Choice(taken, f"{taken.name} is {rule}")
+    listed = ", ".join(f"{one.name} {value_of(one.predictions, name, metrics):.4g}" for one in equals)
+    tied = sum(bad[one.name] == bad[taken.name] for one in equals) > 1
+    last = "comes first of those with the best score" if tied else "has the best score"
+    return Choice(taken, f"{taken.name} {last} of {len(equals)} as small ({listed}); they are {rule}")
