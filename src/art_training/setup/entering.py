@@ -77,23 +77,24 @@ class Following:
         """The entries that these tensors depend on."""
         found = _NONE
         for tensor in values:
-            memory = self._memory(tensor)
-            if memory is not None:
-                known = memory.windows.get(_window(tensor))
+            place = _place(tensor)
+            memory = None if place is None else self._memories.get(place[0])
+            if place is not None and memory is not None:
+                known = memory.windows.get(place[1])
                 found |= memory.written | (_NONE.union(*memory.windows.values()) if known is None else known)
         return found
 
     def mark(self, tensor: Tensor, traces: Traces, *, written: bool = False) -> None:
         """A tensor depends on these entries, and so does all that shares its memory where it was written into."""
-        place = _storage(tensor)
+        place = _place(tensor)
         if place is None:  # sparse, nested: it cannot be followed
             self.leave(traces)
             return
-        memory = self._memories.setdefault(place, _Memory())
+        storage, window = place
+        memory = self._memories.setdefault(storage, _Memory())
         if written:
             memory.written |= traces
         else:
-            window = _window(tensor)
             memory.windows[window] = memory.windows.get(window, _NONE) | traces
 
     def leave(self, traces: Traces) -> None:
@@ -106,14 +107,10 @@ class Following:
         """The entries that a loss, a metric or what the step made and returned depends on, and those that left torch."""
         used = [one for call in losses for one in (call.prediction, call.target, call.value, *call.options.values())]
         used += [value for _, arguments in metrics for value in arguments]
-        own = {(_storage(tensor), _window(tensor)) for tensor in self._entries.values()}
-        made = [tensor for tensor in _tensors(returned) if (_storage(tensor), _window(tensor)) not in own]
+        own = {_place(tensor) for tensor in self._entries.values()}
+        made = [tensor for tensor in _tensors(returned) if _place(tensor) not in own]
         predictions = self.traces(call.prediction for call in losses)
         return Entering(self._left | self.traces((*_tensors(used), *made)), predictions)
-
-    def _memory(self, tensor: Tensor) -> _Memory | None:
-        place = _storage(tensor)
-        return None if place is None else self._memories.get(place)
 
 
 class _Operations(TorchDispatchMode):
@@ -167,12 +164,10 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield from _tensors(inner)
 
 
-def _storage(tensor: Tensor) -> StorageWeakRef | None:
+def _place(tensor: Tensor) -> tuple[StorageWeakRef, Window] | None:
+    """The memory that a tensor shows; None where it has none of its own, or no strides in it."""
     try:
-        return StorageWeakRef(cast("Any", tensor.untyped_storage()))
+        window = int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride())
+        return StorageWeakRef(cast("Any", tensor.untyped_storage())), window
     except (NotImplementedError, RuntimeError):
         return None
-
-
-def _window(tensor: Tensor) -> Window:
-    return int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride())
