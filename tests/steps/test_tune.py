@@ -145,6 +145,7 @@ def test_a_winner_that_is_worse_than_what_there_was_is_not_handed_on(store: SqlS
     assert outcome.scores["gain"].value < 0
     assert outcome.parameters["carried"] is False
     assert "not handed on" in outcome.summary
+    assert "searched nothing" not in outcome.summary
     assert "is worse than that of the incoming setup by" in reading(outcome, "winner").note
     assert seen.parameters["hparams.lr"] == 1e-2
     incoming = next(one for one in outcome.candidates if one.name.startswith("incoming setup"))
@@ -328,6 +329,7 @@ def test_options_that_change_what_is_validated_on_are_compared_by_their_means(st
         "rows": art.space.choice(few=art.Variant(data=fewer), same=art.Variant(data=fewer, note="x")),
     }
     _, outcome = tuned(store, Tune(space, trials=1, **SMALL), setup_of(1))
+    assert "1 trial (1 finished), which searched nothing: one point was drawn" in outcome.summary
     assert outcome.scores["gain"].interval is None
     assert "can be compared on the same ones only" in outcome.scores["gain"].note
 

@@ -23,7 +23,7 @@ from art_training.steps.looking_back import LOOKING_BACK, LooksBack
 from art_training.steps.searching.again import INCOMING, Again, Decision, fresh_seed
 from art_training.steps.searching.budget import Budget
 from art_training.steps.searching.modifiers import check_modifiers, unable_findings
-from art_training.steps.searching.telling import adjusted, again, candidates, gain, readings, write_table
+from art_training.steps.searching.telling import ALONE, adjusted, again, candidates, gain, readings, write_table
 from art_training.steps.searching.trying import Tried, Trying, best, weights_of
 from art_training.steps.weights import LAST
 from art_training.tuning.dimension import Choice, Dimension
@@ -338,7 +338,7 @@ def _summary(tried: Tried, decision: Decision | None, metric: Metric, leaders: S
     counts = ", ".join(
         f"{states.count(state)} {state}" for state in ("finished", "pruned", "failed") if state in states
     )
-    told = f"{counted(len(states), 'trial')} ({counts})"
+    told = f"{counted(len(states), 'trial')} ({counts}){ALONE if len(states) == 1 else ''}"
     if decision is None or decision.winner is None:
         return f"{told}; none could be chosen"
     winner = decision.winner
