@@ -17,9 +17,7 @@ from art_training.tuning.trial import Trial
 
 _FAILURES = 10  # sentences of failed trials that are told as a reading; all are in the table
 
-ALONE = (
-    ", which searched nothing: one point was drawn, with no other to choose from; give a larger budget, such as trials=20"
-)
+ALONE = ", which searched nothing: one point was drawn, with no other to choose from; give a larger budget, such as trials=20"
 
 
 def candidates(space: Space, trials: Sequence[Trial], decision: Decision | None, seeds: int) -> tuple[Candidate, ...]:
