@@ -61,7 +61,7 @@ def test_another_program_is_a_reason(tmp_path: Path) -> None:
     assert list(opened.reasons) == ["another program was started"]
 
 
-@pytest.mark.parametrize("path", [b"a.csv", "a\x00b", 17])
+@pytest.mark.parametrize("path", [b"a.csv", "a\x00b", 987_654])
 def test_a_strange_path_does_not_get_in_the_way(path: object) -> None:
     with recorded(), pytest.raises((OSError, ValueError)):
         open(path)  # type: ignore[call-overload]  # noqa: PTH123, SIM115
