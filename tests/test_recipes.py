@@ -17,7 +17,6 @@ from art_training.errors import ProjectError
 from art_training.records import StepState
 from art_training.steps import (
     CheckLossOnInit,
-    Diagnose,
     EvaluateBaseline,
     Overfit,
     Regularize,
@@ -30,7 +29,7 @@ from art_training.steps import (
 from art_training.stores.memory import MemoryStore
 
 WHOLE = [
-    "ExploreData", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "TransferLearning", "Regularize",
+    "ExploreData", "Diagnose", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "TransferLearning", "Regularize",
     "Tune", "Squeeze", "FinalTest",
 ]  # fmt: skip
 
@@ -65,14 +64,14 @@ def test_everything_is_there_where_everything_is_given() -> None:
         store="memory",
     )
     assert names(project) == WHOLE
-    assert project.left_out == {"Diagnose": "to be asked for: project.add_step(Diagnose(), before='EvaluateBaseline')"}
+    assert project.left_out == {}
     assert project.metrics.names == ("accuracy",)
 
 
 def test_what_cannot_be_derived_is_left_out_and_says_what_it_would_need() -> None:
     project = art.recipe(setup("train"), store="memory")
-    assert names(project) == ["ExploreData", "CheckLossOnInit", "OverfitOneBatch", "Overfit"]
-    assert set(project.left_out) == {"Diagnose", *WHOLE} - set(names(project))
+    assert names(project) == ["ExploreData", "Diagnose", "CheckLossOnInit", "OverfitOneBatch", "Overfit"]
+    assert set(project.left_out) == set(WHOLE) - set(names(project))
     assert "validation split" in project.left_out["Tune"]
     assert "test split" in project.left_out["FinalTest"]
     assert "pretrained" in project.left_out["TransferLearning"]
@@ -80,19 +79,22 @@ def test_what_cannot_be_derived_is_left_out_and_says_what_it_would_need() -> Non
     assert all(f"left out: {name}, which needs " in printed for name in project.left_out)
 
 
-@pytest.mark.parametrize("splits", [("train",), ("train", "validation", "test")])
-def test_a_diagnosis_is_added_as_the_plan_says(splits: tuple[str, ...]) -> None:
-    project = art.recipe(setup(*splits), store="memory")
-    assert "left out: Diagnose, which needs to be asked for: project.add_step(Diagnose(), before=" in str(
-        project.plan()
-    )
-    eval(project.left_out["Diagnose"].removeprefix("to be asked for: "), {"project": project, "Diagnose": Diagnose})
-    assert names(project)[:2] == ["ExploreData", "Diagnose"]
+def softmaxed() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3), nn.Softmax(dim=1))
+
+
+def test_a_silent_fault_ends_the_recipe_before_anything_is_trained_for_long() -> None:
+    result = art.recipe(setup("train", "validation", "test", model=softmaxed), store="memory").run()
+    assert result["Diagnose"].state is StepState.FAILED
+    outcome = result["Diagnose"].outcome
+    assert outcome is not None
+    assert outcome.findings[0].rule == "ART402"
+    assert result["EvaluateBaseline"].state is StepState.NOT_RUN
 
 
 def test_without_validation_the_setup_is_trained_for_the_test_and_the_recipe_ends() -> None:
     project = art.recipe(setup("train", "test"), store="memory")
-    assert names(project) == ["ExploreData", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "FinalTest"]
+    assert names(project) == ["ExploreData", "Diagnose", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "FinalTest"]
     for name in names(project)[1:-1]:  # what is long and says nothing here
         project.remove_step(name)
     outcome = project.run()["FinalTest"].outcome
@@ -195,7 +197,10 @@ def test_an_autoencoder_is_not_asked_whether_it_uses_the_inputs_that_are_its_tar
     paired = art.Setup(made, art.data(train=(x[:48], x[:48]), validation=(x[48:], x[48:])))
     assert step_of(art.recipe(paired, store="memory"), EvaluateBaseline).inputs == "zeroed"
 
-    project = art.recipe(art.Setup(Reconstructs, art.data(train=(x[:48],), validation=(x[48:],))), store="memory")
+    project = art.recipe(
+        art.Setup(Reconstructs, art.data(train=(x[:48],), validation=(x[48:],)), trainer={"max_epochs": 2}),
+        store="memory",
+    )
     assert step_of(project, EvaluateBaseline).inputs is None
     assert "the target is the input itself" in project.left_out["UsesInputs"]
     assert project.run(until="EvaluateBaseline")["EvaluateBaseline"].state is StepState.PASSED

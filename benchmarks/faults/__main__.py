@@ -5,6 +5,8 @@ Every case is diagnosed in both forms, once a seed, each diagnosis in a process 
 - detected: the faulty form draws an error or a warning of a rule that its clean twin does not draw;
 - first: the category of the first such finding is one that the case accepts;
 - confirmed: it was confirmed by an experiment;
+- stage: the earliest of the four stages that such a finding is of;
+- not judged: rules that concern the set-up and could not tell, of all that concern it;
 - false alarms: errors and warnings on clean twins and on clean set-ups.
 
 Rows are written to `results.jsonl` as they come, and are not computed again until the file is removed; without names the
@@ -12,15 +14,15 @@ table goes to REPORT.md.
 """
 
 import argparse
-import json
+import multiprocessing
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
-from dataclasses import asdict
+from collections import Counter
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from benchmarks.faults import load
 from benchmarks.faults.rows import Key, Row, computed, counted, known, wanted
@@ -28,6 +30,10 @@ from benchmarks.faults.rows import Key, Row, computed, counted, known, wanted
 REPORT = Path(__file__).with_name("REPORT.md")
 RESULTS = Path(__file__).with_name("results.jsonl")
 PARTS = ("opened", "held_out")
+# Processes are forked off one that has imported what every diagnosis needs, and nothing else.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["art_training.diagnosis.diagnose", "lightning", "torchmetrics", "sklearn.datasets"])
+STAGES = ("inspect", "probe", "train", "evaluate")
 
 
 def diagnosed(part: str, name: str, form: str, seed: int, budget: float) -> Row:
@@ -41,7 +47,7 @@ def diagnosed(part: str, name: str, form: str, seed: int, budget: float) -> Row:
     make = case.faulty if form == "faulty" else case.clean
     assert make is not None
     project = make(seed)
-    began = time.monotonic()
+    began, before = time.monotonic(), time.process_time()
     result = art.diagnose(
         project.model,
         project.data,
@@ -52,57 +58,79 @@ def diagnosed(part: str, name: str, form: str, seed: int, budget: float) -> Row:
         **project.declarations,
     )
     seconds = time.monotonic() - began
-    found = [[f.code, f.category, f.severity.value, bool(f.confirmed_by), f.message] for f in result.findings]
+    processor = time.process_time() - before
+    found = [[f.code, f.category, f.severity.value, bool(f.confirmed_by), f.message, f.stage] for f in result.findings]
     unjudged = [one.code for one in result.judged if one.state == "not judged"]
-    return Row(part, name, form, seed, round(seconds, 2), found, unjudged, result.broken)
+    judging = sum(one.state not in {"not applicable", "ignored"} for one in result.judged)
+    return Row(part, name, form, seed, round(seconds, 2), found, unjudged, result.broken, round(processor, 2), judging)
 
 
 def in_a_process(part: str, name: str, form: str, seed: int, budget: float) -> Row:
     """The same in a process of its own, so that none knows of another."""
-    command = [sys.executable, "-m", "benchmarks.faults", "--one", part, name, form, str(seed), str(budget)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    receiving, sending = _PROCESSES.Pipe(duplex=False)
+    process = _PROCESSES.Process(target=_tell, args=(sending, part, name, form, seed, budget))
+    process.start()
+    sending.close()
     try:
-        result = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=10 * budget
-        )
-    except subprocess.TimeoutExpired:
+        if receiving.poll(10 * budget):
+            return receiving.recv()
+        process.kill()
         return Row(part, name, form, seed, 10 * budget, [], [], "it did not come to an end")
-    lines = [line for line in result.stdout.splitlines() if line.startswith('{"part"')]
-    if not lines:
-        return Row(part, name, form, seed, 0.0, [], [], f"crashed: {result.stderr.strip().splitlines()[-1:]}")
-    return Row(**json.loads(lines[-1]))
+    except EOFError:
+        process.join()
+        return Row(part, name, form, seed, 0.0, [], [], f"crashed: the process ended with {process.exitcode}")
+    finally:
+        process.join()
+
+
+def _tell(sending: Connection, *judged: Any) -> None:
+    sending.send(diagnosed(*judged))
+    sending.close()
 
 
 def table(part: str, rows: dict[Key, Row], seeds: list[int]) -> list[str]:
     """What came of one part: the counts, then misses and false alarms by name."""
     counts = counted(load(part), rows, seeds)
     found = [(case, new) for case, new in counts.pairs if new]
-    misses = {case.name: f"{case.title} ({', '.join(case.categories)})" for case, new in counts.pairs if not new}
+    missed = Counter(
+        f"{case.name}: {case.title} ({', '.join(case.categories)})" for case, new in counts.pairs if not new
+    )
     wrong = [(case, new[0]) for case, new in found if new[0][1] not in case.categories]
-    misses |= {f"{case.name}, detected as {one[0]} {one[1]}": one[4] for case, one in wrong}
-    alarms = {f"{clean.case}, {one[0]}": one[4] for clean in counts.clean for one in clean.serious}
-    alarms |= {f"{clean.case}, broken": clean.broken for clean in counts.clean if clean.broken}
+    misnamed = Counter(f"{case.name}: {one[0]}, {one[1]}, for {' or '.join(case.categories)}" for case, one in wrong)
+    alarms = [f"{clean.case}, {one[0]}: {one[4]}" for clean in counts.clean for one in clean.serious]
+    alarms += [f"{row.case}, {row.form}, broken: {row.broken}" for row in counts.broken]
     confirmed = sum(new[0][3] for _, new in found)
-    seconds = counts.seconds or [0]
+    seconds, processor = counts.seconds or [0], [row.processor for row in counts.rows] or [0]
+    judging = sum(row.judging for row in counts.rows)
+    unjudged = sum(len(row.unjudged) for row in counts.rows)
+    stages = Counter(min((one[5] for one in new), key=STAGES.index) for _, new in found)
     return [
         f"## {part}",
         "",
-        "| faults | detected | right category first | confirmed, of detected | clean forms | with a false alarm | median seconds | worst |",
-        "|---|---|---|---|---|---|---|---|",
+        (
+            "| faults | detected | right category first | confirmed, of detected | clean forms | with a false alarm | not judged "
+            "| median seconds | worst | of the processor | worst |"
+        ),
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         (
             f"| {len(counts.pairs)} | {len(found)} | {len(found) - len(wrong)} | {confirmed} | {len(counts.clean)} "
-            f"| {len({name.split(',')[0] for name in alarms})} | {statistics.median(seconds):.1f} | {max(seconds):.1f} |"
+            f"| {len({(row.case, row.seed) for row in counts.clean if row.serious or row.broken})} | {unjudged / max(judging, 1):.1%} "
+            f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} | {statistics.median(processor):.1f} | {max(processor):.1f} |"
         ),
         "",
-        "Missed, or called by another category first:",
+        f"Earliest stage that tells: {', '.join(f'{stage} {stages[stage]}' for stage in STAGES)}.",
         "",
-        *[f"- {name}: {why}" for name, why in sorted(misses.items())],
-        "",
-        "False alarms:",
-        "",
-        *[f"- {name}: {why}" for name, why in sorted(alarms.items())],
-        "",
+        *_listed("Missed", missed, seeds),
+        *_listed("Called by another category first", misnamed, seeds),
+        *_listed("False alarms, and what did not come to an end", Counter(alarms), seeds),
     ]
+
+
+def _listed(title: str, items: Counter[str], seeds: list[int]) -> list[str]:
+    """Each with how many of the seeds it came under."""
+    if not items:
+        return [f"{title}: none.", ""]
+    return [f"{title}:", "", *(f"- {one} ({n} of {len(seeds)} seeds)" for one, n in sorted(items.items())), ""]
 
 
 def main() -> None:
@@ -112,12 +140,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budget", type=float, default=60.0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        part, name, form, seed, budget = arguments.one
-        print(json.dumps(asdict(diagnosed(part, name, form, int(seed), float(budget)))))
-        return
+    os.environ["OMP_NUM_THREADS"] = "1"  # before a process is begun
     rows = known(RESULTS)
     parts = (arguments.part,) if arguments.part else PARTS
     todo = [

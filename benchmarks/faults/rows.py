@@ -19,9 +19,13 @@ class Row:
     """One judgement of one form of a case.
 
     Attributes:
-        found: `(code, category, severity, confirmed, message)` of each finding, in the order of the account.
+        seconds: of the clock.
+        found: `(code, category, severity, confirmed, message)` of each finding, in the order of the account; of a diagnosis
+            also its stage.
         unjudged: rules that could not judge.
         broken: what broke the judgement.
+        processor: seconds of the processor, which what else the machine does hardly changes.
+        judging: rules that concern the setup.
     """
 
     part: str
@@ -32,6 +36,8 @@ class Row:
     found: list[list[Any]]
     unjudged: list[str]
     broken: str = ""
+    processor: float = 0.0
+    judging: int = 0
 
     @property
     def key(self) -> Key:
@@ -93,12 +99,18 @@ class Counts:
         pairs: every fault that was judged in both forms, with the findings that its clean twin does not draw.
         clean: every clean form that was judged.
         broken: judgements that did not come to an end.
+        rows: all judgements.
     """
 
     pairs: list[tuple[Case, list[list[Any]]]] = field(default_factory=list[Any])
     clean: list[Row] = field(default_factory=list[Row])
     broken: list[Row] = field(default_factory=list[Row])
-    seconds: list[float] = field(default_factory=list[float])
+    rows: list[Row] = field(default_factory=list[Row])
+
+    @property
+    def seconds(self) -> list[float]:
+        """Of each judgement."""
+        return [row.seconds for row in self.rows]
 
 
 def counted(cases: Iterable[Case], rows: dict[Key, Row], seeds: Iterable[int]) -> Counts:
@@ -111,9 +123,9 @@ def counted(cases: Iterable[Case], rows: dict[Key, Row], seeds: Iterable[int]) -
             if clean is None:
                 continue
             counts.clean.append(clean)
-            counts.seconds.append(clean.seconds)
+            counts.rows.append(clean)
             counts.broken += [row for row in (clean, faulty) if row is not None and row.broken]
             if faulty is not None:
-                counts.seconds.append(faulty.seconds)
+                counts.rows.append(faulty)
                 counts.pairs.append((case, new_findings(faulty, clean)))
     return counts

@@ -134,8 +134,7 @@ class _Asked:
         splits = set(load("engines", self.setup.engine)().splits(self.setup, seed=self.seed))
         unvalidated = "" if Split.VALIDATION in splits else "a validation split"
         yield ExploreData, ExploreData()
-        behind = CheckLossOnInit if unvalidated or isinstance(self._baselines(), str) else EvaluateBaseline
-        yield Diagnose, f"to be asked for: project.add_step(Diagnose(), before={behind.__name__!r})"
+        yield Diagnose, Diagnose()
         yield EvaluateBaseline, unvalidated or self._baselines()
         if not unvalidated and isinstance(self._baselines(), Step) and (missing := self._inputs_need()):
             yield UsesInputs, missing

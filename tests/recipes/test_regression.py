@@ -88,7 +88,7 @@ def test_every_step_passes_and_the_one_that_has_nothing_to_transfer_is_left_out(
     assert {step.name: step.state for step in result.steps} == {
         step.name: StepState.PASSED for step in project.steps
     }, str(result)
-    assert list(project.left_out) == ["Diagnose", "TransferLearning"]
+    assert list(project.left_out) == ["TransferLearning"]
     assert project.metrics.names == ("r2", "mae")
 
 

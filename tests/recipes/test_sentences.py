@@ -109,7 +109,7 @@ def test_every_step_passes(ran: Any) -> None:
     assert {step.name: step.state for step in result.steps} == {
         step.name: StepState.PASSED for step in project.steps
     }, str(result)
-    assert list(project.left_out) == ["Diagnose", "TransferLearning"]
+    assert list(project.left_out) == ["TransferLearning"]
     assert {"dropout 0.2", "weight_decay 0.01"} == set(
         next(one for one in project.steps if one.name == "Regularize").candidates
     )

@@ -46,6 +46,7 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "rule": finding.code,
         "category": finding.category,
         "severity": finding.severity.value,
+        "stage": finding.stage,
         "message": finding.message,
         "evidence": dict(finding.evidence),
         "where": finding.where,

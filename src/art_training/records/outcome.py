@@ -136,6 +136,7 @@ class Finding:
         remedy: what to change.
         where: module path, file and line, or indices of examples.
         confirmed_by: the experiment that confirmed the cause, or empty.
+        stage: of a diagnosis: inspect, probe, train or evaluate; empty where a step noticed it.
     """
 
     code: str
@@ -146,6 +147,12 @@ class Finding:
     remedy: str = ""
     where: str = ""
     confirmed_by: str = ""
+    stage: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The code, as the rule that found it is called."""
+        return self.code
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ class Rule:
                 remedy=one.remedy,
                 where=one.where,
                 confirmed_by=one.confirmed_by,
+                stage=self.stage.value,
             )
             for one in found
         )
