@@ -14,78 +14,20 @@ table goes to REPORT.md.
 """
 
 import argparse
-import multiprocessing
 import os
 import platform
 import statistics
-import time
 from collections import Counter
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from benchmarks.faults import load
+from benchmarks.faults.diagnosing import in_a_process
 from benchmarks.faults.rows import Key, Row, computed, counted, known, wanted
 
 REPORT = Path(__file__).with_name("REPORT.md")
 RESULTS = Path(__file__).with_name("results.jsonl")
 PARTS = ("opened", "held_out")
-# Processes are forked off one that has imported what every diagnosis needs, and nothing else.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["art_training.diagnosis.diagnose", "lightning", "torchmetrics", "sklearn.datasets"])
 STAGES = ("inspect", "probe", "train", "evaluate")
-
-
-def diagnosed(part: str, name: str, form: str, seed: int, budget: float) -> Row:
-    """Diagnose one form in this process."""
-    import warnings
-
-    import art_training as art
-
-    warnings.filterwarnings("ignore")
-    case = next(case for case in load(part) if case.name == name)
-    make = case.faulty if form == "faulty" else case.clean
-    assert make is not None
-    project = make(seed)
-    began, before = time.monotonic(), time.process_time()
-    result = art.diagnose(
-        project.model,
-        project.data,
-        trainer=project.trainer,
-        hparams=project.hparams or None,
-        budget=budget,
-        seed=seed,
-        **project.declarations,
-    )
-    seconds = time.monotonic() - began
-    processor = time.process_time() - before
-    found = [[f.code, f.category, f.severity.value, bool(f.confirmed_by), f.message, f.stage] for f in result.findings]
-    unjudged = [one.code for one in result.judged if one.state == "not judged"]
-    judging = sum(one.state not in {"not applicable", "ignored"} for one in result.judged)
-    return Row(part, name, form, seed, round(seconds, 2), found, unjudged, result.broken, round(processor, 2), judging)
-
-
-def in_a_process(part: str, name: str, form: str, seed: int, budget: float) -> Row:
-    """The same in a process of its own, so that none knows of another."""
-    receiving, sending = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(target=_tell, args=(sending, part, name, form, seed, budget))
-    process.start()
-    sending.close()
-    try:
-        if receiving.poll(10 * budget):
-            return receiving.recv()
-        process.kill()
-        return Row(part, name, form, seed, 10 * budget, [], [], "it did not come to an end")
-    except EOFError:
-        process.join()
-        return Row(part, name, form, seed, 0.0, [], [], f"crashed: the process ended with {process.exitcode}")
-    finally:
-        process.join()
-
-
-def _tell(sending: Connection, *judged: Any) -> None:
-    sending.send(diagnosed(*judged))
-    sending.close()
 
 
 def table(part: str, rows: dict[Key, Row], seeds: list[int]) -> list[str]:
