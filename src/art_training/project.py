@@ -266,15 +266,12 @@ class ArtProject:
         checks = [check.resolved(self.metrics.name_of) for check in step.checks]
         known = step.score_names(metrics.names)  # a metric that gives several numbers has them as `name.part`
         for check in checks if known is not None else ():
+            for name in check.asks:
+                _require_score(step, check, Metric(name), known or ())
             for metric in (getattr(check, field.name) for field in fields(check)):
-                if not isinstance(metric, Metric):
-                    continue
-                if not {metric.name, metric.name.partition(".")[0]} & set(known or ()):
-                    raise UnknownMetric(
-                        f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
-                        f"which it will not have{_instead(metric, known or ())}; it will have: {', '.join(known or ())}"
-                    )
-                _require_split(step, check, metric, {*metrics.names, "loss"})
+                if isinstance(metric, Metric):
+                    _require_score(step, check, metric, known or ())
+                    _require_split(step, check, metric, {*metrics.names, "loss"})
         return replace(
             step, checks=type(step.checks)(*checks) if isinstance(step.checks, only_these) else tuple(checks)
         )
@@ -289,6 +286,20 @@ class ArtProject:
                 f"it has: {', '.join(self._names()) or 'none'}"
             )
         return self._names().index(name)
+
+
+def _require_score(step: Step, check: Check, metric: Metric, known: Collection[str]) -> None:
+    """Refuse a score that the step will not have.
+
+    Raises:
+        UnknownMetric: it is none of those known.
+    """
+    if not {metric.name, metric.name.partition(".")[0]} & set(known):
+        remedy = step.remedy_for(metric.name) or f"it will have: {', '.join(known)}"
+        raise UnknownMetric(
+            f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "
+            f"which it will not have{_instead(metric, known)}; {remedy}"
+        )
 
 
 def _require_split(step: Step, check: Check, metric: Metric, by_split: Collection[str]) -> None:

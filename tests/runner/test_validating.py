@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import art_training as art
-from art_training.checks import Above, Below, Check, Exists
+from art_training.checks import Above, Below, Check, Exists, Improves
 from art_training.engines.lightning import LightningEngine
 from art_training.errors import SetupError, UnknownMetric
 from art_training.records import Outcome, Score, StepStarted
@@ -148,6 +148,10 @@ def test_a_step_is_not_refused_for_a_split_that_only_its_data_can_tell(monkeypat
         (
             lambda: Overfit(checks=[Below("train/los", 0.9)]),
             "'los', which it will not have (did you mean 'train/loss'?); it will have: odd, loss",
+        ),
+        (
+            lambda: Overfit(checks=[Improves()]),
+            "the check `better than before, beyond doubt` of step 'Overfit' asks for 'gain', which it will not have; it will",
         ),
         (
             lambda: OverfitOneBatch(checks=[Above("validation/odd", 0.9)]),

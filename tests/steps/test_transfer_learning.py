@@ -14,14 +14,14 @@ from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
-from art_training.checks import Above, BeatsBaseline, Check
+from art_training.checks import Above, BeatsBaseline, Check, Improves
 from art_training.engines import EvaluateJob, FitJob
 from art_training.engines.lightning import LightningEngine
-from art_training.errors import ProjectError, SetupError, UsageError
+from art_training.errors import ProjectError, SetupError, UnknownMetric, UsageError
 from art_training.project import ArtProject
 from art_training.records import Outcome, Split, StepState, VerdictState
 from art_training.setup.setup import Setup
-from art_training.steps import ExploreData, FinalTest, Overfit, Squeeze, Step, TransferLearning
+from art_training.steps import ExploreData, FinalTest, Overfit, Squeeze, Step, TransferLearning, only
 from art_training.steps.bench import Bench
 from art_training.steps.regularization.trying import nth_seed
 from art_training.stores.artifacts import file_digest
@@ -400,12 +400,23 @@ def test_a_transfer_that_ends_early_does_not_shorten_the_training_from_scratch(w
             Above("accuracy", 0.5),
             "asks for 'accuracy' of no split; name one: 'train/accuracy' or 'validation/accuracy'",
         ),
-        (Above("gain", 0.0), "asks for 'gain', which it will not have"),
+        (Above("gain", 0.0), "asks for 'gain', which it will not have; give it scratch_seeds=3, so"),
+        (Improves(), "`better than before, beyond doubt` of .* which it will not have; give it scratch_seeds=3, so"),
+        (Above("gian", 0.0), r"asks for 'gian', which it will not have; it will have: accuracy, loss"),
     ],
 )
 def test_a_check_on_a_score_that_it_will_not_have_is_refused_at_once(check: Check, message: str, weights: Path) -> None:
     with pytest.raises(UsageError, match=message):
         project(TransferLearning(pretrained=weights, checks=[check]), setup=setup_of(digits(5, 5)))
+
+
+def test_the_remedy_of_a_gain_that_is_missing_is_enough_to_have_one(weights: Path) -> None:
+    setup = setup_of(digits(5, 5))
+    with pytest.raises(UnknownMetric, match="give it scratch_seeds=3 and pretrained=, so"):
+        project(TransferLearning(checks=only(Improves())), setup=setup)
+    project(
+        TransferLearning(checks=[Improves()], scratch_seeds=3, pretrained=weights, freeze="backbone"), setup=setup
+    ).plan()
 
 
 def test_a_check_on_the_gain_or_on_one_of_its_parts_is_taken(weights: Path) -> None:

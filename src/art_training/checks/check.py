@@ -37,11 +37,14 @@ class Check(ABC):
     A check is a frozen dataclass; its fields are its configuration, validated at construction.
 
     Attributes:
+        asks: names of scores that it asks for beside those that its fields name, so that a step that will not have them is
+            told before anything costs.
         PASSES: evidence that passes, each with the check that judges it; they are its tests.
         FAILS: evidence that fails, likewise.
         NOT_JUDGED: evidence that allows no answer, likewise; may be empty.
     """
 
+    asks: ClassVar[tuple[str, ...]] = ()
     PASSES: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
     FAILS: ClassVar[Sequence[tuple["Check", Evidence]]] = ()
     NOT_JUDGED: ClassVar[Sequence[tuple["Check", Evidence]]] = ()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from art_training.checks.check import Answer, Check, failed, not_judged, passed
 from art_training.checks.evidence import Evidence
@@ -31,6 +32,8 @@ class Improves(Check):
     margin: float = 0.0
     level: float = 0.05
     than: str = "before"
+
+    asks: ClassVar[tuple[str, ...]] = (GAIN,)
 
     def __post_init__(self) -> None:
         settle(self, margin=not_negative("margin", self.margin), level=not_negative("level", self.level))

@@ -144,6 +144,17 @@ class Step(ABC):
         """
         return None
 
+    def remedy_for(self, score: str) -> str:
+        """What to do so that the step leaves a score that it will not have as it is declared: the end of a sentence.
+
+        Empty where nothing would help.
+
+        Args:
+            score: its name, without a split.
+        """
+        del score
+        return ""
+
     def candidate_names(self) -> Sequence[str] | None:
         """Names that what the step compares can have, so that a check on another one is refused before anything costs.
 

@@ -270,6 +270,12 @@ class TransferLearning(LooksBack):
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
         return (*metrics, "loss", *([GAIN] if self.scratch_seeds else []))
 
+    def remedy_for(self, score: str) -> str:
+        if score != GAIN:
+            return ""
+        also = "" if self.pretrained is not None else " and pretrained="
+        return f"give it scratch_seeds=3{also}, so that it is compared with training from scratch under three seeds"
+
     def keeps_parameters(self, setup: Setup) -> bool:
         return True
 

@@ -33,8 +33,8 @@ _WRITES = frozenset({"dirpath", "filename", "save_dir", "verbose"})
 # Members of a step that judge its outcome. Checks stand outside a fingerprint: a changed threshold needs no training.
 # What a step hands on counts where it arrives.
 _JUDGING = (
-    "all_checks", "carry", "configured", "consumes", "continues", "default_checks", "checks", "name", "score_names", "needs",
-    "uses", "may_test", "version",
+    "all_checks", "carry", "configured", "consumes", "continues", "default_checks", "checks", "name", "remedy_for", "score_names",
+    "needs", "uses", "may_test", "version",
 )  # fmt: skip
 
 
