@@ -118,6 +118,20 @@ def batches(setup: art.Setup) -> list[Any]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("variant", "written"),
+    [
+        (art.Variant(hparams={"width": 3}), "Variant(hparams={'width': 3})"),
+        (art.Variant(trainer={"max_epochs": 2}, note="short"), "Variant(trainer={'max_epochs': 2}, note='short')"),
+        (art.Variant(model=with_dropout), "Variant(model=with_dropout)"),
+        (art.Variant(data=functools.partial(dict, a=1)), "Variant(data=dict)"),
+        (art.Variant(), "Variant()"),
+    ],
+)
+def test_a_variant_is_shown_as_it_is_written(variant: art.Variant, written: str) -> None:
+    assert repr(variant) == written
+
+
 def test_settings_are_laid_over_and_callbacks_are_added() -> None:
     setup = art.Setup(Net, Rows, hparams={"width": 8}, trainer={"max_epochs": 3, "callbacks": [LearningRateMonitor()]})
     stopping = EarlyStopping("val_loss")

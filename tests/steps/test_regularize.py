@@ -524,7 +524,12 @@ def forgets(module: Any) -> None:
     [
         ({"candidates": {}}, "gives nothing to try"),
         ({"candidates": [DECAY]}, "gives nothing to try; give differences by name"),
-        ({"candidates": {"a": {"weight_decay": 1}}}, "candidate 'a' .* is no Variant"),
+        (
+            {"candidates": [art.Variant(hparams={"width": 3})]},
+            r"candidates=\[Variant\(hparams={'width': 3}\)\] of step 'Regularize' gives",
+        ),
+        ({"candidates": {"a": {"weight_decay": 1}}}, "candidate 'a' .* is {'weight_decay': 1}, which is no Variant"),
+        ({"candidates": {"a": setup_of()}}, "candidate 'a' .* is a whole setup, which is no Variant; give art.Variant"),
         ({"candidates": {"a": art.Variant(note="later")}}, "candidate 'a' .* varies nothing"),
         ({"candidates": {"reference": DECAY}}, "is called 'reference'; give it a name of its own"),
         ({"candidates": {"a": DECAY}, "seeds": 0}, "seeds=0 .* whole number of at least 1"),

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, cast
 
 from art_training.errors import SetupError
 from art_training.setup.lengths import require_training
-from art_training.setup.modified import ModifiedData, ModifiedModel
+from art_training.setup.modified import ModifiedData, ModifiedModel, name_of
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import TorchModel
 
@@ -53,6 +53,15 @@ class Variant:
                     f"{name}={value!r} of a variant is no modifier; "
                     f"give a function that takes {gives} and returns it changed"
                 )
+
+    def __repr__(self) -> str:
+        """As it is written: what was not given is left out, and a modifier is its name."""
+        settings = [f"{part}={dict(given)!r}" for part in ("hparams", "trainer") if (given := getattr(self, part))]
+        modifiers = [
+            f"{part}={name_of(given)}" for part in ("model", "data") if (given := getattr(self, part)) is not None
+        ]
+        note = [f"note={self.note!r}"] if self.note else []
+        return f"Variant({', '.join([*settings, *modifiers, *note])})"
 
     @property
     def varies(self) -> tuple[str, ...]:

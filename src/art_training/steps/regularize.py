@@ -271,8 +271,9 @@ def _require_candidates(candidates: Any, step: str) -> None:
         if not isinstance(name, str) or not name.strip() or name == REFERENCE:
             raise ProjectError(f"a candidate of step {step!r} is called {name!r}; give it a name of its own")
         if not isinstance(variant, Variant):
+            given = "a whole setup" if isinstance(variant, Setup) else repr(variant)
             raise ProjectError(
-                f"candidate {name!r} of step {step!r} is {variant!r}, which is no Variant; "
+                f"candidate {name!r} of step {step!r} is {given}, which is no Variant; "
                 "give art.Variant(hparams={...}), or a modifier: art.Variant(model=add_dropout)"
             )
         if not variant.varies:
