@@ -12,12 +12,13 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
-from art_training.checks import Above, BeatsBaseline, NoNaN
+from art_training.checks import Above, BeatsBaseline, KeepsUpWithBaseline, NoNaN
 from art_training.errors import ProjectError
 from art_training.records import StepState
 from art_training.steps import (
     CheckLossOnInit,
     EvaluateBaseline,
+    FinalTest,
     Overfit,
     Regularize,
     Squeeze,
@@ -152,6 +153,21 @@ def test_an_overfitted_model_is_asked_how_it_fits_and_not_yet_how_it_generalises
     metrics = {"accuracy": MulticlassAccuracy(num_classes=3)}
     fits = BeatsBaseline("train/accuracy", step="EvaluateBaseline", against="validation/accuracy")
     assert step_of(art.recipe(by_hand, metrics=metrics, store="memory"), Overfit).checks == (fits,)
+
+
+def test_the_final_test_is_asked_whether_the_model_keeps_up_with_the_baselines_where_that_can_be_answered() -> None:
+    def asked(given: art.Setup) -> Any:
+        return step_of(art.recipe(given, store="memory"), FinalTest).checks
+
+    assert asked(setup("train", "validation", "test")) == (KeepsUpWithBaseline("accuracy"),)
+    assert asked(setup("train", "test")) == ()  # nothing was compared on validation
+    x, y = torch.randn(80, 4), torch.arange(80) % 3
+    few = art.data((x, y), (x[:40], y[:40]), (x[:20] + 1, y[:20]), batch_size=16)
+    assert asked(setup("train", "validation").but(data=few)) == ()
+    other = setup("train", "validation", "test").but(
+        outputs=lambda batch, returned: (returned["predictions"], batch[1])
+    )
+    assert asked(other) == ()
 
 
 def test_an_empty_space_is_no_space_that_was_not_given() -> None:

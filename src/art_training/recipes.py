@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from art_training.checks import BeatsBaseline, Check
+from art_training.checks import BeatsBaseline, Check, KeepsUpWithBaseline
 from art_training.checks.inputs import UsesInputs
 from art_training.engines import EvaluateJob, Position
 from art_training.plugins import load
@@ -66,9 +66,9 @@ def recipe(
 
     What fits the task is told by one batch, which passes through the model each time that the project is declared.
 
-    Two of the derived checks compare with the baselines: Overfit has to fit its training data better than the best of them
+    Three of the derived checks compare with the baselines: Overfit has to fit its training data better than the best of them
     predicts new examples, and what Squeeze leaves has to be better than the best of them on validation. A model that can only
-    do one of both is told so before the test split is used.
+    do one of both is told so before the test split is used; there the model must not be worse than the best of them, beyond doubt.
 
     Args:
         setup: what is trained.
@@ -127,7 +127,7 @@ class _Asked:
         """Names of the steps whose checks are derived here."""
         given = self.given_squeeze or Squeeze()
         squeezed = () if given.checks or isinstance(given.checks, only) else (given.name,)
-        return frozenset({Overfit.__name__, *squeezed})
+        return frozenset({Overfit.__name__, FinalTest.__name__, *squeezed})
 
     def steps(self) -> Iterator[tuple[type[Step | Check], Step | str]]:
         """Each step of the recipe in order, or what it would need; and so of a question of one."""
@@ -149,13 +149,15 @@ class _Asked:
         yield Tune, unvalidated or self._tune()
         yield Squeeze, unvalidated or self._squeeze()
         # Without validation no earlier step leaves a model that it scored on new examples; the setup is trained for it.
-        final = FinalTest(retrain=bool(unvalidated))
-        yield FinalTest, final if Split.TEST in splits else "a test split"
+        if Split.TEST not in splits:
+            yield FinalTest, "a test split"
+        else:
+            yield FinalTest, FinalTest(retrain=bool(unvalidated), checks=() if unvalidated else self._keeps_up())
 
     @cached_property
-    def _rows(self) -> int | None:
+    def _validated(self) -> int | None:
         """Examples of the validation split, counted once."""
-        return _validated(self.setup, self.seed)
+        return _rows(self.setup, self.seed, Split.VALIDATION)
 
     @property
     def _by(self) -> str:
@@ -175,7 +177,7 @@ class _Asked:
             hidden_paths(self.setup.task)
         except ValueError as why:
             return f"inputs that can be taken away: {why}"
-        rows = self._rows
+        rows = self._validated
         if rows is not None and rows < FEWEST:
             return f"{FEWEST} validation examples or more, where there are {rows}"
         return ""
@@ -191,6 +193,19 @@ class _Asked:
         if isinstance(self._baselines(), str):
             return ()
         return (BeatsBaseline(mine, step=EvaluateBaseline.__name__, against=theirs),)
+
+    def _keeps_up(self) -> tuple[Check, ...]:
+        """Asked where it can be answered: of enough rows, by what baselines have, in the units that they learn.
+
+        Where outputs are adapted, their targets may not be those in the batches, which are what baselines learn.
+        """
+        from art_training.setup.scores.comparison import FEWEST
+
+        name = self._by.partition("/")[2]
+        if isinstance(self._baselines(), str) or self.setup.outputs or (name == LOSS and not self.setup.task.loss):
+            return ()
+        rows = _rows(self.setup, self.seed, Split.TEST)
+        return () if rows is not None and rows < FEWEST else (KeepsUpWithBaseline(name),)
 
     def _squeeze(self) -> Step:
         """What is derived lies under what is given."""
@@ -220,14 +235,14 @@ class _Asked:
         return Tune(space=self.space, by=self._by, trials=self.trials)
 
 
-def _validated(setup: Setup, seed: int) -> int | None:
-    """How many validation examples there are; None where that cannot be told without reading all of them."""
+def _rows(setup: Setup, seed: int, split: Split) -> int | None:
+    """How many examples a split has; None where that cannot be told without reading all of them."""
     if isinstance(setup.data, Data):
         found = setup.data.rows()
     else:  # a datamodule opens its data first; one batch is read
-        job = EvaluateJob(setup, seed, (Split.VALIDATION,), plain=True, limit=1)
+        job = EvaluateJob(setup, seed, (split,), plain=True, limit=1)
         found = load("engines", setup.engine)().read(job, _overlook, _nobody_watches).rows
-    counts = [rows for place, rows in found.items() if place.partition(":")[0] == Split.VALIDATION]
+    counts = [rows for place, rows in found.items() if place.partition(":")[0] == split]
     return None if None in counts else sum(rows or 0 for rows in counts)
 
 

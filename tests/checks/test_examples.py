@@ -34,6 +34,6 @@ def test_every_check_keeps_the_contract(kind: type[Check], rule: str):
 def test_every_check_is_exported():
     assert {kind.__name__ for kind in SHIPPED} == {
         "Above", "BeatsBaseline", "Below", "Between", "CapacityHelps", "Changed", "CloseTo", "Equals", "Exists", "FunctionCheck",
-        "Healthy",         "ExportAgrees", "GeneralizationGap", "Improves", "LossDecreases", "LossIsTheoretical", "NoNaN", "Unchanged", "UsesInputs",
+        "Healthy",         "ExportAgrees", "GeneralizationGap", "Improves", "KeepsUpWithBaseline", "LossDecreases", "LossIsTheoretical", "NoNaN", "Unchanged", "UsesInputs",
     }  # fmt: skip
     assert all(getattr(checks, kind.__name__) is kind for kind in SHIPPED)

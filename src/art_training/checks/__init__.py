@@ -1,5 +1,6 @@
 """Checks ask whether an outcome is right. They are pure and see one thing: the evidence."""
 
+from art_training.checks.against import KeepsUpWithBaseline
 from art_training.checks.baseline import BeatsBaseline
 from art_training.checks.bounds import Above, Below, Between, CloseTo, Equals, Exists, ScoreCheck
 from art_training.checks.capacity import CapacityHelps
@@ -34,6 +35,7 @@ __all__ = [
     "GeneralizationGap",
     "Healthy",
     "Improves",
+    "KeepsUpWithBaseline",
     "LossDecreases",
     "LossIsTheoretical",
     "MetricLike",

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from art_training.engines import Averaging, Change, Engine, FitResult, Look, Parts, Position, Teaching
 from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split, Use
@@ -13,6 +13,9 @@ from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
+
+if TYPE_CHECKING:
+    from art_training.steps.step import Step
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Earlier:
         outcome: what came of it.
         chose: whether it handed on another setup than it was given.
         configured: the setup of one of its candidates, by the candidate's name; see `Step.configured`.
+        step: as it is declared, for what it can do again.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Earlier:
     outcome: Outcome
     chose: bool = False
     configured: Callable[[str], Setup] | None = field(default=None, compare=False, repr=False)
+    step: "Step | None" = field(default=None, compare=False, repr=False)
 
 
 class Shaping(TypedDict, total=False):

@@ -154,6 +154,23 @@ class EvaluateBaseline(Step):
         outcome = _outcome(bench, learned, candidates, scores, hidden)
         return with_unscored(outcome, learned) if self._of_users else outcome
 
+    def again(self, bench: Bench, name: str) -> Learned:
+        """One of its baselines, learned anew from the training split of another step's bench.
+
+        What is there of the validation split alone, or as weights of a whole model, cannot be asked anew: see `can_learn`.
+        """
+        if name in self.predictions:
+            return Learned(contenders=[contender_of(name, self.predictions[name], bench.task)])
+        limits = Limits(self.fit_rows, self.fit_values, self.fit_features)
+        return learn(bench, limits, {_name(make): make for make in self.baselines}, only=name)
+
+    def can_learn(self, name: str) -> bool:
+        """Whether one of its baselines can predict other examples than those of the validation split."""
+        if name not in self.predictions:
+            return name not in {*self._own, HUMAN}
+        value = self.predictions[name]
+        return not (is_weights(value) or is_predictions(value) or is_array(value))
+
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         asked: tuple[Check, ...] = (Above(COUNT, 0), NoNaN())
         if self._of_users:

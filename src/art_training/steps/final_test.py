@@ -1,10 +1,12 @@
 """FinalTest: what the model that a project has come to does on examples that nothing was learned from or chosen by."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from art_training.checks import Check
+from art_training.checks.against import BASELINE, GAIN
+from art_training.checks.baseline import BASELINES
 from art_training.checks.bounds import Below
 from art_training.checks.finite import NoNaN
 from art_training.checks.values import number, with_interval
@@ -16,6 +18,7 @@ from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier
 from art_training.steps.delivering import scoring
 from art_training.steps.delivering.delivery import delivered
+from art_training.steps.final.baseline import beside_baseline
 from art_training.steps.final.losses import spread
 from art_training.steps.final.parts import (
     GAP,
@@ -54,6 +57,11 @@ class FinalTest(Step):
     (`test/class_recall.3`), the scores of each slice (`test:dark/accuracy`), and how much worse each score is than on
     validation (`test/validation_gap.accuracy`), all with intervals.
 
+    Behind an EvaluateBaseline, its best baseline learns anew from the training split and is scored on the same test
+    examples: `test/baseline.accuracy`, and `test/baseline_gain.accuracy`, how much better the model is, paired example by
+    example. Which baseline it is was chosen on validation and nothing is chosen by what it reaches here, so the count of
+    uses stays what it is. A baseline that is a file of predictions for validation cannot be asked; the next best is.
+
     Other steps name the examples that their model does worst on. This one does not: such a list is the most useful thing
     for whoever wants the next model to do better on these very rows, by mending labels, adding data that looks like them,
     or looking longer. A split that was mended by is one that was chosen by, and no count of uses would show it. How the
@@ -77,6 +85,7 @@ class FinalTest(Step):
     retrain: bool = False
     slices: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
 
+    version: ClassVar[int] = 2
     may_test: ClassVar[bool] = True
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.TEST})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION, Split.TEST})
@@ -96,6 +105,9 @@ class FinalTest(Step):
                     f"the slice {name!r} of step {self.name!r} is {choose!r}; give a function of a batch that returns one "
                     "truth value an example"
                 )
+
+    def consumes(self, kinds: Mapping[str, str]) -> Collection[str]:
+        return [name for name, kind in kinds.items() if kind == BASELINES]
 
     def continues(self, earlier: Sequence[Earlier]) -> str:
         if self.retrain:
@@ -136,8 +148,10 @@ class FinalTest(Step):
         classes = class_scores(examples, bench.task)
         uses = uses_of(bench, model.digest, rows.digest)
         main = _main(scored.scores)
+        beside = beside_baseline(bench, examples, main)
         scores = {
             **dict(sorted(scored.scores.items(), key=lambda item: Metric.parse(item[0]).split is not Split.TEST)),
+            **beside.scores,
             **uses.scores(),
             **gaps(scored.scores),
             **slice_scores(examples, masks, bench.metrics, bench.task, seed=bench.seed),
@@ -147,12 +161,13 @@ class FinalTest(Step):
         if classes:
             table = write_table(classes, bench.folder / "classes.csv")
             artifacts.append(bench.keep(table, name=table.name, kind="table", note="the worst recognised class first"))
-        findings = [*model.findings, *scored.findings, *rows.shared(), *_worse(scores)]
+        findings = [*model.findings, *scored.findings, *rows.shared(), *_worse(scores), *beside.findings]
         findings += uses.findings(scored.scores.get(main), main)
         absent = [one.label for one in classes if not one.support]
         readings = [
             Reading("judged", model.said),
             Reading("test examples", rows.examples, "examples"),
+            *beside.readings,
             *([Reading("classes without a test example", absent)] if absent else []),
             *([Reading(f"remedy for {MODELS}", _REMEDY)] if uses.models >= _MOST_MODELS else []),
             *(Reading(f"slice {name}", int(mask.sum()), "examples") for name, mask in masks.items()),
@@ -173,7 +188,7 @@ class FinalTest(Step):
         return (NoNaN(), Below(MODELS, _MOST_MODELS))
 
     def score_names(self, metrics: Sequence[str]) -> Sequence[str]:
-        return (*metrics, "loss", USES, MODELS, GAP, RECALL, PRECISION)
+        return (*metrics, "loss", BASELINE, GAIN, USES, MODELS, GAP, RECALL, PRECISION)
 
     def candidate_names(self) -> Sequence[str]:
         return ()

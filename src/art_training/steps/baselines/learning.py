@@ -70,14 +70,16 @@ class Learned:
         self.seconds[phase] = time.monotonic() - began
 
 
-def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]]) -> Learned:
-    """Read the training split, and let all baselines learn from it.
+def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]], *, only: str = "") -> Learned:
+    """Read the training split, and let baselines learn from it.
 
     Args:
         bench: what the step works with.
         limits: how much they learn from.
         makes: factories of ArtModules by name.
+        only: the name of the one that shall learn; empty: all.
     """
+    makes = {name: make for name, make in makes.items() if only in {"", name}}
     task = bench.task
     learned = Learned()
     gathered = _Gathered(task, limits, bench.seed, keep_batches=bool(makes))
@@ -90,7 +92,7 @@ def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]]) 
         bench.read(Split.TRAIN, see=see)
     learned.rows = gathered.rows
     if task.kind in _TABULAR and gathered.targets.seen:
-        _fit_tables(gathered, bench, learned)
+        _fit_tables(gathered, bench, learned, only)
     else:
         _without_tables(gathered, task, learned)
     for name, make in makes.items():
@@ -154,7 +156,7 @@ class _Gathered:
                 self.table.add(inputs, wanted)
 
 
-def _fit_tables(gathered: _Gathered, bench: Bench, learned: Learned) -> None:
+def _fit_tables(gathered: _Gathered, bench: Bench, learned: Learned, only: str) -> None:
     import numpy as np
 
     task, flattening = bench.task, gathered.flattening
@@ -167,7 +169,7 @@ def _fit_tables(gathered: _Gathered, bench: Bench, learned: Learned) -> None:
     rows = len(table[0]) if table else 0
     chosen = choose(task, flat=flattening.why_not, classes=classes, outputs=outputs, seed=bench.seed, rows=rows)
     learned.left_out |= chosen.left_out
-    for baseline in chosen.baselines:
+    for baseline in (one for one in chosen.baselines if only in {"", one.name}):
         bench.say(f"fit {baseline.name}")
         if baseline.name == DUMMY:
             inputs, wanted, sampled = np.zeros((len(targets), 1), np.float32), targets, gathered.targets

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from art_training.records import Score
+from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.task import Task, TaskKind
+from art_training.steps.delivering.predictions import Predictions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,14 +60,26 @@ class Pooled:
 
     def scores(self, metrics: MetricCalculator, *, seed: int, source: str) -> dict[str, Score]:
         """Scores by name, the task's loss last where it can be told from predictions."""
-        import torch
-
-        predictions, targets = torch.cat(self._predictions), torch.cat(self._targets)
-        rows = torch.cat(self._rows)
+        predictions, targets, rows = self._together()
         weight = None if bool((rows == 1).all()) else rows.tolist()
         scores = metrics.score(predictions, targets, task=self._task, rows_weight=weight, seed=seed, source=source)
         loss = loss_of(predictions, targets, rows, self._task, seed=seed)
         return scores if loss is None else {**scores, LOSS: loss}
+
+    def predictions(self) -> Predictions:
+        """All of them, for a comparison example by example."""
+        import torch
+
+        predictions, targets, rows = self._together()
+        alone = bool((rows == 1).all())
+        example = None if alone else torch.arange(len(rows)).repeat_interleave(rows)
+        return Predictions(Pool(predictions, targets, example), self._task, len(rows))
+
+    def _together(self) -> "tuple[Tensor, Tensor, Tensor]":
+        """(rows, ...) predictions, (rows, ...) targets, and (examples,) rows of each example."""
+        import torch
+
+        return torch.cat(self._predictions), torch.cat(self._targets), torch.cat(self._rows)
 
 
 def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task, *, seed: int) -> Score | None:

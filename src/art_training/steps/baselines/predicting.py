@@ -16,19 +16,8 @@ BROKEN = "ART704"
 
 
 def predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Score]]:
-    """Pass the validation split by all baselines at once, and score each; why one has no score is noted in `learned`."""
-    from threadpoolctl import threadpool_limits
-
-    pools: dict[str, dict[str | None, Pooled]] = {}
-
-    def see(_: Split, loader: str | None, batch: Any) -> None:
-        for one in learned.contenders:
-            if one.name not in learned.left_out:
-                _predict(one, batch, loader, pools.setdefault(one.name, {}), bench, learned)
-
-    bench.say("predict validation")
-    with threadpool_limits(1):  # batches are small: threads would wait for each other most of the time
-        bench.read(Split.VALIDATION, see=see)
+    """Score each baseline on the validation split; why one has no score is noted in `learned`."""
+    pools = predict(bench, learned, Split.VALIDATION)
     scores: dict[str, dict[str, Score]] = {}
     for one in learned.contenders:
         if one.name in learned.left_out:
@@ -41,6 +30,23 @@ def predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sco
             if pool.left_out and loader is None:
                 one.notes.append(f"scored on {pool.examples:,} examples; {pool.left_out:,} more were too many to keep")
     return scores
+
+
+def predict(bench: Bench, learned: Learned, split: Split) -> dict[str, dict[str | None, Pooled]]:
+    """Pass a split by all baselines at once: by name, what each predicts of the whole and of each of several loaders."""
+    from threadpoolctl import threadpool_limits
+
+    pools: dict[str, dict[str | None, Pooled]] = {}
+
+    def see(_: Split, loader: str | None, batch: Any) -> None:
+        for one in learned.contenders:
+            if one.name not in learned.left_out:
+                _predict(one, batch, loader, pools.setdefault(one.name, {}), bench, learned)
+
+    bench.say(f"predict {split}")
+    with threadpool_limits(1):  # batches are small: threads would wait for each other most of the time
+        bench.read(split, see=see)
+    return pools
 
 
 def with_unscored(outcome: Outcome, learned: Learned) -> Outcome:
