@@ -1,6 +1,7 @@
 """What is shown while a project runs, on a terminal and elsewhere."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -84,6 +85,14 @@ def test_elsewhere_than_on_a_terminal_there_are_plain_lines_that_stay_whole(caps
     assert "\r" not in err
     assert watch.next == "Next: do this."
     assert "\n".join(line.rstrip() for line in err.splitlines()) == snapshot
+
+
+def test_the_time_of_a_step_that_went_on_tells_what_it_took_before(capsys):
+    watch = Watching()
+    ended = replace(record("Overfit", StepState.PASSED), seconds_before=90.0)
+    for event in (ProjectStarted(Plan("toy", (OVERFIT,))), StepEnded(ended, None, None)):
+        watch(event)
+    assert "passed in 2 min 1 s, 1 min 30 s of it before it was broken off" in capsys.readouterr().err
 
 
 def test_long_training_says_now_and_then_how_far_it_is(capsys, monkeypatch):

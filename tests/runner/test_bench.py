@@ -249,12 +249,15 @@ def test_weights_that_were_lost_are_trained_again(world):
 
 
 def test_an_interrupted_training_is_noted_and_told(world):
-    world.engine.fault = "interrupt"
+    world.engine.fault, world.engine.epoch_seconds = "interrupt", 0.2
     bench = world.bench()
     with pytest.raises(Interrupted, match="interrupted in epoch 1"):
         bench.fit(label="a")
     assert bench.measured.seconds["fit"] >= 0
     world.engine.fault = ""
-    resumed = world.bench().fit(label="a")
+    again = world.bench()
+    resumed = again.fit(label="a")
     assert resumed.steps == STEPS
+    assert resumed.seconds >= 0.8  # of all four epochs, the first in the training that was broken off
+    assert again.measured.seconds["fit"] == resumed.seconds
     assert world.engine.fits[-1].resume is not None

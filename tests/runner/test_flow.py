@@ -1,9 +1,11 @@
 """The flow of a project, with steps that need no engine: what runs, what is recalled, what is kept."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning as L
@@ -36,6 +38,7 @@ from art_training.steps.bench import Bench
 from art_training.steps.step import Step, only
 from art_training.stores import RunQuery
 from art_training.stores.memory import MemoryStore
+from art_training.views.status import status_of
 
 
 class Watched(ArtProject):
@@ -387,6 +390,38 @@ def test_ctrl_c_leaves_a_clean_record_and_the_steps_before_are_kept(make, store)
     (summary,) = store.runs(RunQuery(step="b"))
     assert (summary.status, summary.state) == (RunStatus.INTERRUPTED, StepState.INTERRUPTED)
     assert store.runs(RunQuery(step="a"))[0].state is StepState.PASSED
+
+
+@dataclass(frozen=True)
+class BreaksOff(Step):
+    """Takes a while; is interrupted as long as there is a file."""
+
+    file: str = "go on.txt"
+
+    def run(self, bench: Bench) -> Outcome:
+        time.sleep(0.2)
+        if Path(self.file).exists():
+            raise KeyboardInterrupt
+        return Outcome()
+
+
+def test_a_step_that_was_gone_on_with_took_what_its_runs_took_together(make, store) -> None:
+    project = make(BreaksOff())
+    Path("go on.txt").touch()
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            project.run()
+    Path("go on.txt").unlink()
+    time.sleep(0.5)  # the time between the runs is nobody's
+    result = project.run()["BreaksOff"]
+    last, second, first = (store.run(run.id) for run in store.runs(RunQuery(step="BreaksOff")))
+    assert (last.resumed, second.resumed, first.resumed) == (second.id, first.id, "")
+    own = [(one.ended - one.started).total_seconds() for one in (first, second, last)]
+    assert [first.seconds, second.seconds] == pytest.approx([own[0], own[0] + own[1]])
+    assert result.seconds == pytest.approx(sum(own))
+    (row,) = status_of(store, "p", project.plan()).steps
+    assert row.seconds == pytest.approx(sum(own))
+    assert project.plan(force=True).seconds == pytest.approx(sum(own))  # what the whole work will take
 
 
 def test_ctrl_c_that_the_engine_caught_is_ctrl_c_to_whoever_started_the_run(make, store) -> None:

@@ -113,7 +113,9 @@ class Watching:
                 self._say(
                     Text(f"{note(self._console)} {missed[0].message}; {missed[0].remedy}", "yellow"), indented=True
                 )
-            self._say(Text.assemble(state, f" in {duration(event.run.seconds)}"), indented=True)
+            before = event.run.seconds_before
+            told = f", {duration(before)} of it before it was broken off" if before else ""
+            self._say(Text.assemble(state, f" in {duration(event.run.seconds)}{told}"), indented=True)
             if event.outcome and event.outcome.summary:
                 self._say(Text(event.outcome.summary, "dim"), indented=True)
 

@@ -43,6 +43,7 @@ class RunRecord:
         error: one sentence, if it errored.
         traceback: the traceback, if it errored.
         resumed: the run whose checkpoint it went on from, or empty.
+        seconds_before: what the runs took that it went on from, the first and all between.
         state: what the last judgement says; follows from status where there is none.
     """
 
@@ -63,9 +64,10 @@ class RunRecord:
     error: str = ""
     traceback: str = ""
     resumed: str = ""
+    seconds_before: float = 0.0
     state: StepState = StepState.RUNNING
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, once it ended."""
-        return None if self.ended is None else (self.ended - self.started).total_seconds()
+        """How long its result took, once it ended: with the runs that it went on from, without the time between them."""
+        return None if self.ended is None else self.seconds_before + (self.ended - self.started).total_seconds()

@@ -171,6 +171,7 @@ class RunnerBench(Bench):
             return answer
 
         result = self._engine.fit(job, watch)
+        result = replace(result, seconds=self._left.seconds_before(label) + result.seconds)
         self._curves.flush()
         self._note(result, label)
         self._note_health(job, label)

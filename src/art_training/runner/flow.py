@@ -171,6 +171,7 @@ class _Run:
         """Let a step work, and keep what comes of it."""
         setup = self.handed.setup(step)
         seed = self.identity.seed(step)
+        resumed = planned.run or "" if planned.action is Action.RESUME else ""
         record = RunRecord(
             id=f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:6]}",
             project=self.project.name,
@@ -184,7 +185,8 @@ class _Run:
             parameters=mask_mapping({**setup.described(), **{f"step.{k}": plain(v) for k, v in _fields(step)}}),
             consumes=self.used_runs(step),
             provenance=self.provenance(setup, {"project": self.project.seed, "step": seed}),
-            resumed=planned.run or "" if planned.action is Action.RESUME else "",
+            resumed=resumed,
+            seconds_before=self.seconds_of(resumed),
         )
         execution = Execution(
             project=self.project,
@@ -274,6 +276,11 @@ class _Run:
         """The runs whose outcomes the step's work uses."""
         used = self.handed.used(step)
         return {name: run for name, run in self.handed.runs.items() if name in used}
+
+    def seconds_of(self, run: str) -> float:
+        """How long a run took that is gone on from, those before it included."""
+        record = self.store.run(run) if run else None
+        return 0.0 if record is None else record.seconds or 0.0
 
     def provenance(self, setup: Setup, seeds: Mapping[str, int]) -> Provenance:
         if self._provenance is None:

@@ -66,7 +66,7 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
             reason=reason,
             changes=changes,
             run=run.id if run else None,
-            seconds=(before.ended - before.started).total_seconds() if before and before.ended else None,
+            seconds=_seconds(store, before),
             unknown=fingerprint.unknown,
         )
 
@@ -135,6 +135,12 @@ def consumed(step: Step, kinds: Mapping[str, str], continued: str) -> tuple[str,
 
 def _newest(store: Store, query: RunQuery) -> RunSummary | None:
     return next(iter(store.runs(query)), None)
+
+
+def _seconds(store: Store, before: RunSummary | None) -> float | None:
+    """How long the work took when it was last completed, runs that were gone on from included."""
+    record = None if before is None else store.run(before.id)
+    return None if record is None else record.seconds
 
 
 def _ends(run: RunSummary) -> str:

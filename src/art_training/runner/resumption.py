@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -47,6 +48,8 @@ class Resumption:
         self._curves = curves
         self._resumed = resumed
         self._begun: set[str] = set()
+        self._before: dict[str, float] = {}  # by label: what a training took before this execution
+        self._taken_up: dict[str, float] = {}
 
     def begin(self, label: str) -> None:
         """Note that a training of this label begins.
@@ -88,14 +91,22 @@ class Resumption:
         if checkpoint is None:
             shutil.rmtree(folder, ignore_errors=True)
         else:
-            step = cast("dict[str, Any]", kept)["step"]
-            self._inherit(label, step)
+            noted = cast("dict[str, Any]", kept)
+            self._before[label] = float(noted.get("seconds", 0.0))
+            self._inherit(label, noted["step"])
         folder.mkdir(parents=True, exist_ok=True)
+        self._taken_up[label] = time.monotonic()
         return folder, checkpoint
 
     def note_checkpoint(self, label: str, checkpoint: Path, step: int) -> None:
-        """Note what a training can go on from, and after how many optimiser steps it is."""
-        self._store.remember(f"{self._key(label)}:checkpoint", plain({"file": self._noted(checkpoint), "step": step}))
+        """Note what a training can go on from, after how many optimiser steps it is, and how long these took."""
+        took = self._before.get(label, 0.0) + time.monotonic() - self._taken_up[label]
+        noted = {"file": self._noted(checkpoint), "step": step, "seconds": took}
+        self._store.remember(f"{self._key(label)}:checkpoint", plain(noted))
+
+    def seconds_before(self, label: str) -> float:
+        """How long a training took up to the checkpoint that it went on from; 0 where it began anew."""
+        return self._before.get(label, 0.0)
 
     def note_finished(self, label: str, result: FitResult) -> None:
         """Note what a training gave, with the files that it left."""

@@ -70,6 +70,7 @@ def split_run(run: RunRecord) -> tuple[dict[str, Plain], dict[str, str]]:
         "error": run.error,
         "traceback": run.traceback,
         "resumed": run.resumed,
+        "seconds_before": run.seconds_before,
     }
     return small, parts
 

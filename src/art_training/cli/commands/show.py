@@ -64,7 +64,8 @@ def _headline(view: "RunView") -> "RenderableType":
     if view.outcome and view.outcome.stopped:
         lines.append(Text(f"stopped early: {view.outcome.stopped}", "yellow"))
     if view.record.resumed:
-        lines.append(Text(f"went on from run {view.record.resumed}"))
+        in_all = f", {duration(view.record.seconds)} in all" if view.record.seconds is not None else ""
+        lines.append(Text(f"went on from run {view.record.resumed}{in_all}"))
     return Text("\n").join(lines)
 
 
