@@ -89,6 +89,19 @@ def test_mislabelled_digits_are_the_worst_and_the_most_confidently_wrong() -> No
     assert store.artifacts.fetch(artifact.digest).read_bytes().startswith(b"\x89PNG")
 
 
+def test_each_place_on_the_sheets_has_its_own_image_and_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    sheets: list[Any] = []
+    monkeypatch.setattr(examples, "sheet", lambda sections: sheets.append(sections) or sheet(sections))
+    setup, _, y = mislabelled()
+    outcome, _ = look_back(setup, {"accuracy": MulticlassAccuracy(num_classes=10)})
+    x = digits()[0][0]
+    worst = next(iter(sheets[0].values()))
+    assert len(worst) == 16
+    for tile, place in zip(worst, numbers(outcome, "worst train examples"), strict=True):
+        assert tile.title.startswith(f"#{place}: {int(y[place])} > ")
+        assert np.allclose(tile.pixels, x[place].reshape(8, 8))
+
+
 def test_a_project_without_metrics_sees_labels_and_predictions_too() -> None:
     setup, _, _ = mislabelled()
     with_metrics, _ = look_back(setup, {"accuracy": MulticlassAccuracy(num_classes=10)})
