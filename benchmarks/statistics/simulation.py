@@ -7,15 +7,21 @@ import numpy as np
 from scipy.stats import binom
 
 from art_training.records import Score
-from art_training.setup.scores.comparison import compare, holm
+from art_training.setup.scores.comparison import compare
 from art_training.setup.scores.intervals import of_mean, of_share, wilson
 from art_training.setup.scores.measures import FunctionMeasure
+from art_training.setup.setup import Setup
+from art_training.setup.variant import Variant
+from art_training.steps.regularization.telling import Compared, together
+from art_training.steps.regularization.trying import Tried
 from art_training.steps.searching.again import mean_score
 from benchmarks.statistics.world import METRICS, World, value_of
 
 LEVEL = 0.95
 WORLD = World()
 ONE_MODEL = World(seeds=0.0)
+VARIANT = Variant(note="of which its comparison alone counts here")
+CANDIDATE = Tried("candidate", Setup(dict, dict), ())
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,23 @@ def comparisons(name, count, seeds, repeats, *, world=WORLD, gain=0.0, start=0):
     return Rates(repeats, covered / known, claimed / known, missing / repeats)
 
 
-def families(count, seeds, candidates, repeats, *, world=WORLD, start=0):
-    """Share of studies in which any of several candidates, all like the reference, is claimed to be better by its loss."""
-    claimed = 0
+def families(count, seeds, gains, repeats, *, world=WORLD, start=0):
+    """What Regularize says of several candidates, each with its true gain in ability over their reference, by their loss.
+
+    Covered: the interval of the best holds the truth of that one. Claimed: any of them is said to be better by more than it is.
+    """
+    of_gain = {gain: world.truth("loss", gain) if gain else 0.0 for gain in set(gains)}
+    truths = [of_gain[gain] for gain in gains]
+    covered = claimed = 0
     for repeat in range(repeats):
         generator = np.random.default_rng([start, repeat])
-        reference, *others = world.trainings(count, seeds, generator, gains=(0.0,) * (1 + candidates))
-        found = [compare(METRICS, "loss", one, reference, seed=repeat) for one in others]
-        adjusted = holm([one.p_value for one in found])
-        claimed += any(one.value > 0 and p < 1 - LEVEL for one, p in zip(found, adjusted, strict=True))
-    return claimed / repeats
+        reference, *others = world.trainings(count, seeds, generator, gains=(0.0, *gains))
+        alone = [compare(METRICS, "loss", one, reference, seed=repeat) for one in others]
+        found = [one.comparison for one in together([Compared(CANDIDATE, VARIANT, (), one) for one in alone])]
+        best, truth = max(zip(found, truths, strict=True), key=lambda one: one[0].value)
+        covered += best.interval.low <= truth <= best.interval.high
+        claimed += any(one.interval.low > true for one, true in zip(found, truths, strict=True))
+    return Rates(repeats, covered / repeats, claimed / repeats, 0.0)
 
 
 def searches(count, seeds, trials, top, repeats, *, world=WORLD, start=0):

@@ -10,7 +10,6 @@ from art_training.checks.finite import NoNaN
 from art_training.checks.improves import ADJUSTED, GAIN
 from art_training.errors import ProjectError, SetupError, UsageError
 from art_training.records import Artifact, Metric, Outcome, Reading, Score, Split
-from art_training.setup.scores.comparison import holm
 from art_training.setup.scores.metrics import LOSS
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
@@ -31,6 +30,7 @@ from art_training.steps.regularization.telling import (
     gap_of,
     of_reference,
     shown,
+    together,
     write_table,
 )
 from art_training.steps.regularization.trying import REFERENCE, Tried, Trying, Weights, nth_seed
@@ -38,7 +38,6 @@ from art_training.steps.weights import LAST
 from art_training.steps.weights_picture import first_layer_picture
 
 COMPARED = "compared_candidates"
-LEVEL = 0.05
 _MANY = 10  # seeds from which on more of them would not make up for what the examples leave open
 
 
@@ -48,9 +47,10 @@ class Regularize(LooksBack):
 
     The reference, the setup as earlier steps hand it on, is trained anew under the same seeds as every candidate, on the
     whole of the data with augmentation and by the setup's own Trainer. A candidate is compared with it on the validation
-    split without augmentation, example by example and seed by seed; its interval covers both (see `Scores`). P-values
-    are adjusted by Holm's method for there being several candidates. The candidate that gains most among those with an
-    adjusted p-value below 0.05 wins; where there is none, the reference is handed on, and the summary says so.
+    split without augmentation, example by example and seed by seed; its interval covers both (see `Scores`). Several
+    candidates are judged together: the interval and the p-value of each are those of one of so many (Bonferroni's
+    inequality), so that whichever is the best was not merely the luckiest. The candidate that gains most among those whose
+    whole interval lies above zero wins; where there is none, the reference is handed on, and the summary says so.
 
     What is handed on is the winner's difference, laid over the setup that later steps would have begun with. Its weights
     under the first seed are kept, and the step's scores are theirs. The examples that they do worst on are named.
@@ -84,6 +84,7 @@ class Regularize(LooksBack):
     keep_reference: bool = True
     weights: Weights = "last"
 
+    version: ClassVar[int] = 2
     amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference", *LOOKING_BACK})
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
@@ -125,8 +126,7 @@ class Regularize(LooksBack):
             )
             # What was compared is not needed any more; with many candidates it would fill the memory.
             found.append(replace(one, tried=_without_examples(one.tried)))
-        found = _adjusted(found)
-        return self._told(bench, metric, reference, found)
+        return self._told(bench, metric, reference, together(found))
 
     def carry(self, setup: Setup, outcome: Outcome) -> Setup:
         """The setup with the winner's difference laid over it; as it was where the reference won.
@@ -208,7 +208,8 @@ class Regularize(LooksBack):
         scores |= {name: score for name, score in ((GAIN, gain), (GAP, gap)) if score is not None}
         readings = [Reading("winner", chosen.name, note=why)]
         if best is not None:
-            readings.append(Reading(ADJUSTED, best.adjusted, note=f"of {best.name}, by Holm's method"))
+            several = f", by Bonferroni's inequality over {best.among} candidates" if best.among > 1 else ""
+            readings.append(Reading(ADJUSTED, best.adjusted, note=f"of {best.name}{several}"))
         pictures: tuple[Artifact, ...] = ()
         looked = LookBack()
         if (weights := chosen.trainings[0].weights) is not None:
@@ -233,7 +234,7 @@ class Regularize(LooksBack):
         """Who won, and why it did or nobody did."""
         if not any(one.comparison is not None for one in found):
             return None, "no candidate could be compared"
-        certain = [one for one in found if one.beats(LEVEL)]
+        certain = [one for one in found if one.better]
         if certain:
             return max(certain, key=lambda one: one.value), "better than the reference beyond doubt"
         better = [one for one in found if one.value > 0]
@@ -313,14 +314,6 @@ def _without_examples(tried: Tried) -> Tried:
 
     empty = Examples(0)
     return replace(tried, trainings=tuple(replace(one, examples=empty) for one in tried.trainings))
-
-
-def _adjusted(found: Sequence[Compared]) -> list[Compared]:
-    """The same with p-values adjusted for their number; what could not be compared was no test."""
-    p_values = {one.name: one.comparison.p_value for one in found if one.comparison is not None}
-    tested = {name: p for name, p in p_values.items() if p is not None}
-    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return [replace(one, adjusted=adjusted.get(one.name)) for one in found]
 
 
 def _failed(found: Sequence[Compared]) -> str:

@@ -32,11 +32,31 @@ def test_differences_of_the_loss_are_as_sure_as_they_say(count: int, seeds: int,
 
 
 @pytest.mark.slow
-def test_several_candidates_together_are_not_claimed_more_often_than_one_may_be() -> None:
-    from benchmarks.statistics.simulation import band, families
+@pytest.mark.parametrize(("gains", "count", "seeds", "shift"), [
+    ((0.0,) * 4, 100, 3, 0.15), ((0.0,) * 6, 360, 5, 0.03), ((0.3,) * 6, 360, 5, 0.15),
+])  # fmt: skip
+def test_of_several_candidates_none_is_claimed_more_often_than_a_single_one_may_be(
+    gains: tuple[float, ...], count: int, seeds: int, shift: float
+) -> None:
+    from benchmarks.statistics.simulation import families
     from benchmarks.statistics.world import World
 
-    assert families(100, 3, 4, 300, world=World(seeds=0.15)) <= band(0.05, 300)[1]
+    found = families(count, seeds, gains, 300, world=World(seeds=shift))
+    assert found.at_least, found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gain", [0.0, 0.3])
+def test_believing_the_interval_of_the_best_candidate_as_if_it_were_the_only_one_would_be_seen(
+    gain: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.statistics.simulation import families
+    from benchmarks.statistics.world import World
+
+    monkeypatch.setattr(comparison.Comparison, "of_best", lambda self, **_: self)
+    found = families(360, 5, (gain,) * 6, 300, world=World(seeds=0.15))
+    assert not found.at_least
+    assert found.covered < found.band[0]
 
 
 @pytest.mark.slow

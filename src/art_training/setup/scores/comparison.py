@@ -83,7 +83,9 @@ class Comparison:
         What was chosen by is partly what it is judged by, and in two ways: those who were trained under these seeds could
         win by luck with the seeds, and all that were ever ranked on these examples by luck with the examples. So what
         seeds add is corrected for the former and what examples leave open for the latter, each by Bonferroni's
-        inequality: as if each of them had been compared. benchmarks/statistics says how often a claim is false then.
+        inequality: as if each of them had been compared. So it holds for all of them together, the best and the
+        others: the chance that any of their intervals leaves its truth out stays what it is of a single one.
+        benchmarks/statistics says how often a claim is false then.
 
         Args:
             trained: from how many it was chosen under these seeds, itself among them.

@@ -67,5 +67,6 @@ def certainty(
     )
     method = f"{method.partition(_BY_T)[0]}{_BY_T}{degrees:.3g} degrees of freedom"
     if max(tests) > 1:
-        method += f", for the best of {trained} under these seeds and of {max(trained, seen)} on these examples"
+        more = f" under these seeds and of {seen} on these examples" if seen > trained else ""
+        method += f", as one of {trained}{more}"
     return Interval(value - half, value + half, LEVEL, method), min(1.0, p_value)

@@ -4,7 +4,7 @@ import csv
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from art_training.checks.improves import ADJUSTED, GAIN
@@ -26,8 +26,10 @@ class Compared:
         tried: its trainings.
         variant: what it is.
         changes: what differs from the reference's setup.
-        comparison: positive where it is better; None where it could not be trained or compared.
-        adjusted: its p-value, adjusted for there being several candidates.
+        comparison: positive where it is better, as one of so many as `among` says; None where it could not be trained or
+            compared.
+        alone: its p-value, had there been no other candidate.
+        among: how many candidates were tested, itself among them.
         note: why there is no comparison.
     """
 
@@ -35,7 +37,8 @@ class Compared:
     variant: Variant
     changes: tuple[Change, ...]
     comparison: Comparison | None = None
-    adjusted: float | None = None
+    alone: float | None = None
+    among: int = 1
     note: str = ""
 
     @property
@@ -48,9 +51,15 @@ class Compared:
         """How much better it is; NaN where that is not known."""
         return math.nan if self.comparison is None else self.comparison.value
 
-    def beats(self, level: float) -> bool:
+    @property
+    def adjusted(self) -> float | None:
+        """Its p-value as one of several candidates; None where it was not tested."""
+        return None if self.comparison is None else self.comparison.p_value
+
+    @property
+    def better(self) -> bool:
         """Whether it is better than the reference, for all that examples, seeds and other candidates may account for."""
-        return self.value > 0 and self.adjusted is not None and self.adjusted < level
+        return self.comparison is not None and self.comparison.better
 
 
 def compared(
@@ -73,7 +82,23 @@ def compared(
         return Compared(tried, variant, changes, note=f"cannot be compared with the reference: {error}")
     if math.isnan(comparison.value):
         comparison = _of_means(comparison, tried, reference, metric)
-    return Compared(tried, variant, changes, comparison)
+    return Compared(tried, variant, changes, comparison, comparison.p_value)
+
+
+def together(found: Sequence[Compared]) -> list[Compared]:
+    """The same, each judged as one of all that were tested: whichever is chosen, its interval and its p-value allow for that.
+
+    What could not be compared was no test.
+    """
+    count = sum(1 for one in found if one.adjusted is not None)
+    if count <= 1:
+        return list(found)
+    return [
+        one
+        if one.comparison is None
+        else replace(one, comparison=one.comparison.of_best(trained=count, seen=count), among=count)
+        for one in found
+    ]
 
 
 def _of_means(comparison: Comparison, tried: Tried, reference: Tried, metric: Metric) -> Comparison:
@@ -99,11 +124,10 @@ def gain_of(one: Compared) -> Score | None:
     comparison = one.comparison
     if comparison is None or math.isnan(comparison.value):
         return None
-    if comparison.p_value is None:
-        told = comparison.note
-    else:
-        told = f"p {comparison.p_value:.3g}, adjusted for the number of candidates {one.adjusted:.3g}"
-        told = "; ".join(filter(None, (told, comparison.note)))
+    p = "" if comparison.p_value is None else f"p {comparison.p_value:.3g}"
+    if p and one.among > 1:
+        p += f", adjusted for {one.among} candidates ({one.alone:.3g} alone)"
+    told = "; ".join(filter(None, (p, comparison.note)))
     return Score(comparison.value, comparison.interval, comparison.examples, "maximize", "paired comparison", told)
 
 
@@ -126,7 +150,7 @@ def as_candidate(one: Compared, metric: Metric) -> Candidate:
     parameters = {
         "changes": [str(change) for change in one.changes],
         "by_seed": list(one.comparison.by_seed) if one.comparison else [],
-        "p_value": one.comparison.p_value if one.comparison else None,
+        "p_value": one.alone,
         ADJUSTED: one.adjusted,
     }
     note = "; ".join(filter(None, (one.note, one.variant.note)))
@@ -194,7 +218,7 @@ def write_table(path: Path, reference: Tried, all_compared: Sequence[Compared], 
                     between = comparison.interval
                     row |= {
                         "difference": comparison.by_seed[number - 1],
-                        "p": comparison.p_value,
+                        "p": one.alone,
                         ADJUSTED: one.adjusted,
                     }
                     row |= {} if between is None else {"low": between.low, "high": between.high}
@@ -212,7 +236,9 @@ def shown(one: Compared, metric: Metric) -> str:
     way = "better" if comparison.value > 0 else "worse"
     told = f"{metric} {way} by {abs(comparison.value):.4g}" if comparison.value else f"{metric} as good"
     if comparison.interval is not None:
-        told += f" (difference {comparison.value:+.4g}, 95 % interval {comparison.interval.low:+.4g} to {comparison.interval.high:+.4g})"
+        several = f" as one of {one.among} candidates" if one.among > 1 else ""
+        low, high = f"{comparison.interval.low:+.4g}", f"{comparison.interval.high:+.4g}"
+        told += f" (difference {comparison.value:+.4g}, 95 % interval{several} {low} to {high})"
     return told
 
 
