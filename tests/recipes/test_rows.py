@@ -193,6 +193,11 @@ def test_early_steps_learn_without_augmentation_where_the_data_can_do_without() 
         outcome = outcome_of(run(Overfit(), setup=setup_of(lambda: net(13, 3), data, epochs=15), classes=3))
         assert (outcome.score("validation/accuracy").value > 0.9) is passes
 
+    lost = np.full((120, 13), np.nan, np.float32)  # nothing learns of these, not even by heart
+    for plain, state in (((x[:120], y[:120]), StepState.PASSED), (None, StepState.FAILED)):
+        data = art.data((lost, y[:120]), (x[120:], y[120:]), plain_train=plain)
+        assert state_of(run(OverfitOneBatch(), setup=setup_of(lambda: net(13, 3), data))) is state
+
 
 def test_scores_are_of_the_whole_split_whatever_the_trainer_limits() -> None:
     setup = setup_of(lambda: net(30, 2), split(CANCER, 400), epochs=2, limit_val_batches=1, limit_train_batches=2)

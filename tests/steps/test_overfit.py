@@ -5,6 +5,7 @@ import functools
 import json
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import lightning as L
@@ -420,6 +421,11 @@ def test_predictions_of_a_fixed_batch_are_followed_over_the_epochs() -> None:
         given = net.eval()(X[:6]).softmax(1)
     for row, expected in zip(last, given, strict=True):
         assert json.loads(row["numbers"]) == pytest.approx(expected.tolist(), abs=1e-5)
+    assert [int(row["predicted"]) for row in last] == given.argmax(1).tolist()
+    said = [[int(row["predicted"]) for row in rows if row["example"] == str(one)] for one in range(6)]
+    changes = [sum(a != b for a, b in pairwise(one)) for one in said]
+    assert reading(outcome, "prediction dynamics").value["changed decisions"] == changes
+    assert sum(changes) > 0, "a fresh model was right from the beginning"
 
 
 def test_a_training_of_few_batches_is_not_looked_at_and_says_so() -> None:

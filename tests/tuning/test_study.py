@@ -107,6 +107,18 @@ def test_learning_from_trials_finds_better_ones_than_chance() -> None:
     assert sum(best("tpe", seed) for seed in range(3)) < sum(best("random", seed) for seed in range(3))
 
 
+def test_hyperband_ends_most_trials_at_its_rungs_and_the_median_none_of_the_first_five() -> None:
+    lengths = {
+        pruning: [len(trial.curve) for trial in searched(Search(SPACE, "minimize", "random", pruning, 1, EPOCHS), 30)]
+        for pruning in ("median", "hyperband")
+    }
+    assert set(lengths["hyperband"]) == {2, 4, EPOCHS}, "at epochs 1 and 3 from 0, of which a third goes on"
+    assert sum(length < EPOCHS for length in lengths["hyperband"]) > 15
+    assert min(lengths["hyperband"][:5]) < EPOCHS
+    assert set(lengths["median"][:5]) == {EPOCHS}
+    assert min(lengths["median"][5:]) < EPOCHS
+
+
 def test_the_direction_counts() -> None:
     trials = searched(Search(SPACE, "maximize", "tpe", None), 40)
     late = [abs(math.log10(float(trial.point["lr"])) + 3) for trial in trials[25:]]
