@@ -11,6 +11,7 @@ from art_training.probes.label_order import reshuffled, train_labels
 from art_training.probes.order import Order
 from art_training.probes.rows import Rows, SplitRows
 from art_training.records import Severity, Split
+from art_training.rules.ascending import ascending
 from art_training.rules.labelled import counts_of, labelled, reserved
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
 from art_training.rules.rule import Found, Stage, rule
@@ -35,7 +36,8 @@ _SURE = 30.0  # of the logarithm of the odds against chance: about 1 to 1e13
     finds=(
         "The first batches of training hold far fewer classes than batches of the same rows in random order: the mean entropy "
         "of their labels is less than three quarters of that, and more than six standard deviations of it (200 random orders) "
-        "below. Confirmed by a loader re-made with shuffle=True. Batches that a batch sampler of the user's own puts together, "
+        "below. Of a regression: targets that only rise, or only fall, from row to row (99 in 100 steps), in rows that are no series. "
+        "Confirmed by a loader re-made with shuffle=True. Batches that a batch sampler of the user's own puts together, "
         "as in metric learning, are no finding."
     ),
     why=(
@@ -46,13 +48,16 @@ _SURE = 30.0  # of the logarithm of the odds against chance: about 1 to 1e13
     right="DataLoader(sorted_by_label, batch_size=32, shuffle=True)",
     source="https://blog.slavv.com/37-reasons-why-your-neural-network-is-not-working-4020854bd607 (7: shuffle the dataset)",
     settles=("same_order",),
+    symptoms=("ART420",),  # rows of nearly equal targets can be exchanged
 )
 def sorted_rows(laboratory: Laboratory) -> Found | None:
     """Batches of one class after another."""
     laboratory.settled("same_order")
-    task = laboratory.task_of(TaskKind.CLASSIFICATION)
+    task = laboratory.task_of(TaskKind.CLASSIFICATION, TaskKind.REGRESSION)
     if task.target is None:
         raise NotMeasured("the target is not known")
+    if task.kind is TaskKind.REGRESSION:
+        return ascending(laboratory, task.target)
     rows = laboratory.get(Rows).splits.get(Split.TRAIN)
     if rows is None or rows.labels is None:
         raise NotMeasured("the labels of the training split are not known")

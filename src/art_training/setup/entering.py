@@ -17,15 +17,20 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from art_training.setup.data.batch import children
-from art_training.setup.observation import Entering, LossCall
+from art_training.setup.observation import Comparison, Entering, LossCall
 from art_training.setup.scores.step_loss import tensors_of
 
 Traces: TypeAlias = frozenset[str]
 Window: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...]]  # offset, shape and strides in a storage
 
 _NONE: Traces = frozenset()
+_PARAMETERS = "\0"  # no path of an entry
+_MOST_COMPARED = 32
 # What hands out values without an operation that a dispatcher sees.
 _LEAVING = {"tolist", "numpy", "__array__", "data_ptr", "__dlpack__", "__deepcopy__", "__reduce_ex__"}
+
+_COMPARING = {"eq": True, "ne": True, "sub": False, "rsub": False}  # whether it is asked where both are equal
+_CHOOSING = {"argmax", "max"}
 
 _wanted: ContextVar[bool] = ContextVar("art_following", default=False)
 
@@ -41,12 +46,18 @@ def followed() -> Generator[None]:
 
 
 @contextmanager
-def following(batch: Any, *, first: bool) -> Generator["Following | None"]:
-    """Follow the entries of a batch through what is computed meanwhile; None where nobody has asked, or later in a pass."""
+def following(batch: Any, *, first: bool, parameters: Iterable[Tensor] = ()) -> Generator["Following | None"]:
+    """Follow the entries of a batch through what is computed meanwhile; None where nobody has asked, or later in a pass.
+
+    Args:
+        batch: whose entries are followed.
+        first: whether it is the first batch of a pass.
+        parameters: of the model; what depends on them is a prediction.
+    """
     if not (first and _wanted.get()):
         yield None
         return
-    found = Following(batch)
+    found = Following(batch, parameters)
     with _Leaving(found), _Operations(found):
         yield found
 
@@ -66,10 +77,14 @@ class Following:
     be windows into one storage.
     """
 
-    def __init__(self, batch: Any) -> None:
+    def __init__(self, batch: Any, parameters: Iterable[Tensor] = ()) -> None:
         self._entries = tensors_of(batch)
         self._memories: dict[StorageWeakRef, _Memory] = {}  # a weak reference keeps the address from being used again
         self._left: Traces = _NONE
+        self._compared: list[Comparison] = []
+        self._chosen: dict[int, int] = {}  # numbers of elements -> of how many scores each is the place of the largest
+        for parameter in parameters:
+            self.mark(parameter, frozenset({_PARAMETERS}))
         for path, tensor in self._entries.items():
             self.mark(tensor, frozenset({path}))
 
@@ -110,7 +125,32 @@ class Following:
         own = {_place(tensor) for tensor in self._entries.values()}
         made = [tensor for tensor in _tensors(returned) if _place(tensor) not in own]
         predictions = self.traces(call.prediction for call in losses)
-        return Entering(self._left | self.traces((*_tensors(used), *made)), predictions)
+        entered = self._left | self.traces((*_tensors(used), *made))
+        return Entering(entered - {_PARAMETERS}, predictions - {_PARAMETERS})
+
+    @property
+    def compared(self) -> tuple[Comparison, ...]:
+        """The comparisons that were made, in order."""
+        return tuple(self._compared)
+
+    def compare(self, name: str, args: Sequence[Any]) -> None:
+        """An operation is done; remember it where it compares a prediction with an entry."""
+        if name in _CHOOSING and args and isinstance(args[0], Tensor) and args[0].ndim:
+            axis = args[1] if len(args) > 1 and isinstance(args[1], int) else -1
+            classes = args[0].shape[axis]
+            self._chosen[args[0].numel() // max(1, classes)] = classes
+        if name not in _COMPARING or len(args) < 2 or len(self._compared) >= _MOST_COMPARED:
+            return
+        first, second = args[0], args[1]
+        if not (isinstance(first, Tensor) and isinstance(second, Tensor)) or first.shape != second.shape:
+            return
+        for prediction, target in ((first, second), (second, first)):
+            made_of = self.traces([target])
+            if len(made_of) != 1 or _PARAMETERS in made_of or _PARAMETERS not in self.traces([prediction]):
+                continue
+            equal = _COMPARING[name]
+            classes = self._chosen.get(prediction.numel()) if equal else None
+            self._compared.append(Comparison(next(iter(made_of)), prediction.detach(), target.detach(), equal, classes))
 
 
 class _Operations(TorchDispatchMode):
@@ -130,6 +170,7 @@ class _Operations(TorchDispatchMode):
         value = func(*args, **keywords)
         if not traces:
             return value
+        self._found.compare(str(func.overloadpacket.__name__), args)
         given = list(_tensors(value))
         if not given:  # a number, or nothing but an effect
             self._found.leave(traces)

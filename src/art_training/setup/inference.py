@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from art_training.errors import SetupError, Unpaired
 from art_training.records import Split
+from art_training.setup.by_hand import by_hand
 from art_training.setup.declaration import TaskDeclaration, declaration, plain_options
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.losses import LOSSES, activation_of
@@ -76,15 +77,19 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
     call = main_call(observation, wanted)
     _require_targets_of_two(call)
     outputs = read_outputs(observation, wanted, setup.outputs)
-    target = declared.get("target", _target_path(observation, call, outputs))
+    own = by_hand(observation) if call is None and outputs.predictions is None else None
+    target = declared.get("target", _target_path(observation, call, outputs) if own is None else own.target)
     inputs, unread = _inputs(observation, target)
+    is_own_input = _is_own_input(observation, target)
+    if is_own_input:
+        own = None
     inferred = Task(
-        kind=_kind(call, outputs, is_own_input=_is_own_input(observation, target)),
+        kind=_kind(call, outputs, is_own_input=is_own_input) if own is None else own.kind,
         inputs=inputs,
         target=target,
         loss=call.name if call is not None else "",
         loss_options=plain_options(call.options) if call is not None else {},
-        classes=_classes(call, outputs),
+        classes=_classes(call, outputs) if own is None else own.classes,
         activation=activation_of(call) if call is not None else "none",
         source=outputs.source if outputs.predictions is not None else "",
         declared=tuple(declared),

@@ -43,6 +43,25 @@ class Entering:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A prediction that a step's own code compared, element by element, with an entry of its batch.
+
+    Attributes:
+        path: of the entry that the target was made of, and nothing else.
+        prediction: what depends on the parameters of the model, detached.
+        target: of the same shape, detached.
+        equal: whether it was asked where both are equal; else one was subtracted from the other.
+        classes: how many scores a prediction is the place of the largest of; None where it is none.
+    """
+
+    path: str
+    prediction: "Tensor"
+    target: "Tensor"
+    equal: bool
+    classes: int | None = None
+
+
+@dataclass(frozen=True)
 class BatchObservation:
     """One batch on its way through a model's step, in evaluation.
 
@@ -59,6 +78,7 @@ class BatchObservation:
         logged: what the step logged in this batch, by name, before any averaging.
         weight: how many examples the batch holds.
         entering: which entries entered what the step computed; None where they were not followed.
+        compared: what the step's own code compared with entries; empty where they were not followed.
     """
 
     split: Split
@@ -71,6 +91,7 @@ class BatchObservation:
     logged: Mapping[str, float] = field(default_factory=dict[str, float])
     weight: int = 0
     entering: Entering | None = None
+    compared: tuple[Comparison, ...] = ()
 
 
 See: TypeAlias = Callable[[BatchObservation], None]

@@ -211,7 +211,8 @@ def _observing(module: Any, original: Callable[..., Any], wanted: Pass, see: See
         # A step may take entries out of a dictionary; who observes is shown the batch as it came.
         received = batch.copy() if type(batch) in {dict, list} else batch
         unpaired = nullcontext() if batch_idx else refusing_tables(received)
-        with observe_calls(module) as calls, unpaired, following(received, first=not batch_idx) as followed:
+        follow = following(received, first=not batch_idx, parameters=module.parameters())
+        with observe_calls(module) as calls, unpaired, follow as followed:
             returned = original(*(batch, batch_idx, dataloader_idx)[:takes])
         see(
             BatchObservation(
@@ -225,6 +226,7 @@ def _observing(module: Any, original: Callable[..., Any], wanted: Pass, see: See
                 logged=calls.logged,
                 weight=size(received),
                 entering=followed and followed.entering(returned, calls.losses, calls.metric_inputs),
+                compared=followed.compared if followed else (),
             )
         )
         return returned
