@@ -138,6 +138,20 @@ def test_the_reference_is_trained_under_the_same_seeds_and_each_gap_is_told(nois
     assert len(decay.parameters["by_seed"]) == 3
 
 
+def unchanged(module: nn.Module) -> nn.Module:
+    return module
+
+
+def test_a_candidate_that_changes_nothing_is_trained_as_the_reference_is_under_each_of_several_seeds() -> None:
+    outcome = run({"as it is": art.Variant(model=unchanged)}, setup=setup_of(epochs=1), examples=0)
+    one = outcome.candidate("as it is")
+    assert one is not None
+    assert one.parameters["by_seed"] == [0, 0, 0]
+    courses = {name: tuple(curve.values) for name, curve in outcome.curves.items() if name.endswith("train/loss")}
+    assert len(courses) == 6
+    assert len(set(courses.values())) == 3
+
+
 @pytest.mark.slow
 def test_the_table_holds_every_training(noisy: Any) -> None:
     project, outcome, _ = noisy

@@ -162,6 +162,21 @@ def test_everything_that_was_asked_for_is_compared_with_its_interval_and_its_cos
 
 
 @pytest.mark.slow
+def test_the_longer_training_goes_on_where_the_first_ended_and_ends_with_the_average_that_was_asked_for() -> None:
+    alone: dict[str, Any] = {"ensemble": 0, "calibrate": False, "export": False, "examples": 0}
+    ema, swa = (
+        squeezed(of_digits(200), longer=3.0, averaging=kind, prefer="longer", **alone) for kind in ("ema", "swa")
+    )
+    first, then = (ema.outcome.curves[f"{name}/train/loss"].values for name in ("member 1", "longer"))
+    assert len(then) == 2 * len(first) == 2 * 6 * 4, "as many epochs as make three times as many in all"
+    assert first[0] > 2
+    assert then[0] < first[0] / 2, "it began afresh"
+    # Both were trained alike; only what is made of the weights on the way differs.
+    assert swa.outcome.curves["longer/train/loss"].values == then
+    assert swa.value("validation/loss") != ema.value("validation/loss")
+
+
+@pytest.mark.slow
 def test_the_result_is_the_best_by_what_was_asked_and_its_scores_are_the_steps(whole: Squeezed) -> None:
     outcome = whole.outcome
     contenders = [one for one in outcome.candidates if one.name in {"single", "longer", "ensemble", "student"}]
