@@ -9,6 +9,7 @@ import pytest
 import art_training
 from art_training import checks, errors, records, steps
 from art_training.cli.app import app
+from art_training.records.codes import CODES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -127,4 +128,8 @@ def test_every_code_of_a_finding_has_a_row() -> None:
         for path in (SOURCE / room).rglob("*.py")
         for code in re.findall(r"\bART\d{3}\b", path.read_text())
     }
-    assert used == set(re.findall(r"^\| (ART\d{3}) \|", text, re.MULTILINE))
+    rows = re.findall(r"^\| (ART\d{3}) \| ([^|]+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert used == {code for code, *_ in rows}
+    assert {code: (", ".join(one.severities), one.what) for code, one in CODES.items()} == {
+        code: (severities, what) for code, severities, what in rows
+    }

@@ -25,10 +25,15 @@ def rules() -> tuple[Rule, ...]:
     return tuple(found[code] for code in sorted(found))
 
 
+def spelled(code: Any) -> str:
+    """A code as it is written: `ART402`, of `art402` or `402` too."""
+    text = str(code).strip().upper()
+    return text if text.startswith("ART") else f"ART{text}"
+
+
 def rule_called(code: Any) -> Rule | None:
     """The rule of a code as one may write it: `ART402`, `art402`, `402`; None where there is none."""
-    text = str(code).strip().upper()
-    wanted = text if text.startswith("ART") else f"ART{text}"
+    wanted = spelled(code)
     return next((one for one in rules() if one.code == wanted), None)
 
 

@@ -42,6 +42,7 @@ QUESTIONS: tuple[Question, ...] = (
     split_questions.class_priors,
     target_questions.imbalance,
     target_questions.values,
+    target_questions.scale,
     axis_questions.ends,
     axis_questions.outliers,
     axis_questions.saturated,
@@ -94,7 +95,7 @@ class ExploreData(Step):
     label_noise: bool | Literal["linear", "boosting"] = False
     pictures: bool = True
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     leaves_weights: ClassVar[bool | None] = False
     uses: ClassVar[frozenset[str]] = frozenset()
 

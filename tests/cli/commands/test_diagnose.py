@@ -207,6 +207,14 @@ def test_html_is_one_page_that_needs_nothing_else(diagnose):
         assert len(re.findall(rf"<{tag}\b", page)) == page.count(f"</{tag}>"), tag
 
 
+@pytest.mark.parametrize("code", ["ART123", "art123", "123"])
+def test_what_a_step_finds_is_explained_too(art, code):
+    answer = art("explain", code)
+    assert answer.code == 0
+    assert answer.out.startswith("ART123 the numbers that are learned are far from what fresh weights predict")
+    assert "told by ExploreData" in " ".join(answer.out.split())
+
+
 def test_rules_are_a_table_and_each_is_explained(art):
     from art_training.rules import rules
 
@@ -229,7 +237,7 @@ def test_rules_are_a_table_and_each_is_explained(art):
 def test_an_unknown_rule_is_code_2(art, code):
     answer = art("explain", code)
     assert answer.code == 2
-    assert "`art rules` lists them" in answer.err
+    assert "`art rules` lists the rules" in answer.err
 
 
 @pytest.mark.parametrize("code", ["402", "art402", " Art402"])

@@ -61,6 +61,38 @@ def test_a_target_in_another_unit_is_found(diabetes):
     assert found.category == "labels"
 
 
+def test_targets_far_from_standardised_are_told_with_the_numbers_and_both_remedies(diabetes):
+    x, y = diabetes
+    found = finding(explore(x, y), "ART123")
+    assert found.severity is Severity.INFO
+    assert found.evidence == {
+        "mean": pytest.approx(y.mean(), rel=1e-5),
+        "deviation": pytest.approx(y.std(), rel=1e-5),
+        "targets": [0],
+    }
+    assert "a mean of 152.1 and a deviation of 77.01" in found.message
+    assert "(y - 152.1) / 77.01" in found.remedy
+    assert "net(x) * 77.01 + 152.1" in found.remedy
+
+
+def test_targets_that_fresh_weights_may_predict_are_no_finding(diabetes):
+    x, y = diabetes
+    for fine in ((y - y.mean()) / y.std(), y / 100, (y - y.mean()) / 20):
+        assert finding(explore(x, fine), "ART123") is None
+    counts = Task(TaskKind.REGRESSION, inputs=("0",), target="1", loss="poisson_nll_loss")
+    assert finding(explore(x, y, counts), "ART123") is None  # whose numbers must stay counts
+
+
+@pytest.mark.parametrize("far", [1e-3, 1e4])
+def test_one_of_several_targets_may_be_far(diabetes, far):
+    x, y = diabetes
+    z = (y - y.mean()) / y.std()
+    found = finding(explore(x, np.stack([z, z * far, z + 50], 1)), "ART123")
+    assert found.evidence["targets"] == [1, 2]
+    assert found.message.startswith("target[1] of train has")
+    assert "(2 of 3 targets are so)" in found.message
+
+
 def test_a_rare_class_is_told_with_what_the_frequent_one_reaches():
     x, y = load_breast_cancer(return_X_y=True)
     kept = np.sort(np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:6]]))

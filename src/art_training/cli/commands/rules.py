@@ -10,6 +10,8 @@ from art_training.cli.options import Json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from art_training.records.codes import Seen
+
 _WIDTH = 88
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -55,21 +57,27 @@ def rules(*, json: Json = False) -> None:
 def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402, or 402.")]) -> None:
     """Say what a rule finds and why it matters.
 
-    With an example that is wrong and one that is right, and how to silence it.
+    With an example that is wrong and one that is right, and how to silence it. Of a code that steps use, what was seen.
     """
     from rich.text import Text
 
     from art_training.cli.output import console
     from art_training.errors import UsageError
+    from art_training.records.codes import CODES
     from art_training.rules import rule_called
+    from art_training.rules.registry import spelled
     from art_training.setup.declarations import KNOWN
 
     rule = rule_called(code)
-    if rule is None:
-        raise UsageError(f"{code} is no rule; `art rules` lists them")
-    kind = rule.severity.value
     drawn = console()
     width = min(drawn.width, _WIDTH)
+    if rule is None:
+        wanted = spelled(code)
+        if wanted not in CODES:
+            raise UsageError(f"{code} is no code; `art rules` lists the rules, `art show STEP` the findings of a step")
+        _explain_seen(drawn, wanted, CODES[wanted], width)
+        return
+    kind = rule.severity.value
     drawn.print(Text.assemble((f"{rule.code} ", _STYLES[kind]), (rule.name, "bold"), f" ({rule.category}, {kind})"))
     for title, text in (("It finds", rule.finds), ("It matters, because", rule.why)):
         _titled(drawn, title, textwrap.wrap(text, width - 2, break_on_hyphens=False))
@@ -80,6 +88,18 @@ def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AR
     wrapped = [textwrap.wrap(one, width - 2, subsequent_indent="  ") for one in (*settled, ignored)]
     _titled(drawn, "To silence it", [line for one in wrapped for line in one])
     _titled(drawn, "Source", textwrap.wrap(rule.source, width - 2, break_long_words=False, break_on_hyphens=False))
+
+
+def _explain_seen(drawn: "Console", code: str, seen: "Seen", width: int) -> None:
+    from rich.text import Text
+
+    worst = _STYLES[seen.severities[0]]
+    drawn.print(Text.assemble((f"{code} ", worst), (seen.what, "bold"), f" ({' or '.join(seen.severities)})"))
+    told = (
+        f"It is told by {seen.told_by}, each time with its numbers, its place and what to change: `art show STEP` lists the "
+        "findings of a step. A finding does not fail a step; checks do."
+    )
+    _titled(drawn, "Where", textwrap.wrap(told, width - 2, break_on_hyphens=False))
 
 
 def _titled(drawn: "Console", title: str, lines: list[str]) -> None:

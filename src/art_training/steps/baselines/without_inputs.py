@@ -16,9 +16,9 @@ from art_training.setup.scores.metrics import LOSS
 from art_training.setup.task import TaskKind
 from art_training.steps.baselines.control import Hiding, How, called, hiding
 from art_training.steps.bench import Bench, Scored
+from art_training.steps.exploration.target_questions import far_from_fresh
 
 REAL = "inputs real"
-_FAR = 10.0  # times as large, or as small, as what fresh outputs are made for
 _REMEDY = "try inputs='shuffled', or a function of a batch that returns one whose inputs tell nothing"
 
 
@@ -144,7 +144,7 @@ def _far_targets(bench: Bench) -> dict[str, Any]:
     table = np.concatenate(found) if found else np.zeros((0, 0))
     for column in table.T:
         mean, deviation = float(column.mean()), float(column.std())
-        if deviation > _FAR or 0 < deviation < 1 / _FAR or abs(mean) > _FAR * min(deviation, 1.0) > 0:
+        if far_from_fresh(mean, deviation):
             return {TARGETS: {"mean": _short(mean), "deviation": _short(deviation)}}
     return {}
 

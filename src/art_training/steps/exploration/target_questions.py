@@ -16,6 +16,9 @@ IMBALANCED = 10  # times as many of the most frequent class as of the rarest
 FEW = 10  # examples of a class, from which little can be learned
 TIED = 0.02  # share of the examples that have exactly the lowest or the highest target
 _FEWEST_TIED = 5
+FAR = 10.0  # times as large, or as small, as what fresh weights predict
+# Losses that are distances of what is predicted; others, as of counts, want their numbers as they are.
+_OF_DISTANCES = {"", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -80,6 +83,52 @@ def values(surveys: Surveys, task: Task, answers: Answers) -> None:
     if rows:
         answers.readings.append(Reading("target distribution", rows[:SHOWN], note=surveys[0].sampled.note))
         answers.tables["targets.csv"] = (rows, "how the targets of each split are distributed")
+
+
+def scale(surveys: Surveys, task: Task, answers: Answers) -> None:
+    """Are the numbers that are learned far from what fresh weights predict, so that training begins with finding the mean?"""
+    if task.kind is not TaskKind.REGRESSION or task.loss not in _OF_DISTANCES:
+        return
+    for survey in surveys:
+        if survey.split is not Split.TRAIN or survey.targets is None or not len(survey.targets):
+            continue
+        table = survey.targets.reshape(len(survey.targets), -1).astype(float)
+        moments = {column: _moments(table[:, column]) for column in range(table.shape[1])}
+        far = {column: found for column, found in moments.items() if far_from_fresh(*found)}
+        if far:
+            answers.findings.append(_unscaled(far, table.shape[1], survey))
+
+
+def far_from_fresh(mean: float, deviation: float) -> bool:
+    """Whether targets are far from what fresh weights predict, which is around 0 with a deviation of about 1."""
+    if not deviation > 0:
+        return False
+    return deviation > FAR or deviation < 1 / FAR or abs(mean) > FAR * min(deviation, 1.0)
+
+
+def _moments(column: "NDArray[Any]") -> tuple[float, float]:
+    import numpy as np
+
+    known = column[np.isfinite(column)]
+    return (float(known.mean()), float(known.std())) if len(known) else (0.0, 0.0)
+
+
+def _unscaled(far: dict[int, tuple[float, float]], columns: int, survey: Survey) -> Finding:
+    column, (mean, deviation) = next(iter(far.items()))
+    name = "target" if columns == 1 else f"target[{column}]"
+    others = f" ({len(far)} of {columns} targets are so)" if len(far) > 1 else ""
+    return Finding(
+        "ART123",
+        "labels",
+        Severity.INFO,
+        f"{name} of {survey.place} has a mean of {mean:.4g} and a deviation of {deviation:.4g}, and fresh weights predict "
+        f"around 0 with about 1{others}: training begins with finding the mean",
+        {"mean": _short(mean), "deviation": _short(deviation), "targets": sorted(far)[:SHOWN]},
+        f"unless the model does it, standardise the targets where they are read, (y - {mean:.4g}) / {deviation:.4g}, and undo it "
+        f"for predictions; or keep mean and deviation as buffers of the model and return net(x) * {deviation:.4g} + "
+        f"{mean:.4g}, so that metrics and baselines stay in the units of the targets",
+        survey.place,
+    )
 
 
 def _distribution(column: "NDArray[Any]") -> dict[str, Plain]:
