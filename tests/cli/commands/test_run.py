@@ -1,5 +1,6 @@
 """`art run`, `art plan` and `art status` with a project that really runs."""
 
+import io
 import json
 import os
 import re
@@ -61,6 +62,30 @@ def write(folder: Path, steps: str) -> None:
 
 
 PASSES = "Measure(checks=[Above('accuracy', 0.5)])"
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_terminal_says_at_once_what_takes_its_time_and_then_wipes_it_away(art, tmp_path, monkeypatch, command):
+    write(tmp_path, PASSES)
+    monkeypatch.setattr(sys, "stderr", shown := Terminal())
+    assert art(command).code == 0
+    wiped = "\r\x1b[2K"
+    assert shown.getvalue().startswith(f"importing the project ...{wiped}the user's own print\n")
+    assert f"\nlooking at a batch and at what has changed ...{wiped}" in shown.getvalue()
+
+
+def test_a_quiet_run_says_nothing_on_a_terminal_either(art, tmp_path, monkeypatch):
+    write(tmp_path, PASSES)
+    monkeypatch.setattr(sys, "stderr", shown := Terminal())
+    assert art("run", "--quiet").code == 0
+    assert shown.getvalue() == "the user's own print\n"
 
 
 def test_a_project_runs_and_is_recalled_the_next_time(art, tmp_path):

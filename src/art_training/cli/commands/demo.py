@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -26,12 +25,16 @@ def demo(
     from art_training.cli.loading import load_project
     from art_training.cli.locating import FILE, locate
     from art_training.cli.typed import as_typed, respelled
+    from art_training.cli.waiting import IMPORTS, PLANS, Waiting
 
     file = folder / FILE
     command = as_typed(folder)
     sys.stderr.write(f"{'wrote' if written(file) else 'found'} {file}\n\n")
-    with redirect_stdout(sys.stderr):
+    waiting = Waiting()
+    waiting(IMPORTS)
+    with waiting.apart():
         project = load_project(locate(str(file)))
+        waiting(PLANS)
         names = [step.name for step in project.steps]
         last = _QUICK if quick and _QUICK in names else names[-1]
         result = watched(project, {"until": last}, command=command)

@@ -1,7 +1,5 @@
 """`art plan`: what `art run` would do."""
 
-import sys
-from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +24,10 @@ def plan(
     json: Json = False,
 ) -> None:
     """Say what `art run` would do, why and for how long."""
+    from art_training.cli.waiting import IMPORTS, PLANS, Waiting
+
+    waiting = Waiting()
+    waiting(IMPORTS)  # before what takes its time
     from rich.text import Text
 
     from art_training.cli.loading import load_project
@@ -35,9 +37,10 @@ def plan(
     from art_training.stores.where import looking
 
     wish: dict[str, Any] = {"force": force or force_step or False, "only": only or (), "until": until}
-    place = locate(the_one(project, which))
-    with redirect_stdout(sys.stderr), looking():  # what the user's code prints is no result
-        made = load_project(place, store).plan(**wish, stale="keep" if keep_stale else "rerun")
+    with waiting.apart(), looking():  # what the user's code prints is no result
+        loaded = load_project(locate(the_one(project, which)), store)
+        waiting(PLANS)
+        made = loaded.plan(**wish, stale="keep" if keep_stale else "rerun")
     if json:
         put_json({"project": made.project, "seconds": made.seconds, "steps": made.steps, "left_out": made.left_out})
         return

@@ -1,7 +1,5 @@
 """`art run`: run a project."""
 
-import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +40,10 @@ def run(
 
     Prints the plan and the progress to stderr and the result to stdout.
     """
+    from art_training.cli.waiting import IMPORTS, PLANS, Waiting
+
+    waiting = Waiting(quiet=quiet)
+    waiting(IMPORTS)  # before what takes its time
     from art_training.cli.loading import load_project
     from art_training.cli.locating import locate
 
@@ -51,8 +53,10 @@ def run(
         "only": only or (),
         "until": until,
     }
-    with redirect_stdout(sys.stderr):  # what the user's code prints is no result
-        result = watched(load_project(locate(the_one(project, which)), store), wish, quiet=quiet)
+    with waiting.apart():  # what the user's code prints is no result
+        loaded = load_project(locate(the_one(project, which)), store)
+        waiting(PLANS)
+        result = watched(loaded, wish, quiet=quiet)
     return show_result(result, as_json=json)
 
 
