@@ -238,6 +238,7 @@ def test_the_bias_that_is_proposed_begins_at_the_loss_that_was_promised() -> Non
     assert before.score("prior_loss").value == pytest.approx(prior)
     proposed = before.reading("final bias")
     assert proposed is not None
+    assert before.score("train/loss_with_final_bias").value < 1.2 * prior < before.score("train/loss").value
 
     def begun() -> nn.Module:
         made = net(64, 2)
@@ -467,4 +468,6 @@ def test_a_random_search_is_no_grid() -> None:
     assert len(trials) == 12
     assert len({*rates}) == 12, "a grid would try the same rate with each width"
     assert sum(rate < 1e-3 for rate in rates) in range(2, 11), "drawn by its logarithm, half are below the middle"
+    reached = [one.scores["validation/accuracy"].value for one in trials]
+    assert max(reached) > min(reached) + 0.2, "what was drawn was not trained with"
     assert outcome.score("gain").value > 0.2

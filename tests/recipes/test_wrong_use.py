@@ -74,6 +74,10 @@ WRONG = {
         "project_of(Regularize({'gelu': art.Variant(model=forgets)}))",
         "candidate 'gelu' .*the modifier forgets returned nothing; return the module",
     ),
+    "a model modifier that returns something else": Wrong(
+        "project_of(Regularize({'five': art.Variant(model=lambda module: 5)}))",
+        "candidate 'five' .*the model modifier <lambda> returned 5, which is no module; return the module",
+    ),
     "a data modifier that returns nothing": Wrong(
         "project_of(Regularize({'more': art.Variant(data=lambda data: None)}))",
         "candidate 'more' .*returned nothing; return the datamodule or data",

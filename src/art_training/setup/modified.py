@@ -55,7 +55,7 @@ class ModifiedModel(Modified):
         """A fresh module, changed.
 
         Raises:
-            SetupError: a modifier returned nothing.
+            SetupError: a modifier returned nothing, or something that is no module.
             Exception: whatever the model's constructor or a modifier raises.
         """
         from art_training.setup.torch_model import TorchParts
@@ -64,6 +64,10 @@ class ModifiedModel(Modified):
         module = made.module if isinstance(made, TorchParts) else made
         for modifier in self.modifiers:
             module = _returned(modifier, modifier(module), "the module")
+            if isinstance(module, type) or not hasattr(module, "named_parameters"):
+                raise SetupError(
+                    f"the model modifier {name_of(modifier)} returned {module!r}, which is no module; return the module"
+                )
         return replace(made, module=module) if isinstance(made, TorchParts) else module
 
 

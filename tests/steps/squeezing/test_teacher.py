@@ -1,6 +1,7 @@
 """The ensemble teaches what it predicts, whether that is looked up or asked for."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,7 @@ def test_what_is_looked_up_is_what_the_members_say(setup: art.Setup, shape: tupl
     def ask(bench: Bench, ensemble: Contender) -> None:
         looking, asking = Teacher(bench, ensemble), Teacher(bench, ensemble)
         looking.prepare()
+        alone = [Teacher(bench, replace(ensemble, parts=((one, 1.0),))) for one, _ in ensemble.parts]
         batches: list[Any] = []
         bench.read(Split.TRAIN, see=lambda split, loader, batch: batches.append(batch))
         for batch in reversed(batches):  # in another order than they were seen in
@@ -101,6 +103,9 @@ def test_what_is_looked_up_is_what_the_members_say(setup: art.Setup, shape: tupl
             assert tuple(told.shape) == shape
             assert torch.allclose(told.sum(1), torch.ones_like(told.sum(1)), atol=1e-5)
             assert torch.allclose(told, asking(batch), atol=1e-6)
+            first, second = (one(batch) for one in alone)
+            assert not torch.allclose(first, second, atol=1e-3)
+            assert torch.allclose(told, 0.25 * first + 0.75 * second, atol=1e-6)
         assert (looking.looked_up, looking.asked) == (3, 0)
         assert (asking.looked_up, asking.asked) == (0, 3)
 
