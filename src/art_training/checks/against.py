@@ -52,7 +52,7 @@ class KeepsUpWithBaseline(Check):
 
     def judge(self, evidence: Evidence) -> Answer:
         """Look at the paired difference and its interval."""
-        where = str(Metric(f"{GAIN}.{self.metric}", Split.TEST))
+        where = _at(f"{GAIN}.{self.metric}")
         gain = evidence.outcome.scores.get(where)
         if gain is None:
             reading = evidence.outcome.reading(where) or evidence.outcome.reading(AGAINST)
@@ -63,24 +63,36 @@ class KeepsUpWithBaseline(Check):
                 else f"step {evidence.step} left no {where}; it is asked of {_TESTS} with {_EVALUATES} before it, by one of "
                 "the project's metrics or the loss"
             )
-        theirs = evidence.outcome.scores.get(str(Metric(f"{BASELINE}.{self.metric}", Split.TEST)))
+        mine, theirs = (evidence.outcome.scores.get(_at(name)) for name in (self.metric, f"{BASELINE}.{self.metric}"))
         numbers = {"gain": gain.value, "baseline": None if theirs is None else theirs.value}
-        told = f"{where} is {with_interval(gain, apart_from=0.0)}, {gain.note}" if gain.note else with_interval(gain)
+        told = f"a gain of {with_interval(gain, apart_from=0.0)}"
+        if mine is not None and theirs is not None:
+            whose = f"{theirs.source or 'the best baseline'}'s {number(theirs.value, apart_from=mine.value)}"
+            reached = number(mine.value, apart_from=theirs.value)
+            told = f"{_at(self.metric)} is {reached} and {whose} on the same examples: {told}"
         if not math.isfinite(gain.value):
             return failed(f"{told}, which is not a finite number", **numbers)
         if gain.interval is None:
             if gain.value >= 0:
                 return passed(told, **numbers)
-            return not_judged(f"{told}: below {number(0)}, and how sure that is cannot be said", **numbers)
+            return not_judged(f"{told}, and how sure that is cannot be said", **numbers)
         if gain.interval.high < 0:
-            return failed(f"{told}: surely worse", **numbers)
+            return failed(f"{told}, surely worse", **numbers)
         return passed(f"{told}{'' if gain.interval.low > 0 else '; it may be chance'}", **numbers)
+
+
+def _at(name: str) -> str:
+    return str(Metric(name, Split.TEST))
 
 
 def _gained(value: float, low: float | None = None, high: float = 1.0) -> Evidence:
     interval = None if low is None else Interval(low, high)
-    score = Score(value, interval, direction="maximize", note="how much better than linear")
-    return Evidence(_TESTS, Outcome(scores={f"test/{GAIN}.accuracy": score}))
+    scores = {
+        "test/accuracy": Score(0.9 + value, direction="maximize"),
+        f"test/{BASELINE}.accuracy": Score(0.9, direction="maximize", source="baseline linear"),
+        f"test/{GAIN}.accuracy": Score(value, interval, direction="maximize"),
+    }
+    return Evidence(_TESTS, Outcome(scores=scores))
 
 
 _UNKNOWN = Outcome(readings=(Reading(f"test/{GAIN}.accuracy", None, note="the targets are others"),))

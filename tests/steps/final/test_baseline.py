@@ -122,7 +122,10 @@ def test_a_model_that_the_baseline_surely_beats_is_a_finding_and_fails_the_check
     assert "on test the model is worse than the baseline linear, which reaches test/r2 0." in finding.message
     assert result.state is StepState.FAILED
     assert result.judgement is not None
-    assert "surely worse" in result.judgement.verdicts[-1].reason
+    told = result.judgement.verdicts[-1].reason
+    assert told.startswith("test/r2 is ")
+    assert " and baseline linear's 0." in told
+    assert ", surely worse" in told
 
 
 def test_the_baseline_is_no_other_use_of_the_test_split_and_no_other_model() -> None:
