@@ -75,6 +75,7 @@ NOT_READ: dict[str, Step] = {
     "handed back as it came": lambda b: {"loss": loss(NET(b["x"]), b), "id": b["id"], "label": b["label"]},
     "inside a scripted module": lambda b: loss(SCRIPTED(b["x"]), b),
     "behind a sparse matrix": lambda b: loss(NET(torch.sparse.mm(b["x"].to_sparse(), torch.eye(6))), b),
+    "before a lazy layer": lambda b: loss(nn.LazyLinear(4)(b["x"]), b),
     "inside a function of its own gradient": lambda b: loss(NET(_Twice.apply(b["x"])), b),
 }
 READ: dict[str, Step] = {

@@ -206,9 +206,9 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _place(tensor: Tensor) -> tuple[StorageWeakRef, Window] | None:
-    """The memory that a tensor shows; None where it has none of its own, or no strides in it."""
+    """The memory that a tensor shows; None where it has none of its own, none yet as a lazy parameter, or no strides in it."""
     try:
         window = int(tensor.storage_offset()), tuple(tensor.shape), tuple(tensor.stride())
         return StorageWeakRef(cast("Any", tensor.untyped_storage())), window
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ValueError):
         return None
