@@ -21,12 +21,13 @@ from art_training.steps.deciding import deciding_metric
 from art_training.steps.looking_back import LooksBack, watched_fit
 from art_training.steps.prospect import Prospect
 from art_training.steps.step import Fetch
-from art_training.steps.transfer import foreign, freezing, pretrained, proof, scratch, telling
+from art_training.steps.transfer import foreign, freezing, pretrained, proof, scratch, starting, telling
 from art_training.steps.transfer.anew import anew
 from art_training.steps.transfer.begin import Begin
 from art_training.steps.transfer.freezing import AllButLast, Freeze, Names
-from art_training.steps.transfer.phases import Phases, Start, Work, exactly, lasting, names_of
-from art_training.steps.transfer.source import require_file, require_source, source_of, weights_of
+from art_training.steps.transfer.phases import Phases, Work, exactly, lasting, names_of
+from art_training.steps.transfer.source import require_source, source_of
+from art_training.steps.transfer.starting import Start
 from art_training.steps.weights import LAST
 from art_training.stores.artifacts import file_digest
 
@@ -124,10 +125,11 @@ class TransferLearning(LooksBack):
 
     def foresee(self, prospect: Prospect) -> None:
         if self.pretrained is not None:
-            require_source(self.pretrained, self._said, prospect.before)
+            said = starting.said_of(self.pretrained, self.name)
+            require_source(self.pretrained, said, prospect.before)
             given = source_of(self.pretrained, prospect.before.earlier) is None
             if given and not prospect.before.with_files:  # which may write another in its place
-                foreign.require_weights(Path(self.pretrained), self._said)
+                foreign.require_weights(Path(self.pretrained), said)
         if self.scratch_seeds:
             scratch.require_validation(prospect.engine.declared_splits(prospect.setup), self.name)
         if not prospect.settled:  # another setup may have other names
@@ -164,7 +166,7 @@ class TransferLearning(LooksBack):
             return outcome
 
         def transfer(seed: int, label: str) -> scratch.Trained:
-            begin = self._start(bench, work.names, work.frozen, work.fresh, seed=seed)
+            begin = starting.start(bench, work, self.pretrained, step=self.name, seed=seed)
             both = self._both_phases(bench, work, begin, seed=seed, label=f", {label}")
             last = scratch.weights_of(both.after, f"{TUNED}, {label}")
             return scratch.Trained(last, (both.before, both.after))
@@ -203,7 +205,7 @@ class TransferLearning(LooksBack):
 
     def _transferred(self, bench: Bench, work: Work) -> Outcome:
         names, frozen, factors = work.names, work.frozen, work.factors
-        start = self._start(bench, names, frozen, work.fresh)
+        start = starting.start(bench, work, self.pretrained, step=self.name, seed=bench.seed)
         before, ended, after, forgotten = self._both_phases(bench, work, start)
         middle = bench.engine.weights(ended)
         splits = [split for split in (Split.TRAIN, Split.VALIDATION) if split in bench.splits]
@@ -291,54 +293,6 @@ class TransferLearning(LooksBack):
         frozen = freezing.frozen_names(self.freeze, names)
         rates = freezing.rates(names, self.fine_tuning_rate, self.layer_rates)
         return frozen, names.with_ties(freezing.fresh_names(self.fresh, names)), rates
-
-    @property
-    def _said(self) -> str:
-        return f"pretrained={str(self.pretrained)!r} of step {self.name!r}"
-
-    def _start(
-        self,
-        bench: Bench,
-        names: Names,
-        frozen: Sequence[str],
-        left_fresh: Sequence[str],
-        *,
-        seed: int | None = None,
-    ) -> Start:
-        seed = bench.seed if seed is None else seed
-        fresh = bench.engine.fresh_weights(bench.setup, seed=seed)
-        # Statistics of a batch norm that is fresh are as fresh as its weights.
-        leave = (*left_fresh, *freezing.frozen_buffers(list(fresh), names.of_engine, left_fresh))
-        setup = anew(bench.setup, leave)
-        if setup is not bench.setup:
-            fresh = bench.engine.fresh_weights(setup, seed=seed)
-        weights, loaded, readings, source = fresh, frozenset[str](), list[Reading](), dict[str, Any]()
-        remedy = "give pretrained=, or a model whose factory loads its weights"
-        if self.pretrained is not None:
-            path, said, of_step = self._file(bench)
-            given = pretrained.read(path, bench.engine)
-            fitted = pretrained.fit(given, fresh, said, leave=frozenset(leave))
-            weights, loaded = fitted.weights, frozenset(fitted.loaded)
-            readings = telling.loaded(names, fitted, said)
-            hints = (pretrained.under_another_name(fitted, given, name) for name in frozen)
-            remedy = f"leave it out of freeze, or give weights that have it{next(filter(None, hints), '')}"
-            source = {"from": said, "step": of_step, "digest": file_digest(path)[0], "names": dict(fitted.loaded)}
-            source |= {"fresh": list(leave)}
-        unknown = [name for name in frozen if name not in loaded]
-        other = bench.engine.fresh_weights(setup, seed=seed + 1) if unknown else fresh
-        pretrained.require_learned(unknown, fresh, other, names=names, step=self.name, remedy=remedy)
-        path = bench.engine.write_weights(weights, bench.folder / f"start-{seed}.ckpt")
-        return Start(path, weights, tuple(readings), source)
-
-    def _file(self, bench: Bench) -> tuple[Path, str, bool]:
-        """Where the pretrained weights lie, what they are in words, and whether they are a step's."""
-        assert self.pretrained is not None
-        source = source_of(self.pretrained, bench.outcomes)
-        if source is None:
-            require_file(self.pretrained, self._said, [one.name for one in bench.earlier])
-            return Path(self.pretrained), Path(self.pretrained).name, False
-        artifact = weights_of(source, bench.outcomes[source.step], self._said)
-        return bench.fetch(artifact), f"step {self.pretrained}", True
 
     def _parts(self, setup: Setup, names: Names, frozen: Sequence[str], factors: Mapping[str, float]) -> Parts:
         rates = freezing.as_patterns(names, factors)

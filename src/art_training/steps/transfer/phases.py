@@ -1,20 +1,16 @@
-"""The two phases of a transfer: what they begin with, what they have in common, and what comes of them."""
+"""The two phases of a transfer: what they have in common, and what comes of them."""
 
 import functools
 import glob
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from art_training.engines import FitResult, Parameter, Parts
-from art_training.records import Reading
 from art_training.setup.setup import Setup
 from art_training.setup.torch_model import TorchModel
 from art_training.steps.forgetting import Forgotten
 from art_training.steps.transfer.freezing import Names
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Work(NamedTuple):
@@ -35,15 +31,6 @@ class Phases(NamedTuple):
     ended: Path
     after: FitResult
     forgotten: Forgotten | None
-
-
-class Start(NamedTuple):
-    """What the frozen phase begins with: a file, its weights, what is to be told of them, and where they are from."""
-
-    path: Path
-    weights: "Mapping[str, Tensor]"
-    readings: tuple[Reading, ...]
-    source: dict[str, Any]
 
 
 def names_of(setup: Setup, parameters: Sequence[Parameter]) -> Names:
