@@ -1,94 +1,38 @@
 """Candidates are compared with the reference as they would be trained, and only one that is surely better is believed."""
 
 import csv
-import importlib
 import io
-import re
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from textwrap import dedent
-from types import ModuleType
 from typing import Any
 
 import lightning as L
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from tests.steps.regularization.digits import (
+    DECAY,
+    DROPOUT,
+    SHORT,
+    VALIDATION,
+    X,
+    Y,
+    project_of,
+    run,
+    setup_of,
+    trained,
+    winner,
+)
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.regression import PearsonCorrCoef, R2Score
 
 import art_training as art
 from art_training.checks import Improves
 from art_training.errors import ProjectError, SetupError, UnknownMetric, UsageError
 from art_training.records import Outcome, StepState
-from art_training.steps import Regularize, Step, only
-from art_training.steps.bench import Bench
+from art_training.steps import Regularize
 from art_training.stores.memory import MemoryStore
-from art_training.testing.data import diabetes, digits
-
-TRAIN, VALIDATION = digits()
-X, Y = TRAIN[0][:100].astype(np.float32), TRAIN[1][:100]
-# Every fourth label is wrong, so that learning them by heart does harm.
-NOISY = np.where(np.arange(100) % 4 == 0, (Y + 1) % 10, Y)
-
-DECAY = art.Variant(hparams={"weight_decay": 1.5})
-DROPOUT = art.Variant(hparams={"dropout": 0.5})
-SHORT = art.Variant(trainer={"max_epochs": 2})
-
-
-class Net(nn.Module):
-    def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.net = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, 10))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.net(x)
-
-
-def setup_of(labels: Any = NOISY, *, epochs: int = 20, model: Any = Net, data: Any = None, **trainer: Any) -> art.Setup:
-    return art.Setup(
-        art.from_torch(model, loss=nn.CrossEntropyLoss, optimizer=torch.optim.AdamW, lr=1e-2, weight_decay=0.0),
-        data or art.data((X, labels), VALIDATION, batch_size=50),
-        trainer={"max_epochs": epochs, "accelerator": "cpu", "check_val_every_n_epoch": 1000, **trainer},
-    )
-
-
-@dataclass(frozen=True)
-class Next(Step):
-    """Leaves what it was handed."""
-
-    def run(self, bench: Bench) -> Outcome:
-        return Outcome(parameters={"setup": bench.setup.described()})
-
-
-def project_of(
-    candidates: Mapping[str, art.Variant], *, setup: art.Setup | None = None, store: Any = None, **settings: Any
-) -> art.ArtProject:
-    metrics = {"accuracy": MulticlassAccuracy(10, average="micro")}
-    steps: Iterable[Step] = [Regularize(candidates, **settings), Next(checks=only())]
-    return art.ArtProject("p", setup or setup_of(), metrics=metrics, steps=steps, store=store or MemoryStore())
-
-
-def run(candidates: Mapping[str, art.Variant], *, force: bool = False, **settings: Any) -> Outcome:
-    project = project_of(candidates, **settings)
-    outcome = project.run(force=force)["Regularize"].outcome
-    assert outcome is not None
-    return outcome
-
-
-def trained(outcome: Outcome) -> set[str]:
-    """The trainings that a run made itself: only these leave curves with it."""
-    return {name.partition("/")[0] for name in outcome.curves}
-
-
-def winner(outcome: Outcome) -> str:
-    return outcome.parameters["winner"]
+from art_training.testing.data import diabetes
 
 
 @pytest.fixture(scope="module")
@@ -211,275 +155,6 @@ def test_a_small_gain_that_chance_explains_is_handed_on_only_if_asked_for() -> N
     assert winner(bold).startswith("lr")
     assert bold.reading("winner").note == "the best; that it is better than the reference is not certain"
     assert trained(bold) == set()
-
-
-def test_training_is_on_the_augmented_form_and_scores_are_on_the_plain_one() -> None:
-    """What is called augmented here is nonsense, so that nobody could learn the real thing from it."""
-    nonsense = np.random.default_rng(0).normal(size=X.shape).astype(np.float32)
-    data = art.data((nonsense, Y), VALIDATION, plain_train=(X, Y), batch_size=50)
-    outcome = run({"dropout": DROPOUT}, setup=setup_of(data=data, epochs=40), seeds=1)
-    reference = outcome.candidate("reference")
-    assert outcome.curves["reference, seed 1/train/loss"].values[-1] < 0.3
-    assert reference.scores["train/accuracy"].value < 0.4
-
-
-@pytest.mark.slow
-def test_what_was_tried_before_is_not_trained_again_and_more_costs_only_itself() -> None:
-    store = MemoryStore()
-    quick = setup_of(epochs=2)
-    first = run({"decay": DECAY}, setup=quick, store=store, seeds=2)
-    more = run({"decay": DECAY, "dropout": DROPOUT}, setup=quick, store=store, seeds=3)
-    assert trained(first) == {f"{name}, seed {seed}" for name in ("reference", "decay") for seed in (1, 2)}
-    assert trained(more) == {"reference, seed 3", "decay, seed 3", *(f"dropout, seed {seed}" for seed in (1, 2, 3))}
-    renamed = run(
-        {"wd": art.Variant(hparams={"weight_decay": 1.5}, note="by another name")}, setup=quick, store=store, seeds=2
-    )
-    assert trained(renamed) == set()
-    assert "2 of the setups had been trained before" in renamed.summary
-    assert renamed.scores["gain"] == first.scores["gain"]
-    again = run({"wd": DECAY}, setup=quick, store=store, seeds=2, force=True)
-    assert len(trained(again)) == 4
-    assert again.scores["gain"].value == first.scores["gain"].value
-
-
-def test_one_failed_epoch_does_not_stand_in_for_fifty() -> None:
-    store = MemoryStore()
-    quick = setup_of(epochs=2)
-    one = run({"longer": art.Variant(trainer={"max_epochs": 1})}, setup=quick, store=store, seeds=1)
-    fifty = run({"longer": art.Variant(trainer={"max_epochs": 50})}, setup=quick, store=store, seeds=1)
-    assert trained(fifty) == {"longer, seed 1"}
-    assert len(fifty.curves["longer, seed 1/train/loss_epoch"].values) == 50
-    assert fifty.candidate("longer").scores["train/loss"].value < one.candidate("longer").scores["train/loss"].value
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Write a project's file and import it; each call stands for an edit."""
-
-    def loaded(source: str) -> ModuleType:
-        folder = tmp_path / f"edit{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        (folder / "edited.py").write_text(dedent(source))
-        monkeypatch.syspath_prepend(str(folder))
-        monkeypatch.delitem(sys.modules, "edited", raising=False)
-        return importlib.import_module("edited")
-
-    return loaded
-
-
-def test_a_modifier_that_is_edited_is_tried_again_alone(load: Callable[[str], ModuleType]) -> None:
-    source = """
-        from torch import nn
-        def adds(module):
-            module.net[2] = nn.Dropout({share})  # {remark}
-            return module
-    """
-    store = MemoryStore()
-
-    def tried(**values: Any) -> set[str]:
-        project = load(source.format(**({"share": 0.5, "remark": ""} | values)))
-        candidates = {"adds": art.Variant(model=project.adds), "decay": DECAY}
-        return trained(run(candidates, setup=setup_of(epochs=1), store=store, seeds=1))
-
-    assert len(tried()) == 3
-    assert tried(share=0.6) == {"adds, seed 1"}
-    # A remark changes nothing at all: the whole step is recalled, with the curves that it has.
-    assert tried(share=0.6, remark="as before") == {"adds, seed 1"}
-
-
-def nan(module: Any) -> Any:
-    with torch.no_grad():
-        module.net[0].weight.fill_(float("nan"))
-    return module
-
-
-class Hungry(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        raise MemoryError("no room")
-
-
-def hungry(module: Any) -> Any:
-    module.net[1] = Hungry()
-    return module
-
-
-def broken(module: Any) -> Any:
-    module.net[1] = nn.Linear(3, 3)
-    return module
-
-
-def fewer(data: Any) -> Any:
-    x, y = data.parts()["validation"]
-    return data.but(validation=(x[:50], y[:50]))
-
-
-def test_a_candidate_that_fails_keeps_its_sentence_and_stops_no_other() -> None:
-    candidates = {
-        "nan": art.Variant(model=nan),
-        "broken": art.Variant(model=broken),
-        "hungry": art.Variant(model=hungry),
-        "fewer": art.Variant(data=fewer),
-        "decay": DECAY,
-    }
-    outcome = run(candidates, seeds=1, setup=setup_of(epochs=2))
-    notes = {one.name: one.note for one in outcome.candidates}
-    assert notes["nan"].startswith("could not be trained under seed 1: the training loss is not finite")
-    assert "layer net.1" in notes["broken"]
-    assert "could not be trained under seed 1" in notes["hungry"]
-    assert "memory" in notes["hungry"] or "no room" in notes["hungry"]
-    assert "they were evaluated on 50 and on 360 examples" in notes["fewer"]
-    assert notes["decay"] == ""
-    assert outcome.scores["compared_candidates"].value == 1
-    told = [finding for finding in outcome.findings if finding.code == "ART742"]
-    assert [finding.evidence["candidate"] for finding in told] == ["nan", "broken", "hungry", "fewer"]
-
-
-class Loads(L.LightningDataModule):
-    """Its splits are there once it has been set up."""
-
-    def setup(self, stage: str) -> None:
-        self.rows = {"train": (X, NOISY), "validation": VALIDATION}
-
-    def loader(self, split: str) -> Any:
-        inputs, targets = (torch.as_tensor(np.asarray(part)) for part in self.rows[split])
-        return DataLoader(TensorDataset(inputs.float(), targets), batch_size=50)
-
-    def train_dataloader(self) -> Any:
-        return self.loader("train")
-
-    def val_dataloader(self) -> Any:
-        return self.loader("validation")
-
-
-class Unset(Loads):
-    def setup(self, stage: str) -> None:
-        """Forgets to load."""
-
-
-class Unvalidated(L.LightningDataModule):
-    train_dataloader = Loads.train_dataloader
-    setup, loader = Loads.setup, Loads.loader
-
-
-def too_early(data: Any) -> Any:
-    data.rows = {**data.rows}
-    return data
-
-
-UNREADABLE = {
-    "unset": (art.Variant(data=lambda _: Unset()), r"no attribute 'rows'; a modifier's data are set up after it, by"),
-    "early": (art.Variant(data=too_early), r"no attribute 'rows'; a modifier's data are set up after it"),
-    "unvalidated": (art.Variant(data=lambda _: Unvalidated()), "define val_dataloader in Unvalidated"),
-    "empty": (art.Variant(data=lambda _: L.LightningDataModule()), "defines no train_dataloader; define it"),
-}
-
-
-def test_a_candidate_whose_data_give_no_batch_is_told_by_name_and_the_others_are_tried() -> None:
-    candidates = {name: variant for name, (variant, _) in UNREADABLE.items()} | {"decay": DECAY}
-    outcome = run(candidates, seeds=1, setup=setup_of(epochs=1, data=Loads))
-    notes = {one.name: one.note for one in outcome.candidates}
-    for name, (_, said) in UNREADABLE.items():
-        assert re.search(f"^could not be trained for want of data: .*{said}", notes[name])
-        assert f"; {name} could not be trained for want of data: " in outcome.summary
-    assert notes["decay"] == ""
-    assert trained(outcome) == {"reference, seed 1", "decay, seed 1"}
-
-
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_where_no_candidate_has_data_nothing_is_trained(name: str) -> None:
-    variant, said = UNREADABLE[name]
-    phases: list[str] = []
-    project = project_of({name: variant}, seeds=1, setup=setup_of(epochs=1, data=Loads))
-    with pytest.raises(
-        SetupError, match=f"candidate '{name}' of step 'Regularize': .*{said}.*; nothing is left to try"
-    ):
-        project.run(listen=lambda event: phases.append(str(getattr(event, "phase", ""))))
-    assert not any(phase.startswith("fit") for phase in phases)
-
-
-def test_where_no_candidate_can_be_compared_the_step_fails_and_the_reference_is_handed_on() -> None:
-    result = project_of({"broken": art.Variant(model=broken)}, seeds=1, setup=setup_of(epochs=1)).run()
-    assert result["Regularize"].state is StepState.FAILED
-    assert winner(result["Regularize"].outcome) == "reference"
-
-
-def test_a_reference_that_cannot_be_trained_ends_the_step() -> None:
-    with pytest.raises(
-        SetupError, match=r"the reference, which all candidates .* could not be trained under seed 1: the"
-    ):
-        run({"decay": DECAY}, setup=setup_of(data=art.data((X * np.nan, Y), VALIDATION)), seeds=1)
-
-
-class Impatient(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.training and Path("stop").exists():
-            Path("stop").unlink()
-            raise KeyboardInterrupt
-        return x
-
-
-def impatient(module: Any) -> Any:
-    module.net[1] = Impatient()
-    return module
-
-
-@pytest.mark.slow
-def test_ctrl_c_stops_everything_and_the_next_run_goes_on_where_it_was() -> None:
-    quick = setup_of(epochs=2)
-    candidates = {"dropout": DROPOUT, "impatient": art.Variant(model=impatient), "decay": DECAY}
-    project = project_of(candidates, setup=quick, seeds=2)
-    Path("stop").touch()
-    with pytest.raises(KeyboardInterrupt):
-        project.run()
-    went_on = project.run()["Regularize"].outcome
-    undisturbed = run(candidates, setup=quick, seeds=2)
-    assert {name: score.value for name, score in went_on.scores.items()} == {
-        name: score.value for name, score in undisturbed.scores.items()
-    }
-    assert trained(went_on) == trained(undisturbed)
-    length = {name: len(curve.values) for name, curve in undisturbed.curves.items()}
-    assert {name: len(curve.values) for name, curve in went_on.curves.items()} == length
-    candidate = went_on.candidate("dropout")
-    assert candidate.scores["gain"] == undisturbed.candidate("dropout").scores["gain"]
-
-
-def zeros(data: Any) -> Any:
-    data.parts()["train"][0][:] = 0
-    return data
-
-
-def test_a_data_modifier_changes_neither_the_users_arrays_nor_the_next_candidate() -> None:
-    before = X.copy()
-    quick = setup_of(epochs=2)
-    alone = run({"decay": DECAY}, setup=quick, seeds=1)
-    after = run({"zeros": art.Variant(data=zeros), "decay": DECAY}, setup=quick, seeds=1)
-    assert np.array_equal(X, before)
-    assert after.candidate("zeros").scores["train/loss"].value > 2
-    assert after.candidate("decay").scores["validation/loss"] == alone.candidate("decay").scores["validation/loss"]
-
-
-def test_callbacks_begin_anew_with_every_candidate_and_seed(tmp_path: Any) -> None:
-    """Stopped once, a shared one would stop all that come after it at once."""
-    stopping = EarlyStopping("val_loss", patience=2, min_delta=10.0)
-    setup = setup_of(epochs=10, callbacks=[stopping], check_val_every_n_epoch=1)
-    outcome = run({"dropout": DROPOUT, "patient": art.Variant(hparams={"width": 32})}, setup=setup, seeds=2)
-    epochs = {name: len(curve.values) for name, curve in outcome.curves.items() if name.endswith("train/loss_epoch")}
-    assert len(epochs) == 6
-    assert set(epochs.values()) == {3}
-    assert stopping.wait_count == 0
-    assert setup.trainer["callbacks"] == [stopping]
-
-
-@pytest.mark.slow
-def test_the_best_weights_are_scored_where_they_are_asked_for() -> None:
-    best = art.Variant(trainer={"callbacks": [ModelCheckpoint(monitor="val_loss", save_top_k=1)]})
-    settings: dict[str, Any] = {"setup": setup_of(epochs=60, check_val_every_n_epoch=5), "seeds": 1}
-    last = run({"stops": best}, **settings)
-    chosen = run({"stops": best}, weights="best", **settings)
-    assert last.candidate("stops").scores["validation/loss"].value == pytest.approx(
-        last.candidate("reference").scores["validation/loss"].value
-    )
-    assert chosen.scores["gain"].value > 0.1
 
 
 def test_a_candidate_that_varies_several_things_is_told() -> None:

@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from tests.steps.baselines.tasks import ACCURACY, CLASSES, digits, evaluate
 from torchmetrics import regression
-from torchmetrics.classification import BinaryHingeLoss, MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import (
+    BinaryHingeLoss,
+    MulticlassAccuracy,
+    MulticlassF1Score,
+)
 from torchmetrics.regression import MeanSquaredError, R2Score
 from torchmetrics.text import WordErrorRate
 
@@ -86,3 +91,17 @@ def test_a_sum_of_similarities_may_be_any_number_and_an_error_is_not_negative() 
         require_known({"mean": 57.3}, metrics, "B")
     with pytest.raises(ProjectError, match="is less than 0, which is the best that mae can be; give what people reach"):
         require_known({"mae": -0.1}, metrics, "B")
+
+
+def test_what_people_reach_is_declared_with_its_source_and_never_the_best():
+    human = {"accuracy": 0.999, "source": "two annotators"}
+    outcome = evaluate(digits(900), CLASSES, ACCURACY, human=human)
+    candidate = outcome.candidate("human")
+    assert candidate.parameters == {"kind": "human", "source": "two annotators"}
+    assert candidate.scores["validation/accuracy"].source == "two annotators"
+    assert outcome.parameters["best"] != "human"
+
+
+def test_a_human_number_for_no_metric_is_refused():
+    with pytest.raises(ProjectError, match="'f1', which is no metric of this step; it has: accuracy"):
+        evaluate(digits(500), CLASSES, ACCURACY, human={"f1": 0.9, "source": "a"})

@@ -2,10 +2,12 @@
 
 import numpy as np
 import torch
+from tests.steps.baselines.tasks import ACCURACY, CLASSES, digits, evaluate, value
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
 import art_training as art
+from art_training.steps.baselines.tables import Sample
 from art_training.steps.evaluate_baseline import EvaluateBaseline
 from art_training.testing.reading import ReadingBench
 
@@ -45,3 +47,21 @@ def test_baselines_learn_from_nothing_that_the_model_does_not_read():
     outcome = EvaluateBaseline().run(ReadingBench(data, setup.task, metrics))
     for name in ("linear", "boosting"):
         assert outcome.candidate(name).scores["validation/accuracy"].value < 0.65
+
+
+def test_a_large_split_is_sampled_and_the_note_says_so():
+    outcome = evaluate(digits(1000), CLASSES, ACCURACY, fit_rows=200, fit_features=30)
+    note = outcome.candidate("linear").note
+    assert "learned from 200 of 640 examples, drawn with seed 0" in note
+    assert "30 of 64 features" in note
+    assert value(outcome, "linear") > 0.5
+
+
+def test_a_sample_keeps_the_order_and_is_not_the_beginning():
+    sample = Sample(lambda _: 100, seed=1)
+    for start in range(0, 5000, 50):
+        sample.add(np.arange(start, start + 50))
+    (kept,) = sample.taken()
+    assert len(kept) == 100
+    assert (np.diff(kept) > 0).all()
+    assert 1800 < kept.mean() < 3200

@@ -9,9 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from tests.steps.transfer.digits import digits, project, setup_of
 from torch import nn
 
 from art_training.errors import SetupError
+from art_training.steps import TransferLearning
 from art_training.steps.transfer.foreign import require_weights, seems
 
 
@@ -54,3 +56,11 @@ def test_bytes_that_no_text_has_are_not_taken_for_one(tmp_path_factory: pytest.T
     path = tmp_path_factory.mktemp("held") / "weights.pt"
     path.write_bytes(b"\x80\x02" + held)
     assert not seems(path)
+
+
+def test_a_file_that_holds_no_weights_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.touch()
+    step = TransferLearning(freeze="backbone", pretrained=path)
+    with pytest.raises(SetupError, match="of step 'TransferLearning' holds no weights: it is an empty file"):
+        project(step, setup=setup_of(digits(5, 5))).plan()

@@ -1,13 +1,22 @@
 """Where pretrained weights come from is told by their name."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import Callback
+from tests.steps.transfer.digits import Net, digits, project, reading, setup_of
 
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Artifact, Foresight, Outcome, Promise
+from art_training.records import Artifact, Foresight, Outcome, Promise, StepState
+from art_training.steps import ExploreData, FinalTest, Overfit, Squeeze, Step, TransferLearning
+from art_training.steps.bench import Bench
 from art_training.steps.delivering.delivery import DELIVERED, Delivery, Member
 from art_training.steps.transfer.source import Source, require_file, require_source, source_of, weights_of
+from art_training.stores.memory import MemoryStore
 
 SAID = "pretrained='Squeeze' of step 'TransferLearning'"
 STEPS = ("Overfit", "Squeeze", "Squeeze/more")
@@ -140,3 +149,132 @@ def test_a_file_that_is_still_not_there_when_the_step_runs_is_told_with_who_may_
         require_file(path, SAID, ["Export"])
     path.touch()
     require_file(path, SAID, [])
+
+
+@dataclass(frozen=True)
+class Exports(Step):
+    """Writes weights to a file of the user's, or forgets to."""
+
+    path: str = ""
+    factor: float = 1.0
+
+    def run(self, bench: Bench) -> Outcome:
+        if self.path:
+            torch.save({name: self.factor * one for name, one in Net().state_dict().items()}, self.path)
+        return Outcome()
+
+
+def test_a_file_that_a_step_of_the_users_own_writes_is_taken_and_makes_the_step_stale_with_it(tmp_path: Path) -> None:
+    store, path = MemoryStore(), tmp_path / "exported.pt"
+    step = TransferLearning(freeze="backbone", pretrained=path, frozen_epochs=1, epochs=1, examples=0)
+
+    def run(factor: float) -> Any:
+        exports = Exports(path=str(path), factor=factor, continue_on_failure=True)
+        return project(exports, step, setup=setup_of(digits(5, 3)), store=store).run()[step.name]
+
+    first, second, third = run(1.0), run(1.0), run(2.0)
+    assert (first.recalled, second.recalled, third.recalled) == (False, True, False)
+    assert reading(third.outcome, "frozen part")["changed"] == []
+    path.unlink()
+    with pytest.raises(SetupError, match=r"is no file: .* none of the steps before it \(Exports\) has written it"):
+        run(2.0)
+
+
+def test_a_file_that_nobody_may_write_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    step = TransferLearning(freeze="backbone", pretrained=tmp_path / "missing.pt")
+    with pytest.raises(ProjectError, match="is neither a file nor an earlier step"):
+        project(ExploreData(), step, Overfit(), Exports(), setup=setup_of(digits(5, 3))).plan()
+
+
+class Saves(Callback):
+    """Writes the weights of a training to a file of the user's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_fit_end(self, trainer: Any, pl_module: LightningModule) -> None:
+        torch.save(pl_module.state_dict(), self.path)
+
+
+def test_a_file_that_a_training_before_it_writes_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "written.pt"
+    pretrain = Overfit(
+        name="Pretrain", trainer={"max_epochs": 1, "callbacks": [Saves(path)]}, examples=0, continue_on_failure=True
+    )
+    step = TransferLearning(freeze="backbone", pretrained=path, frozen_epochs=1, epochs=1, examples=0)
+    result = project(pretrain, step, setup=setup_of(digits(5, 3))).run()[step.name]
+    assert reading(result.outcome, "frozen part")["changed"] == []
+
+
+@pytest.mark.slow
+def test_weights_of_an_earlier_step_are_taken_and_later_steps_begin_with_them() -> None:
+    store = MemoryStore()
+    steps = [
+        Overfit(name="Pretrain", setup=setup_of(digits(0, None), epochs=2)),
+        TransferLearning(freeze="backbone.*", pretrained="Pretrain", fresh="head.*", frozen_epochs=6, epochs=1),
+        Overfit(name="After", trainer={"max_epochs": 6}),
+        FinalTest(of="TransferLearning"),
+    ]
+    result = project(*steps, setup=setup_of(digits(5, 5)), store=store).run()
+    assert [step.state for step in result.steps][:2] == [StepState.PASSED] * 2, result.next
+    outcome = result["TransferLearning"].outcome
+    after, final = result["After"].run, result["FinalTest"].outcome
+    assert outcome is not None
+    assert after is not None
+    assert final is not None
+    assert after.parameters["declarations.pretrained"] == "step Pretrain"
+    assert "the weights that TransferLearning left (last.ckpt)" in final.summary
+    again = project(*steps, setup=setup_of(digits(5, 5)), store=store).run()
+    assert all(step.recalled for step in again.steps)
+
+
+def test_another_file_makes_the_step_stale_and_the_same_elsewhere_does_not(weights: Path, tmp_path: Path) -> None:
+    store, setup = MemoryStore(), setup_of(digits(5, 3))
+
+    def planned(path: Path) -> str:
+        step = TransferLearning(freeze="backbone.*", pretrained=path, fresh="head.*", frozen_epochs=6, epochs=1)
+        plan = project(step, setup=setup, store=store).plan().steps[0]
+        project(step, setup=setup, store=store).run()
+        return plan.action.value
+
+    assert planned(weights) == "run"
+    moved = tmp_path / "elsewhere.pt"
+    moved.write_bytes(weights.read_bytes())
+    assert planned(moved) == "recall"
+    torch.save({name: one + 1 for name, one in torch.load(weights).items()}, moved)
+    assert planned(moved) == "run"
+
+
+@pytest.mark.slow
+def test_of_an_ensemble_one_member_is_named_to_begin_with() -> None:
+    """A squeeze that delivers several trainings has no weights that one model could begin with, and says which it left."""
+    squeeze = Squeeze(
+        ensemble=2,
+        longer=0,
+        distill=False,
+        export=False,
+        calibrate=False,
+        weighting="equal",
+        prefer="best",
+        examples=0,
+        setup=setup_of(digits(0, None), epochs=2),
+    )
+    store = MemoryStore()
+    settings = {"freeze": "backbone", "fresh": "head", "frozen_epochs": 1, "epochs": 1}
+
+    def run(pretrained: str) -> Any:
+        step = TransferLearning(pretrained=pretrained, **settings)
+        return project(squeeze, step, setup=setup_of(digits(5, 5)), store=store).run()
+
+    with pytest.raises(
+        SetupError,
+        match=r"^pretrained='Squeeze' of step 'TransferLearning' names a step that delivers an ensemble of 2, .*"
+        r"'Squeeze/member 1', 'Squeeze/member 2'",
+    ):
+        run("Squeeze")
+    again = run("Squeeze/member 2")
+    assert again["Squeeze"].recalled
+    outcome = again["TransferLearning"].outcome
+    assert reading(outcome, "frozen part")["changed"] == []
+    assert outcome.parameters["pretrained"]["from"] == "step Squeeze/member 2"
+    assert run("Squeeze/member 2")["TransferLearning"].recalled
