@@ -254,9 +254,9 @@ def test_a_test_split_that_is_another_split_is_refused_before_it_is_used() -> No
 
 def test_test_examples_that_were_learned_from_are_pointed_out() -> None:
     mixed = (np.concatenate([TEST[0], TRAIN[0][:7]]), np.concatenate([TEST[1], TRAIN[1][:7]]))
-    found = [
-        one for one in outcome_of(Fitted(), FinalTest(), setup=setup_of(test=mixed)).findings if one.code == "ART802"
-    ]
+    outcome = outcome_of(Fitted(), FinalTest(), setup=setup_of(test=mixed))
+    found = [one for one in outcome.findings if one.code == "ART802"]
+    assert outcome.summary.endswith(found[0].message)
     assert "7 of 367 test inputs are in another split too: 7 in train" in found[0].message
     assert found[0].evidence["rows"] == list(range(360, 367))
 

@@ -161,7 +161,8 @@ class FinalTest(Step):
         if classes:
             table = write_table(classes, bench.folder / "classes.csv")
             artifacts.append(bench.keep(table, name=table.name, kind="table", note="the worst recognised class first"))
-        findings = [*model.findings, *scored.findings, *rows.shared(), *_worse(scores), *beside.findings]
+        shared = rows.shared()
+        findings = [*model.findings, *scored.findings, *shared, *_worse(scores), *beside.findings]
         findings += uses.findings(scored.scores.get(main), main)
         absent = [one.label for one in classes if not one.support]
         readings = [
@@ -180,7 +181,9 @@ class FinalTest(Step):
             parameters={**model.parameters, TESTED_MODEL: model.digest, TESTED_ROWS: rows.digest},
             artifacts=tuple(artifacts),
             seconds={**model.seconds, "evaluate": scored.seconds},
-            summary=_summary(scored.scores.get(main), main, f"{model.said}; {uses.said}"),
+            summary=_summary(
+                scored.scores.get(main), main, "; ".join([model.said, uses.said, *(one.message for one in shared)])
+            ),
             stopped=model.stopped,
         )
 
