@@ -75,7 +75,6 @@ NOT_READ: dict[str, Step] = {
     "handed back as it came": lambda b: {"loss": loss(NET(b["x"]), b), "id": b["id"], "label": b["label"]},
     "inside a scripted module": lambda b: loss(SCRIPTED(b["x"]), b),
     "behind a sparse matrix": lambda b: loss(NET(torch.sparse.mm(b["x"].to_sparse(), torch.eye(6))), b),
-    "before a lazy layer": lambda b: loss(nn.LazyLinear(4)(b["x"]), b),
     "inside a function of its own gradient": lambda b: loss(NET(_Twice.apply(b["x"])), b),
 }
 READ: dict[str, Step] = {
@@ -137,6 +136,20 @@ def test_entries_that_are_windows_of_one_tensor_are_told_apart() -> None:
     whole = torch.cat([X, ID[:, None], Y[:, None]], 1)
     views = {"x": whole[:, :6], "id": whole[:, 6], "label": whole[:, 7]}
     assert entering(lambda b: F.mse_loss(NET(b["x"])[:, 0], b["label"]), views) == {"x", "label"}
+
+
+def test_parameters_that_are_made_of_the_first_batch_stop_nothing() -> None:
+    given, layer = batch(), nn.LazyLinear(3)
+    parameters = list(layer.parameters())
+    with (
+        torch.no_grad(),
+        followed(),
+        observe_calls(layer) as calls,
+        following(given, first=True, parameters=parameters) as found,
+    ):
+        assert found is not None
+        returned = loss(layer(given["x"]), given)
+    assert set(found.entering(returned, calls.losses, calls.metric_inputs).step) == {"x", "label"}
 
 
 def test_a_hand_written_loss_is_what_the_step_returns() -> None:
