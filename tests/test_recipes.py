@@ -162,8 +162,13 @@ def test_the_final_test_is_asked_whether_the_model_keeps_up_with_the_baselines_w
     assert asked(setup("train", "validation", "test")) == (KeepsUpWithBaseline("accuracy"),)
     assert asked(setup("train", "test")) == ()  # nothing was compared on validation
     x, y = torch.randn(80, 4), torch.arange(80) % 3
-    few = art.data((x, y), (x[:40], y[:40]), (x[:20] + 1, y[:20]), batch_size=16)
-    assert asked(setup("train", "validation").but(data=few)) == ()
+    few = setup("train", "validation").but(data=art.data((x, y), (x[:40], y[:40]), (x[:20] + 1, y[:20]), batch_size=16))
+    assert asked(few) == ()
+    told = (
+        "left out: the question whether the model keeps up with the baselines on test, which needs 30 test examples or more, "
+        "where there are 20"
+    )
+    assert told in art.recipe(few, store="memory").plan().notes
     other = setup("train", "validation", "test").but(
         outputs=lambda batch, returned: (returned["predictions"], batch[1])
     )
@@ -218,7 +223,7 @@ def test_an_autoencoder_is_not_asked_whether_it_uses_the_inputs_that_are_its_tar
         store="memory",
     )
     assert step_of(project, EvaluateBaseline).inputs is None
-    assert "the target is the input itself" in project.left_out["UsesInputs"]
+    assert "the target is the input itself" in project.left_out["the question whether the model uses its inputs"]
     assert project.run(until="EvaluateBaseline")["EvaluateBaseline"].state is StepState.PASSED
 
 
@@ -253,7 +258,9 @@ def test_the_examples_of_a_datamodule_are_counted_too() -> None:
     for rows, inputs in ((12, None), (30, "zeroed")):
         project = art.recipe(art.Setup(made, partial(Flowers, rows)), store="memory")
         assert step_of(project, EvaluateBaseline).inputs == inputs
-        assert ("where there are 12" in project.left_out.get("UsesInputs", "")) == (inputs is None)
+        assert ("where there are 12" in project.left_out.get("the question whether the model uses its inputs", "")) == (
+            inputs is None
+        )
 
 
 def test_a_small_validation_split_is_not_asked_what_it_cannot_answer() -> None:
@@ -263,7 +270,7 @@ def test_a_small_validation_split_is_not_asked_what_it_cannot_answer() -> None:
         data = art.data(train=(x[:30], y[:30]), validation=(x[30 : 30 + rows], y[30 : 30 + rows]))
         project = art.recipe(art.Setup(made, data), store="memory")
         assert step_of(project, EvaluateBaseline).inputs == inputs
-        assert ("UsesInputs" in project.left_out) == (inputs is None)
+        assert ("the question whether the model uses its inputs" in project.left_out) == (inputs is None)
     assert "which needs 30 validation examples or more, where there are 6" in str(
         art.recipe(art.Setup(made, art.data(train=(x[:30], y[:30]), validation=(x[:6], y[:6]))), store="memory").plan()
     )

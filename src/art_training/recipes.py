@@ -40,6 +40,12 @@ from art_training.stores import Store
 # Hyper-parameters whose name says what they regularise by, with a value worth trying.
 _KNOWN: Mapping[str, float] = {"dropout": 0.2, "weight_decay": 0.01, "label_smoothing": 0.1}
 
+# Checks that a step can be asked or not, as a plan tells them.
+_QUESTIONS: Mapping[type[Step | Check], str] = {
+    UsesInputs: "the question whether the model uses its inputs",
+    KeepsUpWithBaseline: "the question whether the model keeps up with the baselines on test",
+}
+
 
 def recipe(
     setup: Setup,
@@ -60,8 +66,9 @@ def recipe(
     """A project of every step of the recipe that can be derived from a setup, in order, with checks that fit its task.
 
     What a step needs and the setup does not tell is given here; a step that lacks it is left out, and the project's
-    `left_out` and its plan say what it would need. So is the question whether the model uses its inputs, `UsesInputs`, where
-    the target is the input itself or the validation split is too small for an answer. Add to the steps and replace them
+    `left_out` and its plan say what it would need. So are questions that cannot be answered: whether the model uses its inputs
+    (`UsesInputs`) where the target is the input itself or the validation split is too small, and whether it keeps up with the
+    baselines on test (`KeepsUpWithBaseline`) where that split is too small or targets are in other units. Add to the steps and replace them
     as in any project; a step in place of one of its kind is asked the derived checks too, unless it comes with its own.
 
     What fits the task is told by one batch, which passes through the model each time that the project is declared.
@@ -98,7 +105,7 @@ def recipe(
         if isinstance(made, Step):
             steps.append(made)
         else:
-            left_out[kind.__name__] = made
+            left_out[_QUESTIONS.get(kind) or kind.__name__] = made
     where = folder if folder is not None else folder_of_caller()
     project = ArtProject(name, setup, metrics=declared, steps=steps, store=store, seed=seed, folder=where)
     project.left_out = left_out
@@ -152,7 +159,10 @@ class _Asked:
         if Split.TEST not in splits:
             yield FinalTest, "a test split"
         else:
-            yield FinalTest, FinalTest(retrain=bool(unvalidated), checks=() if unvalidated else self._keeps_up())
+            asked = () if unvalidated else self._keeps_up()
+            yield FinalTest, FinalTest(retrain=bool(unvalidated), checks=() if isinstance(asked, str) else asked)
+            if isinstance(asked, str):
+                yield KeepsUpWithBaseline, asked
 
     @cached_property
     def _validated(self) -> int | None:
@@ -194,18 +204,24 @@ class _Asked:
             return ()
         return (BeatsBaseline(mine, step=EvaluateBaseline.__name__, against=theirs),)
 
-    def _keeps_up(self) -> tuple[Check, ...]:
-        """Asked where it can be answered: of enough rows, by what baselines have, in the units that they learn.
-
-        Where outputs are adapted, their targets may not be those in the batches, which are what baselines learn.
-        """
+    def _keeps_up(self) -> tuple[Check, ...] | str:
+        """Asked where it can be answered: of enough rows, by what baselines have, in the units that they learn."""
         from art_training.setup.scores.comparison import FEWEST
 
         name = self._by.partition("/")[2]
-        if isinstance(self._baselines(), str) or self.setup.outputs or (name == LOSS and not self.setup.task.loss):
+        if isinstance(self._baselines(), str):
             return ()
+        if self.setup.outputs is not None:
+            return (
+                "the targets that the batches have, and outputs= may give others: declare FinalTest(checks=[KeepsUpWithBaseline("
+                f"{name!r})]) where they are the same"
+            )
+        if name == LOSS and not self.setup.task.loss:
+            return "a score that baselines have too: metrics={'name': ...}"
         rows = _rows(self.setup, self.seed, Split.TEST)
-        return () if rows is not None and rows < FEWEST else (KeepsUpWithBaseline(name),)
+        if rows is not None and rows < FEWEST:
+            return f"{FEWEST} test examples or more, where there are {rows}"
+        return (KeepsUpWithBaseline(name),)
 
     def _squeeze(self) -> Step:
         """What is derived lies under what is given."""
