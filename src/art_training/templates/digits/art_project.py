@@ -21,6 +21,7 @@ import art_training as art
 from art_training.checks import BeatsBaseline, Below
 from art_training.steps import (
     CheckLossOnInit,
+    Diagnose,
     EvaluateBaseline,
     ExploreData,
     FinalTest,
@@ -126,6 +127,7 @@ project = art.ArtProject(
     metrics={"accuracy": MulticlassAccuracy(num_classes=10, average="micro")},
     steps=[
         ExploreData(),
+        Diagnose(),
         EvaluateBaseline(inputs="zeroed"),
         CheckLossOnInit(),
         OverfitOneBatch(),
