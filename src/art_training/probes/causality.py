@@ -41,6 +41,11 @@ class Causality:
     encoded: bool
     masked: float | None
 
+    @property
+    def read(self) -> bool:
+        """Whether predictions depend on the entry at all; labels may be a copy of it that nothing but the loss sees."""
+        return max(self.past, self.future) > 10 * self.noise
+
 
 def causality(specimen: Specimen) -> Causality | None:
     """What a model of the next token or value sees; None where the task is no such."""
@@ -59,7 +64,7 @@ def causality(specimen: Specimen) -> Causality | None:
             shift = _shift(target, leaf)
             if shift and _positions(prediction, target, count) is not None:
                 one = _measured(specimen, path, shift, place, count)
-                found += [] if one is None else [one]
+                found += [] if one is None or not one.read else [one]
     # What is translated may hold the same tokens; a model that keeps one of its sequences from itself is no copyist.
     return min(found, key=lambda one: one.future, default=None)
 

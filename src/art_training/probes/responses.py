@@ -27,7 +27,7 @@ class Response:
         path: of the entry.
         exchanged: by how much the loss changes when rows of the entry are exchanged among the examples.
         replaced: by how much it changes when every row of the entry is made the first one.
-        sign: whether the loss turns its sign with that of the entry.
+        sign: whether the loss is proportional to the entry, and turns its sign with it, as with that of a reward.
     """
 
     path: str
@@ -135,19 +135,22 @@ def _responses(specimen: Specimen) -> Responses | None:
         if bool((leaf == leaf[:1]).all()):
             continue
         alike = totals(specimen, replaced(batch, path))
-        turned = leaf.is_floating_point() and _turns(specimen, _with(batch, path, torch.neg), loss)
+        turned = leaf.is_floating_point() and _turns(specimen, _with(batch, path, lambda one: one * -2), loss)
         unseen.append(Response(path, abs(sum(after) - loss), abs(sum(alike) - loss), turned))
     alike = 0.0 if inputs is batch else abs(sum(totals(specimen, inputs)) - loss)
     return Responses(loss, noise, tuple(unseen), alike)
 
 
 def _turns(specimen: Specimen, batch: Any, loss: float) -> bool:
-    """Whether a batch has the loss with its sign turned; one that the step cannot take, such as a class below 0, has none."""
+    """Whether a batch has the loss times -2; one that the step cannot take, such as a class below 0, has none.
+
+    A similarity turns its sign with that of a target, and does not grow with it; what is earned does both.
+    """
     try:
         other = sum(totals(specimen, batch))
     except Exception:  # noqa: BLE001  The user's code, given what it was not written for.
         return False
-    return abs(other + loss) <= 1e-3 * abs(loss)
+    return abs(other + 2 * loss) <= 2e-3 * abs(loss)
 
 
 def _noise(specimen: Specimen, batch: Any, before: tuple[float, ...]) -> float:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.by_hand import ByHand
 from art_training.probes.cost import lighter
 from art_training.probes.loss_graph import (
     Normalised,
@@ -139,10 +140,14 @@ def _seen(specimen: Specimen, batch: Any) -> SeenStep:
     def tell(table: Table) -> None:
         notes.tables.append(SeenTable(table.paths, _where()))
 
-    with _again(specimen, 0), _Watching(notes), Origins(batch, tell):
+    by_hand = ByHand(batch)
+    with _again(specimen, 0), _Watching(notes), Origins(batch, tell), by_hand:
         loss = specimen.loss(batch)
     if specimen.automatic and loss is not None:
         notes.differentiated(loss)
+    # What is normalised twice is told by the graph, of which one half would pass for a loss of the other.
+    if not any(call.learns for call in notes.calls) and not notes.twice and (written := by_hand.found()) is not None:
+        notes.calls.append(_written(*written))
     return SeenStep(
         batch=batch,
         calls=tuple(notes.calls),
@@ -198,6 +203,16 @@ class _Watching(TorchFunctionMode):
         if name is not None and isinstance(value, Tensor):
             self._notes.calls.append(_call(name, args, keywords, value))
         return value
+
+
+def _written(name: str, prediction: Tensor, target: Tensor, value: Tensor, reduction: str) -> SeenLoss:
+    """A loss that is written by hand, as if torch had computed it; classes stand second in what is predicted."""
+    last = prediction.ndim == target.ndim + 1 and prediction.shape[:-1] == target.shape
+    one = prediction.movedim(-1, 1) if last and prediction.ndim > 2 else prediction
+    if one.numel() == target.numel():
+        target = target.reshape(one.shape)
+    made = _call(name, (one, target), {"reduction": reduction}, value)
+    return replace(made, where="")
 
 
 @cache

@@ -10,6 +10,7 @@ from art_training.probes.one_batch import FALLEN, STEPS, OneBatch, course, learn
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
 from art_training.probes.undone import without_first
+from art_training.probes.unmoved import unmoved
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
@@ -192,20 +193,21 @@ def no_log_probabilities(laboratory: Laboratory) -> Iterable[Found]:
     stage=Stage.PROBE,
     finds=(
         "cross_entropy of a single class, whose softmax is always 1, so that the loss is 0 whatever the model says. Confirmed "
-        "where the loss stays exactly 0 when other numbers are put in the place of the logits."
+        "where the loss stays exactly 0 when other numbers are put in the place of the logits. And any loss, written by hand "
+        "or not, every gradient of which is exactly 0 and which stays the same number (to 1e-6) for three draws of other weights."
     ),
-    why="A loss of exactly 0 has no gradient: nothing is learned, and the curve looks perfect.",
+    why="A loss that is a constant has no gradient: nothing is learned, and a constant of 0 looks like a perfect curve.",
     wrong="nn.Linear(32, 1)  # with F.cross_entropy",
     right="nn.Linear(32, 2)  # or one output with F.binary_cross_entropy_with_logits",
     source="https://stackoverflow.com/questions/33969059",
     symptoms=("ART405",),
 )
 def one_class(laboratory: Laboratory) -> Found | None:
-    """A softmax over one number."""
-    calls = _calls_of(laboratory, "cross_entropy")
+    """A softmax over one number, or whatever else makes a constant of a loss."""
+    calls = _calls(laboratory, "cross_entropy")
     single = [call for call in calls if call.prediction.ndim > 1 and call.prediction.shape[1] == 1]
     if not single or len(single) != len(calls) or single[0].target.is_floating_point():
-        return None
+        return _constant(laboratory)
     other = laboratory.ask(_of_other_numbers)
     confirmed = f"with other numbers in place of the logits the loss is {other:.3g} too" if other == 0 else ""
     return Found(
@@ -214,6 +216,22 @@ def one_class(laboratory: Laboratory) -> Found | None:
         "give the last layer one output a class, or use binary_cross_entropy_with_logits with one",
         where=single[0].where,
         confirmed_by=confirmed,
+    )
+
+
+def _constant(laboratory: Laboratory) -> Found | None:
+    """A loss that no weight moves."""
+    value = laboratory.ask(unmoved)
+    if value is None:
+        return None
+    seen = laboratory.ask(steps)
+    return Found(
+        f"the loss of a batch is {value:.4g} whatever the weights are: no prediction changes it",
+        {"loss": value},
+        "look at what the last layer's outputs become in the loss: a softmax over one of them is always 1, and a mask of "
+        "nothing but zeros leaves no term",
+        where=next((call.where for one in seen for call in one.calls), ""),
+        confirmed_by=f"three draws of other weights left it at {value:.4g}, and every gradient is exactly 0",
     )
 
 

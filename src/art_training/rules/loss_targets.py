@@ -29,7 +29,7 @@ _FEWEST = 8  # positions, or a class may be missing by chance
     wrong="labels[:] = -100",
     right="labels[prompt] = -100",
     source="https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html (ignore_index)",
-    symptoms=("ART405", "ART422", "ART910", "ART911", "ART912"),
+    symptoms=("ART405", "ART413", "ART422", "ART910", "ART911", "ART912"),
 )
 def none_counts(laboratory: Laboratory) -> Found | None:
     """Everything is masked."""

@@ -13,6 +13,7 @@ from art_training.rules.rule import Found, Stage, rule
 _SCORES = {"cross_entropy", "binary_cross_entropy_with_logits"}
 _VALUES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _BOUNDED = {"relu", "relu_", "relu6", "hardtanh", "elu", "gelu", "silu", "softplus", "tanh", "abs", "square"}
+_ROOM = 3.0  # scores that are cut further out are cut where a probability of 0.95 is exceeded, for numbers' sake
 
 
 @rule(
@@ -22,7 +23,8 @@ _BOUNDED = {"relu", "relu_", "relu6", "hardtanh", "elu", "gelu", "silu", "softpl
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "The last thing computed before the loss is an activation, whose values have bounds. Scores of a cross entropy must "
+        "The last thing computed before the loss, one of torch or the same written by hand, is an activation or a cut (clamp), whose "
+        "values have bounds. Scores of a cross entropy must "
         "have none; what approximates numbers must reach them: the mean squared error of targets cut to the bounds is more "
         "than a twentieth of their variance, which nothing can learn. Confirmed where one batch is learned further without it."
     ),
@@ -133,7 +135,8 @@ def units_died(laboratory: Laboratory) -> Iterable[Found]:
 
 def _hinders(head: Head) -> bool:
     if head.loss in _SCORES:
-        return head.activation in _BOUNDED and not (head.loss == "cross_entropy" and head.prediction.ndim < 2)
+        cut = head.activation.startswith(("clamp", "clip")) and (head.low > -_ROOM or head.high < _ROOM)
+        return (cut or head.activation in _BOUNDED) and not (head.loss == "cross_entropy" and head.prediction.ndim < 2)
     if head.loss in _VALUES and head.prediction.shape == head.target.shape and head.target.is_floating_point():
         # A twentieth: what outliers beyond a range that was fitted to other data may come to.
         return head.bound > 0.05
