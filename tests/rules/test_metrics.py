@@ -154,6 +154,14 @@ class RankingDecisions(Ranking):
     decides = True
 
 
+class RankingDecisionsAtTheEnd(RankingDecisions):
+    """Of an object that tells nothing batch by batch."""
+
+    def measure(self, outputs, y):
+        self.auroc.update((outputs > 0).float(), y % 2)
+        self.log("val_auroc", self.auroc, on_step=False, on_epoch=True)
+
+
 @pytest.mark.parametrize(
     ("code", "model"),
     [
@@ -164,6 +172,7 @@ class RankingDecisions(Ranking):
         ("ART712", logging(lambda o, y: (o[:, None] > 0) == y.bool())),
         ("ART712", logging(lambda o, y: o[:, None].argmax(1) == y)),
         ("ART712", RankingDecisions),
+        ("ART712", RankingDecisionsAtTheEnd),
     ],
 )
 def test_a_wrong_number_is_recognised_and_computed_again(code, model):

@@ -13,14 +13,14 @@ from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.metric_mistakes import REMEDIES, of_mistakes
 from art_training.rules.metric_names import SHARES, family_of, is_over_time
-from art_training.rules.metric_values import made
+from art_training.rules.metric_values import RANKINGS, made
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.scores.losses import LOSSES
 
 _RELATIVE, _ABSOLUTE = 1e-4, 2e-6  # single precision, summed in another order
 _SURE = 1e-5  # of what is to be known for a mistake: a tenth of what counts as right
 _MATERIAL = 0.005  # of a rate, or of the value: less is told as information
-_FEWEST = 200  # decisions, of which shares are fine enough to know a mistake by one number
+_FEWEST = 200  # decisions, or pairs that are ranked, of which shares are fine enough to know a mistake by one number
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
         "is to single precision what one of the usual mistakes gives: logits cut at 0.5, probabilities at 0, argmax or softmax of "
         "outputs that do not exclude one another, all pairs of a column and a row, ignored positions counted as wrong, the last "
         "batch alone, a ranking of decisions. Confirmed by computing both. Of a step with several losses only what it logs batch "
-        "by batch is judged, and likewise where there are fewer than 200 decisions."
+        "by batch is judged, and likewise where there are fewer than 200 decisions, or pairs that are ranked."
     ),
     why="The score that models are chosen by is not the one that its name says.",
     wrong="accuracy = ((logits > 0.5) == y).float().mean()",
@@ -208,7 +208,10 @@ def _identified(laboratory: Laboratory, one: _Compared) -> bool:
         return True
     observations = laboratory.get(Evaluation).observations
     heads = max(sum(LOSSES[call.name].paired for call in seen.losses) for seen in observations)
-    return heads < 2 and sum(batch.targets.size for batch in _batches(laboratory)) >= _FEWEST
+    targets = np.concatenate([batch.targets.reshape(-1) for batch in _batches(laboratory)])
+    ranks = one.logged.family in RANKINGS  # one share of all pairs of a positive and a negative
+    count = int((targets == 1).sum() * (targets == 0).sum()) if ranks else targets.size
+    return heads < 2 and count >= _FEWEST
 
 
 def _batches(laboratory: Laboratory) -> tuple[Batch, ...]:
