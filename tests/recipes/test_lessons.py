@@ -17,10 +17,10 @@ Each of the others is a test where its part is tested:
 | the record showed other settings than were used | tests/runner/test_flow.py::test_steps_see_their_own_settings_and_the_record_shows_them |
 | the best checkpoint stood in for the overfitted weights | tests/steps/test_overfit.py::test_the_overfitted_weights_themselves_are_scored_and_not_the_best_checkpoint |
 | callbacks were shared between trainings | tests/engines/lightning/test_redirect.py::test_two_fits_share_nothing_through_a_callback |
-| callbacks were shared between candidates | tests/steps/test_regularize.py::test_callbacks_begin_anew_with_every_candidate_and_seed |
-| data modifiers changed the shared data for good | tests/steps/test_regularize.py::test_a_data_modifier_changes_neither_the_users_arrays_nor_the_next_candidate |
+| callbacks were shared between candidates | tests/steps/regularization/test_trying.py::test_callbacks_begin_anew_with_every_candidate_and_seed |
+| data modifiers changed the shared data for good | tests/steps/regularization/test_trying.py::test_a_data_modifier_changes_neither_the_users_arrays_nor_the_next_candidate |
 | list arguments were appended to | tests/runner/test_flow.py::test_a_list_that_its_owner_appends_to_does_not_reach_into_a_step |
-| one failed epoch blocked a retry with fifty | tests/steps/test_regularize.py::test_one_failed_epoch_does_not_stand_in_for_fifty |
+| one failed epoch blocked a retry with fifty | tests/steps/regularization/test_trying.py::test_one_failed_epoch_does_not_stand_in_for_fifty |
 | hooks of the datamodule never ran | tests/engines/lightning/test_data.py::test_every_hook_of_a_datamodule_runs_in_training |
 | of several validation loaders one was kept | tests/setup/scores/test_scoring.py::test_several_loaders_have_scores_each_and_pooled |
 | skipping a metric broke training | tests/setup/scores/test_scoring.py::test_the_loss_is_measured_without_any_metric |

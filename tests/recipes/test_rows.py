@@ -47,6 +47,8 @@ Where a step's own tests show that already, they are named here, and not repeate
 | 7.1 transfer, proven | tests/steps/test_transfer_learning.py::test_a_frozen_part_that_moves_is_found |
 | 7.2 the final test | tests/steps/test_final_test.py::test_the_fourth_model_fails_and_says_what_to_do_and_other_rows_are_counted_anew |
 | 7.2 the final test alone | tests/steps/test_final_test.py::test_other_steps_may_not_look_at_the_test_split |
+| 7.3 silent faults | tests/steps/test_diagnose.py::test_a_fault_fails_with_its_finding_in_the_outcome |
+| 7.3 silent faults, none | tests/steps/test_diagnose.py::test_a_healthy_setup_passes |
 """
 
 from itertools import pairwise
