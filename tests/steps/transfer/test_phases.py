@@ -1,5 +1,6 @@
 """What the two phases of a transfer leave: weights that went on, scores that are of the second, layers that thawed one by one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 
 import art_training as art
 from art_training.records import Outcome
-from art_training.steps import TransferLearning
+from art_training.steps import Bench, Step, TransferLearning, only
 from art_training.stores.memory import MemoryStore
 
 images, labels = load_digits(return_X_y=True)
@@ -37,7 +38,16 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def transferred(path: Path, **settings: Any) -> tuple[Outcome, MemoryStore]:
+@dataclass(frozen=True)
+class Next(Step):
+    """Leaves what the first layer of a fresh model begins with."""
+
+    def run(self, bench: Bench) -> Outcome:
+        first = bench.engine.fresh_weights(bench.setup, seed=bench.seed)["model.0.weight"]
+        return Outcome(parameters={"first": first.tolist()})
+
+
+def transferred(path: Path, *after: Step, **settings: Any) -> tuple[Outcome, MemoryStore]:
     """Six of each of the digits 5 to 9 to train on, and as many to validate."""
     chosen = np.concatenate([np.flatnonzero(labels == label)[:12] for label in range(5, 10)])
     x, y, train = X[chosen], Y[chosen] - 5, torch.arange(60) % 12 < 6
@@ -46,7 +56,8 @@ def transferred(path: Path, **settings: Any) -> tuple[Outcome, MemoryStore]:
     setup = art.Setup(model, data, trainer={"max_epochs": 3, "accelerator": "cpu"})
     step = TransferLearning(freeze=["0", "2"], pretrained=path, fresh="4", frozen_epochs=3, examples=0, **settings)
     store = MemoryStore()
-    outcome = art.ArtProject("transfer", setup, steps=[step], store=store).run()["TransferLearning"].outcome
+    name = after[-1].name if after else step.name
+    outcome = art.ArtProject("transfer", setup, steps=[step, *after], store=store).run()[name].outcome
     assert outcome is not None
     return outcome, store
 
@@ -79,3 +90,8 @@ def test_of_the_frozen_layers_the_last_thaws_at_once_and_the_one_before_it_an_ep
     assert (parts["frozen"], parts["thaw"]) == (first, {"1": first})
     rates = {name: len(curve.values) for name, curve in outcome.curves.items() if "fine-tuning/lr/" in name}
     assert len(set(rates.values())) == 2, "what thaws later has a rate for fewer steps"
+
+
+def test_a_fresh_model_of_a_later_step_begins_with_what_was_learned_elsewhere(learned: Path) -> None:
+    outcome, _ = transferred(learned, Next(checks=only()), epochs=1)
+    assert outcome.parameters["first"] == torch.load(learned)["0.weight"].tolist()
