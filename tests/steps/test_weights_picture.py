@@ -10,7 +10,7 @@ from torch import nn
 
 import art_training as art
 from art_training.records import Outcome, Split
-from art_training.steps import weights_picture
+from art_training.steps import Regularize, weights_picture
 from art_training.steps.bench import Bench
 from art_training.steps.step import Step
 from art_training.steps.weights_picture import first_layer_picture
@@ -92,6 +92,26 @@ def test_the_first_layer_is_found_and_drawn(name: str) -> None:
     assert artifact.note.endswith(kind)
     assert artifact.kind == "figure"
     assert artifact.bytes > 1_000
+
+
+def test_a_regularisation_shows_the_first_layer_of_the_weights_that_it_keeps() -> None:
+    setup = art.Setup(
+        model=art.from_torch(lambda: nn.Linear(64, 2), loss=nn.CrossEntropyLoss, lr=0.1, weight_decay=0.0),
+        data=art.data((FLAT, Y), (FLAT, Y), batch_size=4),
+        trainer={"accelerator": "cpu", "max_epochs": 3},
+    )
+    step = Regularize({"decay": art.Variant(hparams={"weight_decay": 2.0})}, seeds=1, examples=0)
+    store = MemoryStore()
+    outcome = art.ArtProject("p", setup, steps=[step], store=store).run()["Regularize"].outcome
+    assert outcome is not None
+    kept, looked = outcome.artifact("last.ckpt"), outcome.reading("first-layer weights")
+    assert kept is not None
+    assert looked is not None
+    weights = torch.load(store.artifacts.fetch(kept.digest), weights_only=False)["state_dict"]["model.weight"]
+    norms = weights.norm(dim=1)
+    found = [looked.value[name] for name in ("smallest norm", "largest norm")]
+    assert found == pytest.approx([float(norms.min()), float(norms.max())], rel=1e-3)
+    assert outcome.artifact("first-layer-weights.png") is not None
 
 
 def test_dead_filters_are_counted_and_smooth_ones_are_told_from_noise() -> None:
