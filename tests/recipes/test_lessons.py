@@ -24,7 +24,10 @@ Each of the others is a test where its part is tested:
 | hooks of the datamodule never ran | tests/engines/lightning/test_data.py::test_every_hook_of_a_datamodule_runs_in_training |
 | of several validation loaders one was kept | tests/setup/scores/test_scoring.py::test_several_loaders_have_scores_each_and_pooled |
 | skipping a metric broke training | tests/setup/scores/test_scoring.py::test_the_loss_is_measured_without_any_metric |
-| images were scaled twice, constant ones became NaN | tests/steps/test_pictures.py::test_images_of_a_sheet_are_scaled_together_and_once |
+| images were scaled twice | tests/steps/test_pictures.py::test_images_of_a_sheet_are_scaled_together_and_once |
+| images that are constant became NaN | tests/steps/test_pictures.py::test_a_constant_image_is_grey_and_what_is_not_finite_is_black |
+| data and settings that changed went unseen | tests/setup/identity/test_fingerprint.py::test_each_part_of_a_setup_is_told_by_name |
+| the weights of one phase were scored as those of another | tests/steps/transfer/test_phases.py::test_the_scores_are_of_the_weights_that_each_phase_ended_with |
 | a typo in a metric's name lost the training | tests/runner/test_flow.py::test_a_typo_in_a_metric_name_loses_nothing_of_the_training |
 | checks stopped at the first failure | tests/runner/test_flow.py::test_all_checks_are_asked_though_the_first_fails_or_raises |
 """
