@@ -1,5 +1,7 @@
 """Which rows training gets, how often and in which order."""
 
+import time
+
 import lightning as L
 import numpy as np
 import pytest
@@ -316,6 +318,15 @@ class Shared(Stream):
         return iter(zip(X[mine], Y[mine], strict=True))
 
 
+class Mixed(Stream):
+    """Every worker gives all rows, in an order of its own, slowly enough that not all of them are read."""
+
+    def __iter__(self):
+        for at in torch.randperm(len(self.rows)).tolist():
+            time.sleep(0.01)
+            yield X[self.rows[at]], Y[self.rows[at]]
+
+
 class NamedStream(Stream):
     def __iter__(self):
         return ({"image": x.reshape(1, 8, 8), "label": y} for x, y in super().__iter__())
@@ -331,6 +342,12 @@ def test_a_stream_that_every_worker_gives_is_seen(model, stream, validation):
     seen = found(model, loader, validation(), trainer={"max_epochs": 1, "accelerator": "cpu"})
     assert set(seen) == {"ART133"}
     assert "gives 400 rows" in seen["ART133"].confirmed_by
+
+
+@pytest.mark.slow
+def test_a_stream_that_every_worker_gives_in_another_order_is_seen_from_its_first_rows():
+    loader = DataLoader(Mixed(torch.arange(420)), batch_size=20, num_workers=2)
+    assert set(found(Net, loader, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=60)) == {"ART133"}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import torch
 from sklearn.datasets import load_digits, load_wine, make_classification
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 import art_training as art
 from art_training.probes.neighbours import neighbourhood
@@ -212,3 +213,51 @@ def test_targets_that_are_cut_in_one_split_are_seen():
 )
 def test_whole_numbers_by_nature_are_not_accused(y):
     assert not regression(y.astype(float))
+
+
+class Trips(Dataset):
+    """Examples of floats; the loader or the dataset makes targets of them."""
+
+    def __init__(self, rows, cut):
+        generator = torch.Generator().manual_seed(rows)
+        self.seen = torch.randn(rows, 4, generator=generator)
+        self.hours, self.cut = torch.exp(self.seen[:, 0] + self.seen[:, 1] / 2), cut
+
+    def __len__(self):
+        return len(self.seen)
+
+    def __getitem__(self, at):
+        return {"seen": self.seen[at], "hours": self.hours[at].long().float() if self.cut else float(self.hours[at])}
+
+
+def together(kind):
+    def collate(examples):
+        hours = torch.tensor([float(one["hours"]) for one in examples]).to(kind).float()
+        return {"seen": torch.stack([one["seen"] for one in examples]), "hours": hours}
+
+    return collate
+
+
+class Hours(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1), nn.Softplus(), nn.Flatten(0))
+
+    def training_step(self, batch, index):
+        return (self.net(batch["seen"]) - batch["hours"]).abs().mean()
+
+    def validation_step(self, batch, index):
+        self.log("off", self.training_step(batch, index))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("cut", "kind", "seen"),
+    [(True, torch.float, True), (False, torch.long, True), (False, torch.float, False)],
+)
+def test_positive_targets_that_lose_their_fraction_on_the_way_to_a_batch_are_seen(cut, kind, seen):
+    data = [DataLoader(Trips(rows, cut), 25, collate_fn=together(kind)) for rows in (300, 100)]
+    diagnosis = art.diagnose(Hours, tuple(data), trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10)
+    assert ("ART162" in {one.code for one in diagnosis.findings}) is seen

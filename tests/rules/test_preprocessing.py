@@ -293,6 +293,55 @@ def test_a_transform_that_is_set_for_both_splits_is_seen():
     assert not diagnosed(Net, Alike)
 
 
+class Album(Dataset):
+    """Rows that are disturbed, or not, as its mode says."""
+
+    def __init__(self):
+        self.disturbed, self.opened = True, False
+
+    def __len__(self):
+        return 560
+
+    def __getitem__(self, index):
+        return (noisy(X[index]) if self.disturbed else X[index]), Y[index]
+
+    def open(self):
+        self.opened = True
+        return self
+
+    def plain(self):
+        self.disturbed = False
+        return self
+
+
+class OneAlbum(Parts):
+    def setup(self, stage=None):
+        self.train = self.valid = Album().open()
+
+    def train_dataloader(self):
+        return DataLoader(Subset(self.train, range(400)), batch_size=32, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(Subset(self.valid.plain(), range(400, 560)), batch_size=32)
+
+
+class TwoAlbums(OneAlbum):
+    def setup(self, stage=None):
+        self.train, self.valid = Album(), Album()
+
+
+class OpenAlbum(OneAlbum):
+    def val_dataloader(self):
+        return DataLoader(Subset(self.valid.open(), range(400, 560)), batch_size=32)
+
+
+def test_a_method_that_sets_one_dataset_for_both_splits_is_seen():
+    seen = diagnosed(Net, OneAlbum)
+    assert seen["ART212"].evidence["attribute"] == "disturbed"
+    assert "ART212" not in diagnosed(Net, TwoAlbums)
+    assert "ART212" not in diagnosed(Net, OpenAlbum, stochastic_eval=True)
+
+
 class Channels(Net):
     def __init__(self, *, view):
         super().__init__()
@@ -378,6 +427,31 @@ def test_another_vocabulary_in_validation_is_seen():
 
 def test_tokens_that_are_mostly_unknown_are_seen():
     assert set(diagnosed(Bag, texts(numbered(WORDS), change=str.upper))) == {"ART219"}
+
+
+class Marked(Texts):
+    def __getitem__(self, index):
+        numbers, label = super().__getitem__(index)
+        return {"ids": numbers, "mask": (numbers > 0).long(), "label": label}
+
+
+class MaskedBag(Net):
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = nn.Embedding(62, 8), nn.Linear(8, 2)
+
+    def loss(self, batch):
+        mask = batch["mask"][:, :, None].float()
+        mean = (self.table(batch["ids"]) * mask).sum(1) / mask.sum(1)
+        return F.cross_entropy(self.head(mean), batch["label"])
+
+
+def test_unknown_tokens_are_seen_beside_a_mask():
+    def data(change):
+        return loaders(*(Marked(rows, numbered(WORDS), change) for rows in (320, 96)))
+
+    assert set(diagnosed(MaskedBag, data(str.title))) == {"ART219"}
+    assert not diagnosed(MaskedBag, data(str))
 
 
 def test_vocabularies_of_a_fixed_order_with_a_few_unknown_words_are_not_accused():

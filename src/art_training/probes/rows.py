@@ -31,7 +31,7 @@ class SplitRows:
         inputs: a hash of each row's inputs; equal numbers stand for equal inputs.
         targets: likewise of the target; empty where the task has none.
         labels: the class of each row, where the task is a classification; else the target where it is one number a row.
-        values: the inputs of the first rows as a table, where they are numbers of one shape.
+        values: the inputs of the first rows as a table, where they are numbers of one shape; masks of tokens are left out.
         whole: whether all rows were read.
         loaders: the number of the loader that gave each row.
         names: of these loaders; None is the name of an only one.
@@ -118,16 +118,17 @@ class RowReader:
         target = None if path is None else found.get(path)
         target = target if target is not None and rows(target) == count else None
         testing = split is Split.TEST
-        first = as_array(inputs[0]) if inputs else None
+        told = _without_masks(inputs)
+        first = as_array(told[0]) if told else None
         self._parts.setdefault(split, []).append(
             _Part(
                 inputs=row_hashes(inputs, count) if inputs else np.empty(0, np.uint64),
                 targets=row_hashes([target], count) if target is not None else np.empty(0, np.uint64),
                 labels=None if target is None or testing else self._label(as_array(target)),
-                values=None if testing else self._values(split, inputs, count),
+                values=None if testing else self._values(split, told, count),
                 loader=loader,
-                shape=() if first is None or len(inputs) > 1 else first.shape[1:],
-                integral=bool(inputs) and all(as_array(one).dtype.kind in "biu" for one in inputs),
+                shape=() if first is None or len(told) > 1 else first.shape[1:],
+                integral=bool(told) and all(as_array(one).dtype.kind in "biu" for one in told),
                 groups=self._told("groups", batch, count),
                 times=self._told("time", batch, count),
                 positives=None if target is None or testing else self._positives(as_array(target)),
@@ -203,6 +204,22 @@ class RowReader:
 def _example(batch: Any, index: int, count: int) -> Any:
     """One example of a batch, in the same containers; what has no row an example is as it was."""
     return mapped(batch, lambda leaf: leaf[index] if rows(leaf) == count else leaf)
+
+
+def _without_masks(inputs: list[Any]) -> list[Any]:
+    """Without what only marks places of sequences of tokens, as an attention mask does."""
+    arrays = [as_array(one) for one in inputs]
+    whole = [one.ndim == 2 and one.dtype.kind in "biu" and one.size > 0 for one in arrays]
+    tokens = {one.shape for one, is_whole in zip(arrays, whole, strict=True) if is_whole and one.max() > 1}
+    left: list[Any] = []
+    kept: list[NDArray[Any]] = []
+    for one, array, is_whole in zip(inputs, arrays, whole, strict=True):
+        marks = is_whole and array.shape in tokens and array.min() >= 0 and array.max() <= 1
+        # Where each token is unknown, and has the number 1, they are what their mask is.
+        if not marks and not (is_whole and any(np.array_equal(array, other) for other in kept)):
+            left.append(one)
+            kept.append(array)
+    return left
 
 
 def _joined(parts: "list[NDArray[Any] | None]") -> "NDArray[Any] | None":

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,13 @@ from torch.utils.data import Subset
 from art_training.probes.specimen import Specimen
 from art_training.records import Split
 
+_OF_ONE_SPLIT = {"train_dataloader", "val_dataloader"}  # what they set is meant for their own split
 _LIBRARIES = ("lightning", "pytorch_lightning", "torch", "art_training")
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """An assignment such as `valid.dataset.transform = None`.
+    """An assignment such as `valid.dataset.transform = None`, or a call of a method that makes one.
 
     Attributes:
         text: as it is written.
@@ -38,6 +40,8 @@ def shared_assignments(specimen: Specimen) -> tuple[Assignment, ...]:
     found: list[Assignment] = []
     for owner in written(specimen):
         found += [one for one in _assignments(owner) if any(hasattr(whole, one.attribute) for whole in common)]
+        if owner.__name__ in _OF_ONE_SPLIT:
+            found += [one for whole in common for one in _calls(owner, type(whole))]
     return tuple(dict.fromkeys(found))
 
 
@@ -65,18 +69,57 @@ def written(specimen: Specimen) -> list[Any]:
 
 
 def _assignments(owner: Any) -> list[Assignment]:
-    try:
-        lines, first = inspect.getsourcelines(owner)
-        file = inspect.getsourcefile(owner) or ""
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
-        return []
+    """Assignments to attributes of the dataset of a part; where loaders of one split are made, of whatever is not `self`."""
+    tree, place = _parsed(owner)
+    one_split = owner.__name__ in _OF_ONE_SPLIT
     return [
-        Assignment(ast.unparse(node), f"{file}:{first + node.lineno - 1}", target.attr)
+        Assignment(ast.unparse(node), place(node), target.attr)
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Attribute)
         and isinstance(target.value, ast.Attribute)
-        and target.value.attr == "dataset"
+        and (one_split or target.value.attr == "dataset")
     ]
+
+
+def _calls(owner: Any, kind: type[Any]) -> list[Assignment]:
+    """Calls of methods of the dataset's class that set an attribute which its `__getitem__` reads."""
+    if kind.__module__.startswith(_LIBRARIES):
+        return []
+    read = {
+        node.attr
+        for node in ast.walk(_parsed(getattr(kind, "__getitem__", None))[0])
+        if isinstance(node, ast.Attribute)
+    }
+    tree, place = _parsed(owner)
+    found: list[Assignment] = []
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        method = inspect.getattr_static(kind, node.func.attr, None)
+        if inspect.isfunction(method):
+            attributes = [one for one in _set_to_constants(method) if one in read]
+            found += [Assignment(ast.unparse(node), place(node), one) for one in attributes]
+    return found
+
+
+def _set_to_constants(method: Any) -> list[str]:
+    """The attributes of its object that a method sets to a constant, as `self.training = False` does."""
+    return [
+        target.attr
+        for node in ast.walk(_parsed(method)[0])
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
+    ]
+
+
+def _parsed(owner: Any) -> tuple[ast.AST, Callable[[Any], str]]:
+    """The code of a function, empty where it cannot be read, and what tells the file and line of a part of it."""
+    try:
+        lines, first = inspect.getsourcelines(owner)
+        file, tree = inspect.getsourcefile(owner) or "", ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        file, first, tree = "", 1, ast.Module([], [])
+    return tree, lambda node: f"{file}:{first + node.lineno - 1}"

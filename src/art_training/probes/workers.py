@@ -1,5 +1,6 @@
 """What the worker processes of a loader give: whether each gives all rows, and whether their randomness is their own."""
 
+import math
 import random
 import time
 import warnings
@@ -33,6 +34,8 @@ class Sharing:
         several: rows that these workers give together.
         whole: whether both came to their end.
         same: whether the first batches of two workers hold the same rows, and those of one do not.
+        again: of the rows that these workers gave, in the same count as one worker's, how many were there before; none of one
+            worker's were.
     """
 
     workers: int
@@ -40,6 +43,7 @@ class Sharing:
     several: int
     whole: bool
     same: bool
+    again: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,17 @@ def sharing(specimen: Specimen) -> Sharing | None:
         several=sum(map(len, several)),
         whole=first_ended and second_ended,
         same=same,
+        again=_again_given(one, several),
     )
+
+
+def _again_given(one: list[NDArray[Any]], several: list[NDArray[Any]]) -> int:
+    """Rows that several workers give a second time, before as many were read as one worker gave without doing so."""
+    alone, together = np.concatenate(one), np.concatenate(several)
+    if len(np.unique(alone)) < len(alone):  # rows of the stream that are equal by themselves
+        return 0
+    together = together[: len(alone)]
+    return len(together) - len(np.unique(together))
 
 
 def draws(specimen: Specimen) -> Draws | None:
@@ -122,11 +136,12 @@ def _again(loader: Any, workers: int, **changes: Any) -> DataLoader[Any]:
 
 def _read(loader: Any, workers: int) -> tuple[list[NDArray[Any]], bool]:
     """Hashes of the rows of each batch, and whether it came to the end."""
-    until, found = time.monotonic() + _SECONDS, list[NDArray[Any]]()
+    until, found = math.inf, list[NDArray[Any]]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for batch in _again(loader, workers):
             found.append(_hashes(batch))
+            until = min(until, time.monotonic() + _SECONDS)  # processes that begin late on a busy machine do not count
             if time.monotonic() > until or sum(map(len, found)) >= _MOST_ROWS:
                 return found, False
     return found, True

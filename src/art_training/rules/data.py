@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from art_training.probes.coverage import Drawn, drawn
+from art_training.probes.held import Held, held
 from art_training.probes.label_order import reshuffled, train_labels
 from art_training.probes.order import Order
 from art_training.probes.rows import Rows, SplitRows
@@ -24,6 +25,7 @@ _REPEATED = 2.0  # a draw with replacement takes a row that it takes at all 1.58
 _CHANCE = 1e-6
 _LIKELY = 0.01
 _EVEN = 1e-3
+_BACK = 0.35  # of the steps of a random order half go back; of rows that several files give in turn, one in as many
 _SURE = 30.0  # of the logarithm of the odds against chance: about 1 to 1e13
 
 
@@ -109,7 +111,7 @@ def sorted_rows(laboratory: Laboratory) -> Found | None:
     source="https://blog.slavv.com/37-reasons-why-your-neural-network-is-not-working-4020854bd607 (1: the same batch again)",
     symptoms=("ART135",),
     watches=(Order,),
-    asks=(drawn,),
+    asks=(drawn, held),
 )
 def few_rows(laboratory: Laboratory) -> Found | None:
     """The same rows again and again."""
@@ -127,7 +129,7 @@ def few_rows(laboratory: Laboratory) -> Found | None:
     severity=Severity.WARNING,
     stage=Stage.TRAIN,
     finds=(
-        "The sampler gives the rows in a random order, and rows enter the second epoch in exactly the order of the first. Told "
+        "The sampler gives the rows in a random order, or a stream the rows that its dataset holds, and rows enter the second epoch in exactly the order of the first. Told "
         "by hashes of what entered. An order without shuffling is not meant: it is the same on purpose."
     ),
     why=(
@@ -145,7 +147,8 @@ def same_order(laboratory: Laboratory) -> Found | None:
     """An order that is drawn once."""
     laboratory.settled("same_order")
     loaders = laboratory.ask(drawn)
-    if not loaders or all(one.in_order for one in loaders):
+    stored = () if loaders else laboratory.ask(held)
+    if not stored and (not loaders or all(one.in_order for one in loaders)):
         raise NotApplicable("no sampler mixes the training rows")
     if any(len(one.passes[0]) < 8 for one in loaders):
         raise NotMeasured("an epoch has fewer than 8 rows, which may have one order twice by chance")
@@ -161,16 +164,17 @@ def same_order(laboratory: Laboratory) -> Found | None:
         before, after = before[:length], after[:length]
         if length * _surprise(before) < _SURE:
             continue
-        if not np.array_equal(before, after):
+        if not np.array_equal(before, after) or not (loaders or _mixed(before, stored)):
             continue
+        who = loaders[0].sampler if loaders else "the stream"
         mixed = np.random.default_rng(0).permutation(length)
         share = float((before[mixed] == before).mean())
         return Found(
             f"the {length} rows of the second epoch entered training in exactly the order of the first, though "
-            f"{loaders[0].sampler} mixes them",
-            {"rows": length, "sampler": loaders[0].sampler, "entry": path},
+            f"{who} mixes them",
+            {"rows": length, "sampler": who, "entry": path},
             "draw the order anew in each epoch: keep one generator for all epochs, or call set_epoch(epoch) before each",
-            where=loaders[0].sampler,
+            where=who,
             confirmed_by=f"in an order drawn anew {share:.1%} of the rows have the same place, and here all",
         )
     return None
@@ -320,6 +324,18 @@ def _random_entropies(labels: NDArray[Any], sizes: list[int]) -> NDArray[Any]:
         parts = [one for one in np.split(rows, ends[:-1]) if len(one)]
         found.append(float(np.mean([_entropy(one) for one in parts])))
     return np.asarray(found)
+
+
+def _mixed(hashes: NDArray[np.uint64], stored: tuple[Held, ...]) -> bool:
+    """Whether rows go back about every second time in an array that the dataset holds, by ever other steps."""
+    for one in stored:
+        places = None if one.windows else one.places(hashes)
+        if places is None:
+            continue
+        steps = np.diff(places)  # two files that are read in turn go back every second time too, by the same step
+        if _BACK < float((steps < 0).mean()) < 1 - _BACK and len(np.unique(steps)) > len(steps) / 4:
+            return True
+    return False
 
 
 def _surprise(hashes: NDArray[np.uint64]) -> float:

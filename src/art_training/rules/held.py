@@ -11,6 +11,7 @@ from art_training.rules.rule import Found, Stage, rule
 
 _FEWEST = 16
 _REPEATED = 2.0
+_OFTEN, _FEW = 8.0, 0.1  # of windows of a series, of which an epoch need not have all
 
 
 @rule(
@@ -22,7 +23,8 @@ _REPEATED = 2.0
     finds=(
         "An epoch has as many rows as the dataset's own array has, and all of them are rows of that array, but at most half of its "
         "different rows, each on average twice or more; and the next epoch has exactly the same ones. Told by hashes of what "
-        "entered training and of what the dataset holds, also of streams, whose rows no sampler picks. Draws at random take other "
+        "entered training and of what the dataset holds, also of streams, whose rows no sampler picks. Of a series: an epoch takes "
+        "at most one in ten of its windows, each eight times or more, and the next epoch the same. Draws at random take other "
         "rows in each epoch, and a part that is chosen on purpose and repeated is not as long as the whole."
     ),
     why="The loader looks as long as it should be, and the model learns a few rows by heart.",
@@ -43,25 +45,27 @@ def few_of_many(laboratory: Laboratory) -> Found | None:
         raise NotMeasured("training did not come through half of a second epoch")
     first, second = epochs[0], epochs[1]
     for array in arrays:
-        if len(first) < _FEWEST or not array.rows - max(first.sizes) < len(first) <= array.rows:
+        whole = array.rows - max(first.sizes) < len(first) <= array.rows
+        if len(first) < _FEWEST or not (whole or array.windows):
             continue
         for path in first.parts:
             one, other = _different(first, path), _different(second, path)
-            if one is None or other is None or len(first) < _REPEATED * len(one):
+            if one is None or other is None or len(first) < (_OFTEN if array.windows else _REPEATED) * len(one):
                 continue
             known = next((each for each in array.hashes if np.isin(one, each).all()), None)
             if known is None or not _same(one, other, whole=len(second) >= len(first)):
                 continue
             rows = len(np.unique(known))
-            if len(one) > rows / 2:
+            if len(one) > (_FEW if array.windows else 0.5) * rows:
                 continue
+            what = "windows" if array.windows else "rows"
             return Found(
-                f"an epoch has {len(first)} rows, as many as {array.name} of the dataset, but only {len(one)} of its {rows} "
-                "different ones, and the next epoch has the same",
+                f"an epoch has {len(first)} {what}, but only {len(one)} of the {rows} different ones of {array.name} that the "
+                "dataset holds, and the next epoch has the same",
                 {"rows": len(first), "distinct": len(one), "held": rows, "array": array.name},
                 f"let the dataset go through all of {array.name}: look at which index it reads",
                 where="train_dataloader",
-                confirmed_by=f"{len(one)} different rows entered training, all of them rows of {array.name}, which has {rows}; "
+                confirmed_by=f"{len(one)} different {what} entered training, all of them of {array.name}, which has {rows}; "
                 f"as many draws at random would take {_drawn(rows, len(first))}",
             )
     return None

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from art_training.probes.dead_outputs import without_outputs
+from art_training.probes.fractions import Cut, cut_fractions
 from art_training.probes.neighbours import Neighbourhood, neighbourhood
 from art_training.probes.rows import Rows
 from art_training.records import Severity, Split
@@ -189,9 +190,10 @@ def _concentration(found: Neighbourhood, rows: NDArray[Any], shares: NDArray[Any
     "targets cut to whole numbers",
     category="labels",
     severity=Severity.WARNING,
-    stage=Stage.INSPECT,
+    stage=Stage.PROBE,
     finds=(
-        "All targets of a regression are whole numbers in one split and not in the other; or all are, some above and some below "
+        "All targets of a regression are whole numbers in one split and not in the other; or all are, and numbers that the dataset "
+        "holds, or gives before they are put together to a batch, are the same but for a fraction; or all are, some above and some below "
         "zero, and zero is much more frequent than its neighbours explain: cutting off decimals takes everything between -1 and 1 "
         "to zero, twice as much as to any other number. Zeros must be 1.75 times as many as in the bell curve that goes through "
         "the numbers of ones and twos, by more than four standard errors: in a bell curve the logarithm falls a third as much "
@@ -226,6 +228,22 @@ def cut_targets(laboratory: Laboratory) -> Found | None:
         )
     if not whole[Split.TRAIN]:
         return None
+    cut_from = _cut_from(laboratory, task.target)
+    if cut_from is not None:
+        return Found(
+            f"all {len(train)} targets are whole numbers, and {cut_from.source} has the same numbers with fractions",
+            {
+                "source": cut_from.source,
+                "rows": cut_from.rows,
+                "fractions": cut_from.fractions,
+                "largest": cut_from.largest,
+            },
+            "keep the targets as floats: look for long, int or an integer dtype where an example or a batch is made",
+            where=f"batch[{task.target}]",
+            confirmed_by=(
+                f"of the first {cut_from.rows} examples {cut_from.fractions} lose a fraction, {cut_from.largest:.2g} at most"
+            ),
+        )
     low, zero, high = (int((train == one).sum()) for one in (-1, 0, 1))
     beside = (low + high) / 2
     twos = int((np.abs(train) == 2).sum()) / 2 + 0.5
@@ -240,6 +258,13 @@ def cut_targets(laboratory: Laboratory) -> Found | None:
         where=f"batch[{task.target}]",
         confirmed_by=f"rounded instead of cut, about {usual:.0f} targets would be 0, and {zero} are",
     )
+
+
+def _cut_from(laboratory: Laboratory, target: str | None) -> Cut | None:
+    try:
+        return None if target is None else laboratory.ask(cut_fractions(target))
+    except NotMeasured:  # the numbers alone may tell it
+        return None
 
 
 def _outputs(missing: NDArray[Any]) -> str:

@@ -25,7 +25,8 @@ _FEWEST_TOKENS = 200
     stage=Stage.INSPECT,
     finds=(
         "Training and validation are parts of one dataset object, and the code that makes them sets an attribute of it through "
-        "one part, as in valid.dataset.transform = None. Both the object and the assignment are looked at."
+        "one part, as in valid.dataset.transform = None, or where the loader of one split is made: itself, or by a method such as "
+        "album.eval() that sets to a constant what __getitem__ reads. Both the object and the assignment are looked at."
     ),
     why="A part has no transform of its own: what is set through one holds for both. Augmentation is off, or on in validation.",
     wrong="train, valid = random_split(data, [0.8, 0.2]); valid.dataset.transform = None",

@@ -5,6 +5,8 @@ from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
+_REPEATED = 0.1
+
 
 @rule(
     "ART133",
@@ -14,7 +16,8 @@ from art_training.rules.rule import Found, Stage, rule
     stage=Stage.PROBE,
     finds=(
         "The stream that training reads gives as many times its rows as the loader has workers: read to its end by one worker "
-        "and by all; or, where it is too long for that, the first batches of two workers hold the same rows."
+        "and by all; or, where it is too long for that, the first batches of two workers hold the same rows, or a tenth of what "
+        "the workers give was given before, while one worker repeats no row."
     ),
     why="Each worker process has a copy of the dataset. An epoch is several epochs then, whose rows come in groups of equal ones.",
     wrong="def __iter__(self): yield from self.rows  # with num_workers=2",
@@ -27,18 +30,31 @@ def rows_by_worker(laboratory: Laboratory) -> Found | None:
     if found is None:
         raise NotApplicable("no training stream is read by several workers")
     times = found.several / found.one
-    if not (found.whole and found.several == found.workers * found.one) and not (found.same and not found.whole):
+    read = min(found.one, found.several)
+    repeated = found.again > _REPEATED * read
+    whole = found.whole and found.several == found.workers * found.one
+    if not whole and not (not found.whole and (found.same or repeated)):
         return None
     return Found(
         f"with {found.workers} workers the training stream gives {found.several} rows, and with one {found.one}"
         if found.whole
-        else f"the first batches of two of the {found.workers} workers hold the same rows",
-        {"workers": found.workers, "one": found.one, "several": found.several, "times": times if found.whole else None},
+        else f"the first batches of two of the {found.workers} workers hold the same rows"
+        if found.same
+        else f"of the first {read} rows that {found.workers} workers give, {found.again} were given before",
+        {
+            "workers": found.workers,
+            "one": found.one,
+            "several": found.several,
+            "times": times if found.whole else None,
+            "again": found.again,
+        },
         "let __iter__ take its part only: torch.utils.data.get_worker_info() tells id and num_workers",
         where="train_dataloader",
         confirmed_by=f"read by one worker it gives {found.one} rows"
         if found.whole
-        else "the batches of one worker are different",
+        else "the batches of one worker are different"
+        if found.same
+        else f"one worker gives {found.one} rows, of which none comes twice",
     )
 
 
