@@ -219,6 +219,60 @@ def test_examples_that_see_each_other_are_seen(model):
     assert "ART311" not in accused(model, couples_examples=True)
 
 
+class Sharpness(Manual):
+    """Asks a second time where the gradient of the whole batch leads."""
+
+    def training_step(self, batch, index):
+        optimizer, weights = self.optimizers(), list(self.parameters())
+        optimizer.zero_grad()
+        self.manual_backward(Net.training_step(self, batch, index))
+        ways = [0.5 * one.grad for one in weights]
+        self.move(weights, ways, 1)
+        optimizer.zero_grad()
+        self.manual_backward(Net.training_step(self, batch, index))
+        self.move(weights, ways, -1)
+        optimizer.step()
+
+    def move(self, weights, ways, sign):
+        with torch.no_grad():
+            for one, way in zip(weights, ways, strict=True):
+                one.add_(sign * way)
+
+
+class HiddenSharpness(Sharpness):
+    """The same, past what torch counts as a change."""
+
+    def move(self, weights, ways, sign):
+        for one, way in zip(weights, ways, strict=True):
+            one.data = one.data + sign * way
+
+
+class Adapting(Manual):
+    """Takes a step of its own, by weights that are none of the model's, before it asks again."""
+
+    def training_step(self, batch, index):
+        names, weights = zip(*self.net.named_parameters(), strict=True)
+        loss = F.cross_entropy(self.net(batch[0]), batch[1])
+        steps = torch.autograd.grad(loss, weights, create_graph=True)
+        fast = {name: one - 0.5 * step for name, one, step in zip(names, weights, steps, strict=True)}
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(F.cross_entropy(torch.func.functional_call(self.net, fast, (batch[0],)), batch[1]))
+        optimizer.step()
+
+
+@pytest.mark.parametrize("model", [Sharpness, HiddenSharpness, Adapting])
+def test_weights_that_move_by_the_whole_batch_within_a_step_are_no_fault(model):
+    assert "ART311" not in judged(model)
+
+
+@pytest.mark.parametrize("base", [Sharpness, HiddenSharpness, Adapting])
+def test_examples_that_see_each_other_are_seen_where_weights_move_within_a_step(base):
+    found = judged(of(dense(64, 32), nn.ReLU, Turned, dense(32, 10), base=base))["ART311"]
+    assert found.severity is Severity.ERROR
+    assert "were held as they were" in found.confirmed_by
+
+
 @pytest.mark.parametrize("kind", ["function", "module", "by hand"])
 @pytest.mark.parametrize("mask", ["none", "inverted"])
 def test_attention_that_looks_ahead_is_seen_and_confirmed_by_a_mask(kind, mask):
@@ -280,6 +334,7 @@ def without_gradient(self, x):
         (without_gradient, True),
         (lambda self, x: self.net[2](self.net[:2](x).data), True),
         (lambda self, x: self.net[2](torch.tensor(self.net[:2](x).tolist())), False),
+        (lambda self, x: self.net[2](torch.from_numpy(self.net[:2](x).detach().cpu().numpy())), False),
         (lambda self, x: self.net[2](self.net[:2](x).round()), False),
     ],
 )

@@ -1,12 +1,13 @@
 """Which examples an example's prediction depends on, told by exchanging one of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from art_training.probes.cost import lighter
+from art_training.probes.gradients_again import GradientsAgain
 from art_training.probes.passes import examples, passed, ways
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import mapped, size
@@ -27,6 +28,9 @@ class Mixing:
         of: see `changed`.
         random: whether which examples move is drawn anew each time, as by augmentations and by samples of negatives.
         statistics: whether only batch norms without statistics of their own make it.
+        held: the largest change of another example's prediction, as `others`, where gradients that the step takes meanwhile
+            are held as they were; None where it takes none.
+        learned: whether with these held no prediction changes: what the step learned of the batch within itself made it.
     """
 
     others: float
@@ -35,6 +39,8 @@ class Mixing:
     of: int
     random: bool = False
     statistics: bool = False
+    held: float | None = None
+    learned: bool = False
 
 
 def mixing(specimen: Specimen) -> Mixing | None:
@@ -52,10 +58,17 @@ def mixing(specimen: Specimen) -> Mixing | None:
     found = _mixing(specimen, batch, count, 0)
     if found is None or not found.changed:
         return found
+    held = GradientsAgain(specimen.module)
+    without = _mixing(specimen, batch, count, 0, held)
+    if held.taken and without is not None:
+        found = replace(found, held=without.others, learned=not without.changed)
+        if found.learned:
+            return found
+        found = replace(found, others=without.others, noise=without.noise, changed=without.changed)
     # Mixtures of examples that are drawn anew each time are an augmentation.
     rows = {_touched(specimen, batch, count, seed) for seed in _SEEDS}
     if len(rows) > 1:
-        return Mixing(found.others, found.noise, found.changed, found.of, random=True)
+        return replace(found, random=True)
     batchwise = [one for one in specimen.module.modules() if isinstance(one, _NORMS) and one.running_mean is None]
     if batchwise:
         handles = [one.register_forward_hook(lambda _module, given, _output: given[0]) for one in batchwise]
@@ -65,7 +78,7 @@ def mixing(specimen: Specimen) -> Mixing | None:
             for handle in handles:
                 handle.remove()
         if without is not None and not without.changed:
-            return Mixing(found.others, found.noise, found.changed, found.of, statistics=True)
+            return replace(found, statistics=True)
     return found
 
 
@@ -82,10 +95,14 @@ def exchanged(batch: Any, index: int, count: int) -> Any:
     return mapped(batch, change)
 
 
-def _mixing(specimen: Specimen, batch: Any, count: int, seed: int) -> Mixing | None:
+def _mixing(
+    specimen: Specimen, batch: Any, count: int, seed: int, held: GradientsAgain | None = None
+) -> Mixing | None:
     middle = count // 2
+    around = () if held is None else (held,)
     versions = [
-        passed(specimen, one, seed=seed).predictions(count) for one in (batch, batch, exchanged(batch, middle, count))
+        passed(specimen, one, seed=seed, around=around).predictions(count)
+        for one in (batch, batch, exchanged(batch, middle, count))
     ]
     worst: Mixing | None = None
     for before, again, after in zip(*versions, strict=False):

@@ -19,7 +19,8 @@ _SEES = 1e-4  # of how much predictions differ: single precision leaves 1e-6, an
     finds=(
         "In evaluation mode the prediction of an example changes when another example of its batch is exchanged, by more "
         "than ten times what two identical passes differ by, and by more than single precision leaves. What a step mixes "
-        "by chance, as mixup does, is an augmentation; one other example that moves is a pair, as of Siamese networks; "
+        "by chance, as mixup does, is an augmentation; what no longer moves where the gradients that the step takes within itself are "
+        "held as they were follows weights that it moved; one other example that moves is a pair, as of Siamese networks; "
         "batch norms that keep no statistics are told as such. The last two are information."
     ),
     why="A prediction that depends on who else is in the batch is another one in production; a loss can be met by looking across.",
@@ -34,7 +35,7 @@ def examples_mix(laboratory: Laboratory) -> Found | None:
     found = laboratory.ask(mixing)
     if found is None:
         raise NotMeasured("what the model predicts of each example is not known")
-    if not found.changed or found.random:
+    if not found.changed or found.random or found.learned:
         return None
     remedy = (
         "look for a view, reshape, transpose, softmax or norm over the batch dimension; where it is meant, as in contrastive "
@@ -47,7 +48,8 @@ def examples_mix(laboratory: Laboratory) -> Found | None:
         f"{found.others:.2g} of how much predictions differ",
         {"changed": found.changed, "of": found.of, "largest": found.others, "noise": found.noise},
         remedy,
-        confirmed_by=f"without an exchange they differ by {found.noise:.2g}",
+        confirmed_by=f"without an exchange they differ by {found.noise:.2g}"
+        + ("" if found.held is None else ", and the gradients that the step takes were held as they were"),
         severity=Severity.INFO if found.statistics or found.changed == 1 else None,
     )
 
