@@ -10,6 +10,7 @@ from typing import Any
 from art_training.checks import BeatsBaseline, Check, KeepsUpWithBaseline
 from art_training.checks.inputs import UsesInputs
 from art_training.engines import EvaluateJob, Position
+from art_training.errors import ProjectError
 from art_training.plugins import load
 from art_training.project import ArtProject, folder_of_caller
 from art_training.records import Split
@@ -39,6 +40,7 @@ from art_training.stores import Store
 
 # Hyper-parameters whose name says what they regularise by, with a value worth trying.
 _KNOWN: Mapping[str, float] = {"dropout": 0.2, "weight_decay": 0.01, "label_smoothing": 0.1}
+_TRIALS = 20
 
 # Checks that a step can be asked or not, as a plan tells them.
 _QUESTIONS: Mapping[type[Step | Check], str] = {
@@ -57,7 +59,7 @@ def recipe(
     transfer: TransferLearning | None = None,
     candidates: Mapping[str, Variant] | None = None,
     space: Any = None,
-    trials: int = 20,
+    trials: int | None = None,
     squeeze: Squeeze | None = None,
     store: Store | Path | str | None = None,
     seed: int = 0,
@@ -86,7 +88,7 @@ def recipe(
         transfer: the step, for a model that has a pretrained part.
         candidates: regularisations, as for `Regularize`; None: those that hyper-parameters of the model are named after.
         space: of hyper-parameters, as for `Tune`; None: nothing is searched.
-        trials: of `Tune`.
+        trials: of `Tune`; None: twenty.
         squeeze: the step, where its settings or checks shall be others than usual. What it leaves as it is by default, what
             decides and the checks, is derived all the same.
         store: as for a project.
@@ -95,8 +97,15 @@ def recipe(
 
     Raises:
         SetupError: the setup cannot be built, or a batch does not pass through the model.
-        ProjectError: as for a project.
+        ProjectError: a step that is given is of another kind, or trials are given and nothing to search; and as for a project.
     """
+    _require_kind("transfer", transfer, TransferLearning)
+    _require_kind("squeeze", squeeze, Squeeze)
+    if trials is not None and space is None:
+        raise ProjectError(
+            f"trials={trials!r} of the recipe is a budget of a search, and nothing is searched; give a space, too: "
+            "space={'lr': art.space.log_uniform(1e-4, 1e-1)}"
+        )
     declared = metrics if metrics is not None else _metrics(setup.task)
     asked = _Asked(setup, declared, human or {}, tuple(capacity), transfer, candidates, space, trials, squeeze, seed)
     steps: list[Step] = []
@@ -114,6 +123,16 @@ def recipe(
     return project
 
 
+def _require_kind(argument: str, given: object, kind: type[Step]) -> None:
+    """Refuse what is no step of the kind that the argument is for."""
+    if given is None or isinstance(given, kind):
+        return
+    raise ProjectError(
+        f"{argument}={given!r} of the recipe is no {kind.__name__}; give {argument}={kind.__name__}(...), or nothing; "
+        f"project.remove_step({kind.__name__!r}) takes a derived step out"
+    )
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What the recipe is made from."""
@@ -125,7 +144,7 @@ class _Asked:
     transfer: TransferLearning | None
     candidates: Mapping[str, Variant] | None
     space: Any
-    trials: int
+    trials: int | None
     given_squeeze: Squeeze | None
     seed: int
 
@@ -248,7 +267,7 @@ class _Asked:
     def _tune(self) -> Step | str:
         if self.space is None:
             return "a search space: space={'lr': art.space.log_uniform(1e-4, 1e-1)}"
-        return Tune(space=self.space, by=self._by, trials=self.trials)
+        return Tune(space=self.space, by=self._by, trials=_TRIALS if self.trials is None else self.trials)
 
 
 def _rows(setup: Setup, seed: int, split: Split) -> int | None:

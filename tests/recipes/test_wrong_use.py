@@ -61,6 +61,16 @@ WRONG = {
     "an empty search space of the recipe": Wrong("art.recipe(setup_of(), space={})", r"space=\{\} has no dimension"),
     "a budget of no trials": Wrong("project_of(Tune(SPACE, trials=0))", "trials=0 of step 'Tune' is no budget; give"),
     "a budget of no trials of the recipe": Wrong("art.recipe(setup_of(), space=SPACE, trials=0)", "trials=0 .* is no"),
+    "a budget of the recipe for no search": Wrong(
+        "art.recipe(setup_of(), trials=4)", "trials=4 .*nothing is searched; give"
+    ),
+    "a pattern in place of a transfer": Wrong(
+        "art.recipe(setup_of(), transfer='backbone.*')",
+        r"transfer='backbone\.\*' .* is no TransferLearning; give transfer=",
+    ),
+    "a squeeze that is switched off": Wrong(
+        "art.recipe(setup_of(), squeeze=False)", r"squeeze=False .*project\.remove_step\('Squeeze'\) takes"
+    ),
     "a budget of no seconds": Wrong(
         "project_of(Tune(SPACE, seconds=0))", "seconds=0 of step 'Tune' is no budget; give"
     ),
