@@ -212,6 +212,7 @@ class ArtProject:
             ProjectError: as of `plan`.
             ProjectLocked: another process runs this project now.
             KeyboardInterrupt: Ctrl-C; what was measured is kept.
+            SystemExit: with 143, after SIGTERM, in the main thread; what was measured is kept.
             Exception: whatever a step raised; it is recorded.
         """
         if is_importing():

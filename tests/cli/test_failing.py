@@ -20,6 +20,7 @@ from art_training.records import StepState
         (OutOfMemory("the device is full"), 3, "Error: the device is full\n"),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
         (Interrupted("in epoch 3"), 130, "Interrupted: in epoch 3\n"),
+        (SystemExit(143), 143, ""),  # whoever watches is told by a note; else the log has said it
     ],
 )
 def test_every_error_has_a_sentence_and_an_exit_code(error, code, said, capsys):

@@ -35,7 +35,7 @@ _GROUPS = {
 
 _EPILOG = (
     "Exit codes: 0 all passed, 1 a check failed or nothing was checked, 2 wrong use or a mistake in the setup, "
-    "3 an error or not judged, 130 interrupted."
+    "3 an error or not judged, 130 interrupted by Ctrl-C, 143 by SIGTERM."
 )
 
 

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     WRONG_USE = 2  # also a mistake in the setup that only a step finds
     NOT_JUDGED = 3  # something raised, or could not be judged
     INTERRUPTED = 130  # by Ctrl-C, as shells say it
+    TERMINATED = 143  # by SIGTERM, likewise; what was measured is kept as well
 
 
 _MEANING = {

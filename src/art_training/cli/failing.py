@@ -43,6 +43,10 @@ def told(error: BaseException) -> int:
         case KeyboardInterrupt() | Interrupted():
             _say(f"Interrupted: {error}" if str(error) else "Interrupted.")
             return ExitCode.INTERRUPTED
+        case SystemExit(code=ExitCode.TERMINATED):
+            notes = getattr(error, "__notes__", ())  # none where nobody watched, who was told by the log
+            _say(*(f"Interrupted by SIGTERM: what was measured is kept. {one}" for one in notes))
+            return ExitCode.TERMINATED
         case typer.Exit():
             return error.exit_code
         case typer.Abort():

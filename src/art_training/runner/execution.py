@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from art_training.engines import Engine
-from art_training.errors import Interrupted, OutOfMemory, ProjectError, StoreError, Unfinished
+from art_training.errors import OutOfMemory, ProjectError, StoreError, Unfinished
 from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
 from art_training.runner.heartbeat import heartbeat
 from art_training.runner.log import RunLog
+from art_training.runner.terminating import is_interruption
 from art_training.setup.frames import users_lines
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
@@ -91,7 +92,7 @@ class Execution:
             store.write(record, outcome)
         except BaseException as error:
             self._broken(bench, log, error)
-            if isinstance(error, Interrupted):  # to whoever started the run it is what it was: Ctrl-C
+            if isinstance(error, Exception) and is_interruption(error):  # to whoever started the run it is what it was
                 raise KeyboardInterrupt(str(error)) from None
             raise
         self.record, self.outcome = record, outcome
@@ -114,7 +115,7 @@ class Execution:
 
         Where the store fails too, as on a full disk, the step's own error is what the user must see.
         """
-        interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+        interrupted = is_interruption(error)
         goes_on = interrupted or isinstance(error, Unfinished)
         stopped = "interrupted" if interrupted else "out of memory" if isinstance(error, OutOfMemory) else "raised"
         self.record = replace(

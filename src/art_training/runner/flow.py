@@ -40,6 +40,7 @@ from art_training.runner.log import RunLog
 from art_training.runner.planning import Wish, ended, skipped, unplanned, waiting
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
+from art_training.runner.terminating import ending_on_sigterm
 from art_training.runner.unpassed import require_passed
 from art_training.runner.validating import Validation
 from art_training.runner.views import View, Views, same
@@ -71,9 +72,10 @@ def run_project(project: Declared, wish: Wish, listen: Sequence[Listener] = ()) 
     Raises:
         ProjectLocked: another process runs this project now.
         KeyboardInterrupt: the user stopped it; what was measured is kept, and the next run goes on from there.
+        SystemExit: with 143: so did SIGTERM.
         Exception: whatever a step raised, recorded before.
     """
-    with project.store.lock(project.name):
+    with ending_on_sigterm(told=bool(listen)), project.store.lock(project.name):
         _bury(project)
         return _Run(project, wish, listen).go()
 

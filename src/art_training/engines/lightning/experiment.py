@@ -77,7 +77,7 @@ def _begin(job: ExperimentJob, run: Callable[[Specimen], None], loads: Loaded) -
         "optimizer_step": optimizer_step,
         "lr_scheduler_step": lr_scheduler_step,
     }
-    with leaving(module), replaced(module, fetching):
+    with leaving(trainer, module), replaced(module, fetching):
         trainer.fit(module, datamodule=view)
 
 

@@ -22,6 +22,7 @@ from art_training.engines.lightning.parts import Freezing
 from art_training.engines.lightning.rate import Rates, after_optimizers
 from art_training.engines.lightning.recorder import Recorder
 from art_training.engines.lightning.redirect import states
+from art_training.engines.lightning.stopping import stopped_by
 from art_training.engines.lightning.surroundings import ignore_warnings
 from art_training.engines.lightning.teaching import require_steps_to_teach, taught_step
 from art_training.engines.lightning.trainers import Additions, configured_callbacks, fit_trainer, users_of
@@ -39,8 +40,9 @@ def fit(job: FitJob, watch: Watch) -> FitResult:
     """
     try:
         training = _prepare(job, watch)
-    except KeyboardInterrupt:
-        return FitResult(stopped="interrupted", message="interrupted by Ctrl-C before training began")
+    except KeyboardInterrupt as error:
+        said = str(error) or "interrupted by Ctrl-C"
+        return FitResult(stopped="interrupted", message=f"{said} before training began")
     except Exception as error:
         if is_out_of_memory(error):
             return FitResult(stopped="out of memory", message=f"out of memory before training began: {line_of(error)}")
@@ -134,13 +136,12 @@ def _run(training: _Training) -> tuple[Stopped, str]:
     try:
         with changed(training.module, training.datamodule, job.change), _taught(training.module, job):
             trainer.fit(training.module, **arguments)
-    except KeyboardInterrupt:
-        return "interrupted", f"interrupted by Ctrl-C {recorder.where()}"
-    except SystemExit:  # Lightning's way out after Ctrl-C
-        if recorder.stopped != "interrupted":
+    except BaseException as error:
+        by = stopped_by(trainer, error)
+        if by:
+            return "interrupted", f"interrupted by {by} {recorder.where()}"
+        if not isinstance(error, Exception):
             raise
-        return recorder.stopped, recorder.message
-    except Exception as error:
         if is_out_of_memory(error):
             return "out of memory", f"out of memory {recorder.where()}: {line_of(error)}"
         translated = as_setup_error(error, training.module)

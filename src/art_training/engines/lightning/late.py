@@ -60,7 +60,7 @@ def stand(module: Any, hierarchy: Hierarchy, setup: Setup, *, seed: int, data_se
         def configure_optimizers() -> None:  # what Lightning calls next
             leave(trainer)
 
-        with leaving(module), replaced(module, {"configure_optimizers": configure_optimizers}):
+        with leaving(trainer, module), replaced(module, {"configure_optimizers": configure_optimizers}):
             trainer.fit(module, datamodule=fit_view(datamodule, hierarchy, one_batch=0, seed=seed))
 
 

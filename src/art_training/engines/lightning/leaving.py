@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from art_training.engines.lightning.failures import as_setup_error
+from art_training.engines.lightning.stopping import stopped_by
 
 
 class _Left(BaseException):
@@ -19,11 +20,11 @@ def leave(trainer: Any) -> NoReturn:
 
 
 @contextmanager
-def leaving(module: Any) -> Generator[None]:
+def leaving(trainer: Any, module: Any) -> Generator[None]:
     """Run a Trainer until it ends or is left.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, which Lightning makes something else of.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, which Lightning makes something else of.
         SetupError: a fault of the setup that Lightning told in its own terms.
         Exception: whatever the user's code raises.
     """
@@ -31,11 +32,11 @@ def leaving(module: Any) -> Generator[None]:
         yield
     except _Left:
         pass
-    except SystemExit as error:  # Lightning's way out after Ctrl-C
-        if isinstance(error.__context__, KeyboardInterrupt):
+    except BaseException as error:
+        if stopped_by(trainer, error):
             raise KeyboardInterrupt from error
-        raise
-    except Exception as error:
+        if not isinstance(error, Exception):
+            raise
         translated = as_setup_error(error, module)
         if translated is None:
             raise

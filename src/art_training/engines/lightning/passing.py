@@ -15,6 +15,7 @@ from art_training.engines.lightning.change import changed, replaced
 from art_training.engines.lightning.failures import as_setup_error, is_out_of_memory, line_of, name_of
 from art_training.engines.lightning.hierarchy import Hierarchy, is_overridden
 from art_training.engines.lightning.loaders import batches
+from art_training.engines.lightning.stopping import stopped_by
 from art_training.engines.lightning.trainers import pass_trainer
 from art_training.engines.lightning.values import numbers
 from art_training.engines.lightning.views import Pass, Passes, address
@@ -117,11 +118,11 @@ class StandingPass:
         with replaced(module, self._members), changed(module, self._view, self._passing.job.change), allowed:
             try:
                 self._run()
-            except SystemExit as error:  # Lightning's way out after Ctrl-C
-                if isinstance(error.__context__, KeyboardInterrupt):
+            except BaseException as error:
+                if stopped_by(self._trainer, error):
                     raise KeyboardInterrupt from error
-                raise
-            except Exception as error:
+                if not isinstance(error, Exception):
+                    raise
                 if is_out_of_memory(error):
                     message = f"out of memory while {wanted.split.value} was evaluated: {line_of(error)}"
                     raise OutOfMemory(f"{message}; give a smaller batch_size, or a device with more memory") from error

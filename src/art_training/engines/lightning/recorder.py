@@ -12,6 +12,7 @@ from art_training.engines.lightning.describe import described_optimizers, descri
 from art_training.engines.lightning.failures import require_a_loss
 from art_training.engines.lightning.lengths import batches_of, epochs_of
 from art_training.engines.lightning.random_states import derived_seed, set_seed
+from art_training.engines.lightning.stopping import stopped_by
 from art_training.engines.lightning.values import are_finite
 from art_training.engines.weights import digest_of
 from art_training.records import Finding
@@ -153,8 +154,9 @@ class Recorder:
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Training breaks off; what was measured until now is handed over."""
         self.close()
-        if isinstance(exception, KeyboardInterrupt):
-            self.stopped, self.message = "interrupted", f"interrupted by Ctrl-C {self.where()}"
+        by = stopped_by(trainer, exception)
+        if by:
+            self.stopped, self.message = "interrupted", f"interrupted by {by} {self.where()}"
         if not _is_broken_device(exception):
             self._flush(trainer, module)
         self._tell(trainer, batch=None)
