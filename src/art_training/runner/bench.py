@@ -22,7 +22,7 @@ from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench, Earlier, Scored, Shaping
+from art_training.steps.bench import Bench, Earlier, Scored, See, Shaping
 from art_training.stores import Store
 
 _PROGRESS_SECONDS = 0.2
@@ -225,8 +225,8 @@ class RunnerBench(Bench):
         )
         self._engine.evaluate(job, see, self._watch)
 
-    def read(self, *splits: Split, see: Callable[[Split, str | None, Any], None], plain: bool = True) -> None:
-        job = EvaluateJob(self.setup, self.seed, splits, plain=plain, data_seed=self._data_seed)
+    def read(self, *splits: Split, see: See, plain: bool = True, setup: Setup | None = None) -> None:
+        job = EvaluateJob(setup or self.setup, self.seed, splits, plain=plain, data_seed=self._data_seed)
         self._engine.read(job, see, self._watch)
 
     def keep(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:

@@ -96,7 +96,9 @@ class Handed:
                 carried = one.carry_with(carried, outcome, self._fetch)
             chose = carried is not given and bool(carried - given)
             configured = partial(one.configured, given, outcome)
-            earlier.append(Earlier(one.name, type(one).__name__, outcome, chose, configured, one))
+            earlier.append(
+                Earlier(one.name, type(one).__name__, outcome, chose, configured, one, partial(self.setup, one))
+            )
         return carried, key, tuple(earlier)
 
     def _before(self, step: Step) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from art_training.engines import Averaging, Change, Engine, FitResult, Look, Parts, Position, Teaching
 from art_training.records import Artifact, Finding, Outcome, Plain, Score, Split, Use
@@ -16,6 +16,9 @@ from art_training.setup.task import Task
 
 if TYPE_CHECKING:
     from art_training.steps.step import Step
+
+See: TypeAlias = Callable[[Split, str | None, Any], None]
+"""Called with the split, its loader and each batch."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Earlier:
         chose: whether it handed on another setup than it was given.
         configured: the setup of one of its candidates, by the candidate's name; see `Step.configured`.
         step: as it is declared, for what it can do again.
+        works_on: the setup that it works on.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Earlier:
     chose: bool = False
     configured: Callable[[str], Setup] | None = field(default=None, compare=False, repr=False)
     step: "Step | None" = field(default=None, compare=False, repr=False)
+    works_on: Callable[[], Setup] | None = field(default=None, compare=False, repr=False)
 
 
 class Shaping(TypedDict, total=False):
@@ -174,8 +179,15 @@ class Bench(ABC):
         """Pass splits through the model and show every batch to `see`."""
 
     @abstractmethod
-    def read(self, *splits: Split, see: Callable[[Split, str | None, Any], None], plain: bool = True) -> None:
-        """Show the batches of whole splits as they would enter the model. Needs no model; the test split is allowed."""
+    def read(self, *splits: Split, see: See, plain: bool = True, setup: Setup | None = None) -> None:
+        """Show the batches of whole splits as they would enter the model. Needs no model; the test split is allowed.
+
+        Args:
+            splits: which.
+            see: called with the split, its loader and each batch.
+            plain: without augmentation.
+            setup: whose data are read; None: the step's.
+        """
 
     @abstractmethod
     def keep(self, path: Path, *, name: str, kind: str = "other", note: str = "") -> Artifact:

@@ -13,6 +13,7 @@ from art_training.errors import ProjectError, SetupError
 from art_training.records import Candidate, Outcome, Reading, Score, Split
 from art_training.setup.data.batch import size
 from art_training.setup.scores.metrics import LOSS
+from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.baselines.contenders import Contender, lacking, target_of
 from art_training.steps.baselines.control import Hiding, How, called, require_inputs
@@ -154,15 +155,15 @@ class EvaluateBaseline(Step):
         outcome = _outcome(bench, learned, candidates, scores, hidden)
         return with_unscored(outcome, learned) if self._of_users else outcome
 
-    def again(self, bench: Bench, name: str) -> Learned:
-        """One of its baselines, learned anew from the training split of another step's bench.
+    def again(self, bench: Bench, name: str, setup: Setup | None) -> Learned:
+        """One of its baselines, learned anew on another step's bench, from the data of a setup.
 
         What is there of the validation split alone, or as weights of a whole model, cannot be asked anew: see `can_learn`.
         """
         if name in self.predictions:
             return Learned(contenders=[contender_of(name, self.predictions[name], bench.task)])
         limits = Limits(self.fit_rows, self.fit_values, self.fit_features)
-        return learn(bench, limits, {_name(make): make for make in self.baselines}, only=name)
+        return learn(bench, limits, {_name(make): make for make in self.baselines}, only=name, setup=setup)
 
     def can_learn(self, name: str) -> bool:
         """Whether one of its baselines can predict other examples than those of the validation split."""

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ from art_training.setup.data.data import Data
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
-from art_training.steps.bench import Bench, Scored
+from art_training.steps.bench import Bench, Scored, See
 
 
 class ReadingBench(Bench):
@@ -48,7 +48,9 @@ class ReadingBench(Bench):
         self._data = data
         self._remembered: dict[str, Plain] = {}
 
-    def read(self, *splits: Split, see: Callable[[Split, str | None, Any], None], plain: bool = True) -> None:
+    def read(self, *splits: Split, see: See, plain: bool = True, setup: Setup | None = None) -> None:
+        if setup is not None:
+            raise _no_model()
         data = self._data.plain() if plain else self._data
         for split in splits:
             self.read_splits.append(split)

@@ -20,7 +20,7 @@ import art_training as art
 from art_training.checks import Check, KeepsUpWithBaseline, NoNaN
 from art_training.errors import CheckError
 from art_training.project import ArtProject
-from art_training.records import Outcome, StepState
+from art_training.records import Outcome, Score, StepState
 from art_training.setup.setup import Setup
 from art_training.steps import EvaluateBaseline, FinalTest, Step
 from art_training.steps.bench import Bench
@@ -39,6 +39,21 @@ class Fitted(Step):
         assert result.last is not None
         kept = bench.keep(result.last, name="last.ckpt", kind="checkpoint")
         return Outcome(scores=bench.evaluate(art.Split.VALIDATION, weights=result.last).scores, artifacts=(kept,))
+
+
+@dataclass(frozen=True)
+class Spoils(Step):
+    """Hands on data whose training inputs are noise, as an augmentation may do that is good for a network."""
+
+    checks: Sequence[Check] = (NoNaN(),)
+
+    def run(self, bench: Bench) -> Outcome:
+        return Outcome(scores={"train/loss": Score(1.0)})
+
+    def carry(self, setup: Setup, outcome: Outcome) -> Setup:
+        (x, y), validation, test = diabetes()
+        noise = np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
+        return setup.but(data=art.data((noise, y), validation, test, batch_size=64))
 
 
 class Line(nn.Module):
@@ -126,6 +141,14 @@ def test_a_model_that_the_baseline_surely_beats_is_a_finding_and_fails_the_check
     assert told.startswith("test/r2 is ")
     assert " and baseline linear's 0." in told
     assert ", surely worse" in told
+
+
+def test_the_baseline_learns_from_the_data_that_it_was_evaluated_with_whatever_a_later_step_chose() -> None:
+    splits, metrics = diabetes(), {"r2": R2Score()}
+    final = final_of(project(setup_of(splits), metrics, EvaluateBaseline(), Spoils(), Fitted(), FinalTest()))
+    predicted, wanted = linear_alone(splits), splits[2][1][:, 0]
+    r2 = 1 - ((predicted - wanted) ** 2).sum() / ((wanted - wanted.mean()) ** 2).sum()
+    assert final.scores["test/baseline.r2"].value == pytest.approx(r2, abs=1e-4)
 
 
 def test_the_baseline_is_no_other_use_of_the_test_split_and_no_other_model() -> None:

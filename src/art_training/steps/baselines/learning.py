@@ -10,6 +10,7 @@ from art_training.errors import SetupError
 from art_training.records import Split
 from art_training.setup.data.batch import detached, size
 from art_training.setup.frames import raised
+from art_training.setup.setup import Setup
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.baselines.contenders import (
     Contender,
@@ -70,7 +71,14 @@ class Learned:
         self.seconds[phase] = time.monotonic() - began
 
 
-def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]], *, only: str = "") -> Learned:
+def learn(
+    bench: Bench,
+    limits: Limits,
+    makes: Mapping[str, Callable[[], Any]],
+    *,
+    only: str = "",
+    setup: Setup | None = None,
+) -> Learned:
     """Read the training split, and let baselines learn from it.
 
     Args:
@@ -78,6 +86,7 @@ def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]], 
         limits: how much they learn from.
         makes: factories of ArtModules by name.
         only: the name of the one that shall learn; empty: all.
+        setup: whose data they learn from; None: the bench's.
     """
     makes = {name: make for name, make in makes.items() if only in {"", name}}
     task = bench.task
@@ -89,7 +98,7 @@ def learn(bench: Bench, limits: Limits, makes: Mapping[str, Callable[[], Any]], 
 
     bench.say("read train")
     with learned.timed("read"):
-        bench.read(Split.TRAIN, see=see)
+        bench.read(Split.TRAIN, see=see, setup=setup)
     learned.rows = gathered.rows
     if task.kind in _TABULAR and gathered.targets.seen:
         _fit_tables(gathered, bench, learned, only)

@@ -6,6 +6,7 @@ from typing import Any
 from art_training.errors import SetupError
 from art_training.records import Finding, Metric, Outcome, Reading, Score, Severity, Split
 from art_training.setup.frames import raised
+from art_training.setup.setup import Setup
 from art_training.steps.baselines.contenders import Contender, NoTarget, target_of
 from art_training.steps.baselines.learning import Learned
 from art_training.steps.baselines.pooling import Pooled
@@ -32,8 +33,17 @@ def predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sco
     return scores
 
 
-def predict(bench: Bench, learned: Learned, split: Split) -> dict[str, dict[str | None, Pooled]]:
-    """Pass a split by all baselines at once: by name, what each predicts of the whole and of each of several loaders."""
+def predict(
+    bench: Bench, learned: Learned, split: Split, setup: Setup | None = None
+) -> dict[str, dict[str | None, Pooled]]:
+    """Pass a split by all baselines at once: by name, what each predicts of the whole and of each of several loaders.
+
+    Args:
+        bench: of the step.
+        learned: the baselines.
+        split: which.
+        setup: whose data it is of; None: the bench's.
+    """
     from threadpoolctl import threadpool_limits
 
     pools: dict[str, dict[str | None, Pooled]] = {}
@@ -45,7 +55,7 @@ def predict(bench: Bench, learned: Learned, split: Split) -> dict[str, dict[str 
 
     bench.say(f"predict {split}")
     with threadpool_limits(1):  # batches are small: threads would wait for each other most of the time
-        bench.read(split, see=see)
+        bench.read(split, see=see, setup=setup)
     return pools
 
 

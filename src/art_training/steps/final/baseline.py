@@ -12,6 +12,7 @@ from art_training.errors import CheckError, UnknownMetric, UsageError
 from art_training.records import Finding, Metric, Reading, Score, Severity, Split
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.metrics import LOSS
+from art_training.setup.setup import Setup
 from art_training.steps.baselines.predicting import predict
 from art_training.steps.bench import Bench
 from art_training.steps.evaluate_baseline import EvaluateBaseline
@@ -40,7 +41,8 @@ class Beside:
 def beside_baseline(bench: Bench, examples: Examples, main: str) -> Beside:
     """Let the best baseline of the nearest EvaluateBaseline learn anew, and compare it with the model, row by row.
 
-    It learns from the training split as the bench reads it, and predicts the rows that the model was scored on. Nobody
+    It learns from the data that its step worked on, which no later step has changed by what regularises a network, and
+    predicts the rows that the model was scored on as these data have them. Nobody
     chooses by what it reaches there: which one it is was chosen on validation, so the split is not used once more.
 
     Args:
@@ -54,9 +56,9 @@ def beside_baseline(bench: Bench, examples: Examples, main: str) -> Beside:
     chosen = next(_chosen(bench), None)
     if chosen is None:
         return Beside()
-    declared, name, by, passed_over = chosen
-    learned = declared.again(bench, name)
-    pool = predict(bench, learned, Split.TEST).get(name, {}).get(None)
+    declared, data, name, by, passed_over = chosen
+    learned = declared.again(bench, name, data)
+    pool = predict(bench, learned, Split.TEST, data).get(name, {}).get(None)
     if name in learned.left_out or pool is None or pool.left_out:
         why = learned.left_out.get(name) or "it predicts more numbers than are kept"
         return Beside({}, (Reading(AGAINST, None, note=f"{name}, the best baseline by {by}: {why}"),))
@@ -90,8 +92,8 @@ def _gains(
     return found
 
 
-def _chosen(bench: Bench) -> Iterator[tuple[EvaluateBaseline, str, str, str]]:
-    """Of each earlier step that evaluated baselines, the last first: it, its best that can predict other rows, and by what.
+def _chosen(bench: Bench) -> Iterator[tuple[EvaluateBaseline, Setup | None, str, str, str]]:
+    """Of each earlier step that evaluated baselines, the last first: it, its setup, its best that can predict other rows, and by what.
 
     The last entry says which better ones cannot.
     """
@@ -112,7 +114,8 @@ def _chosen(bench: Bench) -> Iterator[tuple[EvaluateBaseline, str, str, str]]:
         name = next((name for name in names if one.step.can_learn(name)), "")
         if name:
             better = ", ".join(names[: names.index(name)])
-            yield one.step, name, by, f" that can be asked of other examples, behind {better}" if better else ""
+            data = one.works_on() if one.works_on is not None else None
+            yield one.step, data, name, by, f" that can be asked of other examples, behind {better}" if better else ""
 
 
 def _same_rows(ours: Examples, theirs: Examples) -> Examples | None:
