@@ -78,8 +78,19 @@ class Alternates(Adds):
         optimizer.step()
 
 
-def splits(rows=DIGITS):
-    return art.data(rows, rows, batch_size=8)
+class Parts(Adds):
+    """Takes each batch apart, for the memory's sake, and steps after the last part."""
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad(set_to_none=True)
+        for part in zip(batch[0].chunk(self.every), batch[1].chunk(self.every), strict=True):
+            self.manual_backward(self.loss(part) / self.divisor)
+        optimizer.step()
+
+
+def splits(rows=DIGITS, size=8):
+    return art.data(rows, rows, batch_size=size)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +103,13 @@ def test_a_sum_that_overshoots_where_the_mean_learns_is_seen(judged, model, rows
     assert seen.severity == "error"
     assert seen.evidence["divided"] < 0.97 * seen.evidence["first"]
     assert "divided by" in seen.confirmed_by
+
+
+def test_a_sum_over_the_parts_of_a_batch_is_seen(judged):
+    seen = judged(lambda: Parts(rate=1.0, every=16), splits(size=64), codes="ART526")["ART526"]
+    assert seen.severity == "error"
+    assert seen.evidence["batches"] == 16
+    assert not judged(lambda: Parts(rate=1.0, every=16, divisor=16.0), splits(size=64), codes="ART526")
 
 
 def test_a_sum_that_learns_is_a_choice_of_the_rate(judged):

@@ -479,6 +479,18 @@ def test_a_row_for_padding_of_a_real_token_is_seen(base):
     assert "ART323" not in accused(model, texts(), padding=3)
 
 
+@pytest.mark.parametrize("padding", [0, 29])
+def test_a_row_for_padding_of_a_real_word_in_a_bag_is_seen(padding):
+    words = torch.randint(0, 29, (120, 16), generator=torch.Generator().manual_seed(0))
+    model = art.from_torch(
+        lambda: nn.Sequential(nn.EmbeddingBag(30, 12, mode="sum", padding_idx=padding), nn.Linear(12, 3)),
+        loss=nn.CrossEntropyLoss,
+        lr=1e-2,
+    )
+    found = accused(model, art.data((words.numpy(), ((words < 9).sum(1) % 3).numpy()), batch_size=30))
+    assert ("ART323" in found) is (padding == 0)
+
+
 class Padded(Net):
     """Of the mean of words that are not padding; or of all."""
 

@@ -1,6 +1,6 @@
 """Gradients that a step which optimises by itself adds up over several batches: their number, and what their mean would do."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.overrides import TorchFunctionMode
 
 from art_training.probes.cost import affordable
 from art_training.probes.direction import LossValues
 from art_training.probes.specimen import Specimen
-from art_training.probes.step_losses import Differentiated
+from art_training.probes.step_losses import Differentiated, steps
 from art_training.probes.steps import parameters_of
-from art_training.setup.data.batch import mapped
+from art_training.setup.data.batch import mapped, size
 
 _MOST = 64  # batches an optimiser step that are waited for
 _STEPS = 20  # of the optimiser, in each of two courses
@@ -56,19 +57,23 @@ def added_up(specimen: Specimen) -> AddedUp | None:
     """
     if specimen.automatic or len(specimen.optimizers) != 1:
         return None
-    batches = _counted(specimen)
-    if batches is None or batches < 2:
+    counted = _counted(specimen)
+    if counted is None or counted[0] < 2:
         return None
-    calls = affordable(specimen, _STEPS * batches, seconds=_SECONDS, least=batches)
-    steps = calls // batches
-    if steps < _FEWEST:
+    batches, parts = counted
+    if parts > 1 and not _is_apart(specimen):
+        return None
+    calls = affordable(specimen, -(-_STEPS * batches // parts), seconds=_SECONDS, least=-(-batches // parts))
+    made = calls * parts // batches
+    if made < _FEWEST:
         return AddedUp(batches, 0.0, 0.0, 0.0, 0, _rate(specimen))
-    as_it_is, divided = _course(specimen, steps * batches, 1), _course(specimen, steps * batches, batches)
-    few = max(batches, len(specimen.batches))
+    calls = made * batches // parts
+    as_it_is, divided = _course(specimen, calls, 1), _course(specimen, calls, batches)
+    few = max(batches, parts * len(specimen.batches))
     first = sum(as_it_is[:batches]) / batches
     last, other = (sum(one[-few:]) / few for one in (as_it_is, divided))
     finite = last if abs(last) < torch.inf else torch.inf
-    return AddedUp(batches, first, finite, other, steps, _rate(specimen))
+    return AddedUp(batches, first, finite, other, made, _rate(specimen))
 
 
 @dataclass
@@ -77,8 +82,8 @@ class _Watch:
 
     Attributes:
         arrived: the square of each gradient's norm, when something was last added to it.
-        used: calls that were added up in each step; None of a step whose gradients are another thing than what arrived.
-        calls: that have added something since gradients were empty.
+        used: losses that were added up in each step; None of a step whose gradients are another thing than what arrived.
+        calls: of `backward` that have added something since gradients were empty.
     """
 
     arrived: dict[int, float] = field(default_factory=dict[int, float])
@@ -86,33 +91,44 @@ class _Watch:
     calls: int = 0
 
 
-def _counted(specimen: Specimen) -> int | None:
-    """Batches an optimiser step; None where steps differ in it, or losses are not means that are differentiated as they are."""
+def _counted(specimen: Specimen) -> tuple[int, int] | None:
+    """Batches an optimiser step, and how many a call of the training step takes its batch apart into.
+
+    None where steps differ in it, or losses are not means that are differentiated as they are.
+    """
     optimizer = specimen.optimizers[0]
     watch = _Watch()
-    with specimen.kept(), _watching(optimizer, watch):
+    parts: set[int] = set()
+    with specimen.kept(), _watching(optimizer, watch), _Counting(optimizer, watch):
         optimizer.zero_grad()
         for index in range(_MOST):
-            if all(one.grad is None or not bool(one.grad.any()) for one in parameters_of(optimizer)):
-                watch.calls = 0
-            watch.calls += 1
-            if not _whole(specimen, index):
+            parts.add(_whole(specimen, index))
+            if 0 in parts or len(parts) > 1:
                 return None
             if len(watch.used) >= 2:
                 break
-    return watch.used[0] if len(watch.used) == 2 and len(set(watch.used)) == 1 else None
+    used = watch.used[0] if len(watch.used) == 2 and len(set(watch.used)) == 1 else None
+    return None if used is None else (used, parts.pop())
 
 
-def _whole(specimen: Specimen, index: int) -> bool:
-    """Whether a call of the step differentiates the mean of one loss as it is."""
+def _is_apart(specimen: Specimen) -> bool:
+    """Whether the losses of a step are of other examples each, and all of the batch; several of the same ones are one objective."""
+    seen = specimen.once(steps)[0]
+    rows = [len(one.prediction) for one in seen.calls if one.learns and one.prediction.ndim]
+    return sum(rows) == size(seen.batch)
+
+
+def _whole(specimen: Specimen, index: int) -> int:
+    """How many means a call of the step differentiates as they are, each of one loss of torch; 0 where it does otherwise."""
     totals: list[float] = []
     with LossValues() as values, Differentiated(totals):
         _step(specimen, index)
     known = [value for _, value in values.found if value.requires_grad and value.numel() == 1]
-    if len(known) != 1 or len(totals) != 1:
-        return False
-    value = float(known[0].detach())
-    return abs(totals[0] - value) <= _EXACT * abs(value)
+    if len(known) != len(totals):
+        return 0
+    values_of = [float(one.detach()) for one in known]
+    same = all(abs(one - value) <= _EXACT * abs(value) for one, value in zip(totals, values_of, strict=True))
+    return len(totals) if same else 0
 
 
 def _step(specimen: Specimen, index: int) -> None:
@@ -137,10 +153,31 @@ def _course(specimen: Specimen, calls: int, divisor: int) -> list[float]:
             for index in range(calls):
                 with LossValues() as values:
                     _step(specimen, index)
-                losses.append(sum(float(value.detach()) for _, value in values.found if value.requires_grad))
+                losses += [float(value.detach()) for _, value in values.found if value.requires_grad]
     finally:
         handle.remove()
     return losses
+
+
+class _Counting(TorchFunctionMode):
+    """Counts the losses that are differentiated, from each time on that gradients are empty."""
+
+    def __init__(self, optimizer: Optimizer, watch: _Watch) -> None:
+        super().__init__()
+        self._optimizer = optimizer
+        self._watch = watch
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the call, and count it where it differentiates."""
+        del types
+        if func is Tensor.backward:
+            if all(one.grad is None or not bool(one.grad.any()) for one in parameters_of(self._optimizer)):
+                self._watch.calls = 0
+                self._watch.arrived.clear()
+            self._watch.calls += 1
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager

@@ -211,6 +211,9 @@ def _has_twin(root: nn.Module, name: str, missing: set[str]) -> bool:
     return False
 
 
+_OUT = {Tensor.numpy, Tensor.__array__}
+
+
 class _Whole(TorchFunctionMode):
     """Detaches nothing, whatever the step asks for.
 
@@ -233,6 +236,9 @@ class _Whole(TorchFunctionMode):
             if place:  # in the user's code, not in that of torch
                 self.where = self.where or place
                 return args[0]
+        if func in _OUT and args[0].requires_grad:
+            # Nothing of a graph gets out of torch, and torch refuses to try; that the tensor was detached was undone here.
+            return func(args[0].detach(), *args[1:], **(kwargs or {}))
         if func.__name__ == "_set_grad_enabled" and args[0] is False:
             place = place_of_call()
             if place:

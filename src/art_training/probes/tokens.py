@@ -39,7 +39,7 @@ def paddings(specimen: Specimen) -> tuple[Padding, ...]:
     found = {
         name: one
         for name, one in specimen.module.named_modules()
-        if isinstance(one, nn.Embedding) and one.padding_idx is not None
+        if isinstance(one, nn.Embedding | nn.EmbeddingBag) and one.padding_idx is not None
     }
     seen: dict[str, list[Tensor]] = {name: [] for name in found}
     handles = [one.register_forward_pre_hook(_note(seen[name])) for name, one in found.items()]
@@ -72,7 +72,7 @@ def _inside(padding: Tensor) -> Tensor:
     return padding & before & after
 
 
-def _gradients(specimen: Specimen, name: str, module: nn.Embedding) -> tuple[float, float]:
+def _gradients(specimen: Specimen, name: str, module: nn.Embedding | nn.EmbeddingBag) -> tuple[float, float]:
     """What the row gets of the first batch, and what it would get if it were trained."""
     index = module.padding_idx
     found: list[float] = []

@@ -13,7 +13,7 @@ from art_training.rules.rule import Found, Stage, rule
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "A step that optimises by itself differentiates the mean loss of each batch as it is, and its only optimiser, to which the scale of "
+        "A step that optimises by itself differentiates the mean loss of each batch, or of each part of one, as it is, and its only optimiser, to which the scale of "
         "a gradient counts, steps on the sum of those of k batches. An error where the optimiser's own steps do not lower the loss (0.9 of the "
         "first or more), and do with the same gradients divided by k: smaller steps come further only where larger ones overshoot. "
         "Information where they do not: then it is a choice of the learning rate. Gradients that are cut are not judged."

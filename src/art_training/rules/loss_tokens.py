@@ -56,7 +56,7 @@ def never_ends(laboratory: Laboratory) -> Found | None:
     stage=Stage.PROBE,
     finds=(
         "The trainer accumulates gradients over several batches, the step returns the mean over its own targets that count (as torch "
-        "computes it, to a hundred-thousandth), and batches have such different numbers of them that by Kish's effective sample size less than three "
+        "computes it or as a sum that is divided by them, to a hundred-thousandth), and batches have such different numbers of them that by Kish's effective sample size less than three "
         "quarters of the tokens are left. Batches of rows of any length taken at random stay above."
     ),
     why=(
@@ -96,11 +96,11 @@ def _counted(one: SeenStep) -> int | None:
     if len(calls) != 1 or len(one.totals) != 1 or calls[0].name not in _OF_CLASSES:
         return None
     call = calls[0]
-    if call.options.get("reduction", "mean") != "mean" or call.options.get("weight") is not None:
+    reduction = call.options.get("reduction", "mean")
+    if reduction == "none" or call.options.get("weight") is not None:
         return None
     if call.target.is_floating_point() or call.target.numel() <= size(one.batch):  # one label an example
         return None
-    if abs(one.totals[0] - float(call.value)) > 1e-5 * abs(float(call.value)):
-        return None
     count = int((call.target != call.options.get("ignore_index", -100)).sum())
-    return count or None
+    mean = float(call.value) / (1 if reduction == "mean" else max(1, count))
+    return count or None if abs(one.totals[0] - mean) <= 1e-5 * abs(mean) else None
