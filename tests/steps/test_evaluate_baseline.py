@@ -121,3 +121,16 @@ def test_a_metric_that_is_no_number_for_any_baseline_does_not_pass():
     assert [verdict.state for verdict in verdicts] == [VerdictState.PASSED, VerdictState.FAILED]
     assert "validation/pearson could not be computed: it is nan for every baseline" in verdicts[1].reason
     assert "skip_metrics" in verdicts[1].reason
+
+
+def test_a_loss_that_baselines_have_not_is_said_with_the_reason():
+    """A silent gap would leave a check against it with nothing to compare."""
+    x, y = load_digits(return_X_y=True)
+    data = art.data((x[:300], (y[:300] > 4).astype(int)), (x[300:400], (y[300:400] > 4).astype(int)))
+    task = Task(TaskKind.CLASSIFICATION, ("0",), "1", "binary_cross_entropy_with_logits", {"pos_weight": 2.0}, 2)
+    told = evaluate(data, task, {}).candidates
+    assert all("validation/loss" in one.scores for one in told)
+    unknown = Task(TaskKind.CLASSIFICATION, ("0",), "1", "", {}, 2)
+    for one in evaluate(data, unknown, {}).candidates:
+        assert "validation/loss" not in one.scores
+        assert "no loss: the task's loss is not a function of torch that was seen" in one.note

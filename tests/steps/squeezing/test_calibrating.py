@@ -1,6 +1,9 @@
 """A temperature is applied where it is beyond doubt that it helps, and nowhere else."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from art_training.setup.scores.calibration import tempered
@@ -77,3 +80,14 @@ def test_a_gain_beyond_doubt_is_applied() -> None:
     assert found.applied == found.temperature > 2
     assert found.delivered is found.predictions
     assert "too sure of itself" in told(found)
+
+
+@pytest.mark.parametrize("loss", ["", "multi_margin_loss", "cross_entropy"])
+def test_the_gain_needs_no_loss_of_the_user(loss: str) -> None:
+    """A cross-entropy that is written by hand has no value per example, and is calibrated as one of torch."""
+    task = Task(TaskKind.CLASSIFICATION, target="1", loss=loss, classes=4)
+    by_hand = replace(drawn(400, 0, too_sure=3.0), task=task)
+    found, usual = calibrated(by_hand), calibrated(drawn(400, 0, too_sure=3.0))
+    assert found.gained.value == usual.gained.value > 0
+    assert found.gained.interval == usual.gained.interval
+    assert not found.why_not_applied

@@ -9,8 +9,9 @@ from art_training.records import Split
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import MetricCalculator
+from art_training.setup.scores.told_loss import told_loss
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.delivering.predictions import Collector, Predictions, averaged, row_losses
+from art_training.steps.delivering.predictions import Collector, Predictions, averaged
 from art_training.steps.squeezing.ensemble import equal, greedy
 
 CLASSES = Task(TaskKind.CLASSIFICATION, target="1", loss="cross_entropy", classes=3, activation="softmax")
@@ -130,7 +131,10 @@ def test_class_weights_and_smoothing_are_those_of_the_task() -> None:
 
 def test_a_loss_that_predictions_do_not_give_is_not_made_up() -> None:
     task = Task(TaskKind.OTHER, loss="ctc_loss")
-    assert row_losses(torch.rand(3), torch.rand(3), task) is None
+    assert (
+        told_loss(torch.rand(3), torch.rand(3), task).why_none
+        == "ctc_loss does not follow from what is predicted alone"
+    )
     found = Predictions(Pool(torch.rand(3), torch.rand(3)), task, 3)
     assert np.isnan(found.loss())
     assert "validation/loss" not in found.scores(MetricCalculator(), split=Split.VALIDATION, seed=0, source="x")

@@ -1,10 +1,12 @@
 """Predictions of a whole split, and their scores by the project's metrics and by the task's own loss."""
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 from art_training.records import Score
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.setup.scores.told_loss import told_loss
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.delivering.predictions import Predictions
 
@@ -12,9 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_NUMBERS = 30_000_000  # predicted numbers that are kept
-_SMALLEST = 1e-7  # probabilities are kept away from 0 and 1, whose logarithms are infinite
-_LOGARITHM = {"cross_entropy", "nll_loss"}
-_VALUES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+_SMALLEST = 1e-7  # what was never seen has the probability 0 to some, whose logarithm is infinite
 
 
 class Pooled:
@@ -23,10 +23,12 @@ class Pooled:
     Attributes:
         examples: how many there are.
         left_out: how many were too many to be kept.
+        why_no_loss: why the task's loss of them is not known; empty where it is, and before they are scored.
     """
 
     def __init__(self, task: Task) -> None:
         self.examples = self.left_out = 0
+        self.why_no_loss = ""
         self._task = task
         self._predictions: list[Tensor] = []
         self._targets: list[Tensor] = []
@@ -64,7 +66,10 @@ class Pooled:
         weight = None if bool((rows == 1).all()) else rows.tolist()
         scores = metrics.score(predictions, targets, task=self._task, rows_weight=weight, seed=seed, source=source)
         loss = loss_of(predictions, targets, rows, self._task, seed=seed)
-        return scores if loss is None else {**scores, LOSS: loss}
+        if isinstance(loss, Score):
+            return {**scores, LOSS: loss}
+        self.why_no_loss = loss
+        return scores
 
     def predictions(self) -> Predictions:
         """All of them, for a comparison example by example."""
@@ -82,8 +87,8 @@ class Pooled:
         return torch.cat(self._predictions), torch.cat(self._targets), torch.cat(self._rows)
 
 
-def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task, *, seed: int) -> Score | None:
-    """The task's loss of probabilities or values.
+def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task, *, seed: int) -> Score | str:
+    """The task's loss of probabilities or values, or why it is not known.
 
     Args:
         predictions: (rows, ...).
@@ -91,32 +96,20 @@ def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task
         rows: (examples,) rows of each example.
         task: says which loss, and with which options.
         seed: of the interval.
-
-    Returns:
-        None where the task's loss is not known, or does not follow from predictions alone.
     """
     import torch
 
-    from art_training.setup.observation import LossCall
     from art_training.setup.scores.intervals import of_mean
-    from art_training.setup.scores.losses import floor_of_mean, terms
+    from art_training.setup.scores.losses import floor_of_mean
 
-    native = _native(predictions, task)
-    if native is None:
-        return None
-    options = {
-        name: torch.tensor(value) if isinstance(value, list) else value for name, value in task.loss_options.items()
-    }
-    options.pop("reduction", None)
-    target = targets if task.loss in _LOGARITHM and not targets.is_floating_point() else targets.float()
-    try:
-        value = getattr(torch.nn.functional, task.loss)(native, target, **options)
-    except (RuntimeError, TypeError, ValueError):  # options or shapes that only the user's own model fits
-        return None
-    found = terms(LossCall(task.loss, native, target, options, value))
+    told = told_loss(predictions, targets, task, smallest=_SMALLEST)
+    found, value = told.terms, told.value
     note = "the task's loss alone, without what a step may add to it"
     if found is None:
-        return Score(float(value), rows=len(rows), direction="minimize", source=task.loss, note=note)
+        if math.isnan(value):
+            return told.why_none
+        note += f"; no interval: {told.why_none}"
+        return Score(value, rows=len(rows), direction="minimize", source=task.loss, note=note)
     owner = torch.arange(len(rows)).repeat_interleave(rows)
     total = torch.zeros(len(rows), dtype=torch.double).index_add_(0, owner, found.total)
     weight = torch.zeros(len(rows), dtype=torch.double).index_add_(0, owner, found.weight)
@@ -127,16 +120,3 @@ def loss_of(predictions: "Tensor", targets: "Tensor", rows: "Tensor", task: Task
     note = "; ".join(part for part in (note, estimated.note) if part)
     between = None if estimated.interval is None else estimated.interval.holding(mean)
     return Score(mean, between, len(rows), "minimize", task.loss, note)
-
-
-def _native(predictions: "Tensor", task: Task) -> Any:
-    """Predictions as the task's loss takes them; None where they cannot be made so."""
-    if not predictions.is_floating_point():
-        return None
-    if task.loss in _LOGARITHM:
-        return predictions.clamp_min(_SMALLEST).log()
-    if task.loss == "binary_cross_entropy":
-        return predictions.clamp(_SMALLEST, 1 - _SMALLEST)
-    if task.loss == "binary_cross_entropy_with_logits":
-        return predictions.clamp(_SMALLEST, 1 - _SMALLEST).logit()
-    return predictions if task.loss in _VALUES else None

@@ -30,6 +30,8 @@ def predict_and_score(bench: Bench, learned: Learned) -> dict[str, dict[str, Sco
             scores.setdefault(one.name, {}).update(placed)
             if pool.left_out and loader is None:
                 one.notes.append(f"scored on {pool.examples:,} examples; {pool.left_out:,} more were too many to keep")
+            if pool.why_no_loss and loader is None:
+                one.notes.append(f"no loss: {pool.why_no_loss}")
     return scores
 
 

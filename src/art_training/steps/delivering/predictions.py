@@ -4,14 +4,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from art_training.errors import SetupError
 from art_training.records import Metric, Score, Split
-from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.measures import Pool
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.setup.scores.told_loss import ToldLoss, told_loss
 from art_training.setup.task import Task
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from art_training.setup.scores.outputs import Adapter
 
 MOST_KEPT = 50_000_000  # predicted numbers of one model
-LOGARITHMIC = frozenset({"cross_entropy", "nll_loss"})
-BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
-OF_VALUES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
-_EPSILON = 1e-7  # probabilities of yes are kept away from 0 and 1, whose logarithms are infinite
-_TINY = 1e-30  # a probability of a class is no smaller
 
 NOTE = "the task's loss of the predictions alone, without what a step may add to it"
 
@@ -52,16 +48,25 @@ class Predictions:
         """Example by example, with the losses where the task's loss follows from predictions."""
         import torch
 
-        found = row_losses(self.pool.predictions, self.pool.targets, self.task)
+        found = self._told.terms
         if found is None:
             return Examples(self.count, self.pool)
-        totals, weights = found
+        totals, weights = found.total, found.weight
         if self.pool.example is not None:
             zeros = torch.zeros(self.count, dtype=torch.double)
             totals = zeros.index_add(0, self.pool.example, totals)
             weights = zeros.index_add(0, self.pool.example, weights)
         losses = torch.where(weights > 0, totals / weights.clamp_min(1e-300), torch.zeros_like(totals))
         return Examples(self.count, self.pool, losses.numpy(), weights.numpy())
+
+    @property
+    def why_no_loss(self) -> str:
+        """Why the loss of each example is not known; empty where it is."""
+        return self._told.why_none
+
+    @cached_property
+    def _told(self) -> ToldLoss:
+        return told_loss(self.pool.predictions, self.pool.targets, self.task)
 
     def part(self, rows: "Tensor") -> "Predictions":
         """Some rows, their examples numbered anew.
@@ -185,43 +190,3 @@ def averaged(members: Sequence["Tensor"], weights: Sequence[float]) -> "Tensor":
         if weight:
             total += weight * member
     return total
-
-
-def row_losses(predictions: "Tensor", targets: "Tensor", task: Task) -> "tuple[Tensor, Tensor] | None":
-    """(rows,) the task's loss summed over each row, and (rows,) what the row adds to the denominator.
-
-    None where the loss is not known, or does not follow from probabilities or values alone.
-    """
-    import torch
-
-    from art_training.setup.scores.losses import terms
-
-    native = _native(predictions, task)
-    if native is None:
-        return None
-    options: dict[str, Any] = {
-        name: torch.tensor(value, dtype=torch.double) if isinstance(value, list) else value
-        for name, value in task.loss_options.items()
-    }
-    options["reduction"] = "mean"  # told as a mean, whatever the step makes of it
-    target = targets if task.loss in LOGARITHMIC and not targets.is_floating_point() else targets.to(native.dtype)
-    try:
-        value = getattr(torch.nn.functional, task.loss)(native, target, **options)
-    except (RuntimeError, TypeError, ValueError):  # options or shapes that only the user's own model fits
-        return None
-    found = terms(LossCall(task.loss, native, target, options, value))
-    return None if found is None else (found.total, found.weight)
-
-
-def _native(predictions: "Tensor", task: Task) -> "Tensor | None":
-    """Predictions as the task's loss takes them, in double precision; None where they cannot be made so."""
-    wide = predictions.double()
-    if task.loss in LOGARITHMIC:
-        return wide.clamp_min(_TINY).log()
-    if task.loss == "binary_cross_entropy":
-        return wide.clamp(_EPSILON, 1 - _EPSILON)
-    if task.loss == "binary_cross_entropy_with_logits":
-        return wide.clamp(_EPSILON, 1 - _EPSILON).logit()
-    if task.loss == "multilabel_soft_margin_loss":
-        return wide.clamp(_EPSILON, 1 - _EPSILON).logit()
-    return wide if task.loss in OF_VALUES else None

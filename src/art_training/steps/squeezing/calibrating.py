@@ -1,7 +1,7 @@
 """Calibrating a result: the temperature, what it gains on examples it has not seen, and the reliability diagram."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from art_training.setup.scores.calibration import (
 )
 from art_training.setup.scores.comparison import Comparison, compare
 from art_training.setup.scores.metrics import LOSS, MetricCalculator
+from art_training.setup.scores.told_loss import of_likelihood
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.bench import Bench
 from art_training.steps.delivering.predictions import Predictions
@@ -38,7 +39,8 @@ class Calibrated:
         predictions: each by a temperature that was chosen without it.
         raw: as they were.
         folds: the temperatures of the folds.
-        gained: how much lower the loss of examples that the temperature has not seen is with it.
+        gained: how much lower the negative log-likelihood of examples that the temperature has not seen is with it. It is
+            what a temperature is chosen by, and is known whatever loss the model was trained with.
     """
 
     temperature: float
@@ -56,7 +58,7 @@ class Calibrated:
             return ""
         between = self.gained.interval
         told = f" [{between.low:.2g}, {between.high:.2g}]" if between else f" ({self.gained.note})"
-        return f"the gain of {self.gained.value:.2g}{told} in the loss of examples that it has not seen is not beyond doubt"
+        return f"the gain of {self.gained.value:.2g}{told} in the negative log-likelihood of examples that it has not seen is not beyond doubt"
 
     @property
     def applied(self) -> float:
@@ -123,7 +125,10 @@ def calibrate(metrics: MetricCalculator, predictions: Predictions, *, seed: int)
     values, targets, example = _arrays(predictions)
     found, folds = cross_fitted(values, targets, example, seed=seed)
     tempered = predictions.saying(torch.from_numpy(found))
-    gained = compare(metrics, LOSS, [tempered.examples], [predictions.examples], seed=seed)
+    likelihoods = [
+        replace(one, task=of_likelihood(one.task, binary=values.ndim == 1)) for one in (tempered, predictions)
+    ]
+    gained = compare(metrics, LOSS, *([one.examples] for one in likelihoods), seed=seed)
     return Calibrated(temperature_of(values, targets), tempered, predictions, folds, gained)
 
 
