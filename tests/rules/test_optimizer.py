@@ -1,6 +1,8 @@
 """Rules on optimisers: each fault in two kinds of clothes is seen, and what resembles it is not accused."""
 
+import tempfile
 import warnings
+from pathlib import Path
 
 import lightning as L
 import pytest
@@ -11,6 +13,14 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 import art_training as art
+from art_training.diagnosis.diagnose import _as_data
+from art_training.engines.engine import ExperimentJob
+from art_training.engines.lightning.engine import LightningEngine
+from art_training.probes.trials import trials
+from art_training.probes.updates import Updates
+from art_training.rules.laboratory import Laboratory
+from art_training.rules.optimizer_settings import rate_too_high
+from art_training.setup.setup import Setup
 
 TRAINER = {"max_epochs": 2, "accelerator": "cpu"}
 MINE = ("ART51", "ART52", "ART53")
@@ -431,6 +441,52 @@ def test_settings_that_keep_from_learning(model, data, options, code):
 )
 def test_usual_settings_are_no_fault(model, data, options):
     assert codes(model, data, trainer={**TRAINER, **options}) == {}
+
+
+class Plateau(Net):
+    """At its rate it stands still for some epochs, and learns then as one at a tenth of it does."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1), nn.GroupNorm(4, 16), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 4)
+        )
+
+    def training_step(self, batch, index):
+        return F.cross_entropy(self.logits(batch[0]), batch[1], label_smoothing=0.1)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9, nesterov=True)
+
+
+def halves():
+    """Noise whose two halves, upper and left, say by their means which of four it is."""
+    x = torch.rand(1500, 1, 8, 8, generator=torch.Generator().manual_seed(7))
+    noise = 0.02 * torch.randn(1500, generator=torch.Generator().manual_seed(8))
+    upper = (x[:, 0, :4].mean((1, 2)) - x[:, 0, 4:].mean((1, 2)) + noise > 0).long()
+    y = upper + 2 * (x[:, 0, :, :4].mean((1, 2)) > x[:, 0, :, 4:].mean((1, 2))).long()
+    return (
+        DataLoader(TensorDataset(x[:1000], y[:1000]), batch_size=50, shuffle=True),
+        DataLoader(TensorDataset(x[1000:], y[1000:]), batch_size=50),
+    )
+
+
+def test_a_plateau_that_ends_is_no_rate_that_is_too_high():
+    setup = Setup(Plateau, _as_data(halves()), trainer={**TRAINER, "max_epochs": 6})
+    laboratory = Laboratory(task=setup.task)
+
+    def ask(specimen):
+        laboratory.lay_open(specimen)
+        tried = laboratory.ask(trials)
+        assert tried.slower is not None  # in as many steps as are tried at first a tenth of the rate is much better
+        assert tried.later.gained > 0.25
+        still = Updates()
+        still.losses = [tried.as_it_is.first] * 60  # a short training that was cut off on the plateau
+        laboratory.lay_down(still)
+        assert not rate_too_high.findings(laboratory)
+
+    with tempfile.TemporaryDirectory() as folder:
+        LightningEngine().experiment(ExperimentJob(setup, 1, Path(folder), data_seed=0), ask)
 
 
 class Rebuilt(Net):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,6 +19,9 @@ _STEPS = 40
 _FEWEST = 4
 _SECONDS = 1.5  # for one training, about
 _ALL_SECONDS = 6.0  # for all of them, about
+_PATIENCE = 240  # steps for a training that was slow to begin
+_RISEN = 0.5  # of the loss; one that rises so far stands on no plateau
+_PATIENT_SECONDS = 4.0  # for them, about
 _OTHERS = 3  # settings that are tried however long it takes
 _SUSPECT = 0.05  # of the loss; a training that is bound to gain less is compared with others
 _SLOW = 0.3  # of the loss, over the steps of one trial; where less is gained a smaller rate is tried
@@ -64,6 +67,8 @@ class Trials:
         gradient: the norm of the first batch's gradient.
         decay: the norm of what weight decay adds to it; 0 where it is decoupled.
         weights: the root of the mean square of the parameters.
+        later: `as_it_is` with more steps, where it stood still and a smaller rate did not; a plateau ends, and a rate that
+            jumps over what it aims at goes on jumping. None where the loss rose by half.
     """
 
     as_it_is: Trial
@@ -74,6 +79,7 @@ class Trials:
     gradient: float
     decay: float
     weights: float
+    later: Trial | None = None
 
     def mends(self, name: str, times: float = 10.0) -> bool:
         """Whether a change makes a training of one that is none: it gains a tenth of the loss, many times what it did."""
@@ -86,9 +92,10 @@ class Trials:
 
     @property
     def slower(self) -> tuple[str, Trial] | None:
-        """The best at a smaller rate."""
+        """The best at a smaller rate, where it gains 30 % of the loss and four times as much."""
         tried = [(name, one) for name, one in self.others.items() if name.startswith("rate x0")]
-        return max(tried, key=lambda one: one[1].gained, default=None)
+        best = max(tried, key=lambda one: one[1].gained, default=None)
+        return best if best is not None and best[1].gained >= max(_SLOW, 4 * self.as_it_is.gained) else None
 
 
 def trials(specimen: Specimen) -> Trials | None:
@@ -122,7 +129,11 @@ def trials(specimen: Specimen) -> Trials | None:
     batches = specimen.batches if steps > _FEWEST else specimen.batches[:1]
 
     def run(
-        change: Callable[[Optimizer], None] = lambda _: None, *, speed: float = 1.0, clip: bool = True
+        change: Callable[[Optimizer], None] = lambda _: None,
+        *,
+        speed: float = 1.0,
+        clip: bool = True,
+        steps: int = steps,
     ) -> Trial | None:
         return _trained(specimen, batches, steps, change, speed=factor * speed, clip=clip)
 
@@ -147,9 +158,13 @@ def trials(specimen: Specimen) -> Trials | None:
         other = make() if wanted and len(others) < most else None
         if other is not None:
             others[name] = other
-            if Trials(as_it_is, predicted, moves, others, peak, found.gradient, decay, weights).mends(name):
+            if replace(found, others=others).mends(name):
                 break
-    return Trials(as_it_is, predicted, moves, others, peak, found.gradient, decay, weights)
+    found = replace(found, others=others)
+    if found.slower is None or not as_it_is.gained > -_RISEN:
+        return found
+    patient = affordable(specimen, _PATIENCE, seconds=_PATIENT_SECONDS, least=2 * steps)
+    return replace(found, later=run(steps=patient))
 
 
 def _changes(

@@ -27,8 +27,9 @@ _HARDLY = 0.02  # likewise, for a model that has not learned anything yet
     finds=(
         "In the last quarter of a short training under the user's own schedule the loss has not fallen by a quarter, or is no "
         "number; from the same weights on the same few batches the rate gains next to nothing either, and a tenth, hundredth or "
-        "thousandth of it gains at least 30 % of the loss and four times as much. Both must be so: a high rate after a "
-        "warm-up, or a task that is hard, is none."
+        "thousandth of it gains at least 30 % of the loss and four times as much. And the loss of the rate "
+        "rose by half, or 240 steps (fewer of an expensive model) do not gain a quarter of it either: a plateau ends. All must be so: "
+        "a high rate after a warm-up, or a task that is hard, is none."
     ),
     why="Each step jumps over what it aims at: the loss rises, stays, or becomes NaN.",
     wrong="torch.optim.SGD(net.parameters(), lr=10.0)",
@@ -44,8 +45,8 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
     if tried.slower is None or (tried.cause() and not tried.cause().startswith("rate x0")):
         return None
     name, slower = tried.slower
-    as_it_is = tried.as_it_is
-    if slower.gained < 0.3 or slower.gained < 4 * as_it_is.gained:
+    as_it_is, later = tried.as_it_is, tried.later
+    if later is not None and later.gained > _LEARNED:
         return None
     if len(losses) < _ENOUGH:
         raise NotMeasured("too few batches were trained on")
@@ -62,7 +63,8 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
         {"rate": tried.rate, "first": as_it_is.first, "last": last, "ratio": ratio, "slower": slower.last},
         f"lower the rate, to about {rate:.2g}, or warm it up",
         where="configure_optimizers",
-        confirmed_by=_told(as_it_is, slower, f"at {rate:.2g}"),
+        confirmed_by=_told(as_it_is, slower, f"at {rate:.2g}")
+        + ("" if later is None else f"; with {later.steps} steps it stays at {later.last:.3g}"),
     )
 
 
