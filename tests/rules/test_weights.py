@@ -1,7 +1,9 @@
 """Rules on repetition, on weights from elsewhere and on what is saved."""
 
 import copy
+import dataclasses
 import functools
+import typing
 import warnings
 
 import lightning as L
@@ -358,12 +360,49 @@ def test_kept_weights_that_go_on_training_are_told():
     assert codes(Net, trainer={**TRAINER, "callbacks": KeepsInCallback})["ART842"].where == "KeepsInCallback.state.best"
 
 
+@dataclasses.dataclass(slots=True)
+class Record:
+    score: float
+    weights: dict | None = None
+
+
+class Holder:
+    def __init__(self, weights):
+        self.weights = weights
+
+
+class Pair(typing.NamedTuple):
+    score: float
+    weights: dict
+
+
+@pytest.mark.parametrize(
+    ("keep", "where"),
+    [
+        (lambda weights: (0.5, weights), "1"),
+        (lambda weights: [(0.5, weights)], "0.1"),
+        (lambda weights: Record(0.5, weights), "weights"),
+        (Holder, "weights"),
+        (lambda weights: Pair(0.5, weights), "weights"),
+    ],
+)
+def test_kept_weights_are_found_in_what_holds_them(keep, where):
+    assert codes(functools.partial(KeepsBest, keep))["ART842"].where == f"KeepsBest.best.{where}"
+
+
 class Functional(Net):
     def __init__(self):
         super().__init__()
         self.fast = dict(self.head.named_parameters())
 
 
-@pytest.mark.parametrize("model", [functools.partial(KeepsBest, copy.deepcopy), Functional])
+@pytest.mark.parametrize(
+    "model",
+    [
+        functools.partial(KeepsBest, copy.deepcopy),
+        functools.partial(KeepsBest, lambda one: (0.5, copy.deepcopy(one))),
+        Functional,
+    ],
+)
 def test_copies_and_dictionaries_of_parameters_are_not_accused(model):
     assert "ART842" not in codes(model)

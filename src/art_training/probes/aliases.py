@@ -1,6 +1,8 @@
 """State dictionaries that are kept and go on changing, since their tensors are those that train."""
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,7 +10,16 @@ from torch import Tensor, nn
 
 from art_training.probes.monitor import Moment, Monitor
 
-_DEEP = 2  # containers in containers that are looked into
+_DEEP = 3  # containers in containers that are looked into
+_MOST = 1_000  # entries of a list that is looked into; a longer one is of data
+_FOREIGN = {
+    "torch",
+    "lightning",
+    "pytorch_lightning",
+    "torchmetrics",
+    "numpy",
+    "pandas",
+}  # whose objects hold no best weights
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,7 @@ class Alias:
     """A state dictionary that is kept.
 
     Attributes:
-        where: the attribute that holds it.
+        where: the attribute that holds it, and where in it.
         tensors: of it that lie in the memory of parameters that train.
         of: tensors that it has.
         moved: the largest change of an element since it was first seen.
@@ -86,20 +97,38 @@ def _kept(moment: Moment) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
 
 def _dictionaries(where: str, values: Mapping[Any, Any], names: set[str], deep: int) -> Iterator[tuple[str, Any]]:
     for attribute, value in values.items():
-        if attribute in {"_parameters", "_buffers", "_modules", "_trainer", "trainer"} or not isinstance(
-            value, Mapping
-        ):
+        if attribute in {"_parameters", "_buffers", "_modules", "_trainer", "trainer"}:
             continue
-        held = cast("Mapping[Any, Any]", value)
+        held, path = _entries(value), f"{where}.{attribute}"
         tensors = [one for one in held.values() if isinstance(one, Tensor)]
-        path = f"{where}.{attribute}"
-        if tensors and len(tensors) == len(held):
+        if isinstance(value, Mapping) and tensors and len(tensors) == len(held):
             # Parameters themselves are kept on purpose, as for a functional call; a state dictionary has none.
             ours = all(str(name).rpartition(".")[2] in names for name in held)
             if ours and not any(isinstance(one, nn.Parameter) or one.requires_grad for one in tensors):
                 yield path, held
         elif deep > 1:
             yield from _dictionaries(path, held, names, deep - 1)
+
+
+def _entries(value: Any) -> Mapping[Any, Any]:
+    """What a container or a plain object of the user's holds, by key, place or attribute; nothing of anything else."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[Any, Any]", value)
+    if isinstance(value, list | tuple | deque):
+        held = cast("Sequence[Any]", value)
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return dict(zip(cast("Any", value)._fields, held, strict=True))
+        return dict(enumerate(held)) if len(held) <= _MOST else {}
+    foreign = isinstance(value, nn.Module | Tensor | type) or callable(value)
+    if foreign or type(value).__module__.partition(".")[0] in _FOREIGN:
+        return {}
+    slots = [one for kind in inspect.getmro(type(value)) for one in _slots(kind)]
+    return {**{name: getattr(value, name) for name in slots if hasattr(value, name)}, **getattr(value, "__dict__", {})}
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    named = vars(kind).get("__slots__", ())
+    return (named,) if isinstance(named, str) else tuple(named)
 
 
 def _address(tensor: Tensor) -> tuple[int, tuple[int, ...]]:

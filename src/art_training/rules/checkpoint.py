@@ -93,7 +93,7 @@ def begins_not_finite(laboratory: Laboratory) -> Found | None:
     severity=Severity.ERROR,
     stage=Stage.TRAIN,
     finds=(
-        "An attribute of the model or of a callback keeps a state dictionary whose tensors lie in the memory of parameters that "
+        "An attribute of the model or of a callback, or what it holds (mappings, lists, tuples, plain objects, to three deep), keeps a state dictionary whose tensors lie in the memory of parameters that "
         "train, and its values changed while it was kept. Dictionaries of parameters themselves do not count."
     ),
     why="state_dict() gives references: the best weights that were put aside are the last ones when they are loaded again.",
