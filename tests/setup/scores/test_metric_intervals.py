@@ -146,3 +146,18 @@ def test_a_metric_of_the_users_own_is_not_taken_for_one_of_the_same_name():
     assert interval is not None
     assert "wilson" not in interval.method
     assert 0.8 < interval.low < 2.0 < interval.high < 3.0
+
+
+@pytest.mark.parametrize("ignored", [-100, -1, 2])
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_ignored_examples_make_nothing_surer_where_all_others_are_right(average: str, ignored: int) -> None:
+    targets = torch.tensor([0, 1] * 20 + [ignored] * 60)
+    predictions = torch.nn.functional.one_hot(targets.clamp(0, 2), 3).float()
+    metric = MulticlassAccuracy(num_classes=3, average=average, ignore_index=ignored)
+    alone = MulticlassAccuracy(num_classes=3, average=average)
+    found = of_metric(metric, 1.0, Pool(predictions, targets, None), seed=0)
+    wanted = of_metric(alone, 1.0, Pool(predictions[:40], targets[:40], None), seed=0)
+    assert found.interval is not None
+    assert wanted.interval is not None
+    assert found.interval.low == pytest.approx(wanted.interval.low)
+    assert found.interval.low < 0.92

@@ -95,13 +95,25 @@ def _of_perfect(metric: Any, value: float, pool: Pool) -> Estimated | None:
     if kind not in {"BinaryAccuracy", "MulticlassAccuracy", "MulticlassRecall"} or value not in {0.0, 1.0}:
         return None
     average = getattr(metric, "average", "micro")
+    ignored = getattr(metric, "ignore_index", None)
+    counted = torch.ones_like(pool.targets, dtype=torch.bool) if ignored is None else pool.targets != ignored
     if pool.example is not None or average not in {"macro", "micro"}:
         # Positions of a sequence are not independent: its examples are what was tried.
-        return Estimated(intervals.wilson(value, pool.examples, of=f" of {pool.examples} examples"))
-    counts = torch.bincount(pool.targets.reshape(-1).long())
-    counts = counts[counts > 0].double()
+        n = _examples_of(counted, pool)
+        return Estimated(intervals.wilson(value, n, of=f" of {n} examples")) if n else None
+    _, counts = pool.targets[counted].unique(return_counts=True)
+    if not len(counts):
+        return None
+    counts = counts.double()
     n = float(len(counts) ** 2 / (1 / counts).sum()) if average == "macro" else float(counts.sum())
     return Estimated(intervals.wilson(value, n, of=f" with {n:.0f} effective examples"))
+
+
+def _examples_of(counted: Tensor, pool: Pool) -> int:
+    """How many examples have something that counts."""
+    if pool.example is None:
+        return int(counted.reshape(len(counted), -1).any(1).sum())
+    return len(pool.example[counted.reshape(len(counted), -1).any(1)].unique())
 
 
 @dataclass(frozen=True)
