@@ -163,6 +163,25 @@ def test_what_enters_a_network_with_spectral_norm_is_the_batch_and_no_weight():
     assert torch.equal(entrance.training[0], made.batches[0][0])
 
 
+def test_of_a_layer_that_serves_two_inputs_the_same_one_is_heard_in_training_and_in_validation():
+    class Twice(Net):
+        def training_step(self, batch, index):
+            return self.second(self.first(batch[0])).sum() + self.second(self.first(batch[0] * 9 + 5)).sum()
+
+    made = specimen(Twice())
+    entrance = Entrance()
+    entrance.beginning(SimpleNamespace(module=made.module))
+    for happens in (entrance.entering, entrance.validating):
+        happens(None)
+        for _ in range(2):
+            if happens == entrance.entering:
+                entrance.entering(None)
+            made.step(made.batches[0], 0)
+    for given in (*entrance.training, *entrance.validation):
+        assert torch.equal(given, made.batches[0][0])
+    assert len(entrance.training) == len(entrance.validation) == 2
+
+
 def test_a_step_with_a_gradient_of_a_gradient_is_counted():
     class Penalised(Net):
         def training_step(self, batch, index):

@@ -33,7 +33,8 @@ class Entrance(Monitor):
         self.validation: list[Tensor] = []
         self._into = self.training
         self._hooks: dict[str, Any] = {}
-        self._called = False
+        self._called = 0  # times in this step, or in this validation
+        self._each = 1  # times in a training step; a layer that serves several inputs is called once for each
         self._validated = False
 
     def beginning(self, moment: Moment) -> None:
@@ -45,7 +46,7 @@ class Entrance(Monitor):
     def entering(self, moment: Moment) -> None:
         """A step begins: the first layer that is called now is the one."""
         del moment
-        self._called = False
+        self._called = 0
 
     def stepped(self, moment: Moment) -> None:
         """The first layer is known; the others are let go."""
@@ -58,6 +59,7 @@ class Entrance(Monitor):
     def validating(self, moment: Moment) -> None:
         """What enters now is validation's."""
         del moment
+        self._called = 0
         self._into = self.validation
 
     def validated(self, moment: Moment) -> None:
@@ -81,10 +83,15 @@ class Entrance(Monitor):
         def heard(module: nn.Module, arguments: tuple[Any, ...]) -> None:
             del module
             validating = self._into is self.validation
-            if (self._called and not validating) or self.layer not in {"", name} or (validating and not self.layer):
+            if self.layer not in {"", name} or (validating and not self.layer):
                 return
-            self._called = True
             self.layer = name
+            self._called += 1
+            # Of each step the first call, as that is the same input in training and in validation.
+            first = self._called == 1 if not validating else (self._called - 1) % self._each == 0
+            self._each = self._each if validating else max(self._each, self._called)
+            if not first:
+                return
             given = next((one for one in arguments if isinstance(one, Tensor) and one.ndim > 1), None)
             if given is not None and len(self._into) < _CALLS:
                 self._into.append(_sample(given))
