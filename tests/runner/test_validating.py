@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.regression import MeanSquaredError
 
 import art_training as art
-from art_training.checks import Above, Below, Check, Exists, Improves
+from art_training.checks import Above, Below, Between, Check, Equals, Exists, Improves
 from art_training.engines.lightning import LightningEngine
-from art_training.errors import SetupError, UnknownMetric
+from art_training.errors import CheckError, SetupError, UnknownMetric
 from art_training.records import Outcome, Score, StepStarted
 from art_training.setup.setup import Setup
 from art_training.steps import EvaluateBaseline, FinalTest, Overfit, OverfitOneBatch, Regularize, Squeeze, Tune
@@ -296,3 +298,40 @@ def test_what_a_step_would_try_is_looked_at_once_and_not_at_all_where_it_is_reca
     declared.plan()
     declared.plan(force=True, lenient=True)
     assert len(seen) == 2
+
+
+def measured(*checks: Check) -> art.ArtProject:
+    metrics = {"acc": MulticlassAccuracy(num_classes=2), "mse": MeanSquaredError(), "odd": odd}
+    steps = [Looks(checks=checks)]
+    return art.ArtProject("p", Setup(MODEL, BOTH), steps=steps, metrics=metrics, store=MemoryStore())
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        Above("validation/acc", 95),
+        Above("validation/acc", 1.0),
+        Between("validation/acc", 90, 100),
+        Equals("validation/acc", 100),
+        Below("validation/mse", 0),
+        Between("validation/mse", -2, -1),
+    ],
+)
+def test_a_check_that_no_value_of_its_metric_can_pass_is_refused(check: Check) -> None:
+    with pytest.raises(CheckError, match=r"can never pass, because the best that (acc|mse) can be is [01]; give"):
+        measured(check).run()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        Above("validation/acc", 0.999),
+        Equals("validation/acc", 1.0),
+        Below("validation/acc", 95),
+        Above("validation/odd", 95),
+        Below("validation/mse", 1e-9),
+        Above("train/loss", 95),
+    ],
+)
+def test_a_check_that_some_value_passes_is_not(check: Check) -> None:
+    measured(check).run()

@@ -39,6 +39,16 @@ class ScoreCheck(Check):
         """The number that a reason must tell the score from, where there is one."""
         return None
 
+    def attainable(self, best: float, *, minimize: bool) -> bool:
+        """Whether some number can be as asked, of a metric that has a best value.
+
+        Args:
+            best: the value that none is better than.
+            minimize: whether the best is the smallest.
+        """
+        del best, minimize
+        return True
+
     @property
     def title(self) -> str:
         """The metric and the rule."""
@@ -113,6 +123,10 @@ class Equals(ScoreCheck):
         """Without any tolerance."""
         return value == self.value
 
+    def attainable(self, best: float, *, minimize: bool) -> bool:
+        """Not beyond the best."""
+        return self.value >= best if minimize else self.value <= best
+
 
 @dataclass(frozen=True)
 class CloseTo(ScoreCheck):
@@ -176,6 +190,10 @@ class Below(ScoreCheck):
         """Strictly."""
         return value < self.limit
 
+    def attainable(self, best: float, *, minimize: bool) -> bool:
+        """The best is below the limit."""
+        return not minimize or best < self.limit
+
 
 @dataclass(frozen=True)
 class Above(ScoreCheck):
@@ -204,6 +222,10 @@ class Above(ScoreCheck):
     def holds(self, value: float) -> bool:
         """Strictly."""
         return value > self.limit
+
+    def attainable(self, best: float, *, minimize: bool) -> bool:
+        """The best is above the limit."""
+        return minimize or best > self.limit
 
 
 @dataclass(frozen=True)
@@ -235,6 +257,10 @@ class Between(ScoreCheck):
     def holds(self, value: float) -> bool:
         """The bounds pass too."""
         return self.low <= value <= self.high
+
+    def attainable(self, best: float, *, minimize: bool) -> bool:
+        """The range does not lie beyond the best."""
+        return self.high >= best if minimize else self.low <= best
 
 
 def _accuracy(value: float) -> Evidence:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 
 from art_training.checks import Check
+from art_training.checks.bounds import ScoreCheck
 from art_training.engines import Engine
-from art_training.errors import SetupError, UnknownMetric, UsageError
+from art_training.errors import CheckError, SetupError, UnknownMetric, UsageError
 from art_training.records import Metric, Split
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
@@ -46,6 +47,7 @@ class Validation:
             SetupError: the model, the trainer's settings or the data are none that the engine can train with; the data lack
                 a split; or it is not known which way the score is better that the step chooses by.
             UnknownMetric: the step chooses by a metric that there is not.
+            CheckError: no value of its metric can pass a check.
             UsageError: it or a check of it names what no earlier step is going to leave, or what its model does not have.
         """
         setup, engine = prospect.setup, prospect.engine
@@ -63,6 +65,7 @@ class Validation:
             require_splits(f"step {step.name!r}", step.needs_splits, declared)
             _require_asked(step, declared)
         _require_direction(step, prospect.metrics)
+        _require_attainable(step, prospect.metrics)
         _require_setups(step, setup, engine)
         step.foresee(prospect)
         for check in step.checks:
@@ -115,6 +118,20 @@ def _require_direction(step: Step, metrics: MetricCalculator) -> None:
             f"it is not known which way metric {name!r} is better, so {step.name} cannot choose by it; "
             "set its attribute higher_is_better to True or False"
         )
+
+
+def _require_attainable(step: Step, metrics: MetricCalculator) -> None:
+    """Refuse a check that no value of its metric can pass, such as a percent of a share."""
+    for check in step.checks:
+        metric = getattr(check, "metric", None)
+        if not isinstance(check, ScoreCheck) or not isinstance(metric, Metric) or metric.name not in metrics.names:
+            continue
+        best, minimize = metrics.best(metric.name), metrics.direction(metric.name) == "minimize"
+        if best is not None and not check.attainable(best, minimize=minimize):
+            raise CheckError(
+                f"the check `{check.title}` of step {step.name!r} can never pass, because the best that {metric.name} can "
+                f"be is {best:g}; give a limit on that scale{'' if minimize else ', a share where it is a percent'}"
+            )
 
 
 def _require_setups(step: Step, setup: Setup, engine: Engine) -> None:
