@@ -63,7 +63,7 @@ def test_digits_are_found_to_be_in_order():
         "shapes": [[64]],
         "one row an example": True,
     }
-    assert states(outcome) == [VerdictState.PASSED] * 4
+    assert states(outcome) == [VerdictState.PASSED] * 5
     assert outcome.summary.startswith("train 1078, validation 360, test 359 examples")
 
 
@@ -185,7 +185,7 @@ def test_several_loaders_are_places_of_their_own():
 
 def test_a_training_split_alone_can_be_explored():
     outcome = explore(art.data(distinct(20)))
-    assert states(outcome) == [VerdictState.PASSED] * 4
+    assert states(outcome) == [VerdictState.PASSED] * 5
     assert outcome.score("leaked_share").note == "there is no other split"
 
 

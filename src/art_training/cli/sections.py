@@ -54,7 +54,8 @@ class Sections:
             yield title, Text("\n").join(verdict_line(check, console()) for check in view.checks)
         if outcome is not None and outcome.findings:
             found = [
-                f"{one.code} {one.severity.value}: {one.message}\n  {one.remedy}".rstrip() for one in outcome.findings
+                "\n  ".join(filter(None, (f"{one.code} {one.severity.value}: {one.message}", one.where, one.remedy)))
+                for one in outcome.findings
             ]
             yield "Findings", Text("\n".join(found), "yellow")
 

@@ -46,7 +46,7 @@ CODES: Mapping[str, Seen] = {
         "an input holds one and the same value everywhere",
         "ExploreData",
     ),
-    "ART106": Seen(("error",), "a split has classes that training never shows", "ExploreData"),
+    "ART106": Seen(("error", "warning"), "a split has classes that training never shows", "ExploreData"),
     "ART107": Seen(("warning",), "an entry of the batch has another type in another split", "ExploreData"),
     "ART108": Seen(
         (

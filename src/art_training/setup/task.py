@@ -57,9 +57,15 @@ class Task:
             values[name] = tuple(stored[name])
         return cls(**values)
 
+    def _kind(self) -> str:
+        if self.kind is TaskKind.SEQUENCE:
+            classes = f"one of {self.classes} classes" if self.classes else "a class"
+            return f"{self.kind.value} or mask, {classes} at each position"
+        return self.kind.value + (f", {self.classes} classes" if self.classes else "")
+
     def __str__(self) -> str:
         rows = [
-            ("task", self.kind.value + (f", {self.classes} classes" if self.classes else "")),
+            ("task", self._kind()),
             ("inputs", ", ".join(f"batch[{name}]" for name in self.inputs) or "not recognised"),
             ("target", "not recognised" if self.target is None else f"batch[{self.target}]"),
             ("loss", self.loss or "not recognised"),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from art_training.checks import Check
 from art_training.checks.bounds import Below, Equals
 from art_training.errors import ProjectError, SetupError
-from art_training.records import Artifact, Outcome, Reading, Severity, Split
+from art_training.records import Artifact, Outcome, Reading, Score, Severity, Split
 from art_training.records.use import NO_MODEL, TESTED_MODEL
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.baselines.models import LINEAR
@@ -20,7 +20,7 @@ from art_training.steps.exploration import (
     split_questions,
     target_questions,
 )
-from art_training.steps.exploration.answers import Answers, Question, Surveys
+from art_training.steps.exploration.answers import Answers, Question, Surveys, listed
 from art_training.steps.exploration.drawing import pictures
 from art_training.steps.exploration.label_noise import KINDS, label_noise
 from art_training.steps.exploration.near import near_duplicates
@@ -60,6 +60,7 @@ HOW_TO_OPEN = (
     "shuffled or sampled loaders, places in one pass"
 )
 MOST_NEAR = 0.25
+ERRORS = "errors"
 _SKETCHED = 1_000_000  # examples of each loader among which near duplicates are looked for
 
 
@@ -72,7 +73,8 @@ class ExploreData(Step):
     `near_duplicates`, `nearly_in_train`, `conflicting_labels`, `also_in_train`, `classes`, `class_prior_distance`,
     `feature_drift`, `target_drift`, `constant_features`, `axes_with_outliers`, `saturated_inputs`, `padding_share`,
     `truncated_share`, `empty_sequences`, `unseen_tokens_share`, `label_noise`, those that make sense for the data; and
-    over all of them `non_finite_examples`, `leaked_share` and, for classes, `unseen_classes`. Examples are named by their
+    over all of them `errors` (findings of that severity), `non_finite_examples`, `leaked_share` and, for classes,
+    `unseen_classes`. Examples are named by their
     position in the split. `leaked_share` and `conflicting_labels_share` leave out what is equal by chance.
 
     Everything is read once, batch by batch. Counts, ends of features and duplicates are of all examples; quantiles,
@@ -95,7 +97,7 @@ class ExploreData(Step):
     label_noise: bool | Literal["linear", "boosting"] = False
     pictures: bool = True
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     leaves_weights: ClassVar[bool | None] = False
     uses: ClassVar[frozenset[str]] = frozenset()
 
@@ -134,6 +136,7 @@ class ExploreData(Step):
             drawn, readings = pictures(surveys, bench, noise)
             answers.readings += readings
         answers.readings.append(Reading("examples", HOW_TO_OPEN))
+        answers.scores[ERRORS] = _errors(answers)
         return Outcome(
             scores=answers.scores,
             readings=tuple(answers.readings),
@@ -176,11 +179,17 @@ class ExploreData(Step):
         checks: list[Check] = [Equals("non_finite_examples", 0), Below("leaked_share", 0.01)]
         if task.kind in _LABELLED and task.target is not None:
             checks += [Below("train/conflicting_labels_share", 0.01), Equals("unseen_classes", 0)]
-        return checks
+        return [*checks, Equals(ERRORS, 0)]  # beside those whose numbers say how much of it there is
 
 
 def _tables(bench: Bench, answers: Answers) -> tuple[Artifact, ...]:
     return tuple(keep_table(bench, rows, name, note) for name, (rows, note) in answers.tables.items())
+
+
+def _errors(answers: Answers) -> Score:
+    """How many findings are errors: with one of them the step does not pass."""
+    codes = [finding.code for finding in answers.findings if finding.severity is Severity.ERROR]
+    return Score(float(len(codes)), direction="minimize", note=listed(dict.fromkeys(codes)))
 
 
 def _summary(surveys: Surveys, answers: Answers) -> str:

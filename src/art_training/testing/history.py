@@ -9,6 +9,7 @@ from art_training.records import (
     Artifact,
     Candidate,
     Curve,
+    Finding,
     Fingerprint,
     Interval,
     Judgement,
@@ -43,6 +44,7 @@ def keep_run(
     scores: Mapping[str, Score | float] | None = None,
     candidates: Sequence[Candidate] = (),
     artifacts: Sequence[Artifact] = (),
+    findings: Sequence[Finding] = (),
     curves: Mapping[str, Sequence[float]] | None = None,
     lines: Sequence[str] = (),
     verdicts: Sequence[Verdict] | None = (),
@@ -68,6 +70,7 @@ def keep_run(
         scores: of its outcome; a bare number is a score without an interval.
         candidates: of its outcome.
         artifacts: of its outcome.
+        findings: of its outcome.
         curves: of its outcome, and every point of them in the store.
         lines: of its log.
         verdicts: None leaves it without a judgement.
@@ -105,7 +108,12 @@ def keep_run(
     points = [Point(n, i, 0, value) for n, values in (curves or {}).items() for i, value in enumerate(values)]
     store.append(record.id, points=points, lines=lines)
     outcome = Outcome(
-        scores=numbers, curves=lists, candidates=tuple(candidates), artifacts=tuple(artifacts), summary=summary
+        scores=numbers,
+        curves=lists,
+        candidates=tuple(candidates),
+        artifacts=tuple(artifacts),
+        findings=tuple(findings),
+        summary=summary,
     )
     if not running:
         store.write(record, outcome)

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from art_training.cli.output import shortened
-from art_training.records import Candidate, Curve, Outcome, Reading, RunStatus, Score
+from art_training.records import Candidate, Curve, Finding, Outcome, Reading, RunStatus, Score, Severity
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run, verdict
@@ -50,6 +50,18 @@ def test_json_has_stable_keys_and_is_strict(art, toy, arguments, keys):
         raise AssertionError(f"{constant} is not JSON")
 
     assert set(json.loads(answer.out, parse_constant=refuse)) == keys
+
+
+def test_a_finding_says_where_it_is(art, toy):
+    found = Finding(
+        "ART103", "data", Severity.ERROR, "30 rows have NaN", remedy="repair them", where="train: examples 3, 8"
+    )
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "Explored", minute=20, scores={}, verdicts=[], findings=(found,))
+    store.close()
+    lines = [line.strip() for line in art("show", "Explored").out.splitlines()]
+    at = lines.index("ART103 error: 30 rows have NaN")
+    assert lines[at + 1 : at + 3] == ["train: examples 3, 8", "repair them"]
 
 
 def test_numbers_that_json_does_not_know_are_strings(art, toy):

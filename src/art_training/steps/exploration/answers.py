@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeAlias
 
 from art_training.records import Finding, Interval, Plain, Reading, Score
 from art_training.setup.data.hashing import Hashed
 from art_training.setup.task import Task
-from art_training.steps.exploration.survey import Survey
+from art_training.steps.exploration.survey import MOST_LISTED, SHOWN, Survey
 
+FOUND = "found.csv"
 Surveys: TypeAlias = Sequence[Survey]
 
 
@@ -41,6 +43,11 @@ class Answers:
         """Note a number of one place that is neither good nor bad."""
         self.scores[f"{survey.place}/{name}"] = Score(float(value), rows=survey.examples, note=note)
 
+    def found(self, code: str, survey: Survey, rows: Iterable[int]) -> None:
+        """Note all examples that a finding is about, of which its sentence names the first."""
+        table, _ = self.tables.setdefault(FOUND, ([], "every example that a finding is about"))
+        table += [{"code": code, "place": survey.place, "example": int(row)} for row in islice(rows, MOST_LISTED)]
+
 
 Question: TypeAlias = Callable[[Surveys, Task, Answers], None]
 
@@ -48,6 +55,12 @@ Question: TypeAlias = Callable[[Surveys, Task, Answers], None]
 def listed(items: Iterable[Any]) -> str:
     """Items as a person reads them."""
     return ", ".join(str(item) for item in items)
+
+
+def examples_told(survey: Survey, first: Iterable[int], count: int) -> str:
+    """Which examples are meant: the first of them, and where the others stand."""
+    more = f", ...; all {count} are in {FOUND}" if count > SHOWN else ""
+    return f"{survey.place}: examples {listed(first)}{more}"
 
 
 def of_hashed(count: int, hashed: Hashed, survey: Survey) -> tuple[int, float, str]:

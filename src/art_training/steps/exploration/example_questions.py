@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from art_training.records import Finding, Reading, Score, Severity, Split
 from art_training.setup.task import Task, TaskKind
-from art_training.steps.exploration.answers import Answers, Surveys, listed, of_hashed
+from art_training.steps.exploration.answers import Answers, Surveys, examples_told, of_hashed
 from art_training.steps.exploration.chance import COPIED, FEW_INPUTS, beyond, chance_told
-from art_training.steps.exploration.survey import SHOWN, Rows, Survey
+from art_training.steps.exploration.survey import MOST_LISTED, SHOWN, Rows, Survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def non_finite(surveys: Surveys, task: Task, answers: Answers) -> None:
             kinds.append(("NaN or infinity in the target", survey.bad_targets))
         for what, rows in kinds:
             if rows.count:
-                answers.findings.append(_found("ART103", Severity.ERROR, what, rows, survey, remedy))
+                answers.findings.append(_found(answers, "ART103", Severity.ERROR, what, rows, survey, remedy))
     broken, examples = sum(survey.broken for survey in surveys), sum(survey.examples for survey in surveys)
     answers.scores["non_finite_examples"] = Score(
         float(broken), rows=examples, direction="minimize", note="of all splits"
@@ -85,7 +85,7 @@ def blank(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG0
         remedy = "look at these examples: a blank input is often a file that could not be read" if more else _BLANK_TOO
         severity = Severity.WARNING if more else Severity.INFO
         what = f"the same value everywhere in the input{told}"
-        answers.findings.append(_found("ART105", severity, what, survey.blank, survey, remedy))
+        answers.findings.append(_found(answers, "ART105", severity, what, survey.blank, survey, remedy))
 
 
 def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
@@ -103,6 +103,7 @@ def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
         chance, kept = _looked_at(surveys, survey).chance, len(hashed.inputs)
         by_chance, most = (chance.repeating(survey.examples, most=largest) for largest in (False, True))
         more = beyond(share, max(by_chance, most), kept)
+        answers.found("ART108", survey, hashed.indices[again])
         pairs = [[int(hashed.indices[at]), int(hashed.indices[first[inverse[at]]])] for at in again[:SHOWN]]
         answers.findings.append(
             Finding(
@@ -113,7 +114,7 @@ def duplicates(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa:
                 f"{chance_told(share, by_chance, most, kept, does='do so', unknown=COPIED)}",
                 {"count": count, "share": share, "by_chance": by_chance, "at_most": most, "pairs": pairs},
                 "leave repeated examples out, or weight examples on purpose" if more else FEW_INPUTS,
-                f"{survey.place}: examples {listed(pair[0] for pair in pairs)}",
+                examples_told(survey, (pair[0] for pair in pairs), count),
             )
         )
 
@@ -138,12 +139,12 @@ def conflicting_labels(surveys: Surveys, task: Task, answers: Answers) -> None:
         noted = "; ".join(filter(None, (note, "beyond those whose inputs may be equal by chance")))
         answers.fewer_is_better("conflicting_labels_share", more, survey, noted)
         if count:
-            rows = Rows(count, conflicting[:SHOWN].tolist())
+            rows = Rows(count, conflicting[:MOST_LISTED].tolist())
             remedy = "look at these examples and settle their labels; no model can learn both" if more else FEW_INPUTS
             told = chance_told(share, by_chance, most, len(hashed.inputs), does=_OCCUR_AGAIN, unknown=_WRONG)
             what = f"an input that also occurs with another label{told}"
             severity = Severity.WARNING if more else Severity.INFO
-            answers.findings.append(_found("ART102", severity, what, rows, survey, remedy, "labels"))
+            answers.findings.append(_found(answers, "ART102", severity, what, rows, survey, remedy, "labels"))
 
 
 def statistics(surveys: Surveys, task: Task, answers: Answers) -> None:  # noqa: ARG001
@@ -182,8 +183,16 @@ def _conflicting(inputs: "NDArray[Any]", targets: "NDArray[Any]") -> "NDArray[An
 
 
 def _found(  # noqa: PLR0917  Each is another word of one sentence.
-    code: str, severity: Severity, what: str, rows: Rows, survey: Survey, remedy: str, category: str = "data"
+    answers: Answers,
+    code: str,
+    severity: Severity,
+    what: str,
+    rows: Rows,
+    survey: Survey,
+    remedy: str,
+    category: str = "data",
 ) -> Finding:
+    answers.found(code, survey, rows.kept)
     share = rows.count / survey.examples
     return Finding(
         code,
@@ -192,5 +201,5 @@ def _found(  # noqa: PLR0917  Each is another word of one sentence.
         f"{rows.count} of {survey.examples} examples of {survey.place} ({share:.2%}) have {what}",
         {"count": rows.count, "share": share, "examples": rows.first},
         remedy,
-        f"{survey.place}: examples {listed(rows.first)}",
+        examples_told(survey, rows.first, rows.count),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHOWN = 10  # indices that are kept as examples of what was found
+MOST_LISTED = 100_000  # indices of one kind that a file names
 TARGET = "\0target"  # under which a sample holds the target
 _LABELLED = {TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL, TaskKind.SEQUENCE}
 _FEWEST_VALUES = 4  # with fewer, values that are all equal are no sign of a blank example
@@ -45,17 +46,22 @@ class Limits:
 
 @dataclass
 class Rows:
-    """Rows in which something was found: how many, and the first of them."""
+    """Rows in which something was found: how many, and which; of very many the first ones."""
 
     count: int = 0
-    first: list[int] = field(default_factory=list[int])
+    kept: list[int] = field(default_factory=list[int])
+
+    @property
+    def first(self) -> list[int]:
+        """Those that are shown."""
+        return self.kept[:SHOWN]
 
     def add(self, indices: Iterable[int]) -> None:
         """Take in indices, ascending."""
         for index in indices:
             self.count += 1
-            if len(self.first) < SHOWN:
-                self.first.append(int(index))
+            if len(self.kept) < MOST_LISTED:
+                self.kept.append(int(index))
 
 
 @dataclass
@@ -260,9 +266,13 @@ def _label_counts(target: "NDArray[Any]", task: Task) -> dict[int, int]:
 
     flat = target.reshape(len(target), -1)
     many = flat.shape[1] > 1
-    if task.kind is TaskKind.MULTI_LABEL or (many and target.dtype.kind == "f"):  # a column a class
+    if task.kind is TaskKind.SEQUENCE and target.dtype.kind == "f" and target.ndim > 2 and task.activation == "softmax":
+        shares = target.reshape(*target.shape[:2], -1).sum((0, 2))  # soft labels of positions: the classes stand second
+        return {index: round(float(count)) for index, count in enumerate(shares)}
+    a_column_a_class = many and target.dtype.kind == "f" and task.kind is TaskKind.CLASSIFICATION
+    if task.kind is TaskKind.MULTI_LABEL or a_column_a_class:
         return {index: round(float(count)) for index, count in enumerate(flat.sum(0))}
-    values = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat.reshape(-1)
+    values = flat[np.isfinite(flat)].round() if flat.dtype.kind == "f" else flat.reshape(-1)
     classes, counts = np.unique(values.astype(np.int64), return_counts=True)
     ignored = task.loss_options.get("ignore_index", -100)
     return {int(one): int(count) for one, count in zip(classes, counts, strict=True) if one != ignored}
