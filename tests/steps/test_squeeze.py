@@ -14,7 +14,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
+from torchmetrics.classification import BinaryJaccardIndex, MulticlassAccuracy, MultilabelF1Score
 
 import art_training as art
 from art_training.checks import ExportAgrees, NoNaN
@@ -366,6 +366,41 @@ def test_a_model_whose_forward_takes_the_batch_is_exported_and_predicts_without_
     without = model({name: given[name] for name in ("levels", "mask")})
     assert without.shape == (7, 10)
     assert torch.equal(without, model(given))
+
+
+class Masking(LightningModule):
+    """One score a pixel, of one channel, as segmentation with two classes has it."""
+
+    def __init__(self, lr: float = 1e-2) -> None:
+        super().__init__()
+        self.lr = lr
+        self.net = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(self(batch[0]), batch[1])
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        self.log("val_loss", nn.functional.binary_cross_entropy_with_logits(self(batch[0]), batch[1]))
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.parameters(), lr=self.lr)
+
+
+@pytest.mark.slow
+def test_a_forward_that_gives_masks_is_found_and_needs_no_targets() -> None:
+    x = torch.as_tensor(digits()[0][0], dtype=torch.float32).reshape(-1, 1, 8, 8)[:120]
+    mask = (x > x.mean()).float()
+    data = art.data(train=(x[:80], mask[:80]), validation=(x[80:], mask[80:]), batch_size=20)
+    setup = art.Setup(Masking, data, trainer={"max_epochs": 1, "accelerator": "cpu"})
+    found = squeezed(setup, {"iou": BinaryJaccardIndex()}, **BATCHED)
+    assert not [one for one in found.outcome.findings if one.code == "ART753"]
+    export = found.outcome.reading("export")
+    assert export is not None
+    assert export.value["asked by"] == "forward, with the inputs"
+    assert found.value("export_difference") < 1e-5
 
 
 @pytest.mark.slow

@@ -96,6 +96,10 @@ def _remedy(outcome: Outcome, off: float) -> str:
 class LossDecreases(Check):
     """A loss is smaller at the end of training than at its beginning.
 
+    The beginning is the mean of the first part. Where the loss rose at once, so that the very first point, which is that of
+    weights before any update, is below all others of the first part or below half its mean, the end must be below that point:
+    a training that diverged within its first part does not become one that learns by coming down from there.
+
     Attributes:
         curve: the curve's name.
         factor: the mean of the last part must be below this share of the mean of the first part.
@@ -136,9 +140,19 @@ class LossDecreases(Check):
             return failed(f"{said}, which is not finite", **numbers)
         # For a loss that may be negative: the same share of its size, downwards.
         limit = first - (1 - self.factor) * abs(first)
+        start = curve.values[0]
+        if _rose(curve.values[:points], first) and last >= start:
+            said = f"{said}, and it was {number(start, apart_from=last)} before any update"
+            return failed(f"{said}: training made it worse", start=start, **numbers)
         if last < limit:
             return passed(said, **numbers)
         return failed(f"{said}, not below {number(limit, apart_from=last)}", **numbers)
+
+
+def _rose(values: Sequence[float], mean: float) -> bool:
+    """Whether a loss rose at once."""
+    start, *others = values
+    return bool(others) and (start < min(others) or start < mean - abs(mean) / 2)
 
 
 def _why_unknown(outcome: Outcome, expected: Score | None) -> str:
@@ -194,11 +208,14 @@ LossDecreases.PASSES = (
     (LossDecreases(), _training([2.3, 1.0])),
     (LossDecreases(factor=0.5), _training([-1.0, -1.6])),
     (LossDecreases(), _training([2.0] * 10 + [math.nan] + [1.0] * 10)),
+    (LossDecreases(), _training([1.9, *[2.0] * 9, *[1.0] * 90])),
 )
 LossDecreases.FAILS = (
     (LossDecreases(), _training([2.3, 2.29])),
     (LossDecreases(factor=0.5), _training([-1.0, -1.4])),
     (LossDecreases(), _training([2.3, math.nan])),
+    (LossDecreases(), _training([0.7, *[1.2e18] * 9, *[4.1e17] * 90])),
+    (LossDecreases(), _training([0.7, 0.6, *[1.2e18] * 8, *[4.1e17] * 90])),
     (LossDecreases(part=0.5), _training([2.0, 1.0, math.inf, -math.inf])),
 )
 LossDecreases.NOT_JUDGED = ((LossDecreases(), _training([2.3])), (LossDecreases(), _training([])))

@@ -241,7 +241,10 @@ def _gives(call: "Call", module: Any, observation: BatchObservation, batch: Any,
             if loss is None:
                 return False
             ignore = loss.options.get("ignore_index")
-            raw = Raw(found, loss.target.cpu(), "none", classes_last=call.classes == -1, ignore_index=ignore)
+            # Whether positions of a mask are decisions of their own is told by what makes probabilities of scores.
+            scores = replace(call, activation="none")(module, batch)
+            last = call.classes == -1
+            raw = Raw(scores, loss.target.cpu(), call.activation, classes_last=last, ignore_index=ignore)
             return _near(aligned(raw, observation.weight).predictions, wanted)
     except Exception:  # noqa: BLE001  One of several ways to call the user's code; another may fit.
         return False
