@@ -7,6 +7,7 @@ import torch
 from sklearn.datasets import load_diabetes, load_digits, make_blobs
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 import art_training as art
 
@@ -95,3 +96,26 @@ def test_quantities_are_not_accused(found, name):
 def test_quantities_that_are_floats_are_not_accused(found):
     x, y = tensors(*DIGITS)
     assert not found(Net, (x, y.float()))
+
+
+class Rounded(Net):
+    """Validates by what is right after rounding, which is no loss."""
+
+    def validation_step(self, batch, index):
+        self.log("acc", (self.net(batch[0]).squeeze(1).round() == batch[1]).float().mean())
+
+
+class Squares(Rounded):
+    def training_step(self, batch, index):
+        return ((self.net(batch[0]).squeeze(1) - batch[1].float()) ** 2).mean()
+
+
+@pytest.mark.parametrize("model", [Rounded, Squares])
+def test_class_numbers_that_only_the_training_step_compares_are_not_judged(model):
+    x, y = tensors(*DIGITS)
+    data = art.data(
+        train=DataLoader(TensorDataset(x, y), 64, shuffle=True), validation=DataLoader(TensorDataset(x, y), 64)
+    )
+    diagnosis = art.diagnose(model, data, trainer={"max_epochs": 2, "accelerator": "cpu"}, budget=60)
+    judged = next(one for one in diagnosis.judged if one.code == "ART436")
+    assert (judged.state, "mse_loss of the training step" in judged.reason) == ("not judged", True)

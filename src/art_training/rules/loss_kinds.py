@@ -4,10 +4,11 @@ import numpy as np
 
 from art_training.probes.ordering import ordering
 from art_training.probes.rows import Rows
+from art_training.probes.step_losses import SeenLoss, steps
 from art_training.records import Severity, Split
-from art_training.rules.laboratory import Laboratory, NotApplicable
+from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
-from art_training.setup.task import TaskKind
+from art_training.setup.task import Task, TaskKind
 
 _OF_NUMBERS = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _KNOWN = 0.6  # of what a guess leaves open
@@ -21,7 +22,7 @@ _FEWEST = 10  # rows of a class
     "numbers of classes are learned as quantities",
     category="loss",
     severity=Severity.ERROR,
-    stage=Stage.INSPECT,
+    stage=Stage.PROBE,
     finds=(
         "A squared or absolute error is taken of one number an example, whose target is a whole number by its type, with 3 to 100 "
         "different values of ten rows each and none left out between them; 15 neighbours by the inputs know it (0.6 of what a guess leaves open) and "
@@ -40,7 +41,7 @@ _FEWEST = 10  # rows of a class
 )
 def names_as_numbers(laboratory: Laboratory) -> Found | None:
     """A regression of class ids."""
-    task = laboratory.task_of(TaskKind.REGRESSION)
+    task = _of_numbers(laboratory)
     train = laboratory.get(Rows).splits.get(Split.TRAIN)
     if task.loss not in _OF_NUMBERS or train is None or train.labels is None or train.labels.dtype.kind not in "iu":
         raise NotApplicable("targets are not one whole number a row, by their type, in a loss of numbers")
@@ -67,3 +68,35 @@ def names_as_numbers(laboratory: Laboratory) -> Found | None:
             f"{found.averaged:.0%}"
         ),
     )  # fmt: skip
+
+
+def _of_numbers(laboratory: Laboratory) -> Task:
+    """The regression that the setup is for.
+
+    What it is for is told by a step of evaluation, which may call no loss; then the training step says whether class numbers
+    could be what it learns, and their rows are not known.
+    """
+    task = laboratory.task
+    if task is None or task.kind is TaskKind.REGRESSION or task.loss:
+        return laboratory.task_of(TaskKind.REGRESSION)
+    calls = [call for step in laboratory.ask(steps) for call in step.calls if call.learns]
+    if not calls:
+        raise NotMeasured("neither validation nor training shows what is compared with the targets")
+    whole = [one for one in calls if one.name in _OF_NUMBERS and _whole(one)]
+    if not whole:
+        raise NotApplicable("no loss of numbers in the training step is of one whole number a row")
+    raise NotMeasured(
+        f"{whole[0].name} of the training step is of one whole number a row, and validation calls no loss that says which entry of "
+        "all rows it is; declare Setup(task={'kind': 'regression', 'target': ..., 'loss': ...})"
+    )
+
+
+def _whole(call: SeenLoss) -> bool:
+    """Whether a loss is of one whole number a row, of 3 different ones or more."""
+    target = call.target
+    return (
+        target.ndim > 0
+        and len(target) == target.numel()
+        and bool((target == target.round()).all())
+        and len(target.unique()) > 2
+    )
