@@ -181,6 +181,22 @@ def test_a_wrong_number_is_recognised_and_computed_again(code, model):
     assert "computed again" in found.confirmed_by
 
 
+class Bounded(Yes):
+    """No logit comes to 0.5, where it would be a yes."""
+
+    def loss(self, batch):
+        outputs = 0.4 * torch.tanh(5 * self.net(batch[0]).squeeze(1))
+        return outputs, F.binary_cross_entropy_with_logits(outputs, (batch[1] % 2).float())
+
+
+def test_two_explanations_of_one_number_are_both_named_and_neither_is_confirmed():
+    (found,) = wrong(logging(lambda o, y: (o > 0.5) == y.bool(), base=Bounded))
+    assert found.code == "ART712"
+    assert "argmax of a single output" in found.message
+    assert "logits cut at 0.5" in found.message
+    assert not found.confirmed_by
+
+
 @pytest.mark.parametrize("model", [Counting, OfItsOwn, Ranking, logging(lambda o, y: (o > 0) == y.bool())])
 def test_numbers_that_are_right_are_not_accused(model):
     assert not wrong(model)

@@ -31,8 +31,14 @@ REMEDIES = {
 _NEAR = (0.6, 0.65)  # probabilities that somebody may cut at on purpose, on both sides of a logit of 0.5
 
 
-def of_mistakes(family: str, batches: Sequence[Batch]) -> list[Candidate]:
-    """What mistakes make of a metric of this name."""
+def of_mistakes(family: str, batches: Sequence[Batch], *, every: bool = False) -> list[Candidate]:
+    """What mistakes make of a metric of this name.
+
+    Args:
+        family: of the metric.
+        batches: of a validation.
+        every: also those whose value a decision that is meant would have too.
+    """
     rightly = made(family, batches)
     found = [replace(one, mistake=_LAST) for one in rightly.last] if len(batches) > 1 else []
     if family not in RATES.keys() | RANKINGS.keys() or not all(map(is_decision, batches)):
@@ -40,7 +46,7 @@ def of_mistakes(family: str, batches: Sequence[Batch]) -> list[Candidate]:
     if family in RANKINGS:
         hard = of_scores(lambda one: dict(ranked(family, _spread(one), one)), batches)
         return [*found, *_named(_HARD, hard.whole, rightly.whole), *_named(_HARD, hard.averaged, rightly.averaged)]
-    for how, chosen in _choices(batches):
+    for how, chosen in _choices(batches, every=every):
         wrongly = of_decisions(family, batches, chosen)
         found += _named(how, wrongly.whole, rightly.whole)
         found += _named(how, wrongly.averaged, rightly.averaged)
@@ -49,7 +55,7 @@ def of_mistakes(family: str, batches: Sequence[Batch]) -> list[Candidate]:
     return found
 
 
-def _choices(batches: Sequence[Batch]) -> Iterator[tuple[str, list[Values]]]:
+def _choices(batches: Sequence[Batch], *, every: bool) -> Iterator[tuple[str, list[Values]]]:
     """Decisions as they are made by mistake, of all batches."""
     first = batches[0]
     several = first.targets.ndim == 2
@@ -57,7 +63,7 @@ def _choices(batches: Sequence[Batch]) -> Iterator[tuple[str, list[Values]]]:
         return
     raw = [one.raw for one in batches if one.raw is not None]
     if len(raw) == len(batches):
-        if _known_from_others(raw):
+        if every or _known_from_others(raw):
             yield _AT_HALF, [(one > 0.5).astype(np.float64) for one in raw]
         yield _AT_ZERO, [np.ones_like(one) for one in raw]
     if not several:

@@ -157,14 +157,34 @@ def wrong_decisions(laboratory: Laboratory) -> Iterable[Found]:
     for one in _compared(laboratory, of_mistakes):
         if one.logged.name in averaged or not _identified(laboratory, one):
             continue
-        value, right, how = one.logged.value, one.is_what.right, one.is_what.how
+        value, right = one.logged.value, one.is_what.right
+        alike = _alike(laboratory, one)
+        how = " or ".join(dict.fromkeys(each.how for each in alike))
         yield Found(
-            f"{one.logged.name} = {value:.4g} is {how}; it should be {right:.4g}",
+            f"{one.logged.name} = {value:.4g} is {how}"
+            + (", which give the same here" if len(alike) > 1 else "")
+            + f"; it should be {right:.4g}",
             {"logged": value, "recomputed": right, "as logged": one.is_what.value},
-            REMEDIES[one.is_what.mistake],
+            "; or ".join(dict.fromkeys(REMEDIES[each.mistake] for each in alike)),
             where=one.logged.name,
-            confirmed_by=f"computed again it is {right:.5g}, and as {how} {one.is_what.value:.5g}, which is what was logged",
+            # Of two explanations of one number neither is confirmed by it.
+            confirmed_by=""
+            if len(alike) > 1
+            else f"computed again it is {right:.5g}, and as {how} {one.is_what.value:.5g}, which is what was logged",
         )
+
+
+def _alike(laboratory: Laboratory, one: _Compared) -> list[Candidate]:
+    """One candidate of each mistake that explains a logged value just as well."""
+    found = {one.is_what.mistake: one.is_what}
+    for other in of_mistakes(one.logged.family, _batches(laboratory), every=True):
+        if (
+            _same(one.logged.value, other.value, _SURE)
+            and not _same(one.logged.value, other.right)
+            and _fits(one.logged, other)
+        ):
+            found.setdefault(other.mistake, other)
+    return list(found.values())
 
 
 def _compared(
