@@ -96,9 +96,11 @@ def _unscaled(told: Mapping[str, Any]) -> str:
 
 
 def _longer(told: Mapping[str, Any]) -> str:
-    """The remedy as it is to be written; `inputs_steps` alone would train nothing."""
+    """The remedy as it is to be written; `inputs_steps` alone would train nothing, nor would it past the Trainer's own end."""
     how, steps = told.get("how", "zeroed"), told.get("steps")
     hiding = repr(how) if how in _WAYS else str(how)
+    if epochs := told.get("trainer_epochs"):
+        return f"train longer: EvaluateBaseline(inputs={hiding}, trainer={{'max_epochs': {_LONGER * epochs}}})"
     longer = _LONGER * steps if isinstance(steps, int) and steps > 0 else "..."
     return f"train longer: EvaluateBaseline(inputs={hiding}, inputs_steps={longer})"
 

@@ -60,6 +60,7 @@ class FitJob:
         one_batch: train on one fixed batch of the training split (the first, in evaluation form), repeated so many times
             an epoch; the validation loader is the same batch; callbacks that stop or choose are left out. 0: the real data.
         max_steps: stop after so many optimiser steps, whatever the trainer's settings say; None: the trainer's settings.
+        within_settings: `max_steps` only shortens: the trainer's settings hold too, whichever ends the training first.
         stop_below: stop as soon as the training loss of an epoch is below this.
         start: weights to start from (a file of this engine); None: freshly made.
         resume: checkpoint of this engine to go on from, with all random states.
@@ -97,6 +98,7 @@ class FitJob:
     monitors: "tuple[Monitor, ...]" = ()
     data_seed: int | None = None
     silent: bool = False
+    within_settings: bool = False
 
 
 Stopped = Literal["", "interrupted", "loss is not finite", "out of memory"]

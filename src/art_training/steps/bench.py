@@ -71,6 +71,7 @@ class Shaping(TypedDict, total=False):
     parts: Parts | None
     averaging: Averaging | None
     teaching: Teaching | None
+    within_settings: bool
 
 
 class Bench(ABC):

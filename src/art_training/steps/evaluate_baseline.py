@@ -84,7 +84,8 @@ class EvaluateBaseline(Step):
         inputs: what is done to the inputs of the setup's own model: `zeroed` (0; 1 for integers, whose 0 is often padding),
             `shuffled` (those of another example of the batch), or a function of a batch. Masks, lengths and positions stay
             where inputs are zeroed, targets always. None: it is not trained.
-        inputs_steps: optimiser steps of each of these two trainings; None: as long as the Trainer's settings say.
+        inputs_steps: optimiser steps of each of these two trainings at most, and never more than the Trainer's settings
+            allow; None: as long as they say.
         fit_rows: the most rows that a baseline learns from; of more a sample is drawn.
         fit_values: the most numbers in the table of features that a baseline learns from.
         fit_features: the most features; of more a sample is drawn.

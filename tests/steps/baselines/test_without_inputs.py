@@ -1,5 +1,6 @@
 """A model that does not use its inputs, and inputs that belong to other targets, are caught; a sound model is not accused."""
 
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -44,7 +45,7 @@ def setup_of(
     data: Any, model: Any = Net, loss: Any = nn.CrossEntropyLoss, lr: float = 1e-2, **hparams: Any
 ) -> art.Setup:
     made = art.from_torch(model, loss=loss, optimizer=torch.optim.Adam, lr=lr)
-    return art.Setup(made, data, hparams=hparams, trainer={"max_epochs": 2, "accelerator": "cpu"})
+    return art.Setup(made, data, hparams=hparams, trainer={"max_epochs": 20, "accelerator": "cpu"})
 
 
 def project_of(
@@ -158,6 +159,18 @@ def test_a_model_that_only_learned_the_mean_sooner_is_not_judged() -> None:
         "standardise the targets with mean and deviation of the training split; else train longer: " in verdict.reason
     )
     assert verdict.reason.endswith("EvaluateBaseline(inputs='zeroed', inputs_steps=160)")
+
+
+@pytest.mark.parametrize("trainer", [{"max_epochs": 2}, lambda: L.Trainer(max_epochs=2, accelerator="cpu")])
+def test_neither_training_takes_more_steps_than_the_trainer_would(trainer: Any) -> None:
+    data = digits_data(wrong=True)
+    setup = art.Setup(setup_of(data).model, data, trainer=trainer)
+    outcome, verdict = run(project_of(setup, inputs_steps=500))
+    own = math.ceil(1_437 / 64) * 2
+    taken = {one.name: one.parameters["steps"] for one in outcome.candidates if "steps" in one.parameters}
+    assert taken == {"inputs real": own, "inputs zeroed": own}
+    if not callable(trainer):
+        assert verdict.reason.endswith("EvaluateBaseline(inputs='zeroed', trainer={'max_epochs': 8})")
 
 
 def test_two_classes_of_breast_cancer() -> None:

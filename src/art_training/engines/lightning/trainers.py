@@ -156,7 +156,7 @@ def _from_settings(settings: Mapping[str, Any], job: FitJob, hierarchy: Hierarch
 
 
 def _from_factory(factory: Callable[..., Any], job: FitJob, hierarchy: Hierarchy, additions: Additions) -> Any:
-    steps = -1 if job.max_steps is None else job.max_steps
+    steps = -1 if job.max_steps is None or job.within_settings else job.max_steps
     trainer = _called(factory, hierarchy, default_root_dir=job.folder, logger=additions.logger, max_steps=steps)
     if "default_root_dir" not in _parameters(factory):
         trainer._default_root_dir = str(job.folder)  # noqa: SLF001  The Trainer has no public way.
@@ -241,8 +241,11 @@ def _parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _limit(trainer: Any, job: FitJob) -> None:
-    """What the job says about length stands above the trainer's settings."""
-    if job.max_steps is not None:
+    """What the job says about length stands above the trainer's settings, or beside them where it is within them."""
+    if job.max_steps is not None and job.within_settings:
+        loop = trainer.fit_loop.epoch_loop
+        loop.max_steps = min(job.max_steps, loop.max_steps) if loop.max_steps >= 0 else job.max_steps
+    elif job.max_steps is not None:
         fit_loop = trainer.fit_loop
         fit_loop.max_epochs, fit_loop.min_epochs = -1, None
         fit_loop.epoch_loop.max_steps, fit_loop.epoch_loop.min_steps = job.max_steps, None

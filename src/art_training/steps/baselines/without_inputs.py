@@ -51,7 +51,7 @@ def train_without_inputs(
     Args:
         bench: what the step works with.
         inputs: what is done to the inputs.
-        steps: optimiser steps of each; None: as long as the Trainer's settings say.
+        steps: optimiser steps of each at most, within what the Trainer's settings allow; None: as long as they say.
         dummy: the dummy's scores by address.
     """
     name = f"inputs {called(inputs)}"
@@ -68,6 +68,8 @@ def train_without_inputs(
     if failure:
         return WithoutInputs(candidates, {}, {}, Reading(INPUTS, None, note=failure), real.findings, seconds)
     told = {"how": called(inputs), "steps": real.steps, "changed": list(getattr(change, "changed", ()))}
+    if real.epochs and (steps is None or real.steps < steps) and not callable(bench.setup.trainer):
+        told["trainer_epochs"] = real.epochs
     told |= _far_targets(bench)
     hidden = arms[1]
     gains, reading = _compared(bench, real, hidden, told, dummy)
@@ -83,6 +85,7 @@ class _Arm:
     name: str
     scored: Scored = field(default_factory=Scored)
     steps: int = 0
+    epochs: int = 0
     seconds: float = 0.0
     failure: str = ""
     findings: tuple[Finding, ...] = ()
@@ -95,13 +98,13 @@ class _Arm:
 
 def _train(bench: Bench, name: str, steps: int | None, change: Change | None) -> _Arm:
     bench.say(f"fit {name}")
-    result: FitResult = bench.fit(plain=True, max_steps=steps, label=name, change=change)
+    result: FitResult = bench.fit(plain=True, max_steps=steps, within_settings=True, label=name, change=change)
     if result.stopped or result.last is None:
         why = f"{name}: {result.message or result.stopped or 'the training left no weights'}"
         return _Arm(name, steps=result.steps, seconds=result.seconds, failure=why, findings=result.findings)
     scored = bench.evaluate(Split.VALIDATION, weights=result.last, plain=True, change=change, keep=False)
     findings = (*result.findings, *scored.findings)
-    return _Arm(name, scored, result.steps, result.seconds, findings=findings)
+    return _Arm(name, scored, result.steps, result.epochs, result.seconds, findings=findings)
 
 
 def _train_hidden(bench: Bench, name: str, steps: int | None, change: Change) -> _Arm:
