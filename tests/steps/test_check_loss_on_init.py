@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
@@ -404,3 +404,39 @@ def test_batch_norm_in_training_mode_sees_batches_as_training_makes_them_of_a_so
     # What the file's order would have given is far off; two orders that were drawn are not.
     assert abs(values[0] - values[1]) < 0.25 * abs(misleading - values[1])
     assert abs(misleading / values[1] - 1) > 0.03
+
+
+CANCER = load_breast_cancer(return_X_y=True)
+CANCER = (
+    torch.as_tensor((CANCER[0] - CANCER[0].mean(0)) / CANCER[0].std(0)).float()[:350],
+    torch.as_tensor(CANCER[1]).float()[:350],
+)
+
+
+def yes_or_no(scale: float = 1.0) -> nn.Module:
+    layer = nn.Linear(30, 1)
+    with torch.no_grad():
+        layer.weight.mul_(scale)
+    return nn.Sequential(layer, nn.Flatten(0))
+
+
+@pytest.mark.slow
+def test_a_clean_classifier_does_not_fail_by_the_luck_of_its_draw() -> None:
+    """Every third layer of torch is more than 20 % off here."""
+    model = art.from_torch(yes_or_no, loss=nn.BCEWithLogitsLoss, lr=0.1)
+    off = []
+    for seed in range(8):
+        outcome, state, reasons = outcome_of(model, art.data(train=CANCER, batch_size=70), seed=seed)
+        assert state is StepState.PASSED, reasons
+        off.append(abs(outcome.scores["train/loss"].value / outcome.scores["expected_loss"].value - 1))
+        chance = outcome.reading("chance")
+        assert chance is None or "5 draws of fresh weights lose" in chance.note
+    assert max(off) > 0.2
+
+
+@pytest.mark.slow
+def test_scores_that_are_too_large_in_every_draw_fail() -> None:
+    model = art.from_torch(lambda: yes_or_no(4.0), loss=nn.BCEWithLogitsLoss, lr=0.1)
+    for seed in range(4):
+        _, state, reasons = outcome_of(model, art.data(train=CANCER, batch_size=70), seed=seed)
+        assert state is StepState.FAILED, reasons

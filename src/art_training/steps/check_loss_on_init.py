@@ -11,6 +11,7 @@ from art_training.records import Metric, Outcome, Score, Split
 from art_training.setup.task import Task, TaskKind
 from art_training.steps import final_bias
 from art_training.steps.bench import Bench
+from art_training.steps.fresh_draws import fresh_draws
 from art_training.steps.initial_loss import BIASED, PRIOR, UNIFORM, ZERO, InitialLoss
 from art_training.steps.loss_targets import LossTargets, loss_of_even_scores
 from art_training.steps.step import TRAINING_LENGTH, Step
@@ -52,14 +53,15 @@ class CheckLossOnInit(Step):
     squared error must be below three times of it, a Huber loss below 2.5 times, an absolute error below twice. So fresh
     outputs around zero pass where the targets are standardised, and fail where the targets are far from zero; the remedy
     is to start the final bias at their mean, or to standardise them. What is due to chance, because the fresh outputs
-    happen to lie along the targets or against them, is not counted.
+    happen to lie along the targets or against them, is not counted. In classifications it is told from five draws of fresh
+    weights: what all of them are off is judged, and what only this draw is off is the reading `chance`.
 
     Pretrained weights may know more than nothing. Declare them, `Setup(declarations={"pretrained": "ImageNet"})`, and the
     loss must be at most what knowing nothing costs; a step that transfers declares them for those that follow.
     """
 
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     leaves_weights: ClassVar[bool | None] = False
 
     def run(self, bench: Bench) -> Outcome:
@@ -72,13 +74,18 @@ class CheckLossOnInit(Step):
         expected = seen.expected()
         if expected.uniform is None and (even := loss_of_even_scores(bench)) is not None:
             expected = replace(expected, uniform=even)
+        pretrained = _pretrained(bench.setup.declarations.get(PRETRAINED))
+        draws = None if measured is None or pretrained or expected.uniform is None else fresh_draws(bench)
+        known = [value for value in (expected.uniform, expected.prior) if value is not None]
+        chance = None if measured is None else seen.by_chance(measured.value)
         initial = InitialLoss(
             task=bench.task,
             measured=measured,
             expected=expected,
             biased=None if measured is None else final_bias.measure(bench, seen.expected),
-            chance=None if measured is None else seen.by_chance(measured.value),
-            pretrained=_pretrained(bench.setup.declarations.get(PRETRAINED)),
+            chance=chance if draws is None else draws.by_chance(known),
+            draws=() if draws is None else draws.losses,
+            pretrained=pretrained,
         )
         findings = {(one.code, one.message): one for one in (*scored.findings, *training.findings)}
         return Outcome(

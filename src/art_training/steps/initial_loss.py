@@ -38,6 +38,7 @@ class InitialLoss:
         biased: what was measured with the final bias at the prior; None where that bias was not found.
         chance: the part of the loss that is due to how the fresh outputs happen to lie; None where that is not known.
         pretrained: what the weights learned before, as the user declares it; empty where they are fresh.
+        draws: losses of several draws of fresh weights, this one's first; empty where only one was made.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class InitialLoss:
     biased: FinalBias | None = None
     chance: float | None = None
     pretrained: str = ""
+    draws: tuple[float, ...] = ()
 
     def scores(self) -> dict[str, Score]:
         """Theory's values, which of them is expected, and the loss with the final bias set, by address."""
@@ -75,9 +77,12 @@ class InitialLoss:
         if self.expected.bias:
             readings.append(self._final_bias())
         if self.chance is not None:
-            readings.append(
-                Reading(CHANCE, self.chance, note="of the loss is due to how the fresh outputs lie along the targets")
-            )
+            note = "of the loss is due to how the fresh outputs lie along the targets"
+            if self.draws:
+                note += (
+                    f"; {len(self.draws)} draws of fresh weights lose {', '.join(f'{one:.4g}' for one in self.draws)}"
+                )
+            readings.append(Reading(CHANCE, self.chance, note=note))
         if remedy := self._remedy():
             readings.append(Reading(REMEDY, remedy))
         if self.task.classes and self.measured.value > 0 and self.task.activation == "softmax":
@@ -117,7 +122,7 @@ class InitialLoss:
             return PRIOR if PRIOR in known else None
         if self.pretrained:
             return max(known, key=known.__getitem__)
-        measured = self.measured.value
+        measured = self.measured.value - (self.chance or 0.0)
         return min(known, key=lambda name: abs(known[name] - measured) if math.isfinite(measured) else 0.0)
 
     def _called(self, name: str) -> str:
