@@ -365,3 +365,25 @@ def test_odd_inputs_are_explored_without_a_warning(inputs):
 def test_odd_targets_are_explored_without_a_warning(targets):
     outcome = ExploreData().run(ReadingBench(art.data((NUMBERS, targets), (NUMBERS, targets)), VALUES))
     assert outcome.score("train/examples").value == 40
+
+
+def _images(count: int, start: int = 0) -> list[tuple[torch.Tensor, int]]:
+    generator = torch.Generator().manual_seed(start)
+    return [(torch.rand(3, 8 + at % 4, 8, generator=generator), at % 2) for at in range(count)]
+
+
+def _as_lists(rows: list[tuple[torch.Tensor, int]]) -> tuple[list[torch.Tensor], torch.Tensor]:
+    return [image for image, _ in rows], torch.tensor([label for _, label in rows])
+
+
+def test_images_of_varying_size_in_lists_are_counted_compared_and_looked_into():
+    train, validation = _images(43), _images(20, start=1)
+    train[7] = (torch.full((3, 9, 8), math.nan), 1)
+    validation[0] = train[5]
+    loaders = [torch.utils.data.DataLoader(rows, 10, collate_fn=_as_lists) for rows in (train, validation)]
+    outcome = explore(art.data(*loaders), Task(TaskKind.CLASSIFICATION, target="1", loss="cross_entropy", classes=2))
+    assert outcome.score("train/examples").value == 43
+    assert outcome.score("validation/examples").value == 20
+    assert outcome.score("train/nan_inputs").value == 1
+    assert outcome.score("validation/also_in_train").value == 1
+    assert outcome.reading("schema").value["train"]["0"]["shapes"] == [[3, rows, 8] for rows in (8, 9, 10, 11)]

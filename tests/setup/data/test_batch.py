@@ -156,3 +156,33 @@ def test_a_batch_without_its_target_is_a_copy_in_which_the_others_keep_their_pla
 def test_a_field_that_is_gone_holds_none():
     assert batches.without(Pair([1.0], 2), "label") == Pair([1.0], None)
     assert batches.without(Example({"a": 1}, {"y": 2, "z": 3}), "label.y") == Example({"a": 1}, {"z": 3})
+
+
+IMAGES = [torch.zeros(3, 8 + at, 8) for at in range(5)]
+SEQUENCES = [torch.zeros(length, 2) for length in (4, 2, 7, 4, 1)]
+BOXES = [{"boxes": torch.zeros(count, 4), "labels": torch.zeros(count)} for count in (3, 3, 3, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("batch", "count"),
+    [
+        ((IMAGES, torch.zeros(5)), 5),
+        ({"images": tuple(IMAGES), "label": torch.zeros(5)}, 5),
+        ((IMAGES, [torch.tensor(1)] * 5), 5),
+        ((IMAGES, list(range(5))), 5),
+        ((IMAGES, BOXES), 5),
+        ((SEQUENCES, None), 5),
+        ((SEQUENCES, [torch.zeros(len(one)) for one in SEQUENCES]), 5),
+        (([torch.zeros(6, 2), torch.zeros(6, 3)], torch.zeros(6)), 6),
+        (([torch.zeros(6, 2), torch.zeros(6, 3)], [torch.zeros(6), torch.zeros(6)]), 6),
+        (([torch.zeros(6, 2), torch.zeros(6, 2)], None), 6),
+        (([torch.zeros(6, 2), torch.zeros(9, 9)], torch.zeros(6)), 6),
+    ],
+)
+def test_a_list_with_an_item_an_example_counts_with_its_own_length_and_one_of_columns_with_theirs(batch, count):
+    assert batches.size(batch) == count
+
+
+def test_a_list_with_an_item_an_example_is_one_column():
+    assert list(batches.columns((IMAGES, torch.zeros(5)))) == ["0", "1"]
+    assert list(batches.columns(([torch.zeros(6, 2)] * 2, torch.zeros(6)))) == ["0.0", "0.1", "1"]

@@ -43,3 +43,26 @@ def test_rows_of_varying_shape_stay_as_they_are():
 
 def test_nothing_gives_nothing():
     assert len(RowSample(rows=5, values=5, seed=0).taken()) == 0
+
+
+def test_rows_of_varying_shape_are_as_few_as_their_numbers_ask_for():
+    sample, generator = RowSample(rows=500, values=10_000, seed=0), np.random.default_rng(0)
+    sizes = generator.integers(100, 900, 400)
+    for first in range(0, 400, 20):
+        column = np.empty(20, object)
+        for at in range(20):
+            column[at] = np.zeros((1 if not first else sizes[first + at],))  # the first rows are small
+        sample.add({"x": column}, 20)
+    taken = sample.taken()
+    held = sum(row.size for row in taken.columns["x"])
+    assert 8_000 < held <= 10_000
+
+
+def test_a_row_larger_than_the_bound_is_still_a_sample():
+    assert len(sampled(50, 40, values=1)) == 1
+
+
+def test_long_texts_are_fewer():
+    sample = RowSample(rows=100, values=100, seed=0)
+    sample.add({"text": np.array(["a" * 72] * 50, object)}, 50)
+    assert len(sample.taken()) == 10

@@ -6,7 +6,7 @@ path is the batch itself, which is how a batch that is a single tensor is addres
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.errors import SetupError
@@ -70,11 +70,53 @@ def size(batch: Any) -> int:
     """How many examples `batch` holds.
 
     It is the length that most of its leaves have in their first dimension (the first of them, where lengths tie): a
-    mask or a table that is shared by all examples does not count against the others. A batch without any such leaf is
-    one example.
+    mask or a table that is shared by all examples does not count against the others. A list with an item an example, as
+    images of varying size come, counts with its own length. A batch without any such leaf is one example.
     """
-    lengths = [length for leaf in entries(batch).values() if (length := rows(leaf)) is not None]
+    lengths = [length for leaf in columns(batch).values() if (length := rows(leaf)) is not None]
     return Counter(lengths).most_common(1)[0][0] if lengths else 1
+
+
+def columns(batch: Any, known: Collection[str] = ()) -> dict[str, Any]:
+    """As `entries`, but a list that has an item an example is one leaf, at its own path.
+
+    Args:
+        batch: which.
+        known: as of `lists_of_examples`.
+    """
+    found = entries(batch)
+    for path in lists_of_examples(batch, known):
+        found = _gathered(found, path, entry(batch, path))
+    return found
+
+
+def lists_of_examples(batch: Any, known: Collection[str] = ()) -> list[str]:
+    """Paths of the lists inside a batch that have an item an example.
+
+    Whether a list of tensors holds examples, as in `([image, image, ...], labels)`, or columns, as in `([left, right],
+    labels)`, follows from the other entries: from whether more of them are as long as the list or as its items. Where as
+    many are, items that have no first dimension, or mostly differ in it, are examples. Mappings always are.
+
+    Args:
+        batch: which.
+        known: paths of such lists in other batches of the same loader, for where this one does not tell.
+    """
+    lists = _lists(batch, "")
+    if not lists:
+        return []
+    found = entries(batch)
+    inside = {path: [leaf for name, leaf in found.items() if name.startswith(f"{path}.")] for path in lists}
+    usual = {path: _usual(items, inside[path]) for path, items in lists.items()}
+    loose = [rows(leaf) for name, leaf in found.items() if not any(name.startswith(f"{path}.") for path in lists)]
+    examples: list[str] = []
+    for path, items in lists.items():
+        length, share = usual[path]
+        for_list = loose.count(len(items)) + sum(len(lists[other]) == len(items) for other in lists if other != path)
+        for_items = loose.count(length) + sum(usual[other][0] == length for other in lists if other != path)
+        even = for_list == for_items and (2 * share < 1 or path in known)
+        if length is None or for_list > for_items or even:
+            examples.append(path)
+    return examples
 
 
 def rows(leaf: Any) -> int | None:
@@ -130,6 +172,36 @@ def as_array(leaf: Any) -> "NDArray[Any]":
     if str(tensor.dtype) == "torch.bfloat16":  # NumPy has no such type
         tensor = tensor.float()
     return cast("NDArray[Any]", tensor.numpy())
+
+
+def _usual(items: Sequence[Any], leaves: Sequence[Any]) -> tuple[int | None, float]:
+    """The length of most leaves in a list, None where it can hold no columns; and the share of the leaves that have it."""
+    lengths = Counter(length for leaf in leaves if (length := rows(leaf)) is not None)
+    if not lengths or all(isinstance(item, Mapping) for item in items):
+        return None, 0.0
+    length, count = lengths.most_common(1)[0]
+    return length, count / len(leaves)
+
+
+def _lists(node: Any, path: str) -> dict[str, Sequence[Any]]:
+    """The outermost lists and tuples inside a batch that hold further entries, by path; the batch itself is none."""
+    found: dict[str, Sequence[Any]] = {}
+    for name, value in (children(node) or {}).items():
+        below = f"{path}.{name}" if path else name
+        if isinstance(value, list | tuple) and not hasattr(cast("Any", value), "_fields") and children(value):
+            found[below] = cast("Sequence[Any]", value)
+        else:
+            found |= _lists(value, below)
+    return found
+
+
+def _gathered(found: Mapping[str, Any], path: str, items: Sequence[Any]) -> dict[str, Any]:
+    """The leaves with those of one list as one, in the place of the first of them."""
+    gathered: dict[str, Any] = {}
+    for name, leaf in found.items():
+        inside = name.startswith(f"{path}.")
+        gathered[path if inside else name] = items if inside else leaf
+    return gathered
 
 
 def _walk(node: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -57,12 +57,19 @@ def _leaf_hashes(leaf: Any, count: int) -> "NDArray[Any]":
 
     array = numeric(leaf)
     if array is None:
-        values = [repr(value).encode() for value in cast("Sequence[Any]", leaf)]
-        return np.array([_number(value) for value in values], np.uint64)
+        return np.array([_value_hash(value) for value in cast("Sequence[Any]", leaf)], np.uint64)
     whole = array.dtype.kind in "biu" and array.ndim == 2
     shape = "row" if whole else array.shape[1:]
     words = np.ascontiguousarray(array, np.int64).view(np.uint64) if whole else _words(array, count)
     return _sums(words) + np.uint64(_number(f"{array.dtype.str}{shape}".encode()))
+
+
+def _value_hash(value: Any) -> int:
+    """Of one value of a column; an array has the number that it would have as a row of an array."""
+    array = as_array(value) if hasattr(value, "shape") else None
+    if array is None or array.dtype.kind not in "biufc":
+        return _number(repr(value).encode())
+    return int(_leaf_hashes(array[None], 1)[0])
 
 
 def _sums(words: "NDArray[Any]") -> "NDArray[Any]":

@@ -1,8 +1,9 @@
 """A uniform sample of the rows of a stream, in memory that does not grow with it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,11 +38,12 @@ class Sampled:
 class _Chunk:
     keys: "NDArray[Any]"
     indices: "NDArray[Any]"
+    values: "NDArray[Any]"
     columns: dict[str, "NDArray[Any]"]
 
     def where(self, kept: "NDArray[Any]") -> "_Chunk":
         columns = {path: column[kept] for path, column in self.columns.items()}
-        return _Chunk(self.keys[kept], self.indices[kept], columns)
+        return _Chunk(self.keys[kept], self.indices[kept], self.values[kept], columns)
 
 
 class RowSample:
@@ -56,33 +58,31 @@ class RowSample:
 
         Args:
             rows: the most rows.
-            values: the most numbers in all of them, by the size of the first row.
+            values: the most numbers in all of them; a single row may have more. Eight characters of a text count as one.
             seed: of the keys.
         """
         import numpy as np
 
         self._rows, self._values = rows, values
         self._generator = np.random.default_rng(seed)
-        self._most = 0
         self._below = 1.0  # keys that large stay out
         self._chunks: list[_Chunk] = []
-        self._held = self._seen = 0
+        self._held = self._held_values = self._seen = 0
 
     def add(self, columns: Mapping[str, "NDArray[Any]"], count: int) -> None:
         """Take in `count` rows, one array of (count, ...) an entry."""
         import numpy as np
 
-        if not self._most:
-            width = sum(column[:1].size for column in columns.values())
-            self._most = max(1, min(self._rows, self._values // max(1, width)))
         keys = self._generator.random(count)
         chosen = np.flatnonzero(keys < self._below)
         if len(chosen):
             columns = {path: column[chosen] for path, column in columns.items()}
-            self._chunks.append(_Chunk(keys[chosen], chosen + self._seen, columns))
+            values = sum((_values_of(column) for column in columns.values()), np.zeros(len(chosen), np.int64))
+            self._chunks.append(_Chunk(keys[chosen], chosen + self._seen, values, columns))
             self._held += len(chosen)
+            self._held_values += int(values.sum())
         self._seen += count
-        if self._held > 2 * self._most:
+        if self._held > 2 * self._rows or self._held_values > 2 * self._values:
             self._prune()
 
     def taken(self) -> Sampled:
@@ -91,7 +91,7 @@ class RowSample:
 
         if not self._chunks:
             return Sampled(np.empty(0, np.int64), seen=self._seen)
-        if self._held > self._most:
+        if self._held > self._rows or self._held_values > self._values:
             self._prune()
         paths = list(dict.fromkeys(path for chunk in self._chunks for path in chunk.columns))
         complete = [path for path in paths if all(path in chunk.columns for chunk in self._chunks)]
@@ -99,13 +99,40 @@ class RowSample:
         return Sampled(np.concatenate([chunk.indices for chunk in self._chunks]), columns, self._seen)
 
     def _prune(self) -> None:
+        """Let go of the rows with the largest keys, until what is left is within the bounds; one row stays."""
         import numpy as np
 
         keys = np.concatenate([chunk.keys for chunk in self._chunks])
-        self._below = float(np.partition(keys, self._most - 1)[self._most - 1])
+        order = np.argsort(keys)
+        total = np.cumsum(np.concatenate([chunk.values for chunk in self._chunks])[order])
+        most = max(1, min(self._rows, int(np.searchsorted(total, self._values, side="right"))))
+        self._below = float(keys[order[min(most, len(order)) - 1]])
         pruned = [chunk.where(chunk.keys <= self._below) for chunk in self._chunks]
         self._chunks = [chunk for chunk in pruned if len(chunk.keys)]
         self._held = sum(len(chunk.keys) for chunk in self._chunks)
+        self._held_values = sum(int(chunk.values.sum()) for chunk in self._chunks)
+
+
+def _values_of(column: "NDArray[Any]") -> "NDArray[Any]":
+    """(rows,) how many numbers each row of a column takes."""
+    import numpy as np
+
+    if column.dtype.kind != "O":
+        return np.full(len(column), math.prod(column.shape[1:]), np.int64)
+    return (
+        np.fromiter((_size_of(value) for value in column.reshape(len(column), -1).flat), np.int64)
+        .reshape(len(column), -1)
+        .sum(1)
+    )
+
+
+def _size_of(value: Any) -> int:
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return math.prod(shape)
+    if isinstance(value, str | bytes):
+        return 1 + len(value) // 8
+    return sum(map(_size_of, cast("Sequence[Any]", value))) if isinstance(value, list | tuple) else 1
 
 
 def joined(parts: "list[NDArray[Any]]") -> "NDArray[Any]":

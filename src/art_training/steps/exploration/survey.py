@@ -1,18 +1,19 @@
 """What one loader's data looks like, gathered in one pass and in bounded memory: counts, statistics, hashes and a sample."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from art_training.records import Split
-from art_training.setup.data.batch import as_array, entries, rows, size
+from art_training.setup.data.batch import as_array, lists_of_examples, rows, size
 from art_training.setup.data.hashing import Hashed, Hashes, numeric, row_hashes
 from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.axes import Axes, axes_of
 from art_training.steps.exploration.blanks import Blanks, blanks_of
 from art_training.steps.exploration.chance import Chance
+from art_training.steps.exploration.gathering import gathered
 from art_training.steps.exploration.sample import RowSample, Sampled
 from art_training.steps.exploration.statistics import FeatureStatistics
 from art_training.steps.exploration.tokens import Tokens, sequences
@@ -112,17 +113,20 @@ class Survey:
         self.labels: Counter[int] = Counter()
         self.target_statistics = FeatureStatistics()
         self._task = task
+        self._lists: list[str] = []  # paths in a batch
         self._hashes = Hashes(limits.hashes)
         self._sample = RowSample(rows=limits.rows, values=limits.values, seed=limits.seed)
 
     def add(self, batch: Any) -> "dict[str, NDArray[Any]]":
         """Take in a batch; returns the inputs that have a row an example."""
-        found = entries(batch)
+        self._lists = self._lists or lists_of_examples(batch)
+        found = gathered(batch, self._lists)
         count = size(batch)
         self._note_schema(found, count)
         inputs = self._inputs(found, count)
         numbers = {path: array for path, leaf in inputs.items() if (array := numeric(leaf)) is not None}
-        broken = self._note_values(numbers, count)
+        varying = [leaf for path, leaf in inputs.items() if path not in numbers and _holds_objects(leaf)]
+        broken = self._note_values(numbers, varying, count)
         target = found.get(self._task.target) if self._task.target is not None else None
         hashes: NDArray[Any] | None = None
         if target is not None and rows(target) == count:
@@ -141,7 +145,7 @@ class Survey:
     def inputs_of(self, batch: Any) -> "tuple[dict[str, NDArray[Any]], int]":
         """The inputs of a batch that have a row an example, as `add` returns them, and how many examples it holds."""
         count = size(batch)
-        inputs = self._inputs(entries(batch), count)
+        inputs = self._inputs(gathered(batch, self._lists), count)
         arrays = {path: (leaf, numeric(leaf)) for path, leaf in inputs.items()}
         return {path: _objects(leaf) if array is None else array for path, (leaf, array) in arrays.items()}, count
 
@@ -195,19 +199,26 @@ class Survey:
         return sum(statistics.constant for statistics in self.statistics.values())
 
     def _inputs(self, found: dict[str, Any], count: int) -> dict[str, Any]:
-        named = {path: found[path] for path in self._task.inputs if path in found}
+        wanted = self._task.inputs  # of a list that has an item an example, its items may be named
+        named = {
+            path: leaf
+            for path, leaf in found.items()
+            if path in wanted or any(one.startswith(f"{path}.") for one in wanted)
+        }
         inputs = named or {path: leaf for path, leaf in found.items() if path != self._task.target}
         return {path: leaf for path, leaf in inputs.items() if rows(leaf) == count}
 
     def _note_schema(self, found: dict[str, Any], count: int) -> None:
         for path, leaf in found.items():
             has_rows = rows(leaf) == count
-            shape = tuple(int(length) for length in getattr(leaf, "shape", ()))[1 if has_rows else 0 :]
             entry = self.schema.setdefault(path, Entry(_kind(leaf), [], has_rows))
-            if shape not in entry.shapes and len(entry.shapes) < SHOWN:
-                entry.shapes.append(shape)
+            for shape in _shapes(leaf, has_rows=has_rows):
+                if shape not in entry.shapes and len(entry.shapes) < SHOWN:
+                    entry.shapes.append(shape)
 
-    def _note_values(self, numbers: dict[str, "NDArray[Any]"], count: int) -> "NDArray[Any]":
+    def _note_values(
+        self, numbers: dict[str, "NDArray[Any]"], varying: Sequence["NDArray[Any]"], count: int
+    ) -> "NDArray[Any]":
         """Returns which rows are broken."""
         import numpy as np
 
@@ -228,6 +239,12 @@ class Survey:
                 _leave_same(blank, flat)
             if self.split is not Split.TEST and flat.dtype.kind != "c":
                 self.statistics.setdefault(path, FeatureStatistics()).add(array, self.examples)
+        for column in varying:
+            arrays = [array.reshape(-1) for array in map(as_array, column)]
+            nan |= [array.dtype.kind in "fc" and bool(np.isnan(array).any()) for array in arrays]
+            infinite |= [array.dtype.kind in "fc" and bool(np.isinf(array).any()) for array in arrays]
+            blank &= [bool((array == array[:1]).all()) for array in arrays]
+            values += min((len(array) for array in arrays), default=0)
         for noted, mask in ((self.nan, nan), (self.infinite, infinite)):
             noted.add((np.flatnonzero(mask) + self.examples).tolist())
         if len(single) > 1:  # columns of a table, each an entry
@@ -289,7 +306,21 @@ def _objects(leaf: Any) -> "NDArray[Any]":
     return column
 
 
+def _shapes(leaf: Any, *, has_rows: bool) -> Iterator[tuple[int, ...]]:
+    """The shapes of rows; of a leaf without rows, its own."""
+    if _holds_objects(leaf):
+        yield from (getattr(value, "shape", ()) for value in leaf)
+    else:
+        yield tuple(int(length) for length in getattr(leaf, "shape", ()))[1 if has_rows else 0 :]
+
+
+def _holds_objects(leaf: Any) -> bool:
+    return str(getattr(leaf, "dtype", "")) == "object"
+
+
 def _kind(leaf: Any) -> str:
+    if _holds_objects(leaf) and len(leaf):
+        return f"list of {_kind(leaf[0])}"
     dtype = getattr(leaf, "dtype", None)
     if dtype is not None:
         return str(dtype).removeprefix("torch.")
