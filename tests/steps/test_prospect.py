@@ -93,9 +93,9 @@ NAMES_OF_STEPS = [
     ((Squeeze(of="Tune"), SEARCH), "of='Tune' of step 'Squeeze' names a step that comes later"),
     (
         (EvaluateBaseline(), SEARCH, Squeeze(of="EvaluateBaseline")),
-        "compares no setups that members could be made of, and an ensemble needs 2; name one that does: Tune; or leave",
+        "leaves no setups that members could be made of, and an ensemble needs 2; name one that does: Tune; or leave",
     ),
-    ((Overfit(), Squeeze(of="Overfit")), "compares no setups .*put a search before it, such as Tune"),
+    ((Overfit(), Squeeze(of="Overfit")), "leaves no setups .*put a search before it, such as Tune"),
     (
         (Tune(SPACE, trials=1), Squeeze(of="Tune")),
         "leaves 1 setup alone, .* needs 2; give Tune trials=2, or more; or leave",

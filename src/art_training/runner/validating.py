@@ -55,11 +55,13 @@ class Validation:
         if "trainer" in step.uses and id(setup) not in self._trained:
             try:
                 engine.validate(setup)
-            except SetupError as error:
-                if not (step.trainer or step.hparams or step.setup):
-                    raise
-                raise SetupError(f"step {step.name!r}: {error}") from error
-            self._trained[id(setup)] = setup
+            except Exception as error:
+                if not prospect.awaits_file(error):
+                    if not isinstance(error, SetupError) or not (step.trainer or step.hparams or step.setup):
+                        raise
+                    raise SetupError(f"step {step.name!r}: {error}") from error
+            else:
+                self._trained[id(setup)] = setup
         declared = self.splits(setup, engine)
         if declared is not None:
             require_splits(f"step {step.name!r}", step.needs_splits, declared)

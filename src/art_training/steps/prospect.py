@@ -28,19 +28,36 @@ class Prospect:
     before: Foresight
     settled: bool = True
 
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The parameters of a fresh model, which is made for it.
+    def parameters(self) -> tuple[Parameter, ...] | None:
+        """The parameters of a fresh model, which is made for it; None where it may await a file of an earlier step.
 
         Raises:
             SetupError: it cannot be made; with the line of the user's that raised.
         """
         try:
             return self.engine.parameters(self.setup)
-        except ARTError:
-            raise
         except Exception as error:  # whatever the user's constructor raises is a setup that cannot be used
+            if self.awaits_file(error):
+                return None
+            if isinstance(error, ARTError):
+                raise
             said = str(error).strip().partition("\n")[0].rstrip(". ")
             told = f"{type(error).__name__}: {said}" if said else type(error).__name__
             lines = users_lines(error)
             at = f", at {lines[-1]}" if lines else ""
             raise SetupError(f"its model cannot be made: {told}{at}; mend that line, or what it is given") from error
+
+    def awaits_file(self, error: BaseException) -> bool:
+        """Whether code of the user's found no file where an earlier step may still leave one.
+
+        Then nothing is known against the setup: the run tells.
+
+        Args:
+            error: that the code raised, or that was raised from it.
+        """
+        if not self.before.with_files:
+            return False
+        at: BaseException | None = error
+        while at is not None and not isinstance(at, OSError):
+            at = at.__cause__ or at.__context__
+        return at is not None

@@ -144,6 +144,21 @@ class Regularize(LooksBack):
             )
         return self.candidates[winner].apply(self.setup or setup)
 
+    def configured(self, setup: Setup, outcome: Outcome, candidate: str) -> Setup:
+        """The setup of the reference or of a candidate.
+
+        Raises:
+            ProjectError: there is no such candidate now.
+        """
+        own = self.resolve(setup)
+        if candidate == REFERENCE:
+            return own
+        if candidate not in self.candidates:
+            raise ProjectError(
+                f"{candidate!r} is no candidate of step {self.name!r}; these are: {', '.join(self.candidate_names())}"
+            )
+        return self.candidates[candidate].apply(own)
+
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (Above(COMPARED, 0), NoNaN())  # a candidate that diverges is told, and fails nobody else
 

@@ -60,7 +60,7 @@ class Squeeze(LooksBack):
 
     Attributes:
         ensemble: how many members; 0: none but the single model.
-        of: name of an earlier step, such as Tune, whose best candidates are the members instead of seeds of one setup.
+        of: name of an earlier step, such as Tune or Regularize, whose best candidates are the members instead of seeds of one setup.
         longer: factor of the epochs that the longer training has in all; 0: none.
         averaging: of its weights: `ema`, an exponential moving average, or `swa`, the mean over the ends of its epochs
             (Izmailov et al., Averaging weights leads to wider optima and better generalization, UAI 2018).
@@ -147,7 +147,7 @@ class Squeeze(LooksBack):
             known = f"name one that does: {', '.join(other)}" if other else "put a search before it, such as Tune"
             if promise.for_two:
                 known = f"give {self.of} {promise.for_two}, or more"
-            left = "compares no setups that members could be made of" if not setups else f"leaves {setups} setup alone"
+            left = "leaves no setups that members could be made of" if not setups else f"leaves {setups} setup alone"
             raise ProjectError(
                 f"{said} names a step that {left}, and an ensemble needs 2; {known}; or leave `of` out to train one setup under "
                 "several seeds"

@@ -135,7 +135,10 @@ class TransferLearning(LooksBack):
         if not prospect.settled:  # another setup may have other names
             return
         try:
-            names = names_of(prospect.setup, prospect.parameters())
+            parameters = prospect.parameters()
+            if parameters is None:
+                return
+            names = names_of(prospect.setup, parameters)
             frozen, left_fresh, _ = self._parts_of(names)
         except SetupError as error:
             raise SetupError(f"step {self.name!r}: {error}") from error

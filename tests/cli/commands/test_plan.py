@@ -38,7 +38,7 @@ WRONG = [
         "of='Overfitt' of step 'FinalTest' names no step of the project (did you mean 'Overfit'?)",
     ),
     ("FinalTest(of='Squeeze'), Squeeze()", "names a step that comes later; put Squeeze before FinalTest"),
-    ("Squeeze(of='Overfit')", "of='Overfit' of step 'Squeeze' names a step that compares no setups"),
+    ("Squeeze(of='Overfit')", "of='Overfit' of step 'Squeeze' names a step that leaves no setups"),
     ("TransferLearning(freeze='body', pretrained='overfit')", "(did you mean 'Overfit'?)"),
     ("TransferLearning(freeze='bdy.*')", "freeze='bdy.*' matches none of the model's 4 parameters"),
     ("TransferLearning(freeze='body', pretrained='Overfit', fresh='*')", "fresh='*' matches all 4 parameters"),

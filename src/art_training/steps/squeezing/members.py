@@ -78,12 +78,16 @@ def _of_candidates(bench: Bench, count: int, of: str, step: str) -> list[Planned
 
 
 def ranked(outcome: Outcome) -> list[str]:
-    """Candidates, best first: in the order in which the step gives their points, else by their first common score."""
+    """Candidates, best first: in the order in which the step gives their points, else by the score that the step chose by.
+
+    Where the step names none, it is the first that all of them have.
+    """
     points = outcome.parameters.get("points")
     if isinstance(points, Mapping):
         return [str(name) for name in cast("Mapping[str, object]", points)]
     scored = [one for one in outcome.candidates if one.scores]
-    by = next((name for name in (scored[0].scores if scored else ()) if all(name in one.scores for one in scored)), "")
+    names = [str(outcome.parameters.get("by", "")), *(scored[0].scores if scored else ())]
+    by = next((name for name in names if all(name in one.scores for one in scored)), "")
     finite = [one for one in scored if by and math.isfinite(one.scores[by].value)]
     sign = -1 if by and scored[0].scores[by].direction == "maximize" else 1
     return [one.name for one in sorted(finite, key=lambda one: sign * one.scores[by].value)]
