@@ -115,6 +115,14 @@ HALVES = (Y == 1).float()
             lambda: run(art.from_torch(lambda: nn.Linear(30, 3), loss=nn.CrossEntropyLoss, lr=1.0, weight_decay=-2)),
             r"^the optimiser of Linear cannot be made: weight_decay=-2 is outside of what it takes; give another",
         ),
+        (
+            lambda: run(art.from_torch(lambda: nn.Linear(30, 3), loss=nn.CrossEntropyLoss, lr="1e-3")),
+            r"^the optimiser of Linear cannot be made: lr='1e-3' is text, and not a number; write lr=1e-3$",
+        ),
+        (
+            lambda: run(Net, width="16"),
+            r"^Net with hparams=\{.*'width': '16'.*\} cannot be made: TypeError: .*, at test_mistakes.py:\d+ `.*; mend that",
+        ),
     ],
 )
 def test_a_mistake_that_the_first_batch_shows_is_one_sentence(mistake, told) -> None:

@@ -274,7 +274,7 @@ def test_the_plain_form_is_that_of_the_modified_data(tmp_path: Path) -> None:
     [
         (art.Variant(model=forgets), Net, "the modifier forgets returned nothing; return the module"),
         (art.Variant(model=forgets), plain_net(), "the modifier forgets returned nothing; return the module"),
-        (art.Variant(model=lambda _: 3), Net, "model Net returned 3, which is no LightningModule"),
+        (art.Variant(model=lambda _: 3), Net, "the model modifier <lambda> returned 3, which is no module; return"),
         (art.Variant(data=forgets), Net, "the modifier forgets returned nothing; return the datamodule or data"),
         (art.Variant(data=lambda _: 3), Net, "the data modifier <lambda> returned 3, which is no data; return the"),
     ],
@@ -287,6 +287,16 @@ def test_a_modifier_that_returns_nothing_is_told_so(variant: art.Variant, model:
 def batches_and_model(setup: art.Setup) -> None:
     LightningEngine().parameters(setup)
     batches(setup)
+
+
+def test_a_field_of_declared_data_that_cannot_be_set_is_told_with_what_to_return() -> None:
+    def smaller(data: Any) -> Any:
+        data.batch_size = 8
+        return data
+
+    setup = art.Variant(data=smaller).apply(art.Setup(nn.Linear, art.data((np.zeros((4, 2)), np.zeros(4)))))
+    with pytest.raises(SetupError, match=r"smaller sets batch_size of .*; return data\.but\(batch_size=\.\.\.\)$"):
+        setup.data()
 
 
 def test_what_is_no_difference_is_refused() -> None:

@@ -88,12 +88,41 @@ def batch_mistake(scene: Scene, name: str, index: int, *, known_only: bool = Fal
 def optimizer_mistake(error: Exception, name: str) -> SetupError:
     """The sentence for what the model raised where it makes its optimiser."""
     found = re.match(r"Invalid (learning rate|[\w ]+?)(?: parameter[\w ]*| value)?: (.+)", str(error))
-    said, remedy = _own_words(error), "mend that line"
-    if found:
+    said, remedy = _own_words(error), "mend that line" if users_lines(error) else "give it other arguments"
+    if text := _text_for_a_number(error):
+        said, remedy = f"{text[0]}={text[1]!r} is text, and not a number", f"write {text[0]}={text[1]}"
+    elif found:
         setting = "lr" if found[1] == "learning rate" else found[1].strip()
         said = f"{setting}={found[2]} is outside of what it takes"
         remedy = "give a number above zero, e.g. lr=0.001" if setting == "lr" else f"give another {setting}"
     return SetupError(f"the optimiser of {name} cannot be made: {said}{_at(error)}; {remedy}")
+
+
+def constructor_mistake(error: Exception, what: str) -> str:
+    """The sentence for what the user's constructor raised of the hyper-parameters that it was given."""
+    remedy = "mend that line, or give other hparams" if users_lines(error) else "give other hparams"
+    return f"{what} cannot be made: {_own_words(error)}{_at(error)}; {remedy}"
+
+
+def _text_for_a_number(error: Exception) -> tuple[str, str] | None:
+    """The argument of an optimiser that is text where a number belongs, e.g. from a YAML file, which reads `1e-3` as text."""
+    if not isinstance(error, TypeError) or error.__traceback__ is None:
+        return None
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    for name, value in trace.tb_frame.f_locals.items():
+        if isinstance(value, str) and trace.tb_frame.f_code.co_name == "__init__" and _is_number(value):
+            return name, value
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def shapes(batch: Any) -> str:

@@ -2,9 +2,10 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any, Self, cast
 
 from art_training.errors import SetupError
@@ -82,14 +83,14 @@ class ModifiedData(Modified):
         `setup` holds nothing yet.
 
         Raises:
-            SetupError: a modifier returned nothing, or something that is no data.
+            SetupError: a modifier returned nothing, something that is no data, or set a field of data that cannot be set.
             Exception: whatever a factory or a modifier raises.
         """
         base = self.base
         made = base() if isinstance(base, type) or not (_is_data(base) or not callable(base)) else base
         made = private_copy(made)
         for modifier in self.modifiers:
-            made = _returned(modifier, modifier(made), "the datamodule or data")
+            made = _returned(modifier, _changed(modifier, made), "the datamodule or data")
             if isinstance(made, type) or not _is_data(made):
                 raise SetupError(
                     f"the data modifier {name_of(modifier)} returned {made!r}, which is no data; "
@@ -104,6 +105,19 @@ def name_of(function: Any) -> str:
         return name_of(cast("functools.partial[Any]", function).func)
     name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
     return name.rpartition("<locals>.")[2]
+
+
+def _changed(modifier: Callable[[Any], Any], data: Any) -> Any:
+    try:
+        return modifier(data)
+    except FrozenInstanceError as error:
+        found = re.search(r"field '(\w+)'", str(error))
+        if found is None or not callable(getattr(data, "but", None)):
+            raise
+        raise SetupError(
+            f"the data modifier {name_of(modifier)} sets {found[1]} of data that art.data declared, which cannot be set; "
+            f"return data.but({found[1]}=...)"
+        ) from error
 
 
 def _returned(modifier: Callable[[Any], Any], value: Any, what: str) -> Any:

@@ -223,7 +223,7 @@ def _contenders(predictions: Mapping[str, Any], bench: Bench) -> list[Contender]
             if isinstance(one, Constant) and one.numbers > 1:
                 counted = counted or _counted(bench)
                 if counted.target is not None:
-                    one.require_fits(counted.target)
+                    one.require_fits(counted.target, counted.examples)
             continue
         counted = counted or _counted(bench)
         what = f"predictions[{name!r}]"

@@ -116,6 +116,14 @@ def test_several_labels_take_one_number_each() -> None:
         evaluate({"usual": (0, 1)}, art.data((x[:100], y[:100]), (x[100:], y[100:])), task, metrics)
 
 
+def test_a_list_of_classes_of_each_example_is_told_by_how_many_it_has_and_needs() -> None:
+    x, y = load_digits(return_X_y=True)
+    task = Task(TaskKind.CLASSIFICATION, ("0",), "1", "cross_entropy", classes=10)
+    bench = ReadingBench(art.data((x[:300], y[:300]), (x[300:400], y[300:400])), task, {})
+    with pytest.raises(SetupError, match=r"=99 numbers does not fit .*; give one number; .* array.* of 100 rows"):
+        EvaluateBaseline(predictions={"a": [0] * 99}).run(bench)
+
+
 @pytest.mark.parametrize(("kind", "count"), [(list, 2), (list, 32), (list, 92), (np.array, 2), (np.array, 32)])
 def test_numbers_that_are_not_as_many_are_refused_before_anything_learns(kind: Any, count: int) -> None:
     """A list says what is always predicted, so that as many as a batch or the split has do not fit either."""

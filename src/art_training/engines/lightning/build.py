@@ -9,7 +9,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from art_training.engines.lightning.failures import name_of
 from art_training.engines.lightning.hierarchy import LIGHTNING, Hierarchy, hierarchy_of, is_overridden
-from art_training.errors import SetupError
+from art_training.engines.mistakes import constructor_mistake
+from art_training.errors import ARTError, SetupError
 from art_training.setup.data.batch import size
 from art_training.setup.modified import Modified
 from art_training.setup.setup import Setup
@@ -48,19 +49,31 @@ def build_model(setup: Setup) -> tuple[Any, Hierarchy]:
     """Make the model; random initialisation follows the global random states.
 
     Raises:
-        SetupError: the callable takes other hyper-parameters, or returns what this engine cannot train.
-        Exception: whatever the user's constructor raises.
+        SetupError: the callable takes other hyper-parameters or other values of them, or returns what this engine cannot
+            train.
+        Exception: whatever else the user's constructor raises.
     """
     if isinstance(setup.model, TorchModel):
-        return LIGHTNING.derive(_PlainTorch, "LightningModule")(setup.model.build(**setup.hparams)), LIGHTNING
+        return LIGHTNING.derive(_PlainTorch, "LightningModule")(_made(setup, setup.model.build)), LIGHTNING
     _check_hparams(setup.model, setup.hparams)
-    module = setup.model(**setup.hparams)
+    module = _made(setup, setup.model)
     if isinstance(module, TorchParts):
         return LIGHTNING.derive(_PlainTorch, "LightningModule")(module), LIGHTNING
     hierarchy = hierarchy_of(module, "LightningModule")
     if hierarchy is None or isinstance(module, type):
         raise SetupError(_not_a_module(f"model {name_of(setup.model)} returned", module))
     return module, hierarchy
+
+
+def _made(setup: Setup, make: Callable[..., Any]) -> Any:
+    """What a constructor returns. An argument that it cannot use is a mistake of the hyper-parameters, where there are any."""
+    try:
+        return make(**setup.hparams)
+    except (TypeError, ValueError) as error:
+        if not setup.hparams or isinstance(error, ARTError):
+            raise
+        name, given = name_of(getattr(setup.model, "model", setup.model)), dict(setup.hparams)
+        raise SetupError(constructor_mistake(error, f"{name} with hparams={given!r}")) from error
 
 
 def _check_hparams(model: Callable[..., Any], hparams: Mapping[str, Any]) -> None:

@@ -102,7 +102,8 @@ class Constant(Contender):
         self._value = value
         self.numbers = len(value) if isinstance(value, tuple) else 1
         self._decides = task.kind not in {TaskKind.REGRESSION, TaskKind.RECONSTRUCTION, TaskKind.OTHER}
-        if task.kind in {TaskKind.CLASSIFICATION, TaskKind.SEQUENCE}:
+        self._one_class = task.kind in {TaskKind.CLASSIFICATION, TaskKind.SEQUENCE}
+        if self._one_class and self.numbers == 1:  # how many of several there should be is told by the targets
             _require_class(value, f"predictions[{name!r}]", task)
 
     def predict(self, batch: Any, target: "Tensor | None") -> "tuple[Tensor, Tensor]":
@@ -114,22 +115,25 @@ class Constant(Contender):
         value = value.long() if self._decides and not value.is_floating_point() else value.float()
         return value.expand(target.shape).clone(), target
 
-    def require_fits(self, target: "Tensor") -> None:
+    def require_fits(self, target: "Tensor", examples: int | None = None) -> None:
         """Refuse several numbers where there are not as many labels or outputs.
 
         Args:
             target: of any batch: several numbers are those of one example, never of the examples of a batch.
+            examples: of the validation split, where they were counted.
 
         Raises:
             SetupError: there are not as many.
         """
-        if self.numbers == 1 or (target.ndim > 1 and target.shape[-1] == self.numbers):
+        fits = target.ndim > 1 and target.shape[-1] == self.numbers and not self._one_class
+        if self.numbers == 1 or fits:
             return
+        rows = "" if examples is None else f", of {examples:,} rows, as many as the validation split has examples"
         shown = repr(self._value) if self.numbers <= _MOST_SHOWN else f"{self.numbers:,} numbers"
         raise SetupError(
             f"predictions[{self.name!r}]={shown} does not fit targets of shape {tuple(target.shape)}; "
-            "give one number, or one for each label or output; predictions of each example are an array, such as "
-            "numpy.array(...)"
+            f"give one number{'' if self._one_class else ', or one for each label or output'}; predictions of each example are "
+            f"an array, such as numpy.array(...){rows}"
         )
 
 

@@ -196,7 +196,7 @@ def _far(name: str, value: float, times: float, places: list[int], survey: Surve
         "ART120",
         "labels",
         Severity.WARNING,
-        f"{len(places)} examples of {survey.place} have a {name} far out: it goes to {value:g}, {times:.3g} times as far "
+        f"{len(places)} example{'s' if len(places) > 1 else ''} of {survey.place} {'have' if len(places) > 1 else 'has'} a {name} far out: it goes to {value:g}, {times:.3g} times as far "
         "from the median as what comes next",
         {"value": value, "times": times, "examples": places[:SHOWN]},
         "look at these examples: a wrong unit or a code for a missing value; else scale by logarithms, or use an L1 loss",
