@@ -91,6 +91,8 @@ def test_a_candidate_that_changes_nothing_is_trained_as_the_reference_is_under_e
     one = outcome.candidate("as it is")
     assert one is not None
     assert one.parameters["by_seed"] == [0, 0, 0]
+    assert one.note == "its weights are bit by bit the reference's, so that it changed nothing in training"
+    assert f"as it is: {one.note}" in outcome.summary
     courses = {name: tuple(curve.values) for name, curve in outcome.curves.items() if name.endswith("train/loss")}
     assert len(courses) == 6
     assert len(set(courses.values())) == 3
@@ -256,6 +258,11 @@ def test_what_cannot_be_meant_is_refused_at_once(arguments: Any, said: str) -> N
             {"candidates": {"a": art.Variant(trainer={"max_epochs": 2})}},
             SetupError,
             "candidate 'a' .* is the same setup as the reference: trainer.max_epochs is 2 there too",
+        ),
+        (
+            {"candidates": {"a": art.Variant(hparams={"width": 64})}},
+            SetupError,
+            "candidate 'a' .* is the same setup as the reference: hparams.width is 64 there too",
         ),
         ({"candidates": {"a": DECAY, "b": DECAY}}, SetupError, "candidate 'b' .* is the same setup as 'a'"),
         ({"candidates": {"a": DECAY}, "by": "acuracy"}, UnknownMetric, "no metric 'acuracy' in this project"),

@@ -19,8 +19,10 @@ from art_training.steps.buildable import Buildable
 from art_training.steps.deciding import deciding_metric
 from art_training.steps.examples import LookBack
 from art_training.steps.looking_back import LOOKING_BACK, LooksBack
+from art_training.steps.regularization.same import ended_alike, with_defaults
 from art_training.steps.regularization.telling import (
     GAP,
+    IDLE,
     Compared,
     as_candidate,
     compared,
@@ -124,6 +126,8 @@ class Regularize(LooksBack):
                 metric=metric,
                 seed=bench.seed,
             )
+            if one.comparison is not None and not any(one.comparison.by_seed):
+                one = replace(one, idle=ended_alike(bench, one.tried, reference))
             # What was compared is not needed any more; with many candidates it would fill the memory.
             found.append(replace(one, tried=_without_examples(one.tried)))
         return self._told(bench, metric, reference, together(found))
@@ -190,7 +194,7 @@ class Regularize(LooksBack):
         setups: dict[str, Setup] = {}
         unable: dict[str, str] = {}
         buildable = Buildable(bench)
-        seen = {trying.identity(bench.setup).digest: REFERENCE}
+        seen = {trying.identity(with_defaults(bench.setup)).digest: REFERENCE}
         for name, variant in self.candidates.items():
             try:
                 setups[name] = setup = variant.apply(bench.setup)
@@ -199,7 +203,7 @@ class Regularize(LooksBack):
                     continue
             except UsageError as error:
                 raise SetupError(f"candidate {name!r} of step {self.name!r}: {error}") from error
-            digest = trying.identity(setup).digest
+            digest = trying.identity(with_defaults(setup)).digest
             if digest in seen:
                 raise SetupError(
                     f"candidate {name!r} of step {self.name!r} is the same setup as {_called(seen[digest])}: "
@@ -333,7 +337,8 @@ def _without_examples(tried: Tried) -> Tried:
 
 def _failed(found: Sequence[Compared]) -> str:
     """Which candidates came to nothing, and why, as the end of a sentence."""
-    return "".join(f"; {one.name} {one.note}" for one in found if one.comparison is None)
+    failed = "".join(f"; {one.name} {one.note}" for one in found if one.comparison is None)
+    return failed + "".join(f"; {one.name}: {IDLE}" for one in found if one.idle)
 
 
 def _summary(winner: Compared | None, best: Compared | None, metric: Metric, why: str, recalled: int) -> str:

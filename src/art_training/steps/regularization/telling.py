@@ -18,6 +18,9 @@ from art_training.steps.regularization.trying import REFERENCE, Tried
 GAP = "gap"
 
 
+IDLE = "its weights are bit by bit the reference's, so that it changed nothing in training"
+
+
 @dataclass(frozen=True)
 class Compared:
     """A candidate and how it compares with the reference.
@@ -31,6 +34,7 @@ class Compared:
         alone: its p-value, had there been no other candidate.
         among: how many candidates were tested, itself among them.
         note: why there is no comparison.
+        idle: whether it ended with the very weights of the reference.
     """
 
     tried: Tried
@@ -40,6 +44,7 @@ class Compared:
     alone: float | None = None
     among: int = 1
     note: str = ""
+    idle: bool = False
 
     @property
     def name(self) -> str:
@@ -153,7 +158,7 @@ def as_candidate(one: Compared, metric: Metric) -> Candidate:
         "p_value": one.alone,
         ADJUSTED: one.adjusted,
     }
-    note = "; ".join(filter(None, (one.note, one.variant.note)))
+    note = "; ".join(filter(None, (one.note, IDLE if one.idle else "", one.variant.note)))
     return Candidate(one.name, scores, {"varies": list(one.variant.varies), **parameters}, note)
 
 
