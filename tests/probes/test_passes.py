@@ -9,7 +9,7 @@ from torch.nn import functional as F
 import art_training as art
 from art_training.engines import ExperimentJob
 from art_training.engines.lightning.engine import LightningEngine
-from art_training.probes.passes import examples
+from art_training.probes.passes import examples, smaller
 
 ROWS = 16
 
@@ -56,3 +56,14 @@ def test_a_square_batch_has_examples_where_it_can_lose_one(model, known, tmp_pat
         ExperimentJob(setup, 0, tmp_path), lambda one: found.append(examples(one, one.batches[0]))
     )
     assert found == [known]
+
+
+def test_a_smaller_batch_has_the_first_items_of_its_lists_and_items_stay_whole():
+    images = [torch.full((3, 4, 4), float(at)) for at in range(4)] + [torch.zeros(5, 4, 4)]
+    cut = smaller({"images": images, "side": {"label": torch.arange(5)}}, 5, 2)
+    assert [one[0, 0, 0].item() for one in cut["images"]] == [0, 1]
+    assert cut["side"]["label"].tolist() == [0, 1]
+    whole = smaller((images[3:], torch.arange(2)), 2, 2)
+    assert [len(one) for one in whole[0]] == [3, 5]
+    columns = smaller(([torch.zeros(5, 2), torch.zeros(5, 3)], torch.arange(5)), 5, 2)
+    assert [one.shape for one in columns[0]] == [(2, 2), (2, 3)]

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from art_training.probes.specimen import Mode, Specimen
-from art_training.setup.data.batch import entries, mapped, size
+from art_training.setup.data.batch import entries, entry, lists_of_examples, mapped, size, with_entry
 from art_training.setup.scores.losses import LOSSES
 
 
@@ -137,7 +137,14 @@ def smaller(batch: Any, count: int, rows: int) -> Any:
     def cut(leaf: Any) -> Any:
         return leaf[:rows] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count else leaf
 
-    return mapped(batch, cut)
+    lists = {path: entry(batch, path) for path in lists_of_examples(batch)}
+    short = batch
+    for path in lists:
+        short = with_entry(short, path, object())  # an item as long as the batch is not cut
+    short = mapped(short, cut)
+    for path, items in lists.items():
+        short = with_entry(short, path, items[:rows] if len(items) == count else items)
+    return short
 
 
 def _of_pairs(tensor: Tensor, count: int) -> bool:

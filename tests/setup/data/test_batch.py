@@ -186,3 +186,11 @@ def test_a_list_with_an_item_an_example_counts_with_its_own_length_and_one_of_co
 def test_a_list_with_an_item_an_example_is_one_column():
     assert list(batches.columns((IMAGES, torch.zeros(5)))) == ["0", "1"]
     assert list(batches.columns(([torch.zeros(6, 2)] * 2, torch.zeros(6)))) == ["0.0", "0.1", "1"]
+
+
+def test_an_entry_is_put_in_the_place_of_another():
+    batch = ({"a.b": 1, "c": [torch.zeros(2)]}, torch.zeros(2))
+    changed = batches.with_entry(batches.with_entry(batch, "0.a.b", 5), "0.c", "text")
+    assert changed[0] == {"a.b": 5, "c": "text"}
+    assert changed[1] is batch[1]
+    assert batch[0]["a.b"] == 1

@@ -95,7 +95,8 @@ def lists_of_examples(batch: Any, known: Collection[str] = ()) -> list[str]:
 
     Whether a list of tensors holds examples, as in `([image, image, ...], labels)`, or columns, as in `([left, right],
     labels)`, follows from the other entries: from whether more of them are as long as the list or as its items. Where as
-    many are, items that have no first dimension, or mostly differ in it, are examples. Mappings always are.
+    many are, items that have no first dimension, or mostly differ in it, are examples; mappings are. Where all agree, there are
+    columns.
 
     Args:
         batch: which.
@@ -107,6 +108,10 @@ def lists_of_examples(batch: Any, known: Collection[str] = ()) -> list[str]:
     found = entries(batch)
     inside = {path: [leaf for name, leaf in found.items() if name.startswith(f"{path}.")] for path in lists}
     usual = {path: _usual(items, inside[path]) for path, items in lists.items()}
+    if all(any(rows(leaf) is not None for leaf in leaves) for leaves in inside.values()):
+        lengths = {length for leaf in found.values() if (length := rows(leaf)) is not None}
+        if len(lengths) == 1:
+            return [path for path, items in lists.items() if path in known and {len(items)} == lengths]
     loose = [rows(leaf) for name, leaf in found.items() if not any(name.startswith(f"{path}.") for path in lists)]
     examples: list[str] = []
     for path, items in lists.items():
@@ -155,6 +160,17 @@ def without(batch: Any, path: str) -> Any:
     if isinstance(batch, list | tuple) and not hasattr(batch, "_fields") and path == list(inner)[-1]:
         return cast("Callable[..., Any]", type(batch))(list(inner.values())[:-1])
     return _with(batch, inner | {path: None})
+
+
+def with_entry(batch: Any, path: str, value: Any) -> Any:
+    """A copy of `batch` with `value` at `path`, where an entry stands; containers keep their types."""
+    if not path:
+        return value
+    inner = children(batch) or {}
+    if path in inner:
+        return _with(batch, inner | {path: value})
+    name = next(name for name in inner if path.startswith(f"{name}."))
+    return _with(batch, inner | {name: with_entry(inner[name], path[len(name) + 1 :], value)})
 
 
 def detached(batch: Any) -> Any:
