@@ -177,6 +177,7 @@ BOXES = [{"boxes": torch.zeros(count, 4), "labels": torch.zeros(count)} for coun
         (([torch.zeros(6, 2), torch.zeros(6, 3)], [torch.zeros(6), torch.zeros(6)]), 6),
         (([torch.zeros(6, 2), torch.zeros(6, 2)], None), 6),
         (([torch.zeros(6, 2), torch.zeros(9, 9)], torch.zeros(6)), 6),
+        (([{"x": torch.zeros(6, 2), "table": torch.zeros(9, 9)}], torch.zeros(6)), 6),
     ],
 )
 def test_a_list_with_an_item_an_example_counts_with_its_own_length_and_one_of_columns_with_theirs(batch, count):

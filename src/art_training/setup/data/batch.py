@@ -95,8 +95,7 @@ def lists_of_examples(batch: Any, known: Collection[str] = ()) -> list[str]:
 
     Whether a list of tensors holds examples, as in `([image, image, ...], labels)`, or columns, as in `([left, right],
     labels)`, follows from the other entries: from whether more of them are as long as the list or as its items. Where as
-    many are, items that have no first dimension, or mostly differ in it, are examples; mappings are. Where all agree, there are
-    columns.
+    many are, items that have no first dimension, or mostly differ in it, are examples. Where all agree, there are columns.
 
     Args:
         batch: which.
@@ -118,8 +117,9 @@ def lists_of_examples(batch: Any, known: Collection[str] = ()) -> list[str]:
         length, share = usual[path]
         for_list = loose.count(len(items)) + sum(len(lists[other]) == len(items) for other in lists if other != path)
         for_items = loose.count(length) + sum(usual[other][0] == length for other in lists if other != path)
-        even = for_list == for_items and (2 * share < 1 or path in known)
-        if length is None or for_list > for_items or even:
+        even = for_list == for_items and (0 < 2 * share < 1 or path in known)
+        columns_too = length is not None or any(rows(leaf) is not None for leaf in inside[path])
+        if for_list > for_items or even or not columns_too:
             examples.append(path)
     return examples
 
