@@ -177,6 +177,10 @@ def test_sentences_with_wrong_tags_are_found_by_sentence() -> None:
     row = rows(outcome, "worst train examples")[0]
     assert len(row["label"]) == len(row["predicted"]) == (5 if row["example"] % 3 == 0 else 7)
     assert row["wrong decisions"] == len(row["label"])
+    told = outcome.reading("confidently wrong train examples")
+    assert told is not None
+    assert [one["wrong share"] for one in told.value[:3]] == [1, 1, 1]
+    assert "3 more than half of them wrong; the share of wrong positions counts" in told.note
     assert not outcome.artifacts
 
 

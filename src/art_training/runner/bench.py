@@ -16,6 +16,7 @@ from art_training.records import Artifact, Finding, Outcome, Plain, Reading, Sco
 from art_training.rules.watched import judged, watchers
 from art_training.runner.curves import CurveWriter, labelled
 from art_training.runner.metrics_first import require_computable
+from art_training.runner.pace import Pace
 from art_training.runner.resumption import Resumption
 from art_training.runner.validating import require_splits
 from art_training.setup.observation import BatchObservation
@@ -112,7 +113,7 @@ class RunnerBench(Bench):
         )
         self._announced = 0.0
         self._phase = ""
-        self._began: dict[str, float] = {}
+        self._pace = Pace()
         self._health: dict[str, Any] = {}
         self._unhealthy: list[Finding] = []
         self._tried = False  # the metrics
@@ -305,11 +306,9 @@ class RunnerBench(Bench):
         self._announce(self._progress(position, now))
 
     def _progress(self, position: Position, now: float) -> StepProgress:
-        began = self._began.setdefault(position.phase, now)
         done = position.batch / position.batches if position.batch is not None and position.batches else None
         if position.epochs and position.epochs > 0:
             done = ((position.epoch or 0) + (done or 0.0)) / position.epochs
-        left = (now - began) * (1 - done) / done if done and now - began > 1.0 else None
         return StepProgress(
             step=self.step,
             phase=position.phase,
@@ -318,7 +317,7 @@ class RunnerBench(Bench):
             batch=position.batch,
             batches=position.batches,
             fraction=done,
-            seconds_left=left,
+            seconds_left=self._pace.left(position.phase, done, now),
             values={name: value for name, _, _, value in position.points},
         )
 

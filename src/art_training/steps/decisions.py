@@ -60,6 +60,17 @@ class Decisions:
         """(examples,) how many decisions of each example are wrong."""
         return self._over_examples(self.wrong.sum(1).double())
 
+    @property
+    def positions(self) -> bool:
+        """Whether an example has a decision at each of several positions, as a mask or a sequence has."""
+        return self.decided and self._pool.example is not None
+
+    @cached_property
+    def wrong_share(self) -> "Tensor":
+        """(examples,) the share of each example's decisions that are wrong; 0 of one that has none."""
+        made = self._over_examples(self.wrong.new_ones(len(self.wrong)).double() * self.wrong.shape[1])
+        return self.wrong_decisions / made.clamp(min=1)
+
     @cached_property
     def wrong_confidence(self) -> "Tensor | None":
         """(examples,) the probability of the decision that was most surely wrong; 0 where none was wrong."""

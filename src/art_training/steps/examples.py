@@ -25,6 +25,7 @@ from art_training.steps.pictures import NO_PICTURE, Tile, as_image, can_draw, ke
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_HALF = 0.5
 _LEARNED_LATE = "never all right at once"
 
 
@@ -71,7 +72,8 @@ def worst_examples(
 
     An example's number is its place in the dataset of its split; several loaders of a split are counted through. The
     readings are `worst <split> examples` (the largest losses), `confidently wrong <split> examples` (the wrong decisions
-    that the model gave the highest probability; not of values, whose residual stands with the worst), and `forgotten
+    that the model gave the highest probability; of masks and sequences those with the largest share of wrong positions; not
+    of values, whose residual stands with the worst), and `forgotten
     train examples`.
 
     Args:
@@ -141,13 +143,23 @@ def _chosen(examples: Examples, task: Task, count: int) -> dict[str, _Chosen]:
         found["worst"] = _Chosen(worst, f"the largest residuals of {examples.count:,} examples")
     if decisions is not None and decisions.decided and decisions.wrong_confidence is not None:
         sure = decisions.wrong_confidence.numpy()
-        order = np.argsort(-sure, kind="stable")
         wrong = int((decisions.wrong_decisions > 0).sum())
+        share = decisions.wrong_share.numpy()
+        order = np.argsort(-sure, kind="stable")
         note = (
             f"{wrong:,} of {examples.count:,} examples have a wrong decision; the one of the highest probability counts"
         )
+        if decisions.positions:  # one wrong position in a mask or a sequence says next to nothing
+            order = np.lexsort((-sure, -share))
+            note = (
+                f"{wrong:,} of {examples.count:,} examples have a wrong position, {int((share > _HALF).sum()):,} more than half "
+                f"of them wrong; the share of wrong positions counts, {share.mean():.1%} on average"
+            )
         top = order[: min(count, wrong)].tolist()
-        found["confidently wrong"] = _Chosen(top, note, {one: {"confidence": _short(float(sure[one]))} for one in top})
+        more: dict[int, dict[str, Plain]] = {one: {"confidence": _short(float(sure[one]))} for one in top}
+        if decisions.positions:
+            more = {one: {**told, "wrong share": _short(float(share[one]))} for one, told in more.items()}
+        found["confidently wrong"] = _Chosen(top, note, more)
     return found
 
 
