@@ -95,6 +95,17 @@ def test_the_time_of_a_step_that_went_on_tells_what_it_took_before(capsys):
     assert "passed in 2 min 1 s, 1 min 30 s of it before it was broken off" in capsys.readouterr().err
 
 
+def test_what_a_replaced_step_lost_is_told_when_the_run_begins(capsys):
+    lost = {
+        "human of EvaluateBaseline": "to be given again: EvaluateBaseline(human=1)",
+        "FinalTest": "a test split",
+    }
+    Watching()(ProjectStarted(Plan("toy", (OVERFIT,), lost)))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "human of EvaluateBaseline, which needs to be given again: EvaluateBaseline(human=1)" in said
+    assert "FinalTest" not in said
+
+
 def test_long_training_says_now_and_then_how_far_it_is(capsys, monkeypatch):
     monkeypatch.setattr(watching, "_SECONDS_BETWEEN_PLAIN_LINES", 0.0)
     watch = Watching()

@@ -81,6 +81,9 @@ class Watching:
         working = sum(step.action in {Action.RUN, Action.RESUME} for step in plan.steps)
         self._say(Text(f"Project {plan.project}: {working} of {len(plan.steps)} steps to run{about}", "bold"))
         self._console.print(plan_table(plan))
+        for told in plan.notes:
+            if "which needs to be given again" in told:  # what a replaced step lost
+                self._say(Text(told))
         self._console.print()
 
     def _head(self, step: str, planned: PlannedStep | None = None) -> None:
