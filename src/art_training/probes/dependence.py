@@ -95,9 +95,7 @@ def exchanged(batch: Any, index: int, count: int) -> Any:
     return mapped(batch, change)
 
 
-def _mixing(
-    specimen: Specimen, batch: Any, count: int, seed: int, held: GradientsAgain | None = None
-) -> Mixing | None:
+def _mixing(specimen: Specimen, batch: Any, count: int, seed: int, held: GradientsAgain | None = None) -> Mixing | None:
     middle = count // 2
     around = () if held is None else (held,)
     versions = [

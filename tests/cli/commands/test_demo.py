@@ -37,7 +37,7 @@ def test_the_demo_writes_its_project_and_says_what_to_type_next(art, tmp_path, n
     assert "    cd art-demo\n    art run " in answer.out
     ((project, wish),) = no_work
     assert [step.name for step in project.steps] == [
-        "ExploreData", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "Pretrain",
+        "ExploreData", "Diagnose", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "Overfit", "Pretrain",
         "TransferLearning", "Regularize", "Tune", "Squeeze", "FinalTest",
     ]  # fmt: skip
     assert wish == {"until": "FinalTest"}
@@ -92,14 +92,14 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(art, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_quick_demo_passes_five_steps_and_is_recalled_afterwards(tmp_path):
+def test_the_quick_demo_passes_five_steps_and_the_diagnosis_and_is_recalled_afterwards(tmp_path):
     def demo() -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "art_training", "demo", "--quick"]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     first = demo()
     assert first.returncode == 0, first.stderr
-    assert first.stdout.count(" passed ") == 5
+    assert first.stdout.count(" passed ") == 6
     again = demo()
     assert again.returncode == 0
-    assert again.stderr.count(": recalled, passed") == 5
+    assert again.stderr.count(": recalled, passed") == 6

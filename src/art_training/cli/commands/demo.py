@@ -15,7 +15,9 @@ _QUICK = "Overfit"  # the last of the steps that a first project has
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the project's file is written.")] = FOLDER,
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Only the first five steps, in less than a minute.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the first five steps and the diagnosis, in less than a minute.")
+    ] = False,
 ) -> int:
     """Run the whole recipe on handwritten digits, in minutes.
 
