@@ -78,9 +78,9 @@ class _HealthMonitor(Watching):
         super().on_train_epoch_end(trainer, module)
         self._say(trainer)
 
-    def on_train_end(self, trainer: Any, module: Any) -> None:
+    def on_fit_end(self, trainer: Any, module: Any) -> None:
         """Training is done."""
-        super().on_train_end(trainer, module)
+        super().on_fit_end(trainer, module)
         self._say(trainer)
 
     def _say(self, trainer: Any) -> None:

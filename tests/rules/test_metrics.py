@@ -1,5 +1,7 @@
 """What a module logs of a validation against what its predictions give, on digits."""
 
+import copy
+
 import lightning as L
 import pytest
 import torch
@@ -94,6 +96,18 @@ class Counting(Ten):
         self.log("val_acc", torch.cat(self.seen).float().mean())
         if self.sets_back:
             self.seen.clear()
+
+
+class PutsBack(Counting):
+    """The weights of the first epoch are put back at the end, as if they had been the best."""
+
+    kept = None
+
+    def on_train_epoch_end(self):
+        self.kept = self.kept or copy.deepcopy(self.state_dict())
+
+    def on_train_end(self):
+        self.load_state_dict(self.kept)
 
 
 class NeverSetBack(Counting):
@@ -197,7 +211,7 @@ def test_two_explanations_of_one_number_are_both_named_and_neither_is_confirmed(
     assert not found.confirmed_by
 
 
-@pytest.mark.parametrize("model", [Counting, OfItsOwn, Ranking, logging(lambda o, y: (o > 0) == y.bool())])
+@pytest.mark.parametrize("model", [Counting, PutsBack, OfItsOwn, Ranking, logging(lambda o, y: (o > 0) == y.bool())])
 def test_numbers_that_are_right_are_not_accused(model):
     assert not wrong(model)
 

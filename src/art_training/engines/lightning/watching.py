@@ -59,8 +59,8 @@ class Watching:
         """An epoch is done."""
         self._tell("epoch_ended", trainer, module)
 
-    def on_train_end(self, trainer: Any, module: Any) -> None:
-        """Training is done."""
+    def on_fit_end(self, trainer: Any, module: Any) -> None:
+        """Training is done, and whoever puts the best weights back at its end has done so."""
         self._tell("ended", trainer, module)
 
     # Its own work.
