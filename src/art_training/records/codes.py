@@ -20,47 +20,31 @@ class Seen(NamedTuple):
 
 CODES: Mapping[str, Seen] = {
     "ART101": Seen(
-        (
-            "error",
-            "warning",
-            "info",
-        ),
+        ("error", "warning", "info"),
         "examples of a split are also in another one",
         "ExploreData",
     ),
     "ART102": Seen(
-        (
-            "warning",
-            "info",
-        ),
+        ("warning", "info"),
         "equal inputs have different labels",
         "ExploreData",
     ),
     "ART103": Seen(("error",), "NaN or infinity in an input or a target", "ExploreData"),
     "ART104": Seen(("warning",), "classes are not as frequent in a split as in training", "ExploreData"),
     "ART105": Seen(
-        (
-            "warning",
-            "info",
-        ),
+        ("warning", "info"),
         "an input holds one and the same value everywhere",
         "ExploreData",
     ),
     "ART106": Seen(("error", "warning"), "a split has classes that training never shows", "ExploreData"),
     "ART107": Seen(("warning",), "an entry of the batch has another type in another split", "ExploreData"),
     "ART108": Seen(
-        (
-            "warning",
-            "info",
-        ),
+        ("warning", "info"),
         "a split holds an input more than once",
         "ExploreData",
     ),
     "ART109": Seen(
-        (
-            "warning",
-            "info",
-        ),
+        ("warning", "info"),
         "an example is nearly the same as another one, of its split or of training",
         "ExploreData",
     ),
@@ -71,10 +55,7 @@ CODES: Mapping[str, Seen] = {
         "ExploreData",
     ),
     "ART112": Seen(
-        (
-            "warning",
-            "info",
-        ),
+        ("warning", "info"),
         "a class is rare beside another; or all of training is of one class",
         "ExploreData",
     ),
@@ -90,10 +71,7 @@ CODES: Mapping[str, Seen] = {
     "ART120": Seen(("warning",), "a few examples lie far out of all others", "ExploreData"),
     "ART121": Seen(("info",), "most positions of the sequences are padding", "ExploreData"),
     "ART122": Seen(
-        (
-            "warning",
-            "info",
-        ),
+        ("warning", "info"),
         "many tokens of validation never occur in training",
         "ExploreData",
     ),

@@ -54,10 +54,8 @@ def _classes(one: Comparison, observation: BatchObservation) -> int | None:
     from art_training.setup.scores.step_loss import tensors_of
 
     target = one.target.double()
-    if not same_values(
-        target, tensors_of(observation.batch)[one.path].double()
-    ):  # other classes are made of them first
-        return None
+    if not same_values(target, tensors_of(observation.batch)[one.path].double()):
+        return None  # other classes are made of them first
     if not bool((target == target.round()).all()) or float(target.min()) < 0:
         return None
     classes = one.classes or 2

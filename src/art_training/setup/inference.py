@@ -137,9 +137,8 @@ def _target_path(observation: BatchObservation, call: LossCall | None, outputs: 
         candidates.append(outputs.targets)
     for values in candidates:
         matching = [path for path, tensor in tensors.items() if same_values(values, tensor)]
-        if (
-            matching
-        ):  # an entry that is read, and is called a target, comes before one that merely holds the same numbers
+        if matching:
+            # An entry that is read, and is called a target, comes before one that merely holds the same numbers.
             return max(matching, key=lambda path: (_enters(observation, path), is_target_name(path)))
     return max(filter(is_target_name, tensors), key=lambda path: _enters(observation, path), default=None)
 
