@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset, random_split
 
 import art_training as art
-from art_training.checks import Below, Check, Exists, check, failed
+from art_training.checks import Below, Check, Equals, Exists, check, failed
 from art_training.errors import Interrupted, ProjectError, ProjectLocked, StoreError, UnknownMetric
 from art_training.project import ArtProject
 from art_training.records import (
@@ -150,6 +151,22 @@ def test_a_changed_threshold_is_judged_again_without_running_and_appended_to_the
     assert calls == ["a"]
     assert failed["a"].run.id == passed["a"].run.id
     assert [judgement.state for judgement in store.judgements(passed["a"].run.id)] == ["failed", "passed"]
+
+
+@dataclass(frozen=True)
+class Counts(Step):
+    """Scores a whole number."""
+
+    def run(self, bench: Bench) -> Outcome:
+        return Outcome(scores={"errors": Score(0), "seen": Score(np.int64(3))})
+
+
+def test_a_count_is_judged_once_and_stays_what_it_was(tmp_path) -> None:
+    steps = [Counts(name="a", checks=[Exists("seen"), Equals("errors", 0)])]
+    project = ArtProject("p", Setup(MODEL, DATA), steps=steps, store=tmp_path / "art.db")
+    first = project.run()["a"]
+    assert not project.plan().steps[0].judge_again
+    assert project.store.outcome(first.run.id).digest == first.outcome.digest
 
 
 def test_a_plan_says_that_changed_checks_will_be_judged_again(make) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Literal, Self
 
 from art_training.errors import UnknownMetric, UsageError
@@ -68,6 +69,10 @@ class Score:
     note: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(
+            self.value, Integral
+        ):  # a count is stored as a number like any other, and is to be the same before
+            object.__setattr__(self, "value", float(self.value))
         between = self.interval
         if between is not None and _impossible(self.value, between):
             raise UsageError(
