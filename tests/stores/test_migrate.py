@@ -13,7 +13,7 @@ import pytest
 from art_training.errors import StoreError, StoreTooNew
 from art_training.records import Score, Use
 from art_training.records.use import TESTED_MODEL, TESTED_ROWS
-from art_training.stores import migrate, schema
+from art_training.stores import Field, RunQuery, Where, migrate, schema
 from art_training.stores.sql import SqlStore
 from art_training.testing.records import a_run, an_outcome
 
@@ -21,8 +21,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -43,10 +43,10 @@ def path(tmp_path: Path) -> Path:
 def move_on(monkeypatch: pytest.MonkeyPatch, folder: Path, last: str = "") -> None:
     """As if this ART had one revision more."""
     shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0003_extra.py").write_text(NEXT.format(last=last))
+    (folder / "versions" / "v0005_extra.py").write_text(NEXT.format(last=last))
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003"))
-    monkeypatch.setattr(schema, "REVISION", "0003")
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003", "0004", "0005"))
+    monkeypatch.setattr(schema, "REVISION", "0005")
 
 
 def tables(path: Path) -> set[str]:
@@ -82,13 +82,13 @@ def test_an_older_store_moves_on_and_keeps_its_records(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     move_on(monkeypatch, tmp_path / "migrations")
-    with pytest.raises(StoreError, match="has schema 0002, this ART reads 0003; open it once for writing"):
+    with pytest.raises(StoreError, match="has schema 0004, this ART reads 0005; open it once for writing"):
         SqlStore(path, read_only=True)
     with closing(SqlStore(path)) as store:
         assert store.run("run-00000") == a_run()
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT * FROM extra").fetchall() == [("run-00000",)]
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
         assert raw.execute("SELECT count(*) FROM about WHERE name = 'store'").fetchone() == (1,)
 
 
@@ -100,6 +100,8 @@ def test_uses_of_the_test_split_from_before_they_had_a_table_are_noted(path: Pat
         store.write(a_run(3), tested)
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("DROP TABLE uses")
+        raw.execute("DROP TABLE parameters")
+        raw.execute("DROP TABLE findings")
         raw.execute("UPDATE alembic_version SET version_num = '0001'")
         raw.execute("UPDATE outcomes SET body = '{\"scores\": 3' WHERE run = 'run-00003'")
     with closing(SqlStore(path)) as store:
@@ -145,3 +147,25 @@ def test_opening_a_store_that_is_up_to_date_is_cheap(path: Path) -> None:
         for _ in range(3)
     ]
     assert min(times) < 0.06
+
+
+def test_parameters_and_findings_from_before_they_had_tables_are_kept_there(path: Path) -> None:
+    """Runs are sorted and filtered by parameters; a run whose record is damaged has none, and blocks nobody."""
+    rate = Field("parameter", "hparams.lr")
+    with closing(SqlStore(path)) as store:
+        store.write(a_run(1, parameters={"hparams.lr": 0.1, "model": {"__repr__": "net.Net", "__type__": "type"}}))
+        store.write(a_run(2, parameters={"hparams.lr": "broken"}))
+        columns = store.columns()
+        findings = store.findings("digits")
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("DROP TABLE parameters")
+        raw.execute("DROP TABLE findings")
+        raw.execute("UPDATE alembic_version SET version_num = '0002'")
+        raw.execute("UPDATE parts SET body = '{\"hparams' WHERE body LIKE '%broken%'")
+    with closing(SqlStore(path)) as store:
+        assert list(store.ids(RunQuery(order_by=rate))) == ["run-00001", "run-00000", "run-00002"]
+        assert list(store.ids(RunQuery(where=(Where(rate, "<", 0.01),)))) == ["run-00000"]
+        left = {one.field: one.runs for one in store.columns()}
+        assert left == {one.field: one.runs - (one.field == rate) for one in columns}
+        assert store.findings("digits") == findings != {}
+        assert store.values(["run-00001"], [Field("parameter", "model")]) == {"run-00001": ["net.Net"]}

@@ -24,7 +24,7 @@ from art_training.records.outcome import (
     Severity,
 )
 from art_training.records.plain import Plain, plain, show
-from art_training.records.plan import Action, Plan, PlannedStep
+from art_training.records.plan import Action, Plan, Planned, PlannedStep
 from art_training.records.process import ProcessId
 from art_training.records.promise import Foresight, Promise
 from art_training.records.provenance import Provenance
@@ -50,6 +50,7 @@ __all__ = [
     "Outcome",
     "Plain",
     "Plan",
+    "Planned",
     "PlannedStep",
     "ProcessId",
     "ProjectEnded",

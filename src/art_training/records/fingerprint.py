@@ -9,6 +9,7 @@ from functools import cached_property
 from art_training.records.plain import Plain, show
 
 UNKNOWN = "unknown"
+_CONSUMES = "consumes"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class Change:
     after: Plain
 
     def __str__(self) -> str:
+        kind, _, step = self.component.partition(".")
+        if kind == _CONSUMES and self.before is not None and self.after is not None:
+            return f"{step} has another outcome"
         if self.before is None:
             return f"{self.component} is new"
         if self.after is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from html import escape
 
@@ -92,3 +93,18 @@ class Plan:
         """How long the whole is expected to take; None where a step that runs was never timed."""
         waiting = [step.seconds for step in self.steps if step.action in {Action.RUN, Action.RESUME}]
         return None if any(seconds is None for seconds in waiting) else sum(seconds or 0.0 for seconds in waiting)
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Planned(Plan):
+    """A plan that a store remembers.
+
+    Attributes:
+        at: when it was made, in UTC.
+        told: when what it says of a step was found, by step; earlier than `at` for steps that it was not asked about.
+        continuing: steps behind which the project goes on though they did not pass.
+    """
+
+    at: datetime
+    told: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    continuing: tuple[str, ...] = ()

@@ -54,6 +54,17 @@ class StepState(StrEnum):
     RUNNING = "running"
     NOT_RUN = "not run"
 
+    @property
+    def ended(self) -> str:
+        """How a step ended, as the end of a sentence."""
+        return {
+            StepState.PASSED: "passed",
+            StepState.FAILED: "failed",
+            StepState.ERRORED: "errored",
+            StepState.UNCHECKED: "ran unchecked",
+            StepState.NOT_RUN: "has not run",
+        }.get(self, f"was {self.value}")
+
 
 @dataclass(frozen=True)
 class Judgement:

@@ -1,15 +1,13 @@
 """A store that lives as long as its process: for notebooks that keep nothing, and for tests."""
 
-import math
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cmp_to_key
-from typing import Any
 
 from art_training.records import Curve, Judgement, Outcome, Plain, RunRecord, StepState, Use
+from art_training.stores import listing
 from art_training.stores.artifacts import TemporaryArtifacts
 from art_training.stores.codec import (
     copied,
@@ -21,6 +19,7 @@ from art_training.stores.codec import (
     time_of,
     time_text,
 )
+from art_training.stores.fields import Cell, Field, FieldSummary, RunGroup
 from art_training.stores.lock import ThreadLocks
 from art_training.stores.reading import decode
 from art_training.stores.refusals import already_judged, no_run
@@ -52,6 +51,7 @@ class MemoryStore(Store):
         self._runs: dict[str, _Kept] = {}
         self._uses: dict[str, tuple[str, Use]] = {}  # of the test split, with their projects, by run
         self._memos: dict[str, str] = {}
+        self._writes = 0
 
     def lock(self, project: str) -> AbstractContextManager[None]:
         """Hold a project among the threads of this process."""
@@ -61,7 +61,7 @@ class MemoryStore(Store):
         """Keep a run's record and its outcome."""
         text = None if outcome is None else encode(outcome, f"the outcome of step {run.step!r}")
         record = copied(run, state_without_judgement(run.status))
-        with self._guard:
+        with self._writing():
             kept = self._runs.get(run.id)
             if kept is None:
                 kept = self._runs[run.id] = _Kept(record)
@@ -79,14 +79,14 @@ class MemoryStore(Store):
     def beat(self, run: str, at: datetime) -> None:
         """Note that the run's process was alive."""
         moment = time_of(time_text(at))
-        with self._guard:
+        with self._writing():
             kept = self._existing(run)
             kept.record = replace(kept.record, heartbeat=max(moment, kept.record.heartbeat or moment))
 
     def append(self, run: str, *, points: Sequence[Point] = (), lines: Sequence[str] = ()) -> None:
         """Add points and lines."""
         new = [Point(storable(name), int(step), int(epoch), float(value)) for name, step, epoch, value in points]
-        with self._guard:
+        with self._writing():
             kept = self._existing(run)
             kept.points.update(((point.name, point.step), point) for point in new)
             kept.lines.extend(storable(str(line)) for line in lines)
@@ -94,7 +94,7 @@ class MemoryStore(Store):
     def judge(self, run: str, judgement: Judgement) -> None:
         """Append a judgement."""
         text = encode(judgement, f"the judgement of run {run}")
-        with self._guard:
+        with self._writing():
             kept = self._existing(run)
             kept.judgements.append(text)
             kept.record = replace(kept.record, state=judgement.state)
@@ -106,11 +106,21 @@ class MemoryStore(Store):
 
     def runs(self, query: RunQuery = EVERY_RUN) -> Sequence[RunSummary]:
         """The runs that a query asks for."""
-        with self._guard:
-            found = [_summary(kept) for kept in self._runs.values() if _matches(kept.record, query)]
-        found.sort(key=cmp_to_key(lambda a, b: _order(a, b, query)))
-        end = None if query.limit is None else query.offset + query.limit
-        return found[query.offset : end]
+        return [one.run for one in listing.in_order(self._listed(), query)]
+
+    def values(self, runs: Sequence[str], fields: Sequence[Field]) -> Mapping[str, Sequence[Cell]]:
+        """What some runs have of some fields."""
+        listed = {one.run.id: one for one in self._listed()}
+        return listing.values_of((listed[run] for run in runs if run in listed), fields)
+
+    def columns(self, query: RunQuery = EVERY_RUN) -> Sequence[FieldSummary]:
+        """The parameters and scores of the runs of a project or step."""
+        narrowed = RunQuery(project=query.project, step=query.step)
+        return listing.columns_of(one for one in self._listed() if one.is_meant(narrowed))
+
+    def groups(self, query: RunQuery, field: Field) -> Sequence[RunGroup]:
+        """The runs that a query asks for by their value of a field."""
+        return listing.groups_of(self._listed(), query, field)
 
     def outcome(self, run: str) -> Outcome | None:
         """One run's outcome."""
@@ -146,7 +156,7 @@ class MemoryStore(Store):
 
     def delete(self, run: str) -> None:
         """Remove a run."""
-        with self._guard:
+        with self._writing():
             self._existing(run)
             del self._runs[run]
 
@@ -158,12 +168,26 @@ class MemoryStore(Store):
 
     def remember(self, key: str, value: Plain) -> None:
         """Remember a small value."""
-        with self._guard:
+        with self._writing():
             self._memos[key] = dumps(value)
+
+    def revision(self) -> str:
+        """How often something was written."""
+        return str(self._writes)
 
     def close(self) -> None:
         """Remove the temporary folder."""
         self._temporary.close()
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        with self._guard:
+            yield
+            self._writes += 1
+
+    def _listed(self) -> list[listing.Listed]:
+        with self._guard:
+            return [listing.Listed(_summary(kept), kept.record.parameters) for kept in self._runs.values()]
 
     def _existing(self, run: str) -> _Kept:
         if run not in self._runs:
@@ -182,36 +206,6 @@ def _curve(points: Sequence[Point]) -> Curve:
 
 def _state(kept: _Kept, otherwise: StepState) -> StepState:
     return kept.record.state if kept.judgements else otherwise
-
-
-def _matches(record: RunRecord, query: RunQuery) -> bool:
-    wanted: tuple[tuple[Any, Any], ...] = (
-        (query.project, record.project),
-        (query.step, record.step),
-        (query.status, record.status),
-        (query.state, record.state),
-        (query.fingerprint, record.fingerprint.digest),
-    )
-    of_part = query.part is None or record.id.startswith(query.part) or record.id.endswith(query.part)
-    return of_part and all(value is None or value == actual for value, actual in wanted)
-
-
-def _order(a: RunSummary, b: RunSummary, query: RunQuery) -> int:
-    """By score where one is asked for: numbers, then NaN, then runs without it; then by start and id."""
-    sign = -1 if query.descending else 1
-    if query.order_by:
-        ranks = [_rank(run.scores.get(query.order_by)) for run in (a, b)]
-        if ranks[0] != ranks[1]:
-            return -1 if ranks[0] < ranks[1] else 1
-        x, y = (run.scores.get(query.order_by, 0.0) for run in (a, b))
-        if ranks[0] == 0 and x != y:
-            return sign * (-1 if x < y else 1)
-    first, second = (a.started, a.id), (b.started, b.id)
-    return 0 if first == second else sign * (-1 if first < second else 1)
-
-
-def _rank(score: float | None) -> int:
-    return 2 if score is None else int(math.isnan(score))
 
 
 def _summary(kept: _Kept) -> RunSummary:

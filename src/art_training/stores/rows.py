@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, Table, func, insert, or_, select
+from sqlalchemy import Column, Connection, Row, Select, Table, func, insert, select
 
 from art_training.errors import StoreError
-from art_training.records import Artifact, Curve, Outcome, RunRecord, RunStatus, StepState, Use
+from art_training.records import Artifact, Curve, Finding, Outcome, RunRecord, RunStatus, StepState, Use
 from art_training.stores import schema
 from art_training.stores.codec import (
     PARTS,
@@ -20,8 +21,9 @@ from art_training.stores.codec import (
     time_of,
     time_text,
 )
-from art_training.stores.reading import Unreadable
-from art_training.stores.store import Course, Point, RunQuery, RunSummary
+from art_training.stores.reading import Unreadable, decode
+from art_training.stores.store import Course, Point, RunSummary
+from art_training.stores.told import drop_parameters, put_parameters
 
 # So many runs are looked up by their ids at a time (SQLite takes 32,766 values in a statement, older ones 999) ...
 _PAGE = 500
@@ -49,12 +51,21 @@ def put_run(connection: Connection, run: RunRecord, *, state: StepState, heartbe
             f"the record of run {run.id!r} cannot be kept: {error}; give that field a value of its type"
         ) from None
     digests = {name: digest(text) for name, text in texts.items()}
+    before = _parameters_digest(connection, run.id)
+    if before not in {None, digests["parameters"]}:
+        drop_parameters(connection, run.project, run.step, run.id)
+    if before != digests["parameters"]:
+        put_parameters(connection, run.project, run.step, run.id, loads(texts["parameters"]))
     known = select(schema.parts.c.digest).where(schema.parts.c.digest.in_(digests.values()))
     present = set(connection.execute(known).scalars())
     new = {digests[name]: text for name, text in texts.items() if digests[name] not in present}
     put(connection, schema.parts, [{"digest": key, "body": text} for key, text in new.items()])
     put(connection, schema.records, [{"run": run.id, "body": dumps(small), **digests}])
     put(connection, schema.runs, [_narrow(run, state, heartbeat)])
+
+
+def _parameters_digest(connection: Connection, run: str) -> str | None:
+    return connection.execute(select(schema.records.c.parameters).where(schema.records.c.run == run)).scalar()
 
 
 def _narrow(run: RunRecord, state: StepState, heartbeat: str | None) -> dict[str, Any]:
@@ -75,7 +86,7 @@ def _narrow(run: RunRecord, state: StepState, heartbeat: str | None) -> dict[str
 
 def put_outcome(connection: Connection, run: str, outcome: Outcome, text: str) -> None:
     """An outcome, with what is searched in it as rows of their own."""
-    for table in (schema.scores, schema.artifacts):
+    for table in (schema.scores, schema.artifacts, schema.findings):
         connection.execute(table.delete().where(table.c.run == run))
     put(connection, schema.outcomes, [{"run": run, "body": text}])
     scores = [
@@ -83,6 +94,24 @@ def put_outcome(connection: Connection, run: str, outcome: Outcome, text: str) -
     ]
     put(connection, schema.scores, scores)
     put(connection, schema.artifacts, [{"run": run, **_artifact_row(artifact)} for artifact in outcome.artifacts])
+    found = [{"run": run, "number": number, "body": dumps(one)} for number, one in enumerate(outcome.findings)]
+    put(connection, schema.findings, found)
+
+
+def findings_of(connection: Connection, project: str) -> Mapping[str, Sequence[Finding]]:
+    """What was found, by run, oldest first; a finding that is damaged is left out, as is its run's outcome elsewhere."""
+    runs, kept = schema.runs.c, schema.findings.c
+    wanted = (
+        select(kept.run, kept.body)
+        .select_from(schema.findings.join(schema.runs, kept.run == runs.id))
+        .where(runs.project == project)
+        .order_by(runs.started, runs.id, kept.number)
+    )
+    found: dict[str, list[Finding]] = {}
+    for run, body in connection.execute(wanted):
+        with suppress(Unreadable):
+            found.setdefault(run, []).append(decode(Finding, loads(body)))
+    return found
 
 
 def put_use(connection: Connection, project: str, use: Use) -> None:
@@ -229,40 +258,6 @@ def summary_of(row: Row[Any], scores: Mapping[str, float]) -> RunSummary:
     )
 
 
-def matching(query: RunQuery) -> Select[Any]:
-    """The ids of the runs that a query narrows to, in no order."""
-    runs = schema.runs.c
-    wanted = (
-        (runs.project, query.project),
-        (runs.step, query.step),
-        (runs.status, None if query.status is None else query.status.value),
-        (runs.state, None if query.state is None else query.state.value),
-        (runs.fingerprint, query.fingerprint),
-    )
-    found = select(runs.id).where(*(column == value for column, value in wanted if value is not None))
-    if query.part:
-        length = len(query.part)
-        ends = (func.substr(runs.id, 1, length), func.substr(runs.id, -length))
-        found = found.where(or_(*(end == query.part for end in ends)))
-    return found
-
-
-def in_order(query: RunQuery) -> Select[Any]:
-    """The ids of the runs that a query asks for, in order: numbers, then NaN, then runs without the score."""
-    runs, scores = schema.runs.c, schema.scores.c
-    ids = matching(query)
-    order: list[Any] = [runs.started, runs.id]
-    if query.order_by:
-        joined = (scores.run == runs.id) & (scores.name == query.order_by)
-        ids = ids.select_from(schema.runs.outerjoin(schema.scores, joined))
-        order.insert(0, scores.value)
-    if query.descending:
-        order = [column.desc() for column in order]
-    if query.order_by:
-        order[:0] = [scores.run.is_(None), scores.value.is_(None)]
-    return ids.order_by(*order).limit(-1 if query.limit is None else query.limit).offset(query.offset)
-
-
 def projects_by_newest() -> Select[Any]:
     """The projects that have runs, the one that ran last first."""
     runs = schema.runs.c
@@ -270,11 +265,27 @@ def projects_by_newest() -> Select[Any]:
 
 
 def newest_of_each_step(project: str) -> Select[Any]:
-    """The ids of each step's newest run, newest first."""
-    runs = schema.runs.c
-    rank = func.row_number().over(partition_by=runs.step, order_by=(runs.started.desc(), runs.id.desc()))
-    ranked = select(runs.id, runs.started, rank.label("rank")).where(runs.project == project).subquery()
-    return select(ranked.c.id).where(ranked.c.rank == 1).order_by(ranked.c.started.desc(), ranked.c.id.desc())
+    """The ids of each step's newest run, newest first.
+
+    Each step is looked for behind the one before, and its newest run at the end of the index: thousands of runs are not visited.
+    """
+    runs, older = schema.runs.c, schema.runs.alias()
+    first = select(func.min(runs.step).label("step")).where(runs.project == project).cte("steps", recursive=True)
+    later = select(func.min(runs.step)).where(runs.project == project, runs.step > first.c.step).scalar_subquery()
+    steps = first.union_all(select(later).where(first.c.step.is_not(None)))
+    newest = (
+        select(older.c.id)
+        .where(older.c.project == project, older.c.step == steps.c.step)
+        .order_by(older.c.started.desc(), older.c.id.desc())
+        .limit(1)
+        .correlate(steps)
+        .scalar_subquery()
+    )
+    return (
+        select(runs.id)
+        .where(runs.id.in_(select(newest).select_from(steps)))
+        .order_by(runs.started.desc(), runs.id.desc())
+    )
 
 
 def summaries(connection: Connection, ids: Select[Any]) -> tuple[list[RunSummary], list[str]]:

@@ -8,7 +8,7 @@ that is NaN is NULL, because SQLite keeps no NaN.
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
 
 # Revisions of the schema, oldest first; each is a migration of that name.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004")
 REVISION = REVISIONS[-1]
 
 # In the file's header, so that tools such as `file` tell an ART store from another database: "ART2".
@@ -81,6 +81,19 @@ scores = Table(
     Column("value", Float),
     sqlite_with_rowid=False,
 )
+# As a table shows them. Sorted by name and then by run, so that all values of one parameter lie together.
+parameters = Table(
+    "parameters",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("number", Float),
+    Column("is_text", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
 artifacts = Table(
     "artifacts",
     metadata,
@@ -90,6 +103,14 @@ artifacts = Table(
     Column("digest", Text, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("note", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+findings = Table(
+    "findings",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("body", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 points = Table(
@@ -129,4 +150,4 @@ memos = Table(
 )
 
 # Everything that goes with a run; `parts` are shared, and `uses` of the test split outlive it.
-OF_A_RUN = (records, outcomes, judgements, scores, artifacts, points, lines)
+OF_A_RUN = (records, outcomes, judgements, scores, artifacts, findings, points, lines)

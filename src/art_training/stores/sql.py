@@ -13,8 +13,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table, delete, func, insert, literal, select, union, update
 
 from art_training.errors import StoreError
-from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, StepState, Use
-from art_training.stores import rows, schema
+from art_training.records import Artifact, Curve, Finding, Judgement, Outcome, Plain, RunRecord, StepState, Use
+from art_training.stores import asked, rows, schema, told
 from art_training.stores.artifacts import FolderArtifacts
 from art_training.stores.codec import (
     PARTS,
@@ -25,10 +25,13 @@ from art_training.stores.codec import (
     storable,
     time_text,
 )
+from art_training.stores.fields import Cell, Field, FieldSummary, RunGroup
 from art_training.stores.lock import file_lock, lock_name, locked
 from art_training.stores.migrate import bring_up_to_date
 from art_training.stores.reading import Unreadable, decode
 from art_training.stores.refusals import already_judged, damaged, no_run
+from art_training.stores.sampling import Sampled
+from art_training.stores.sampling_sql import sampled_of
 from art_training.stores.sqlite import BUSY_SECONDS, Database, Durability, errors_told, not_a_folder, not_writable
 from art_training.stores.store import EVERY_RUN, ArtifactStore, Course, Point, RunQuery, RunSummary, Store
 
@@ -67,6 +70,7 @@ class SqlStore(Store):
         _prepare_folder(self.path, read_only=read_only)
         self._database = Database(self.path, read_only=read_only, busy_seconds=busy_seconds)
         self._writing = threading.Lock()
+        self._columns = told.Columns()
         self._close = weakref.finalize(self, self._database.close)
         try:
             with errors_told(self.path, busy_seconds):
@@ -146,7 +150,7 @@ class SqlStore(Store):
     def runs(self, query: RunQuery = EVERY_RUN) -> Sequence[RunSummary]:
         """The runs that a query asks for; those whose rows are damaged are left out, and told in `notes`."""
         with self._database.read() as connection:
-            return self._readable(*rows.summaries(connection, rows.in_order(query)))
+            return self._readable(*rows.summaries(connection, asked.in_order(query)))
 
     def projects(self) -> Sequence[str]:
         """The projects that have runs."""
@@ -162,7 +166,27 @@ class SqlStore(Store):
     def count(self, query: RunQuery = EVERY_RUN) -> int:
         """How many runs a query asks for."""
         with self._database.read() as connection:
-            return connection.execute(select(func.count()).select_from(rows.matching(query).subquery())).scalar_one()
+            return connection.execute(select(func.count()).select_from(asked.matching(query).subquery())).scalar_one()
+
+    def ids(self, query: RunQuery = EVERY_RUN) -> Sequence[str]:
+        """The ids of the runs that a query asks for, those of damaged rows among them."""
+        with self._database.read() as connection:
+            return list(connection.execute(asked.in_order(query)).scalars())
+
+    def values(self, runs: Sequence[str], fields: Sequence[Field]) -> Mapping[str, Sequence[Cell]]:
+        """What some runs have of some fields."""
+        with self._database.read() as connection:
+            return told.values_of(connection, runs, fields)
+
+    def columns(self, query: RunQuery = EVERY_RUN) -> Sequence[FieldSummary]:
+        """The parameters and scores of the runs of a project or step."""
+        with self._database.read() as connection:
+            return self._columns.of(connection, query)
+
+    def groups(self, query: RunQuery, field: Field) -> Sequence[RunGroup]:
+        """The runs that a query asks for by their value of a field."""
+        with self._database.read() as connection:
+            return told.groups_of(connection, query, field)
 
     def used(self) -> Mapping[str, Sequence[Artifact]]:
         """The artifacts that outcomes name, by run; known even where an outcome is damaged."""
@@ -171,6 +195,11 @@ class SqlStore(Store):
             for row in connection.execute(select(schema.artifacts)):
                 found.setdefault(row.run, []).append(rows.artifact_of(row))
         return found
+
+    def findings(self, project: str) -> Mapping[str, Sequence[Finding]]:
+        """What the runs of a project found."""
+        with self._database.read() as connection:
+            return rows.findings_of(connection, project)
 
     def outcome(self, run: str) -> Outcome | None:
         """One run's outcome."""
@@ -191,6 +220,19 @@ class SqlStore(Store):
         with self._database.read() as connection:
             return rows.courses_of(connection, run)
 
+    def sampled(
+        self,
+        run: str,
+        names: Sequence[str] | None = None,
+        *,
+        limit: int = 1000,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Mapping[str, Sampled]:
+        """One run's curves to draw; the other points stay in the database."""
+        with self._database.read() as connection:
+            return sampled_of(connection, run, names, limit=limit, first=first, last=last)
+
     def log(self, run: str) -> Sequence[str]:
         """One run's log."""
         wanted = select(schema.lines.c.text).where(schema.lines.c.run == run).order_by(schema.lines.c.number)
@@ -206,6 +248,7 @@ class SqlStore(Store):
         """Remove a run, and what only it used."""
         with self._write("FULL") as connection:
             self._require(connection, run)
+            told.drop_parameters_of(connection, run)
             connection.execute(delete(schema.runs).where(schema.runs.c.id == run))
             for table in schema.OF_A_RUN:
                 connection.execute(delete(table).where(table.c.run == run))
@@ -231,6 +274,10 @@ class SqlStore(Store):
             if connection.execute(select(func.count()).select_from(schema.memos)).scalar_one() > _MEMOS:
                 newest = select(schema.memos.c.name).order_by(schema.memos.c.written.desc()).limit(_MEMOS // 2)
                 connection.execute(delete(schema.memos).where(schema.memos.c.name.not_in(newest)))
+
+    def revision(self) -> str:
+        """A token of what was committed, by this process or another."""
+        return self._database.revision()
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,11 +10,13 @@ import errno
 import os
 import shlex
 import sqlite3
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -46,6 +48,8 @@ class Database:
         self._mode = "ro" if read_only else "rwc"
         self._process = os.getpid()
         self._checkpoint_due = _CHECKPOINT_BYTES
+        self._watching = threading.Lock()
+        self._watch: tuple[int, str, sqlite3.Connection] | None = None  # of which process, its name, the connection
         self._engine = self._new_engine()
 
     @property
@@ -81,8 +85,24 @@ class Database:
             finally:
                 raw.close()
 
+    def revision(self) -> str:
+        """A token that differs as soon as any connection, of whatever process, has committed something.
+
+        SQLite counts the commits of others for each connection by itself (https://sqlite.org/pragma.html#pragma_data_version),
+        so that it is always the same one that is asked, and that one never writes. Which one it was is part of the token.
+        """
+        with errors_told(self.path, self.busy_seconds), self._watching:
+            if self._watch is None or self._watch[0] != os.getpid():
+                self._watch = os.getpid(), uuid4().hex[:12], self._connect()
+            _, name, connection = self._watch
+            return f"{name}.{connection.execute('PRAGMA data_version').fetchone()[0]}"
+
     def close(self) -> None:
         """Close every connection; the last one of all processes empties the WAL."""
+        with suppress(DBAPIError, sqlite3.Error), self._watching:
+            if self._watch is not None and self._watch[0] == os.getpid():
+                self._watch[2].close()
+            self._watch = None
         with suppress(DBAPIError, sqlite3.Error):
             self._engine.dispose(close=self._process == os.getpid())
 

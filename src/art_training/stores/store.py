@@ -3,13 +3,24 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from art_training.errors import UsageError
-from art_training.records import Artifact, Curve, Judgement, Outcome, Plain, RunRecord, RunStatus, StepState, Use
+from art_training.records import (
+    Artifact,
+    Curve,
+    Finding,
+    Judgement,
+    Outcome,
+    Plain,
+    RunRecord,
+    Use,
+)
+from art_training.stores.fields import Cell, Field, FieldSummary, RunGroup
+from art_training.stores.query import EVERY_RUN, RunQuery, RunSummary
+from art_training.stores.sampling import Sampled, require_room, sampled
 
 
 class Point(NamedTuple):
@@ -45,61 +56,6 @@ class Course(NamedTuple):
         numbers = [value for value in values if value == value]  # noqa: PLR0124  NaN is not equal to itself.
         ends = (values[0], values[-1]) if values else (None, None)
         return cls(len(values), *ends, min(numbers, default=None), max(numbers, default=None))
-
-
-@dataclass(frozen=True)
-class RunQuery:
-    """Which runs; every field narrows.
-
-    Attributes:
-        project: only this project's.
-        step: only this step's.
-        part: only whose id begins or ends with this.
-        status: only with this status.
-        state: only where the last judgement says so.
-        fingerprint: only with this digest.
-        order_by: a metric's address, to sort by its score; empty sorts by start.
-        descending: newest or largest first. Runs without the score come last.
-        limit: at most so many.
-        offset: leave out so many first.
-    """
-
-    project: str | None = None
-    step: str | None = None
-    part: str | None = None
-    status: RunStatus | None = None
-    state: StepState | None = None
-    fingerprint: str | None = None
-    order_by: str = ""
-    descending: bool = True
-    limit: int | None = None
-    offset: int = 0
-
-    def __post_init__(self) -> None:
-        for name, value in (("limit", self.limit), ("offset", self.offset)):
-            if value is not None and value < 0:
-                raise UsageError(f"{name}={value} of a query of runs is negative; give 0 or more")
-
-
-EVERY_RUN = RunQuery()
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """One run as a row of a table: cheap to read by the thousand."""
-
-    id: str
-    project: str
-    step: str
-    kind: str
-    status: RunStatus
-    state: StepState
-    started: datetime
-    ended: datetime | None
-    heartbeat: datetime | None
-    process: str
-    fingerprint: str
-    scores: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class Kept(NamedTuple):
@@ -242,10 +198,38 @@ class Store(ABC):
         """How many runs a query asks for, whatever its limit and offset."""
         return len(self.runs(replace(query, order_by="", limit=None, offset=0)))
 
+    def ids(self, query: RunQuery = EVERY_RUN) -> Sequence[str]:
+        """The ids of the runs that a query asks for, in its order."""
+        return [run.id for run in self.runs(query)]
+
+    @abstractmethod
+    def values(self, runs: Sequence[str], fields: Sequence[Field]) -> Mapping[str, Sequence[Cell]]:
+        """What some runs have of some fields: by run, a value for each field; None where there is none.
+
+        A parameter of very long text is cut. Runs that there are not are left out.
+        """
+
+    @abstractmethod
+    def columns(self, query: RunQuery = EVERY_RUN) -> Sequence[FieldSummary]:
+        """The parameters and scores of the runs of a project or step, sorted by name.
+
+        Of a query, only `project` and `step` count: columns of a table stay while it is filtered.
+        """
+
+    @abstractmethod
+    def groups(self, query: RunQuery, field: Field) -> Sequence[RunGroup]:
+        """The runs that a query asks for by their value of a field, largest group first; order and limit do not count."""
+
     def used(self) -> Mapping[str, Sequence[Artifact]]:
         """The artifacts that outcomes name, by run; runs without any are left out."""
         outcomes = ((run.id, self.outcome(run.id)) for run in self.runs())
         return {run: outcome.artifacts for run, outcome in outcomes if outcome is not None and outcome.artifacts}
+
+    def findings(self, project: str) -> Mapping[str, Sequence[Finding]]:
+        """What the runs of a project found, by run, oldest first; runs without any are left out."""
+        runs = self.runs(RunQuery(project=project, descending=False))
+        outcomes = ((run.id, self.outcome(run.id)) for run in runs)
+        return {run: outcome.findings for run, outcome in outcomes if outcome is not None and outcome.findings}
 
     @abstractmethod
     def outcome(self, run: str) -> Outcome | None:
@@ -262,6 +246,34 @@ class Store(ABC):
     def courses(self, run: str) -> Mapping[str, Course]:
         """One run's curves in a few numbers each, by name: of any length in bounded memory where a store can do so."""
         return {name: Course.of(curve) for name, curve in self.curves(run).items()}
+
+    def sampled(
+        self,
+        run: str,
+        names: Sequence[str] | None = None,
+        *,
+        limit: int = 1000,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Mapping[str, Sampled]:
+        """One run's curves with so many points that they can be drawn, by name; see `stores.sampling`.
+
+        Args:
+            run: its id.
+            names: of the curves; None means all. Curves without points in the range are left out.
+            limit: at most so many points of each.
+            first: only steps from this one on.
+            last: only steps up to this one.
+
+        Raises:
+            UsageError: `limit` is too small for one stretch.
+        """
+        require_room(limit)
+        return {
+            name: found
+            for name, curve in self.curves(run, names).items()
+            if (found := sampled(curve, limit, first, last)).points
+        }
 
     @abstractmethod
     def log(self, run: str) -> Sequence[str]:
@@ -289,6 +301,14 @@ class Store(ABC):
     @abstractmethod
     def remember(self, key: str, value: Plain) -> None:
         """Remember a small value. It may be forgotten at any time, and nothing depends on it but speed."""
+
+    @abstractmethod
+    def revision(self) -> str:
+        """A token that differs from an earlier one of this instance as soon as anybody has written anything since.
+
+        It says nothing of files among the artifacts, nor of what follows from time alone, such as a heart that fell silent.
+        Asking costs less than a millisecond, so that whoever shows a store may ask several times a second.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -1,14 +1,15 @@
 """Folders in which runs write before anything is kept, and which of them nobody goes on from."""
 
 import hashlib
+import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from art_training.errors import ProjectLocked
-from art_training.records import RunStatus
+from art_training.records import Fingerprint, Plain, RunStatus
 from art_training.stores.store import RunQuery, RunSummary, Store
 
 _DIGITS = 16  # of a fingerprint's digest
@@ -41,6 +42,37 @@ def memory_folder(project: Path, step: str, fingerprint: str) -> Path:
         fingerprint: the digest of what the work is, without how much of it is done.
     """
     return project / f"{_MEMORY}{step_folder(project, step, fingerprint).name}"
+
+
+def same_work(fingerprint: Fingerprint, amounts: Collection[str]) -> Fingerprint:
+    """What a step's work is, without how much of it is done.
+
+    Args:
+        fingerprint: of the step.
+        amounts: names of its fields that say how much.
+    """
+    left_out = {f"step.{name}" for name in amounts}
+    return Fingerprint({name: value for name, value in fingerprint.components.items() if name not in left_out})
+
+
+def file_name(label: str) -> str:
+    """A name for a file: readable, and another for every label."""
+    if not label:
+        return "0"
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', label)[:40]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def remembered(memory: Path, key: str) -> Path:
+    """The file in which a small value is remembered, there or not."""
+    return memory / f"{file_name(key)}.json"
+
+
+def recall(memory: Path, key: str) -> Plain:
+    """A small value that was remembered; None where there is nothing."""
+    try:
+        return json.loads(remembered(memory, key).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def abandoned(store: Store, project: str) -> Iterator[Path]:

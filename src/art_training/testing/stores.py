@@ -28,6 +28,8 @@ from art_training.records import Fingerprint, RunStatus, Score, StepState, Use
 from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.stores import Point, RunQuery, Store
 from art_training.testing.records import BEGINNING, ODD, a_judgement, a_run, an_outcome
+from art_training.testing.store_listing import ListingContract
+from art_training.testing.store_live import RevisionContract, SamplingContract
 from art_training.testing.store_records import JudgementContract, RecordContract, Reopen, SeriesContract, ids
 
 
@@ -135,6 +137,18 @@ class QueryContract:
             "run-00000": list(an_outcome().artifacts)
         }
 
+    def test_the_findings_of_a_project_are_known(self, store: Store, reopen: Reopen) -> None:
+        """By run, oldest first, as its outcome has them; those of other projects and of removed runs are not among them."""
+        for number, project in ((3, "digits"), (1, "digits"), (2, "else"), (0, "digits")):
+            store.write(a_run(number, project=project), an_outcome() if number else replace(an_outcome(), findings=()))
+        found = {run: list(findings) for run, findings in reopen().findings("digits").items()}
+        assert found == {run: list(an_outcome().findings) for run in ("run-00001", "run-00003")}
+        assert list(found) == ["run-00001", "run-00003"]
+        store.write(a_run(1), replace(an_outcome(), findings=an_outcome().findings * 2))
+        assert len(store.findings("digits")["run-00001"]) == 2
+        store.delete("run-00001")
+        assert list(store.findings("digits")) == ["run-00003"]
+
     def test_small_values_are_remembered(self, store: Store, reopen: Reopen) -> None:
         """The newest under a key; None where there is none."""
         store.remember(ODD, {"a": [1, math.inf]})
@@ -229,7 +243,17 @@ class ArtifactContract:
             store.artifacts.put(tmp_path / "missing", name="x")
 
 
-class StoreContract(RecordContract, JudgementContract, SeriesContract, QueryContract, LockContract, ArtifactContract):
+class StoreContract(
+    RecordContract,
+    JudgementContract,
+    SeriesContract,
+    SamplingContract,
+    RevisionContract,
+    QueryContract,
+    ListingContract,
+    LockContract,
+    ArtifactContract,
+):
     """All of it: inherit from this one, and give the fixtures `store` and `reopen`."""
 
     def test_closing_twice_is_allowed(self, store: Store) -> None:
