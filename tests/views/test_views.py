@@ -156,6 +156,18 @@ def test_scores_stand_beside_the_best_baseline_of_an_earlier_step_and_a_human_is
     assert other.baseline is None
 
 
+def test_a_step_with_other_rows_does_not_stand_beside_a_baseline_of_these(store):
+    def scored(value: float, rows: int | None) -> dict[str, Score]:
+        return {"validation/accuracy": Score(value, direction="maximize", rows=rows)}
+
+    linear = Candidate("linear", scored(0.9, 359))
+    keep_run(store, "EvaluateBaseline", candidates=[linear], verdicts=[verdict("a")])
+    for minute, rows in enumerate((359, 179, None), 1):
+        keep_run(store, f"Fit{rows}", minute=minute, scores=scored(0.95, rows), verdicts=[verdict("b")])
+    beside = {step.step: step.scores[0].baseline for step in status_of(store, "toy").steps[1:]}
+    assert beside == {"Fit359": 0.9, "Fit179": None, "FitNone": 0.9}
+
+
 def test_uses_of_the_test_split_are_runs_that_left_a_score_on_it_removed_ones_among_them(store):
     assert status_of(store, "toy").test_uses == 0
     keep_run(store, "FinalTest", minute=0, scores={"test/loss": 0.4, "test_uses": 1.0})

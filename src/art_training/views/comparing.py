@@ -94,17 +94,17 @@ def difference(store: Store, before: RunRecord, after: RunRecord) -> Difference:
     first, second = store.outcome(before.id), store.outcome(after.id)
     old, new = before.provenance, after.provenance
     fingerprint = after.fingerprint.changes(before.fingerprint)
-    told = {_path(change.component) for change in fingerprint}
-    patches = _patches(old.git_diff), _patches(new.git_diff)
+    told = {declared(change.component) for change in fingerprint}
+    patches = patches_of(old.git_diff), patches_of(new.git_diff)
     return Difference(
         before=RunRow.of(before, first),
         after=RunRow.of(after, second),
         fingerprint=fingerprint,
         parameters=tuple(
-            change for change in _changes(before.parameters, after.parameters) if _path(change.component) not in told
+            change for change in _changes(before.parameters, after.parameters) if declared(change.component) not in told
         ),
         versions=_changes({"python": old.python, **old.versions}, {"python": new.python, **new.versions}),
-        machine=_changes(_machine(old), _machine(new)),
+        machine=_changes(machine_of(old), machine_of(new)),
         code_before=Side(old.git_commit, old.git_dirty, tuple(patches[0])),
         code_after=Side(new.git_commit, new.git_dirty, tuple(patches[1])),
         files=tuple(sorted(n for n in {*patches[0], *patches[1]} if patches[0].get(n) != patches[1].get(n))),
@@ -120,12 +120,13 @@ def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> tuple
     )
 
 
-def _machine(provenance: Provenance) -> dict[str, Plain]:
+def machine_of(provenance: Provenance) -> dict[str, Plain]:
+    """The machine that a run was made on, and the folder."""
     hardware = {str(name): plain(value) for name, value in provenance.hardware.items()}
     return {"host": provenance.host, "folder": provenance.folder, **hardware}
 
 
-def _path(component: str) -> str:
+def declared(component: str) -> str:
     """A component as a setup declares it: what code it is of is no other place (`model: lr`, `model.lr`)."""
     return component.replace(": ", ".")
 
@@ -138,11 +139,11 @@ def _score_changes(
     for metric in dict.fromkeys([*old, *new]):
         a = ScoreRow.of(metric, old[metric]) if metric in old else None
         b = ScoreRow.of(metric, new[metric]) if metric in new else None
-        changes.append(_score_change(metric, a, b, {_path(change.component) for change in fingerprint}))
+        changes.append(_score_change(metric, a, b, {declared(change.component) for change in fingerprint}))
     return tuple(changes)
 
 
-def _unlike(metric: str, a: ScoreRow, b: ScoreRow, changed: set[str]) -> str:
+def unlike(metric: str, a: ScoreRow, b: ScoreRow, changed: set[str]) -> str:
     """Why two numbers of one name cannot be compared."""
     name = Metric.parse(metric).name
     if any(component.startswith(_OTHER_DATA) for component in changed):
@@ -156,8 +157,8 @@ def _score_change(metric: str, a: ScoreRow | None, b: ScoreRow | None, changed: 
     if a is None or b is None:
         return ScoreChange(metric, a, b, None, None, None)
     moved = b.value - a.value
-    if unlike := _unlike(metric, a, b, changed):
-        return ScoreChange(metric, a, b, moved, None, None, unlike)
+    if why := unlike(metric, a, b, changed):
+        return ScoreChange(metric, a, b, moved, None, None, why)
     way = b.direction or a.direction
     better = None if way is None or not moved or moved != moved else (moved > 0) == (way == "maximize")  # noqa: PLR0124
     apart = None
@@ -176,7 +177,7 @@ def _check_changes(store: Store, before: RunRecord, after: RunRecord) -> tuple[C
     return tuple(CheckChange(name, old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new]))
 
 
-def _patches(diff: str) -> dict[str, str]:
+def patches_of(diff: str) -> dict[str, str]:
     """The parts of a unified diff of git by file."""
     found: dict[str, list[str]] = {}
     name = ""

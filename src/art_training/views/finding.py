@@ -42,6 +42,18 @@ def find_run(store: Store, project: str, text: str, declared: Callable[[], Seque
     return _by_part(store, project, text, steps, declared)
 
 
+def run_of(store: Store, run: str) -> RunRecord:
+    """The run of any project with this id.
+
+    Raises:
+        ProjectError: there is none.
+    """
+    record = store.run(run)
+    if record is None:
+        raise ProjectError(f"there is no run {run!r} in this store; `art runs` lists those that there are")
+    return record
+
+
 def run_before(store: Store, record: RunRecord) -> RunRecord:
     """The newest completed run of the same step that started before this one.
 

@@ -62,9 +62,12 @@ def best_first(store: Store, query: RunQuery) -> RunQuery:
 
     Where none does, the largest stays first.
     """
+    name = query.order_by
+    if not isinstance(name, str):
+        return query
     for run in store.runs(query):
-        outcome = store.outcome(run.id) if query.order_by in run.scores else None
-        score = outcome.scores.get(query.order_by) if outcome else None
+        outcome = store.outcome(run.id) if name in run.scores else None
+        score = outcome.scores.get(name) if outcome else None
         if score is not None and score.direction is not None:
             return replace(query, descending=score.direction == "maximize")
     return query

@@ -17,6 +17,7 @@ from art_training.records import (
 )
 from art_training.stores import Course, RunSummary
 from art_training.views.life import standing
+from art_training.views.limits import Limit
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,21 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check's answer."""
+    """One check's answer.
+
+    Attributes:
+        check: the check as it reads.
+        state: its answer.
+        reason: one sentence with the numbers.
+        numbers: the numbers by name.
+        limit: the number that decided beside its limits; None where a picture of them would not show what the answer says.
+    """
 
     check: str
     state: VerdictState
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    limit: Limit | None = None
 
     @property
     def told(self) -> str:
@@ -81,7 +91,7 @@ class CheckRow:
     @classmethod
     def of(cls, verdict: Verdict) -> "CheckRow":
         """The row of one verdict."""
-        return cls(verdict.check, verdict.state, verdict.reason, verdict.numbers)
+        return cls(verdict.check, verdict.state, verdict.reason, verdict.numbers, Limit.of(verdict))
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,30 @@
 """Where a project stands, step by step."""
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
 
 from art_training.checks.baseline import BASELINES, NOT_TO_BEAT
-from art_training.records import Action, Judgement, Outcome, Plan, PlannedStep, RunRecord, StepState
+from art_training.records import (
+    Action,
+    Outcome,
+    Plan,
+    Planned,
+    PlannedStep,
+    Score,
+    Severity,
+    StepState,
+)
 from art_training.records.use import of_rows
+from art_training.runner.advice import next_sentence
+from art_training.runner.result import StepResult
 from art_training.stores import RunQuery, Store
 from art_training.views.history import steps_that_ran
 from art_training.views.life import standing
 from art_training.views.rows import CheckRow, ScoreRow
+from art_training.views.seen import Kept, Seen
 
 _OPEN = {StepState.PASSED, StepState.NOT_RUN, StepState.RUNNING}
 _JUDGE_AGAIN = "its checks changed; `art run` judges it again"
@@ -40,6 +52,7 @@ class StepStatus:
         checks: the answers of its checks.
         scores: its scores beside the best baseline of an earlier EvaluateBaseline.
         findings: how many faults it noticed on the way.
+        severities: how many of them are errors, warnings and remarks; those that there are none of are left out.
         summary: one line that says what it saw.
         error: what it raised, if it did.
     """
@@ -60,6 +73,7 @@ class StepStatus:
     checks: tuple[CheckRow, ...] = ()
     scores: tuple[ScoreRow, ...] = ()
     findings: int = 0
+    severities: Mapping[str, int] = field(default_factory=dict[str, int])
     summary: str = ""
     error: str = ""
 
@@ -84,23 +98,37 @@ class ProjectStatus:
 
 
 def status_of(
-    store: Store, project: str, plan: Plan | None = None, continuing: Collection[str] | None = None
+    store: Store,
+    project: str,
+    plan: Plan | None = None,
+    continuing: Collection[str] | None = None,
+    *,
+    now: datetime | None = None,
+    seen: Seen | None = None,
 ) -> ProjectStatus:
     """Where each step of a project stands.
 
     Args:
         store: where its records are.
         project: its name.
-        plan: what the next run would do; without it nothing is known of stale steps and of those that never ran.
-        continuing: steps behind which the project goes on though they did not pass. None where that is not known: a
-            step then counts as reached if its run began after the judgement that bars the way.
+        plan: what the next run would do, found now or as `planned_of` gives it; without it nothing is known of stale steps
+            and of those that never ran.
+        continuing: steps behind which the project goes on though they did not pass; by default as a remembered plan says.
+            None where that is not known: a step then counts as reached if its run began after the judgement that bars the
+            way.
+        now: the time to compare signs of life with, in UTC; by default the present.
+        seen: what earlier questions read of this store, of who asks again and again.
     """
+    seen = seen or Seen()
+    if continuing is None and isinstance(plan, Planned):
+        continuing = plan.continuing
     found: list[StepStatus] = []
-    kept: list[_Kept] = []
+    kept: list[Kept] = []
     baselines: list[Outcome] = []
     for planned in plan.steps if plan else _ran(store, project):
-        stored = _kept(store, _record(store, project, planned))
-        row = _row(planned, stored, baselines, is_planned=plan is not None)
+        run = _meant(store, project, planned)
+        stored = seen.read(store, run) if run else Kept()
+        row = _row(planned, stored, baselines, is_planned=plan is not None, now=now)
         barred = _barrier(found, continuing, row)
         if barred is not None:
             row = replace(row, state=StepState.NOT_RUN, waits_for=barred.step, reason=_waiting(row, barred))
@@ -112,33 +140,22 @@ def status_of(
     return ProjectStatus(project, store.location, tuple(found), _next(project, found, kept), uses)
 
 
-class _Kept(NamedTuple):
-    record: RunRecord | None = None
-    outcome: Outcome | None = None
-    judgement: Judgement | None = None
-
-
-def _kept(store: Store, record: RunRecord | None) -> _Kept:
-    if record is None:
-        return _Kept()
-    judgements = store.judgements(record.id)
-    return _Kept(record, store.outcome(record.id), judgements[-1] if judgements else None)
-
-
 def _ran(store: Store, project: str) -> Sequence[PlannedStep]:
     """The steps that have runs, each with its newest, in the order in which they first ran."""
     return [PlannedStep(run.step, run.kind, Action.RECALL, "", run=run.id) for run in steps_that_ran(store, project)]
 
 
-def _record(store: Store, project: str, planned: PlannedStep) -> RunRecord | None:
-    """The run that a step stands on: the one that the plan recalls, else its newest."""
+def _meant(store: Store, project: str, planned: PlannedStep) -> str:
+    """The run that a step stands on: the one that the plan recalls, else its newest; empty where it never ran."""
     if planned.run:
-        return store.run(planned.run)
+        return planned.run
     newest = store.runs(RunQuery(project=project, step=planned.step, limit=1))
-    return store.run(newest[0].id) if newest else None
+    return newest[0].id if newest else ""
 
 
-def _row(planned: PlannedStep, kept: _Kept, baselines: Sequence[Outcome], *, is_planned: bool) -> StepStatus:
+def _row(
+    planned: PlannedStep, kept: Kept, baselines: Sequence[Outcome], *, is_planned: bool, now: datetime | None
+) -> StepStatus:
     action, reason = (planned.action, planned.reason) if is_planned else (None, "")
     record, outcome, judgement = kept
     if record is None:
@@ -150,7 +167,7 @@ def _row(planned: PlannedStep, kept: _Kept, baselines: Sequence[Outcome], *, is_
     return StepStatus(
         step=planned.step,
         kind=planned.kind,
-        state=StepState.NOT_JUDGED if planned.judge_again else standing(record),
+        state=StepState.NOT_JUDGED if planned.judge_again else standing(record, now),
         stale=bool(planned.changes),
         reason=reason if not planned.judge_again else _JUDGE_AGAIN,
         judge_again=planned.judge_again,
@@ -161,13 +178,18 @@ def _row(planned: PlannedStep, kept: _Kept, baselines: Sequence[Outcome], *, is_
         decided=judgement.at if judgement else record.ended or record.started,
         seconds=record.seconds,
         checks=tuple(CheckRow.of(verdict) for verdict in verdicts),
-        scores=tuple(
-            ScoreRow.of(name, score, _best_baseline(name, score.direction, baselines)) for name, score in scores
-        ),
+        scores=tuple(ScoreRow.of(name, score, _best_baseline(name, score, baselines)) for name, score in scores),
         findings=len(outcome.findings) if outcome else 0,
+        severities=_severities(outcome),
         summary=outcome.summary if outcome else "",
         error=record.error,
     )
+
+
+def _severities(outcome: Outcome | None) -> dict[str, int]:
+    """The worst first."""
+    counted = Counter(one.severity for one in outcome.findings) if outcome else Counter[Severity]()
+    return {severity.value: counted[severity] for severity in Severity if counted[severity]}
 
 
 def _barrier(found: Sequence[StepStatus], continuing: Collection[str] | None, row: StepStatus) -> StepStatus | None:
@@ -182,14 +204,8 @@ def _barrier(found: Sequence[StepStatus], continuing: Collection[str] | None, ro
 
 
 def _waiting(row: StepStatus, barred: StepStatus) -> str:
-    own = f"; its own last run {_ended(row.state)}" if row.run else ""
-    return f"waits for {barred.step}, which {_ended(barred.state)}{own}"
-
-
-def _ended(state: StepState) -> str:
-    from art_training.runner.planning import ended  # as plans say it
-
-    return ended(state)
+    own = f"; its own last run {row.state.ended}" if row.run else ""
+    return f"waits for {barred.step}, which {barred.state.ended}{own}"
 
 
 def _test_uses(store: Store, project: str) -> int:
@@ -198,8 +214,9 @@ def _test_uses(store: Store, project: str) -> int:
     return len(of_rows(uses, uses[-1].rows)) if uses else 0
 
 
-def _best_baseline(metric: str, way: str | None, baselines: Sequence[Outcome]) -> tuple[str, float] | None:
-    if way is None:
+def _best_baseline(metric: str, own: Score, baselines: Sequence[Outcome]) -> tuple[str, float] | None:
+    """Of those on the same rows: a step may have data of its own, on which no baseline was scored."""
+    if own.direction is None:
         return None
     reached = [
         (candidate.name, score.value)
@@ -208,15 +225,13 @@ def _best_baseline(metric: str, way: str | None, baselines: Sequence[Outcome]) -
         if candidate.parameters.get("kind") not in NOT_TO_BEAT
         and (score := candidate.scores.get(metric)) is not None
         and math.isfinite(score.value)
+        and (own.rows is None or score.rows is None or own.rows == score.rows)
     ]
-    best = max if way == "maximize" else min
+    best = max if own.direction == "maximize" else min
     return best(reached, key=lambda one: one[1], default=None)
 
 
-def _next(project: str, found: Sequence[StepStatus], kept: Sequence[_Kept]) -> str:
-    from art_training.runner.advice import next_sentence  # one wording for what to do; other views do without it
-    from art_training.runner.result import StepResult
-
+def _next(project: str, found: Sequence[StepStatus], kept: Sequence[Kept]) -> str:
     if not found:
         return f"Next: project {project!r} has no runs yet; type `art run`."
     for row in found:
