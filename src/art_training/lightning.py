@@ -78,10 +78,11 @@ class _HealthMonitor(Watching):
         super().on_train_epoch_end(trainer, module)
         self._say(trainer)
 
-    def on_fit_end(self, trainer: Any, module: Any) -> None:
+    def teardown(self, trainer: Any, module: Any, stage: str) -> None:
         """Training is done."""
-        super().on_fit_end(trainer, module)
-        self._say(trainer)
+        super().teardown(trainer, module, stage)
+        if stage == "fit":
+            self._say(trainer)
 
     def _say(self, trainer: Any) -> None:
         """Tell what is new."""

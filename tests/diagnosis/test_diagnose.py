@@ -56,7 +56,7 @@ TRAINER = {"max_epochs": 2, "accelerator": "cpu"}
 def diagnose(model, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return art.diagnose(model, digits(), **{"trainer": TRAINER, "budget": 10, **options})
+        return art.diagnose(model, digits(), **{"trainer": TRAINER, "budget": 120, **options})
 
 
 def test_a_healthy_set_up_is_healthy():

@@ -119,7 +119,7 @@ def diagnose(model, data=None, **trainer):
         warnings.simplefilter("ignore")
         given = (DataLoader(Rows(0), batch_size=8, shuffle=True), DataLoader(Rows(1), batch_size=8))
         settings = {"max_epochs": 2, "accelerator": "cpu", **trainer}
-        found = art.diagnose(model, data or given, trainer=settings, budget=20, ignore=IGNORED)
+        found = art.diagnose(model, data or given, trainer=settings, budget=120, ignore=IGNORED)
     assert "train" in found.stages, str(found)
     assert not found.broken, found.broken
     return found

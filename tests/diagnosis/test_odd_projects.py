@@ -94,7 +94,7 @@ def streams(kind):
 def diagnose(model, data, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return art.diagnose(model, data, trainer={"max_epochs": 3, "accelerator": "cpu"}, budget=10, **options)
+        return art.diagnose(model, data, trainer={"max_epochs": 3, "accelerator": "cpu"}, budget=120, **options)
 
 
 def reasons(diagnosis, state):

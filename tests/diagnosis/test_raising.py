@@ -143,7 +143,7 @@ def diagnose(project, **options):
     trainer = {"max_epochs": 2, "accelerator": "cpu", "callbacks": [project.Watch]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return art.diagnose(project.Net, project.Data, trainer=trainer, budget=20, ignore=IGNORED, **options)
+        return art.diagnose(project.Net, project.Data, trainer=trainer, budget=120, ignore=IGNORED, **options)
 
 
 def ended(diagnosis, *states):

@@ -64,7 +64,7 @@ def test_what_a_training_would_refuse_is_a_finding_of_its_diagnosis():
         loss=lambda prediction, target: ((prediction - target) ** 2).mean(),
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-2),
         trainer={"max_epochs": 1, "accelerator": "cpu"},
-        budget=15,
+        budget=120,
     )
     one = next(one for one in found.findings if one.code == "ART420")
     assert (found.status, one.severity) == ("findings", Severity.ERROR)

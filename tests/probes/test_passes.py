@@ -9,7 +9,7 @@ from torch.nn import functional as F
 import art_training as art
 from art_training.engines import ExperimentJob
 from art_training.engines.lightning.engine import LightningEngine
-from art_training.probes.passes import examples, smaller
+from art_training.probes.passes import examples, memory, smaller
 
 ROWS = 16
 
@@ -67,3 +67,22 @@ def test_a_smaller_batch_has_the_first_items_of_its_lists_and_items_stay_whole()
     assert [len(one) for one in whole[0]] == [3, 5]
     columns = smaller(([torch.zeros(5, 2), torch.zeros(5, 3)], torch.arange(5)), 5, 2)
     assert [one.shape for one in columns[0]] == [(2, 2), (2, 3)]
+
+
+def test_a_gradient_without_strides_is_known_by_itself():
+    table = nn.Embedding(5, 2, sparse=True)
+    table(torch.tensor([1, 3])).sum().backward()
+    sparse = table.weight.grad
+    assert sparse.is_sparse
+    assert memory(sparse) == memory(sparse) != memory(sparse.clone())
+    whole = torch.zeros(4, 2)
+    assert memory(whole.view(8)) == memory(whole) != memory(whole[:2])
+
+
+def test_of_padded_sequences_the_longest_stays():
+    lengths = torch.tensor([3, 2, 5, 1])
+    tokens = torch.arange(1, 6) * (torch.arange(5) < lengths[:, None])
+    few = smaller({"tokens": tokens, "lengths": lengths}, 4, 2)
+    assert few["lengths"].tolist() == [5, 3]
+    assert few["tokens"].tolist() == [[1, 2, 3, 4, 5], [1, 2, 3, 0, 0]]
+    assert smaller((tokens, lengths + 1), 4, 2)[1].tolist() == [4, 3]

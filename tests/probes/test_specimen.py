@@ -9,6 +9,7 @@ from torch.nn import functional as F
 import art_training as art
 from art_training.engines import ExperimentJob
 from art_training.engines.lightning.engine import LightningEngine
+from art_training.probes.passes import passed
 
 X = torch.arange(160.0).reshape(40, 4) / 160
 Y = (X.sum(1) > 1.0).long()
@@ -132,3 +133,31 @@ def test_a_step_that_needs_training_mode_is_evaluated_with_what_dropout_and_stat
     assert torch.equal(*seen[0])
     assert not torch.equal(*seen[1])
     assert seen[2] == {"Auxiliary": True, **dict.fromkeys(("Sequential", "Linear", "BatchNorm1d", "Dropout"), False)}
+
+
+class Sloped(Automatic):
+    """Penalises how steep it is, as equations of physics do."""
+
+    def training_step(self, batch, index):
+        x = batch[0].detach().requires_grad_()
+        outputs = self.net(x)
+        (slope,) = torch.autograd.grad(outputs.sum(), x, create_graph=True)
+        return F.cross_entropy(outputs, batch[1]) + slope.square().mean()
+
+
+class Broken(Automatic):
+    def training_step(self, batch, index):
+        raise ValueError("in any case")
+
+
+@pytest.mark.parametrize(("model", "graph"), [(Automatic, False), (Manual, True), (Sloped, True), (Broken, False)])
+def test_a_step_is_given_a_graph_where_it_needs_one_to_come_to_its_end(model, graph, tmp_path):
+    def run(specimen):
+        with specimen.graph():
+            assert torch.is_grad_enabled() is graph
+        if model is not Broken:
+            with specimen.kept():
+                assert specimen.observe(specimen.batches[0]).weight == 8
+                assert not passed(specimen, specimen.batches[0]).calls[0].output.requires_grad or graph
+
+    laid_open(model, tmp_path, run)

@@ -20,7 +20,7 @@ def _judged(model, data, *, codes="ART4", trainer=None, **declarations):
         model, data, trainer={"accelerator": "cpu", "max_epochs": 2, **(trainer or {})}, declarations=declarations
     )
     found, engine = {}, LightningEngine()
-    reader = RowReader(setup.task, 5.0)
+    reader = RowReader(setup.task, 60.0)
     engine.read(EvaluateJob(setup, 0, (Split.TRAIN,), plain=True, data_seed=0), reader.see, lambda _: None)
 
     def run(specimen):

@@ -103,7 +103,7 @@ class Pixels(L.LightningModule):
 
 def diagnosed(model, data):
     settings = {"max_epochs": 2, "accelerator": "cpu"}
-    diagnosis = art.diagnose(model, data, trainer=settings, budget=10, imbalance_expected=True)
+    diagnosis = art.diagnose(model, data, trainer=settings, budget=120, imbalance_expected=True)
     assert not diagnosis.broken, diagnosis.broken
     return {one.code: one for one in diagnosis.findings}
 

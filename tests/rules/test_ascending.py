@@ -23,7 +23,7 @@ def found(train, validation=(X[340:], Y[340:]), features=10, **options):
         loss=nn.HuberLoss(),
         optimizer=partial(torch.optim.SGD, lr=0.05),
         trainer={"max_epochs": 2, "accelerator": "cpu"},
-        budget=10,
+        budget=120,
         **options,
     )
     return {one.code: one for one in diagnosis.findings if one.code in {"ART131", "ART420"}}

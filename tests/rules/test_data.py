@@ -77,7 +77,7 @@ class Images(Dataset):
         return {"image": self.x[index], "label": self.y[index]}
 
 
-def found(model, train, validation=VALIDATION, *, trainer=TRAINER, budget=10, **options):
+def found(model, train, validation=VALIDATION, *, trainer=TRAINER, budget=120, **options):
     diagnosis = art.diagnose(model, (train, validation), trainer=trainer, budget=budget, **options)
     return {one.code: one for one in diagnosis.findings + sum(diagnosis.symptoms.values(), ()) if one.code in MINE}
 

@@ -161,7 +161,7 @@ def test_lost_classes_are_told_beneath_the_cut():
         TensorDataset(torch.tensor(x / 16, dtype=torch.float32), torch.tensor(y)) for x, y in cut(by_target(DIGITS))
     ]
     data = art.data(DataLoader(parts[0], 64, shuffle=True), DataLoader(parts[1], 64))
-    diagnosis = art.diagnose(Net, data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10)
+    diagnosis = art.diagnose(Net, data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=120)
     (seen,) = [one for one in diagnosis.findings if one.severity != "info"]
     assert seen.code == "ART154"
     assert seen.category == "split"

@@ -39,7 +39,7 @@ def wrong(*, model=Net, callbacks=(), loader=None, **trainer):
         DataLoader(validation, **{"batch_size": 30, **(loader or {})}),
     )
     settings = {"max_epochs": 3, "accelerator": "cpu", "callbacks": list(callbacks), **trainer}
-    found = art.diagnose(model, data, trainer=settings, budget=10).findings
+    found = art.diagnose(model, data, trainer=settings, budget=120).findings
     return [one for one in found if one.code.startswith("ART72") and one.severity.value != "info"]
 
 
@@ -99,3 +99,48 @@ def test_evaluations_that_are_as_they_should_be_are_not_accused(options):
 )
 def test_a_name_says_which_way_is_better_or_nothing(name, better):
     assert direction_of(name) == better
+
+
+class Slipped(L.LightningModule):
+    """The step of validation has a name that nobody calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(64, 10)
+
+    training_step, configure_optimizers = Net.training_step, Net.configure_optimizers
+
+    def validate_step(self, batch, index):
+        self.log("val_loss", F.cross_entropy(self.net(batch[0]), batch[1]))
+
+
+class Shares(Slipped):
+    def validation_step(self, batch, index):
+        self.validate_step(batch, index)
+
+
+class Upto:
+    """Draws the first rows only."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __iter__(self):
+        return iter(range(self.rows))
+
+    def __len__(self):
+        return self.rows
+
+
+@pytest.mark.filterwarnings("ignore:You passed in a `val_dataloader`")
+def test_a_step_under_a_name_that_nobody_calls_is_told():
+    (found,) = wrong(model=Slipped)
+    assert (found.code, found.where) == ("ART722", "Slipped.validate_step")
+    assert not wrong(model=Shares)
+
+
+def test_a_sampler_that_ends_with_the_last_full_batch_leaves_rows_out():
+    (found,) = wrong(loader={"sampler": Upto(90)})
+    assert (found.code, found.evidence["left out"]) == ("ART723", 10)
+    assert not wrong(loader={"sampler": Upto(60)})  # a part that is meant
+    assert not wrong(loader={"sampler": Upto(100)})

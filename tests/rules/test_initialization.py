@@ -220,6 +220,16 @@ def adapted(self, batch):
     return F.cross_entropy(self.net[2]((self.net[0](x) + self.up(self.down(x))).relu()), batch[1])
 
 
+def gates(self):
+    """Each input begins half open."""
+    self.gate = nn.Parameter(torch.zeros(64, 2))
+
+
+def rewarded(self, batch):
+    """A loss below zero, as that of a policy with its entropy."""
+    return F.cross_entropy(self.net(2 * self.gate.softmax(-1)[:, 0] * batch[0]), batch[1]) - 5
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -227,6 +237,7 @@ def adapted(self, batch):
         Wide,
         Pictures,
         Manual,
+        of(made=gates, step=rewarded),
         Normed,
         of(made=lambda self: zeros(self.net[2])),
         of(made=lambda self: nn.init.normal_(self.net[2].weight, std=1e-3)),

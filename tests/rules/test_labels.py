@@ -50,7 +50,7 @@ class Pictures(Net):
 
 
 def found(model, *data, **options):
-    options = {"trainer": {"max_epochs": 1, "accelerator": "cpu"}, "budget": 10, **options}
+    options = {"trainer": {"max_epochs": 1, "accelerator": "cpu"}, "budget": 120, **options}
     diagnosis = art.diagnose(model, art.data(*data, batch_size=32), **options)
     return {one.code: one for one in diagnosis.findings + sum(diagnosis.symptoms.values(), ()) if one.code in MINE}
 
@@ -259,5 +259,5 @@ class Hours(L.LightningModule):
 )
 def test_positive_targets_that_lose_their_fraction_on_the_way_to_a_batch_are_seen(cut, kind, seen):
     data = [DataLoader(Trips(rows, cut), 25, collate_fn=together(kind)) for rows in (300, 100)]
-    diagnosis = art.diagnose(Hours, tuple(data), trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10)
+    diagnosis = art.diagnose(Hours, tuple(data), trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=120)
     assert ("ART162" in {one.code for one in diagnosis.findings}) is seen

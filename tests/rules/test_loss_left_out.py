@@ -67,6 +67,14 @@ class ByHand(Two):
         return sum(self.losses(batch))
 
 
+class LogsByName(Two):
+    def training_step(self, batch, index):
+        digit, ink = self.losses(batch)
+        self.log_dict(dictionary={"train/digit": digit})
+        self.log(value=ink, name="train/ink")
+        return digit
+
+
 class WeightOfZero(Two):
     def training_step(self, batch, index):
         digit, ink = self.losses(batch)
@@ -120,7 +128,12 @@ def data():
 
 @pytest.mark.parametrize(
     ("model", "modules", "logged"),
-    [(Forgets, "ink", "train/ink"), (TakesFirst, "ink", ""), (ByHand, "decoder.0", "")],
+    [
+        (Forgets, "ink", "train/ink"),
+        (LogsByName, "ink", "train/ink"),
+        (TakesFirst, "ink", ""),
+        (ByHand, "decoder.0", ""),
+    ],
 )
 def test_a_loss_that_is_not_returned_is_seen(judged, model, modules, logged):
     seen = judged(model, data(), codes="ART429")["ART429"]

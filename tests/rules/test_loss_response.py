@@ -149,6 +149,22 @@ class Contrastive(Net):
         return F.cross_entropy(logits, torch.arange(len(logits)))
 
 
+class Alike(Net):
+    """The distance of two images is small where the label, 1, says that they are of one digit (Hadsell et al., 2006)."""
+
+    def training_step(self, batch, index):
+        one, other, same = batch
+        distance = (self.net(one) - self.net(other)).norm(dim=1)
+        return (same * distance**2 + (1 - same) * F.relu(1 - distance) ** 2).mean()
+
+
+def alike():
+    x, y = digits()
+    other = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    other = torch.where(torch.arange(len(x)) % 2 == 0, other, torch.stack([(y == one).nonzero()[-1, 0] for one in y]))
+    return loaders(x, x[other], (y == y[other]).float())
+
+
 class Reinforce(Net):
     """Actions, and rewards that are all negative."""
 
@@ -200,6 +216,7 @@ def episodes():
         (made(F.cross_entropy, ZeroHead), None),
         (Autoencoder, None),
         (Contrastive, None),
+        (Alike, alike),
         (Reinforce, episodes),
         (Adversary, None),
     ],

@@ -49,7 +49,7 @@ def found(data, weigh):
         DataLoader(TensorDataset(x[-100:], y[-100:]), batch_size=50),
     )
     trainer = {"max_epochs": 20, "accelerator": "cpu"}
-    diagnosis = art.diagnose(Model, loaders, trainer=trainer, hparams={"data": data, "weigh": weigh}, budget=10)
+    diagnosis = art.diagnose(Model, loaders, trainer=trainer, hparams={"data": data, "weigh": weigh}, budget=120)
     assert not [one for one in diagnosis.judged if "the rule itself raised" in one.reason]
     return [one for one in diagnosis.findings if one.code == "ART447"]
 

@@ -31,7 +31,7 @@ LABELS = 5
 
 def findings(model, data, **trainer):
     trainer = {"max_epochs": 2, "accelerator": "cpu", **trainer}
-    diagnosis = art.diagnose(model, data, trainer=trainer, budget=10)
+    diagnosis = art.diagnose(model, data, trainer=trainer, budget=120)
     assert not [one for one in diagnosis.judged if "the rule itself raised" in one.reason]
     return [one for one in diagnosis.findings if one.code.startswith("ART71") and one.severity.value != "info"]
 

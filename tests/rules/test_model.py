@@ -522,6 +522,35 @@ def test_padding_that_counts_is_seen_where_it_is_declared():
     assert not accused(careless, padded())
 
 
+class Tagger(Padded):
+    """Of each word and the mean of its sentence; how the loss is given them is exchanged."""
+
+    def forward(self, x):
+        words = self.words(x)
+        real = (x != 0).float()[..., None] if self.masks else torch.ones_like(x).float()[..., None]
+        return self.net(words + (words * real).sum(1, keepdim=True) / real.sum(1, keepdim=True))
+
+    def loss(self, outputs, y):
+        return F.cross_entropy(outputs.flatten(0, 1), y.flatten(), ignore_index=-1)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Tagger.loss,
+        lambda self, o, y: F.cross_entropy(o.transpose(1, 2), y, ignore_index=-1),
+    ],
+)
+def test_padding_that_counts_is_seen_in_predictions_of_each_word(loss):
+    ids = tokens().clamp(1)
+    ends = torch.randint(4, 14, (len(ids), 1), generator=torch.Generator().manual_seed(1))
+    real = torch.arange(ids.shape[1]) < ends
+    data = loaders(ids.where(real, 0), (ids % 3).where(real, -1))
+    careless = type("Careless", (Tagger,), {"masks": False, "loss": loss})
+    assert "ART313" in accused(careless, data, padding=0)
+    assert "ART313" not in accused(type("Careful", (Tagger,), {"loss": loss}), data, padding=0)
+
+
 def test_order_is_held_to_what_is_declared():
     ordered = type("Ordered", (Padded,), {"places": True})
     assert "ART327" in accused(Padded, padded(), unordered=False)
@@ -629,6 +658,26 @@ class Adversarial(L.LightningModule):
 
     def configure_optimizers(self):
         return [torch.optim.Adam(one.parameters(), lr=1e-3) for one in (self.generator, self.critic)]
+
+
+class Hinged(Adversarial):
+    """Adversaries whose losses add up to a constant, of which one is cut."""
+
+    def training_step(self, batch, index):
+        first, second = self.optimizers()
+        made = self.generator(torch.randn(len(batch[0]), 8))
+        first.zero_grad()
+        self.manual_backward(-self.critic(made.data).mean())
+        first.step()
+        loss = F.relu(1 - self.critic(batch[0])).mean() + F.relu(1 + self.critic(made.detach())).mean()
+        second.zero_grad()
+        self.manual_backward(loss)
+        second.step()
+
+
+def test_a_generator_that_its_own_loss_does_not_reach_is_seen():
+    found = judged(Hinged)["ART324"]
+    assert "generator" in found.message
 
 
 class Layerwise(L.LightningModule):
@@ -815,7 +864,7 @@ def test_units_that_die_in_training_are_told(tmp_path):
         return of(configure_optimizers=lambda self: torch.optim.SGD(self.parameters(), lr=rate))
 
     trainer = {"accelerator": "cpu", "max_epochs": 2}
-    found = {rate: art.diagnose(configured(rate), digits(), trainer=trainer, budget=10) for rate in (1000.0, 0.05)}
+    found = {rate: art.diagnose(configured(rate), digits(), trainer=trainer, budget=120) for rate in (1000.0, 0.05)}
     told = {
         rate: {one.code for one in (*one.findings, *(s for more in one.symptoms.values() for s in more))}
         for rate, one in found.items()
@@ -823,5 +872,5 @@ def test_units_that_die_in_training_are_told(tmp_path):
     assert "ART318" in told[1000.0]
     assert "ART318" not in told[0.05]
     # A third epoch is broken off before its first batch, which undoes nothing.
-    longer = art.diagnose(configured(0.05), digits(), trainer={**trainer, "max_epochs": 9}, budget=10)
+    longer = art.diagnose(configured(0.05), digits(), trainer={**trainer, "max_epochs": 9}, budget=120)
     assert next(one.state for one in longer.judged if one.code == "ART318") == "passed"

@@ -39,7 +39,7 @@ def diabetes(change=lambda x: x):
 def codes(model, data=None, *, starting="ART9", severe=True, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        diagnosis = art.diagnose(model, data or digits(), **{"trainer": TRAINER, "budget": 10, **options})
+        diagnosis = art.diagnose(model, data or digits(), **{"trainer": TRAINER, "budget": 120, **options})
     reasons = [one.reason for one in diagnosis.judged if one.state == "not judged" and one.code.startswith(starting)]
     assert not [one for one in reasons if "raised" in one], reasons
     found = [*diagnosis.findings, *(one for many in diagnosis.symptoms.values() for one in many)]

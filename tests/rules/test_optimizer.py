@@ -48,7 +48,7 @@ def codes(model, data=digits, starting=MINE, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "Found .* in eval mode")
-        diagnosis = art.diagnose(model, data(), **{"trainer": TRAINER, "budget": 10, **options})
+        diagnosis = art.diagnose(model, data(), **{"trainer": TRAINER, "budget": 120, **options})
     assert not diagnosis.broken, diagnosis.broken
     reasons = [one.reason for one in diagnosis.judged if one.state == "not judged" and one.code.startswith(starting)]
     assert not [one for one in reasons if "raised" in one], reasons

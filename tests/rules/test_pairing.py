@@ -172,6 +172,6 @@ def test_a_training_whose_labels_were_mixed_is_told_first():
         for x, y in (mixed(divided(DIGITS)[0]), divided(DIGITS)[1])
     ]
     diagnosis = art.diagnose(
-        Net, art.data(*parts, batch_size=64), trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10
+        Net, art.data(*parts, batch_size=64), trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=120
     )
     assert [one.code for one in diagnosis.findings if one.severity != "info"] == ["ART164"]

@@ -57,7 +57,7 @@ class Named(Net):
 
 
 def diagnosed(model, data, **options):
-    diagnosis = art.diagnose(model, data, **{"trainer": TRAINER, "budget": 10, **options})
+    diagnosis = art.diagnose(model, data, **{"trainer": TRAINER, "budget": 120, **options})
     assert not diagnosis.broken, diagnosis.broken
     return {one.code: one for one in diagnosis.findings + sum(diagnosis.symptoms.values(), ()) if one.code in MINE}
 
@@ -182,6 +182,13 @@ def test_other_preparation_of_validation_is_seen(model, data):
     assert seen["ART211"].confirmed_by
 
 
+def test_a_validation_before_training_is_not_taken_for_the_one_of_an_epoch():
+    def trainer():
+        return L.Trainer(max_epochs=1, accelerator="cpu", num_sanity_val_steps=2, logger=False)
+
+    assert set(diagnosed(Net, pairs(train=lambda x: (x - 0.3) * 40), trainer=trainer)) == {"ART211"}
+
+
 class DropsInputs(Net):
     def training_step(self, batch, index):
         return self.loss((F.dropout(batch[0], 0.3), batch[1]))
@@ -211,6 +218,18 @@ class MixesUp(Net):
 )
 def test_the_same_preparation_of_other_rows_is_not_accused(model, data):
     assert not diagnosed(model, data())
+
+
+def fainter(x):
+    return (1 - x) * 0.5 + 0.3 * x
+
+
+def test_a_domain_that_training_holds_beside_another_is_not_accused():
+    def domains(x):
+        return torch.where(torch.arange(len(x))[:, None] % 2 == 0, x, fainter(x))
+
+    assert "ART211" not in diagnosed(Net, pairs(domains, fainter))
+    assert "ART211" in diagnosed(Net, pairs(validation=fainter))
 
 
 def test_a_count_that_grows_is_not_accused():

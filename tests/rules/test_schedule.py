@@ -136,3 +136,38 @@ def test_a_schedule_that_is_never_stepped():
 )  # fmt: skip
 def test_names_say_which_way_is_better(name, higher):
     assert better_higher(name) is higher
+
+
+class ByHand(Net):
+    """Optimises by itself; milestones are meant for epochs."""
+
+    after_every = "step"
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, index))
+        optimizer.step()
+        if self.after_every == "step":
+            self.lr_schedulers().step()
+
+    def on_train_epoch_end(self):
+        if self.after_every == "epoch":
+            self.lr_schedulers().step()
+
+    def configure_optimizers(self):
+        optimizer = super().configure_optimizers()
+        return [optimizer], [schedules.MultiStepLR(optimizer, [8, 12, 16], gamma=0.05)]
+
+
+class ByHandAfterEpochs(ByHand):
+    after_every = "epoch"
+
+
+def test_a_step_that_optimises_by_itself_says_when_it_calls_its_schedule():
+    assert "ART541" in found(ByHand, epochs=20)
+    assert not found(ByHandAfterEpochs, epochs=20)

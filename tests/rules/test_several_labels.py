@@ -41,7 +41,7 @@ def found(model, train, validation, **declared):
         model,
         art.data(train, validation, batch_size=64),
         trainer={"max_epochs": 1, "accelerator": "cpu"},
-        budget=10,
+        budget=120,
         **declared,
     )
     return [one for one in diagnosis.findings + sum(diagnosis.symptoms.values(), ()) if one.code == "ART166"]

@@ -149,7 +149,7 @@ def test_slipped_pictures_are_seen_by_a_diagnosis():
         lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10)),
         art.data(*pictures, batch_size=64),
         trainer={"max_epochs": 2, "accelerator": "cpu"},
-        budget=10,
+        budget=120,
         loss=nn.CrossEntropyLoss,
         optimizer=lambda parameters: torch.optim.Adam(parameters, 1e-3),
     )

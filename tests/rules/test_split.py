@@ -56,7 +56,7 @@ class Tokens(Net):
 
 
 def found(model, *data, **options):
-    diagnosis = art.diagnose(model, data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10, **options)
+    diagnosis = art.diagnose(model, data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=120, **options)
     return [one for one in diagnosis.findings + sum(diagnosis.symptoms.values(), ()) if one.code in MINE]
 
 
@@ -83,7 +83,7 @@ def test_rows_of_test_in_training_are_seen_in_named_batches():
         {"x": x[:400], "y": y[:400]}, {"x": x[400:480], "y": y[400:480]}, {"x": x[380:], "y": y[380:]}, batch_size=32
     )
     diagnosis = art.diagnose(
-        lambda: Regression(30, 1), data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10
+        lambda: Regression(30, 1), data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=120
     )
     codes = {one.code: one for one in diagnosis.findings}
     assert {"ART150", "ART780"} <= set(codes)
@@ -124,7 +124,7 @@ def test_windows_of_a_text_that_repeats_itself_are_not_accused():
 def test_training_rows_as_a_second_validation_loader_are_not_accused():
     train = loader(X[:400], Y[:400], shuffle=True)
     data = art.data(train, {"held": loader(X[400:500], Y[400:500]), "seen": loader(X[:400], Y[:400])})
-    diagnosis = art.diagnose(Net, data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=10)
+    diagnosis = art.diagnose(Net, data, trainer={"max_epochs": 1, "accelerator": "cpu"}, budget=120)
     assert not [one for one in diagnosis.findings if one.code in MINE]
 
 
@@ -161,7 +161,7 @@ RANDOM = torch.randperm(500, generator=torch.Generator().manual_seed(1))
     ],
 )
 def test_declared_groups_and_times_are_held_to(declared, code):
-    options = {"trainer": {"max_epochs": 1, "accelerator": "cpu"}, "budget": 10, **declared}
+    options = {"trainer": {"max_epochs": 1, "accelerator": "cpu"}, "budget": 120, **declared}
     wrong = art.diagnose(lambda: Grouped(8, 2), divided(RANDOM[:400], RANDOM[400:]), **options)
     right = art.diagnose(lambda: Grouped(8, 2), divided(slice(0, 400), slice(400, 500)), **options)
     (seen,) = (one for one in wrong.findings if one.code in MINE)
@@ -176,7 +176,7 @@ def test_what_a_declared_function_gives_must_be_of_each_example():
         divided(slice(0, 400), slice(400, 500)),
         groups=lambda example: example["x"][:3],
         trainer={"max_epochs": 1, "accelerator": "cpu"},
-        budget=10,
+        budget=120,
     )
     (judged,) = (one for one in diagnosis.judged if one.code == "ART151")
     assert judged.state == "not judged"

@@ -32,7 +32,7 @@ def digits():
 def codes(model, data=None, *, severe=True, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        diagnosis = art.diagnose(model, data or digits(), **{"trainer": TRAINER, "budget": 10, **options})
+        diagnosis = art.diagnose(model, data or digits(), **{"trainer": TRAINER, "budget": 120, **options})
     assert not diagnosis.broken, diagnosis.broken
     reasons = [one.reason for one in diagnosis.judged if one.state == "not judged" and one.code.startswith("ART8")]
     assert not [one for one in reasons if "raised" in one], reasons
@@ -153,6 +153,43 @@ def test_what_is_declared_frozen_and_moves_is_told():
     assert "of backbone" in found.message
     assert not codes(Frozen, frozen=["backbone"])
     assert "stands for no parameter" in codes(Frozen, frozen=["backbon"])["ART820"].message
+
+
+class PlainNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU())
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, x):
+        return self.head(self.enc(x))
+
+
+PLAIN = {"loss": F.cross_entropy, "optimizer": functools.partial(torch.optim.Adam, lr=3e-3)}
+
+
+def frozen_encoder():
+    net = PlainNet()
+    net.enc.requires_grad_(False)
+    return net
+
+
+def test_what_is_declared_of_a_plain_module_is_named_as_its_user_names_it():
+    found = codes(PlainNet, **PLAIN, frozen=["enc"], pretrained=["enc"])
+    assert "parameters of enc.0, enc.1 are declared frozen" in found["ART820"].message
+    assert found["ART820"].where == "enc.0, enc.1"
+    assert "enc is declared pretrained" in found["ART821"].message
+    assert not codes(frozen_encoder(), **PLAIN, frozen=["enc.*"])
+    wrapped = art.from_torch(PlainNet, **PLAIN)
+    assert codes(wrapped, frozen=["enc"])["ART820"].where == "enc.0, enc.1"
+
+
+@pytest.mark.parametrize("declaration", ["frozen", "unused", "pretrained"])
+def test_names_that_stand_for_nothing_are_told_with_those_that_there_are(declaration):
+    found = codes(frozen_encoder, **PLAIN, **{declaration: ["encoder"]})
+    told = found["ART821" if declaration == "pretrained" else "ART820"]
+    assert told.message == f"{declaration}=['encoder'] stands for no parameter of the model"
+    assert "enc, head" in told.remedy
 
 
 class Pretrained(Net):
@@ -353,6 +390,46 @@ class KeepsBest(Net):
 class KeepsInCallback(L.Callback):
     def on_train_start(self, trainer, module):
         self.state = {"best": module.head.state_dict()}
+
+
+class KeepsList(KeepsBest):
+    """The best weights in order, as they are or as copies."""
+
+    def __init__(self, keep=lambda one: one.data):
+        super().__init__(lambda state: [keep(one) for one in self.parameters()])
+
+
+class Averages(Net):
+    """A list that is there before training is a handle for an average."""
+
+    def __init__(self):
+        super().__init__()
+        self.live = [one.data for one in self.parameters()]
+
+
+def test_lists_of_weights_that_were_put_aside_go_on_training_too():
+    assert codes(KeepsList)["ART842"].where == "KeepsList.best"
+    assert "ART842" not in codes(functools.partial(KeepsList, lambda one: one.data.clone()))
+    assert "ART842" not in codes(Averages)
+
+
+class SharedByUse(Net):
+    """One matrix there and back again."""
+
+    def __init__(self, tied=True):
+        super().__init__()
+        self.there = nn.Parameter(torch.randn(8, 32) / 6)
+        self.back = None if tied else nn.Parameter(self.there.detach().clone())
+
+    def training_step(self, batch, index):
+        matrix = self.there if self.back is None else self.back
+        x = self.backbone(batch[0])
+        return F.cross_entropy(self.head(x), batch[1]) + F.mse_loss(F.linear(x, self.there) @ matrix, x)
+
+
+def test_a_matrix_that_is_used_twice_is_tied():
+    assert "ART824" not in codes(SharedByUse, ties=True)
+    assert "ART824" in codes(functools.partial(SharedByUse, tied=False), ties=True)
 
 
 def test_kept_weights_that_go_on_training_are_told():

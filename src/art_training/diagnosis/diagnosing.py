@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from art_training.diagnosis.evaluating import evaluated
 from art_training.diagnosis.holding import data_kept
 from art_training.diagnosis.ignoring import ignored_rules
 from art_training.diagnosis.ranking import WORST_FIRST, ranked
@@ -23,9 +24,8 @@ from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repea
 from art_training.records import Finding, Severity, Split
 from art_training.rules import Laboratory, NotApplicable, NotMeasured, Rule, Stage, rules
 from art_training.setup.all_pairs import allowing_tables
-from art_training.setup.data.batch import detached
+from art_training.setup.called import Called
 from art_training.setup.frames import raised, users_lines
-from art_training.setup.observation import BatchObservation
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 
@@ -82,7 +82,7 @@ class _Diagnosing:
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
-        self.laboratory = Laboratory(declarations=self.setup.declarations)
+        self.laboratory = Laboratory(self.setup.declarations, Called.of(self.setup.model))
         self.engine: Engine = load("engines", self.setup.engine)()
 
     @property
@@ -243,13 +243,10 @@ class _Diagnosing:
         job = EvaluateJob(
             self.setup, self.seed, (Split.VALIDATION,), weights=result.last, data_seed=self.seed, limit=limit
         )
-        seen: list[list[BatchObservation]] = [[], []]
         try:
             if Split.VALIDATION not in self.engine.splits(self.setup, seed=self.seed):
                 raise NotApplicable("there is no validation split")  # noqa: TRY301  As one of the reasons below.
-            first = self.engine.evaluate(job, lambda one: seen[0].append(_on_cpu(one)), _unwatched)
-            other = replace(job, limit=min(_BATCHES_AGAIN, limit // 2), seed=self.seed + 1)
-            self.engine.evaluate(other, lambda one: seen[1].append(_on_cpu(one)), _unwatched)
+            evaluation = evaluated(self.engine, job, again=min(_BATCHES_AGAIN, limit // 2))
         except NotApplicable as reason:
             self.laboratory.give_up(Evaluation, str(reason), applies=False)
             return
@@ -258,10 +255,7 @@ class _Diagnosing:
                 self._trouble("the validation could not be repeated", error)
             self.laboratory.give_up(Evaluation, f"the validation raised {raised(error)}")
             return
-        logged = {name: value for one in first.logged.values() for name, value in one.items()}
-        self.laboratory.lay_down(
-            Evaluation(tuple(seen[0]), tuple(seen[1]), logged, first.rows.get("validation"), dict(result.logged))
-        )
+        self.laboratory.lay_down(replace(evaluation, in_training=dict(result.logged)))
 
     def _validated(self) -> int:
         """How many batches of validation are passed: fewer of an expensive model."""
@@ -294,7 +288,7 @@ class _Diagnosing:
                 found = rule.findings(self.laboratory)
             except NotMeasured as reason:
                 state: State = "not applicable" if isinstance(reason, NotApplicable) else "not judged"
-                self.judged.append(_judged(rule, state, str(reason)))
+                self.judged.append(_judged(rule, state, self.laboratory.called.told(str(reason))))
                 continue
             except Exception as error:  # noqa: BLE001  A fault of one rule must not silence the others.
                 reason = f"the rule itself raised {type(error).__name__}: {error}; please report it"
@@ -323,15 +317,3 @@ def _judged(rule: Rule, state: State, reason: str = "") -> Judged:
 def _unwatched(position: Position) -> None:
     """Nobody is told how far a pass is."""
     del position
-
-
-def _on_cpu(observation: BatchObservation) -> BatchObservation:
-    return replace(
-        observation,
-        batch=detached(observation.batch),
-        returned=detached(observation.returned),
-        losses=tuple(
-            replace(one, prediction=one.prediction.cpu(), target=one.target.cpu(), value=one.value.cpu())
-            for one in observation.losses
-        ),
-    )

@@ -167,6 +167,8 @@ def _array(value: "np.ndarray[Any, Any]") -> _Restore:
 
 
 def _generator(value: Any) -> _Restore:
+    if isinstance(value, random.SystemRandom):  # draws from the machine, and has no state
+        return lambda: None
     if isinstance(value, np.random.Generator):
         bits, state = value.bit_generator, value.bit_generator.state
         return lambda: setattr(bits, "state", state)

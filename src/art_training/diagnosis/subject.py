@@ -14,16 +14,21 @@ from art_training.setup.torch_model import TorchModel
 
 
 def name_of(model: Any) -> str:
-    """What the model is called, in a word."""
-    return getattr(model, "__name__", None) or type(model).__name__
+    """What the user's model is called, in a word."""
+    made = _users(model)
+    return getattr(made, "__name__", None) or type(made).__name__
 
 
 def place_of_model(model: Any) -> str:
     """Where the model is defined, in code of the user's."""
-    made = model.base if isinstance(model, Modified) else model
-    made = made.model if isinstance(made, TorchModel) else made
-    place = place_of(inspect.unwrap(made))
+    place = place_of(inspect.unwrap(_users(model)))
     return place if is_users(place.rpartition(":")[0]) else ""
+
+
+def _users(model: Any) -> Any:
+    """The model as the user wrote it, without what was made of it here."""
+    made = model.base if isinstance(model, Modified) else model
+    return made.model if isinstance(made, TorchModel) else made
 
 
 def require_declared(setup: Setup) -> None:

@@ -155,6 +155,7 @@ class EvaluateJob:
             `drop_last` applies, because a last batch of one row has no statistics of its own.
         change: what each batch becomes before it enters the model; what is observed is what enters.
         data_seed: as in `FitJob`.
+        as_training: pass batches through the training step, in place of the step of their split; nothing is learned.
     """
 
     setup: Setup
@@ -167,6 +168,7 @@ class EvaluateJob:
     mode: Literal["evaluate", "train"] = "evaluate"
     change: Change | None = None
     data_seed: int | None = None
+    as_training: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from art_training.setup.identity.sparse import strided_parts
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,7 +21,8 @@ def digest_of(weights: "Mapping[str, Tensor]", names: Iterable[str] | None = Non
 
     digest = hashlib.sha256()
     for name in sorted(weights if names is None else names):
-        tensor = weights[name].detach().cpu().contiguous()
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        for part in strided_parts(weights[name].detach().cpu()):
+            tensor = part.contiguous()
+            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

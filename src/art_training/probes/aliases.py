@@ -1,10 +1,10 @@
-"""State dictionaries that are kept and go on changing, since their tensors are those that train."""
+"""State dictionaries, and lists of weights, that are kept and go on changing, since their tensors are those that train."""
 
 import inspect
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from torch import Tensor, nn
 
@@ -20,6 +20,10 @@ _FOREIGN = {
     "numpy",
     "pandas",
 }  # whose objects hold no best weights
+
+_Held: TypeAlias = tuple[
+    str, Mapping[str, Tensor], int
+]  # where it is kept, by name or place, and the identity of what holds it
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class Aliases(Monitor):
         self.found: dict[str, Alias] = {}
         self.looked = False
         self._first: dict[tuple[str, int], dict[str, Tensor]] = {}
+        self._handles: set[str] = set()
+
+    def beginning(self, moment: Moment) -> None:
+        """A list that holds the weights before any step is a handle to them, as of an average; none of it was put aside."""
+        live = {_address(one) for one in moment.module.parameters()}
+        self._handles = {
+            where
+            for where, kept, _ in _kept(moment)
+            if not _is_state(kept) and any(_address(one) in live for one in kept.values())
+        }
 
     def stepped(self, moment: Moment) -> None:
         """Look once in a while, since a training may end before its first epoch does."""
@@ -73,11 +87,13 @@ class Aliases(Monitor):
     def _look(self, moment: Moment) -> None:
         self.looked = True
         live = {_address(one): one for one in moment.module.parameters() if one.requires_grad}
-        for where, kept in _kept(moment):
+        for where, kept, identity in _kept(moment):
             shared = {name: one for name, one in kept.items() if _address(one) in live}
-            if not shared:
+            # A list of a few that lie there may be anything; one of all weights is what is to be put back.
+            whole = _is_state(kept) or (where not in self._handles and len(shared) == len(kept))
+            if not shared or not whole:
                 continue
-            key = where, id(kept)
+            key = where, identity
             before = self._first.setdefault(key, {name: one.detach().clone() for name, one in shared.items()})
             moved = max(
                 (float((one.detach() - before[name]).abs().max()) for name, one in shared.items() if name in before),
@@ -87,7 +103,12 @@ class Aliases(Monitor):
                 self.found[where] = Alias(where, len(shared), len(kept), moved)
 
 
-def _kept(moment: Moment) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+def _is_state(kept: Mapping[str, Tensor]) -> bool:
+    """Whether tensors are kept by the names of parameters, and not in order."""
+    return not all(name.isdigit() for name in kept)
+
+
+def _kept(moment: Moment) -> Iterator[_Held]:
     names = {name.rpartition(".")[2] for name in moment.module.state_dict()}
     for name, module in moment.module.named_modules():
         yield from _dictionaries(name or type(module).__name__, vars(module), names, _DEEP)
@@ -95,7 +116,7 @@ def _kept(moment: Moment) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
         yield from _dictionaries(type(callback).__name__, vars(callback), names, _DEEP)
 
 
-def _dictionaries(where: str, values: Mapping[Any, Any], names: set[str], deep: int) -> Iterator[tuple[str, Any]]:
+def _dictionaries(where: str, values: Mapping[Any, Any], names: set[str], deep: int) -> Iterator[_Held]:
     for attribute, value in values.items():
         if attribute in {"_parameters", "_buffers", "_modules", "_trainer", "trainer"}:
             continue
@@ -105,7 +126,10 @@ def _dictionaries(where: str, values: Mapping[Any, Any], names: set[str], deep: 
             # Parameters themselves are kept on purpose, as for a functional call; a state dictionary has none.
             ours = all(str(name).rpartition(".")[2] in names for name in held)
             if ours and not any(isinstance(one, nn.Parameter) or one.requires_grad for one in tensors):
-                yield path, held
+                yield path, held, id(value)
+        elif isinstance(value, list | tuple) and len(tensors) == len(held) > 1:
+            if not any(isinstance(one, nn.Parameter) or one.requires_grad for one in tensors):
+                yield path, {str(place): one for place, one in held.items()}, id(value)
         elif deep > 1:
             yield from _dictionaries(path, held, names, deep - 1)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from art_training.probes.cost import lighter
-from art_training.probes.passes import passed, smaller
+from art_training.probes.passes import memory, passed, smaller
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import size
 
@@ -57,8 +57,8 @@ def drops(specimen: Specimen) -> Drops:
     batch = smaller(batch, size(batch), few)
     mode = _Dropouts(specimen.module)
     seen = passed(specimen, batch, mode="train", around=(mode,))
-    places = {_place(one) for _, one, _ in seen.compared}
-    found = tuple(Drop(p, name, _place(output) in places) for p, name, output in mode.seen)
+    places = {memory(one) for _, one, _ in seen.compared}
+    found = tuple(Drop(p, name, memory(output) in places) for p, name, output in mode.seen)
     if not any(one.p >= _HIGH for one in found):
         return Drops(found)
 
@@ -125,7 +125,3 @@ def _p(args: tuple[Any, ...], keywords: dict[str, Any]) -> float:
 
 def _drops(args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     return bool(args) and bool(args[2] if len(args) > 2 else keywords.get("training", True))
-
-
-def _place(tensor: Tensor) -> tuple[int, int]:
-    return tensor.untyped_storage().data_ptr(), tensor.numel()

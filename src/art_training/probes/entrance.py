@@ -66,7 +66,7 @@ class Entrance(Monitor):
         """And now training's again."""
         del moment
         self._into = self.training
-        self._validated = True
+        self._validated = bool(self._hooks)  # not of one that was run to see whether it works, before training
 
     def ended(self, moment: Moment) -> None:
         """Nothing is listened to any more."""

@@ -15,6 +15,8 @@ class Evaluation:
         again: the first batches of the second pass.
         logged: what the module logged over the first pass, as the engine reduced it, by name.
         rows: examples that the loaders' datasets hold; None where they cannot be counted.
+        learned: the batches of the first pass through the training step in evaluation mode, which compares predictions
+            with targets where the step of validation does not; empty where that was not needed, or could not be done.
         in_training: the last values that the module had logged in its own validation with the same weights, by name.
     """
 
@@ -22,4 +24,5 @@ class Evaluation:
     again: tuple[BatchObservation, ...]
     logged: Mapping[str, float] = field(default_factory=dict[str, float])
     rows: int | None = None
+    learned: tuple[BatchObservation, ...] = ()
     in_training: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -13,6 +13,7 @@ from art_training.probes.cost import lighter
 from art_training.probes.modes import BatchNorm
 from art_training.probes.rescaled import Course, few_steps
 from art_training.probes.specimen import Specimen
+from art_training.setup.called import Called
 from art_training.setup.data.batch import entries, mapped
 
 _FEWEST = 8  # channels, for which one scale and one shift to be right is no accident
@@ -80,13 +81,14 @@ class FirstStatistics:
 
 @cache
 def first_statistics(
-    inputs: tuple[str, ...], pretrained: tuple[str, ...]
+    inputs: tuple[str, ...], pretrained: tuple[str, ...], called: Called
 ) -> Callable[[Specimen], FirstStatistics | None]:
     """A probe; None where no batch norm with statistics from elsewhere is entered, or inputs are no floating point.
 
     Args:
         inputs: paths of what enters the model.
         pretrained: names of modules that are declared to be; every batch norm whose weights were loaded is, too.
+        called: how the user calls them.
     """
 
     def probe(specimen: Specimen) -> FirstStatistics | None:
@@ -94,7 +96,7 @@ def first_statistics(
         if not leaves or not all(isinstance(one, Tensor) and one.is_floating_point() for one in leaves):
             return None
         light = lighter(specimen)
-        known = _first(light, pretrained)
+        known = _first(light, lambda name: called.means(pretrained, name))
         if known is None:
             return None
         name, norm = known
@@ -124,7 +126,7 @@ def first_statistics(
     return probe
 
 
-def _first(specimen: Specimen, pretrained: tuple[str, ...]) -> tuple[str, nn.Module] | None:
+def _first(specimen: Specimen, declared: Callable[[str], bool]) -> tuple[str, nn.Module] | None:
     """The first batch norm that the step calls, where it came with statistics."""
     called: list[nn.Module] = []
     hooks = [
@@ -141,8 +143,7 @@ def _first(specimen: Specimen, pretrained: tuple[str, ...]) -> tuple[str, nn.Mod
     if not name:
         return None
     norm: Any = called[0]
-    declared = any(one in {"*", name} or name.startswith(f"{one}.") for one in pretrained)
-    if not declared and f"{name}.weight" not in specimen.loaded:
+    if not declared(name) and f"{name}.weight" not in specimen.loaded:
         return None
     if norm.running_mean is None or norm.running_var is None or len(norm.running_var) < _FEWEST:
         return None

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from art_training.probes.by_hand import ByHand
 from art_training.probes.cost import lighter
 from art_training.probes.one_batch import OneBatch, learned
-from art_training.probes.passes import passed
+from art_training.probes.passes import memory, passed
 from art_training.probes.specimen import Specimen
+from art_training.probes.written_losses import WrittenLosses
 
 _WHOLE = (-math.inf, math.inf)
 # What an activation gives at least and at most, by the function that computes it.
@@ -91,11 +91,11 @@ def heads(specimen: Specimen) -> tuple[Head, ...]:
 def _heads(specimen: Specimen) -> tuple[Head, ...]:
     found: list[Head] = []
     mode = _Activations()
-    by_hand = ByHand(specimen.batches[0])
-    seen = passed(specimen, specimen.batches[0], mode="train", around=(mode, by_hand))
-    written = None if seen.compared else by_hand.found()
+    watch = WrittenLosses(specimen.batches[0])
+    seen = passed(specimen, specimen.batches[0], mode="train", around=(mode, watch))
+    written = None if seen.compared else watch.found()
     for name, prediction, target in seen.compared if written is None else [written[:3]]:
-        made = mode.made.get(_place(prediction))
+        made = mode.made.get(memory(prediction))
         if made is not None:
             activation, call, low, high = made
             found.append(Head(activation, call, name, low, high, prediction.detach(), target.detach()))
@@ -132,16 +132,16 @@ class _Activations(TorchFunctionMode):
         if isinstance(value, Tensor):
             bounds = _bounds(name, args, kwargs or {})
             if bounds is not None:
-                self.made[_place(value)] = name, self._count, *bounds
+                self.made[memory(value)] = name, self._count, *bounds
                 self._count += 1
                 self._kept.append(value)
             elif name in _VIEWS and args and isinstance(args[0], Tensor):
-                made = self.made.get(_place(args[0]))
+                made = self.made.get(memory(args[0]))
                 if made is not None:
-                    self.made[_place(value)] = made
+                    self.made[memory(value)] = made
                     self._kept.append(value)
-            elif _place(value) in self.made and name != "__get__":
-                del self.made[_place(value)]  # changed in place
+            elif memory(value) in self.made and name != "__get__":
+                del self.made[memory(value)]  # changed in place
         return value
 
 
@@ -177,10 +177,6 @@ def _bounds(name: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> tupl
     if isinstance(least, Tensor) or isinstance(most, Tensor):
         return None
     return -math.inf if least is None else float(least), math.inf if most is None else float(most)
-
-
-def _place(tensor: Tensor) -> tuple[int, int]:
-    return tensor.untyped_storage().data_ptr(), tensor.numel()
 
 
 def reachable_entropy(head: Head) -> float:

@@ -124,7 +124,7 @@ def _left_out(
                 gradient=float(norms.norm()),
                 value=number_of,
                 where=where,
-                later=_speaks_of_time(specimen.module),
+                later=speaks_of_time(specimen.module),
             )
         )
     return found
@@ -140,13 +140,21 @@ def _gradients(value: Tensor, parameters: Sequence[Tensor]) -> tuple[Tensor | No
     return torch.autograd.grad(value.sum(), parameters, retain_graph=True, allow_unused=True)
 
 
-def _speaks_of_time(module: nn.Module) -> bool:
-    """Whether code of the model that no library brought asks which epoch or step it is."""
+def speaks_of_time(module: nn.Module, *, every: bool = False) -> bool:
+    """Whether code of the model that no library brought asks which epoch or step it is.
+
+    Args:
+        module: whose classes are read.
+        every: also whether it does something every so many of anything, told by a `%`.
+    """
     for one in type(module).__mro__:
         if one.__module__.startswith(("torch.", "lightning.", "pytorch_lightning.", "art_training.", "builtins")):
             continue
         try:
-            if _LATER.search(re.sub(r"on_epoch|on_step|\w*_step\b|\w*_epoch_end", "", inspect.getsource(one))):
+            source = inspect.getsource(one)
+            if _LATER.search(re.sub(r"on_epoch|on_step|\w*_step\b|\w*_epoch_end", "", source)) or (
+                every and "%" in source
+            ):
                 return True
         except (OSError, TypeError):
             return True  # what cannot be read may ask
@@ -167,13 +175,15 @@ def _logging(module: nn.Module, seen: _Seen) -> Generator[None]:
         original = getattr(module, name)
 
         @wraps(original)
-        def log(what: Any, *args: Any, **keywords: Any) -> Any:
+        def log(*args: Any, **keywords: Any) -> Any:
+            # Any of them may be given by its name, as log_dict itself calls log.
+            given = inspect.signature(original).bind_partial(*args, **keywords).arguments
             if name == "log_dict":
-                for key, value in what.items():
+                for key, value in given.get("dictionary", {}).items():
                     keep(key, value)
-            elif args:
-                keep(what, args[0])
-            return original(what, *args, **keywords)
+            elif "name" in given:
+                keep(given["name"], given.get("value"))
+            return original(*args, **keywords)
 
         return log
 

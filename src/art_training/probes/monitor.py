@@ -64,6 +64,9 @@ class Monitor:
     def validating(self, moment: Moment) -> None:
         """A validation begins."""
 
+    def predicting(self, moment: Moment) -> None:
+        """A batch enters a validation."""
+
     def validated(self, moment: Moment) -> None:
         """A validation is done."""
 

@@ -16,6 +16,7 @@ FALLEN = 0.9  # of the first loss; a course whose floor lies above has learned n
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 SECONDS = 4.0  # of a course; where a step takes long there are fewer, in every course of a model as many
 LEAST = 8
+_LEARNED = 0.01  # of the first loss; what is left below it is a matter of some steps more
 _RATE = 3e-3  # of Adam, whose steps have about this size whatever the gradients are; most networks take it
 
 
@@ -39,6 +40,16 @@ class OneBatch:
     def floor(self) -> float:
         """The mean of the lowest tenth."""
         return _floor(self.losses, len(self.losses))
+
+    def halves(self, other: "OneBatch") -> bool:
+        """Whether it comes to less than half of the loss that another course of the model is left with.
+
+        Of a course that has all but learned the batch there is no half. A loss that may be negative has no such half: it must fall more than twice as far as the other, and no less than by a
+        tenth of what it began with.
+        """
+        if min(*self.losses, *other.losses) >= 0:
+            return self.floor < other.floor / 2 and other.floor > _LEARNED * min(self.first, other.first)
+        return other.first - self.floor > 2 * (other.first - other.floor) + abs(other.first) / 10
 
 
 def learned(
@@ -79,6 +90,9 @@ def learned(
         if until is not None and len(losses) >= count // 10 and _floor(losses, count) <= until * losses[0]:
             break
         loss.backward()
+        for one in parameters:
+            if one.grad is not None and one.grad.is_sparse:  # of an embedding's rows, which Adam does not take
+                one.grad = one.grad.to_dense()
         optimizer.step()
     return OneBatch(tuple(losses))
 

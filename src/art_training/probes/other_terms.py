@@ -60,8 +60,8 @@ def other_terms(specimen: Specimen) -> OtherTerms | None:
     if learned(replace(specimen, step=_noting(specimen, together))) is None:
         return None
     specimen.module.load_state_dict(before)
-    alone = learned(replace(specimen, step=_alone(specimen)))
-    if alone is None:
+    by_itself = learned(replace(specimen, step=alone(specimen)))
+    if by_itself is None:
         return None
     lowest = sorted(together)[: max(1, len(together) // 10)]
     spread = max(added) - min(added)
@@ -69,7 +69,7 @@ def other_terms(specimen: Specimen) -> OtherTerms | None:
         name=call.name,
         first=together[0],
         together=sum(lowest) / len(lowest),
-        alone=alone.floor,
+        alone=by_itself.floor,
         constant=constant,
         added=added[0],
         of_weights=spread <= 1e-4 * max(abs(one) for one in added),
@@ -119,7 +119,9 @@ def _noting(specimen: Specimen, values: list[float]) -> Callable[[Any, int], Any
     return step
 
 
-def _alone(specimen: Specimen) -> Callable[[Any, int], Any]:
+def alone(specimen: Specimen) -> Callable[[Any, int], Any]:
+    """The step of a specimen, returning nothing but the first loss that compares."""
+
     def step(batch: Any, index: int) -> Any:
         with LossValues() as seen:
             specimen.step(batch, index)
@@ -129,4 +131,6 @@ def _alone(specimen: Specimen) -> Callable[[Any, int], Any]:
 
 
 def _single(found: list[tuple[str, Tensor]]) -> Tensor:
-    return next(value for _, value in found if value.requires_grad and value.numel() == 1)
+    """The first loss as one number: one that is left unreduced, as it mostly goes on: summed in an example, a mean over these."""
+    value = next(value for _, value in found if value.requires_grad)
+    return value if value.numel() == 1 else value.sum() / max(1, len(value))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from art_training.probes.ragged import ragged
 from art_training.probes.specimen import Mode, Specimen
 from art_training.setup.data.batch import entries, entry, lists_of_examples, mapped, size, with_entry
 from art_training.setup.scores.losses import LOSSES
@@ -78,12 +79,20 @@ def passed(
     """
     notes = Passed()
     number = next((place for place, one in enumerate(specimen.batches) if one is batch), 0) if index is None else index
-    graph = torch.enable_grad() if gradients or not specimen.automatic else torch.no_grad()
-    with _again(specimen, seed), specimen.in_mode(mode), graph, _seen(specimen.module, notes), ExitStack() as stack:
+    with _again(specimen, seed), specimen.in_mode(mode), ExitStack() as stack:
+        stack.enter_context(torch.enable_grad() if gradients else specimen.graph())
+        stack.enter_context(_seen(specimen.module, notes))
         for one in around:
             stack.enter_context(one)
         specimen.step(mapped(batch, lambda leaf: leaf), number)
     return notes
+
+
+def memory(tensor: Tensor) -> tuple[int, int]:
+    """Where the numbers of a tensor lie, and how many they are; one that has no strides, as a sparse one, is known by itself."""
+    if tensor.layout is not torch.strided:
+        return id(tensor), -1
+    return tensor.untyped_storage().data_ptr(), tensor.numel()
 
 
 def ways(tensor: Tensor, count: int) -> list[Tensor]:
@@ -106,7 +115,8 @@ def ways(tensor: Tensor, count: int) -> list[Tensor]:
 def examples(specimen: Specimen, batch: Any) -> int | None:
     """How many examples a batch holds, where its first dimension is that of the examples; None where that is not sure.
 
-    Batches of graphs, of views or with time first have another length than the loader's.
+    Batches of graphs, of views or with time first have another length than the loader's; and where an entry holds the items of
+    all examples one after another, rows of the others cannot be exchanged.
     """
     count = size(batch)
     sizes = {
@@ -116,7 +126,7 @@ def examples(specimen: Specimen, batch: Any) -> int | None:
         return None
     leaves = [leaf for leaf in entries(batch).values() if isinstance(leaf, Tensor) and leaf.ndim == 2]
     edges = any(leaf.shape[0] == 2 != count and not leaf.is_floating_point() for leaf in leaves)
-    if edges or count < 3:
+    if edges or count < 3 or ragged(batch, count):
         return None
     square = any(tuple(leaf.shape) == (count, count) for leaf in leaves)
     return count if not square or _can_be_cut(specimen, batch, count) else None
@@ -132,10 +142,18 @@ def _can_be_cut(specimen: Specimen, batch: Any, count: int) -> bool:
 
 
 def smaller(batch: Any, count: int, rows: int) -> Any:
-    """The first rows of a batch of `count`, where fewer do for an experiment."""
+    """The first rows of a batch of `count`, where fewer do for an experiment.
+
+    Where an entry tells how long padded sequences are, the longest comes first: layers that pack sequences give as many positions
+    as the longest has, and rows that are all made the first one shall not be shorter.
+    """
+    longest = _longest(batch, count)
+    order = [longest, *(row for row in range(rows + 1) if row != longest)][:rows]
 
     def cut(leaf: Any) -> Any:
-        return leaf[:rows] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count else leaf
+        if not (isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count):
+            return leaf
+        return leaf[order] if longest and rows < count else leaf[:rows]
 
     lists = {path: entry(batch, path) for path in lists_of_examples(batch)}
     short = batch
@@ -144,7 +162,21 @@ def smaller(batch: Any, count: int, rows: int) -> Any:
     short = mapped(short, cut)
     for path, items in lists.items():
         short = with_entry(short, path, items[:rows] if len(items) == count else items)
+    for one in ragged(batch, count) if rows < count else ():
+        short = with_entry(short, one.path, entry(batch, one.path)[: int(one.starts[rows])])
+        if one.ends:
+            short = with_entry(short, one.told_by, entry(batch, one.told_by)[: rows + 1])
     return short
+
+
+def _longest(batch: Any, count: int) -> int:
+    """The row of the longest padded sequence, where an entry tells their lengths; 0 where none does, or examples come as lists too."""
+    leaves = [leaf for leaf in entries(batch).values() if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count]
+    widths = {leaf.shape[1] for leaf in leaves if leaf.ndim > 1}
+    for leaf in leaves:
+        if leaf.ndim == 1 and leaf.dtype in {torch.int32, torch.int64} and int(leaf.max()) in widths:
+            return 0 if lists_of_examples(batch) or ragged(batch, count) else int(leaf.argmax())
+    return 0
 
 
 def _of_pairs(tensor: Tensor, count: int) -> bool:

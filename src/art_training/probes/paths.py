@@ -68,7 +68,9 @@ def _pulled(specimen: Specimen, batch: object) -> tuple[float, dict[str, Tensor]
             return None
         loss.backward()
     pulled = {
-        name: one.grad.detach().clone() for name, one in specimen.module.named_parameters() if one.grad is not None
+        name: one.grad.detach().to_dense().clone()  # those of embeddings may be sparse
+        for name, one in specimen.module.named_parameters()
+        if one.grad is not None
     }
     return float(loss.detach()), pulled
 

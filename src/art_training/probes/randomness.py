@@ -1,9 +1,7 @@
 """What is random in a model in each mode: dropout that no mode switches off, and dropout that a first evaluation ends."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,10 +10,12 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from art_training.probes.cost import lighter
+from art_training.probes.masks import Masks, caller
 from art_training.probes.modes import BatchNorm
 from art_training.probes.specimen import Mode, Specimen
 from art_training.setup.observation import BatchObservation
 
+_OF_TORCH = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")  # beneath those of `functional`
 _FUNCTIONS = (
     "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
     "scaled_dot_product_attention",
@@ -42,14 +42,15 @@ class Forced:
 def forced(specimen: Specimen) -> Forced | None:
     """Dropout that is on though the model evaluates; None where the step returns no loss."""
     specimen = lighter(specimen, least=_ROWS)
-    seeing = _Dropouts(specimen, False)
-    with seeing:
-        specimen.observe(specimen.batches[0])
-    calls = tuple(dict.fromkeys(seeing.calls))
+    specimen.observe(specimen.batches[0])  # so that whether it can evaluate is not tried while calls are counted
+    seeing, masks = _Dropouts(specimen, False), Masks()
+    with specimen.kept(), masks, seeing:
+        specimen.loss(specimen.batches[0], mode="evaluate")
+    calls = tuple(dict.fromkeys((*seeing.calls, *masks.calls)))
     if not calls:
         return Forced((), 0.0, 0.0)
     spread = _spread(specimen, "evaluate")
-    with _Dropouts(specimen, True):
+    with _Dropouts(specimen, True), Masks(off=masks.calls):
         without = _spread(specimen, "evaluate")
     return None if spread is None or without is None else Forced(calls, spread, without)
 
@@ -158,7 +159,8 @@ class _Dropouts(TorchFunctionMode):
         super().__init__()
         self.calls: list[tuple[str, str]] = []
         self._off = off
-        self._functions = {getattr(functional, name): name for name in _FUNCTIONS}
+        beneath: dict[Any, str] = {getattr(torch, name): name for name in _OF_TORCH}
+        self._functions = beneath | {getattr(functional, name): name for name in _FUNCTIONS}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
@@ -172,27 +174,17 @@ class _Dropouts(TorchFunctionMode):
         place = "dropout_p" if name == "scaled_dot_product_attention" else "p"
         position = 4 if place == "dropout_p" else 1
         share = keywords.get(place, args[position] if len(args) > position else 0.0 if place == "dropout_p" else 0.5)
-        on = place == "dropout_p" or bool(keywords.get("training", args[2] if len(args) > 2 else True))
+        trains = keywords.get("training", keywords.get("train", args[2] if len(args) > 2 else True))
+        on = place == "dropout_p" or bool(trains)
         if not (on and isinstance(share, int | float) and share > 0):
             return func(*args, **keywords)
-        self.calls.append(_caller())
+        self.calls.append(caller())
         if self._off:
             if len(args) > position:
                 args = (*args[:position], 0.0, *args[position + 1 :])
             else:
                 keywords[place] = 0.0
         return func(*args, **keywords)
-
-
-def _caller() -> tuple[str, str]:
-    """Where the user's code is that made a call of torch, and the name of its function."""
-    frame = inspect.currentframe()
-    torch_folder, own = str(Path(torch.__file__).parent), str(Path(__file__).parent)
-    while frame is not None and frame.f_code.co_filename.startswith((torch_folder, own)):
-        frame = frame.f_back
-    if frame is None:
-        return "", ""
-    return frame.f_code.co_name, f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def differ(first: Sequence[Tensor], again: Sequence[Tensor]) -> float:

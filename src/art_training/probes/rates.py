@@ -1,13 +1,16 @@
 """The learning rate of every step of the training, told without training: schedulers stepped alone."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import torch
 
 from art_training.probes.monitor import Moment
 from art_training.probes.specimen import Plan, Schedule, Specimen
 from art_training.probes.steps import StepWatch
+from art_training.setup.data.batch import mapped
 
 _MOST = 200_000  # steps of a schedule, times groups, that are followed: each takes about 10 microseconds
 _PLATEAU = "ReduceLROnPlateau"
@@ -77,9 +80,27 @@ def _courses(specimen: Specimen, known: tuple[int, int], *, exchanged: bool) -> 
     other: Mapping[str, Literal["step", "epoch"]] = {"step": "epoch", "epoch": "step"}
     return tuple(
         _course(replace(one, interval=other[one.interval]) if exchanged else one, *known)
-        for one in specimen.schedules
+        for one in _as_stepped(specimen)
         if _kind(one) != _PLATEAU
     )
+
+
+def _as_stepped(specimen: Specimen) -> Sequence[Schedule]:
+    """The schedules with the interval that they have; where the step optimises by itself, it says which by calling them."""
+    if specimen.automatic:
+        return specimen.schedules
+    before = [_calls(one.scheduler) for one in specimen.schedules]
+    try:
+        with specimen.kept(), specimen.in_mode("train"), torch.enable_grad():
+            specimen.step(mapped(specimen.batches[0], lambda leaf: leaf), 0)
+            after = [_calls(one.scheduler) for one in specimen.schedules]
+    except Exception:  # noqa: BLE001  The user's code; what it would do is not known.
+        return specimen.schedules
+    called = [was is not None and now == was + 1 for was, now in zip(before, after, strict=True)]
+    return [
+        replace(one, interval="step", frequency=1) if stepped else one
+        for one, stepped in zip(specimen.schedules, called, strict=True)
+    ]
 
 
 def _course(schedule: Schedule, steps: int, epoch: int) -> Course:
@@ -196,6 +217,8 @@ class Rates(StepWatch):
 
     Attributes:
         rates: the highest of each optimiser step, in order.
+        base: the highest that optimisers had as training began.
+        optimizers: how many stepped.
         epochs: completed.
         calls: of each scheduler, as it counts them itself; None where it does not.
         kinds: classes of the schedulers.
@@ -205,10 +228,19 @@ class Rates(StepWatch):
     def __init__(self) -> None:
         super().__init__()
         self.rates: list[float] = []
+        self.base = 0.0
+        self.optimizers = 0
         self.epochs = 0
         self.calls: list[int | None] = []
         self.kinds: list[str] = []
         self.values: dict[str, list[float]] = {}
+        self._stepped: set[int] = set()
+
+    def beginning(self, moment: Moment) -> None:
+        """Note what the rate is before anything sets it."""
+        super().beginning(moment)
+        groups = [group for optimizer in moment.optimizers for group in optimizer.param_groups]
+        self.base = max((float(one.get("lr", 0.0)) for one in groups), default=0.0)
 
     def epoch_ended(self, moment: Moment) -> None:
         """Look at the schedulers."""
@@ -223,6 +255,8 @@ class Rates(StepWatch):
 
     def after_step(self, optimizer: Any) -> None:
         """Note the rate."""
+        self._stepped.add(id(optimizer))
+        self.optimizers = len(self._stepped)
         self.rates.append(max(float(one.get("lr", 0.0)) for one in optimizer.param_groups))
 
 

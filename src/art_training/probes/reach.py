@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import allow_mutation_on_saved_tensors
 from torch.overrides import TorchFunctionMode
 
 from art_training.probes.arriving import arriving
@@ -91,7 +92,7 @@ def reach(specimen: Specimen) -> Reach:
     for none, names in ((True, missing), (False, silent)):
         for module, members in _by_module(specimen.module, names).items():
             change = _change(specimen, [trains[one] for one in members], before)
-            if not change > 1e-6 * abs(before):
+            if not change > 1e-6 * sum(map(abs, before)):
                 unused += members
                 continue
             found = [norm for one in members if (norm := kept.get(one)) is not None]
@@ -100,7 +101,7 @@ def reach(specimen: Specimen) -> Reach:
                     module=module,
                     parameters=len(members),
                     change=change,
-                    loss=before,
+                    loss=sum(before),
                     kept=max(found) if found and max(found) > 0 else None,
                     none=none,
                     twin=_has_twin(specimen.module, module, set(missing)),
@@ -128,6 +129,8 @@ def _norms(specimen: Specimen, around: "_Whole | None" = None) -> dict[str, floa
     try:
         with specimen.kept(), ExitStack() as stack:
             if around is not None:
+                # What one loss shares with the next, since nothing is detached, is differentiated again after a step.
+                stack.enter_context(allow_mutation_on_saved_tensors())
                 stack.enter_context(around)
             if specimen.automatic:
                 first = specimen.batches[0]
@@ -164,18 +167,22 @@ def _still_silent(specimen: Specimen, names: list[str]) -> list[str]:
     return [name for name in names if norms.get(name) == 0.0]
 
 
-def _totals(specimen: Specimen) -> float:
-    return sum(sum(totals(specimen, batch, mode="train")) for batch in specimen.batches[:2])
+def _totals(specimen: Specimen) -> list[float]:
+    """What the step differentiates, one by one: what two adversaries lose may add up to a constant."""
+    return [one for batch in specimen.batches[:2] for one in totals(specimen, batch, mode="train")]
 
 
-def _change(specimen: Specimen, parameters: list[nn.Parameter], before: float) -> float:
+def _change(specimen: Specimen, parameters: list[nn.Parameter], before: list[float]) -> float:
     """How far the loss moves when these parameters do."""
     with specimen.kept(seed=1):
         with torch.no_grad():
             for one in parameters:
                 size = float(one.std()) if one.numel() > 1 and bool(one.any()) else 1.0
                 one.add_(torch.randn_like(one), alpha=max(0.1 * size, 1e-3))
-        return abs(_totals(specimen) - before)
+        after = _totals(specimen)
+        if len(after) != len(before):
+            return abs(sum(after) - sum(before))
+        return sum(abs(one - other) for one, other in zip(after, before, strict=True))
 
 
 def _by_module(root: nn.Module, names: list[str]) -> dict[str, list[str]]:
@@ -212,10 +219,11 @@ def _has_twin(root: nn.Module, name: str, missing: set[str]) -> bool:
 
 
 _OUT = {Tensor.numpy, Tensor.__array__}
+_DIFFERENTIATING = {Tensor.backward, torch.autograd.backward, torch.autograd.grad}
 
 
 class _Whole(TorchFunctionMode):
-    """Detaches nothing, whatever the step asks for.
+    """Detaches nothing, whatever the step asks for, and keeps graphs that several losses then share.
 
     Attributes:
         where: file and line of the first that did.
@@ -244,4 +252,6 @@ class _Whole(TorchFunctionMode):
             if place:
                 self.where = self.where or place
                 return None
+        if func in _DIFFERENTIATING:
+            return func(*args, **{**(kwargs or {}), "retain_graph": True})
         return func(*args, **(kwargs or {}))

@@ -1,7 +1,7 @@
 """What a validation predicted, batch by batch, so that its metrics can be computed again."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,8 +10,10 @@ from torch import Tensor
 
 from art_training.probes.counted import Values
 from art_training.probes.evaluation import Evaluation
-from art_training.setup.observation import BatchObservation
+from art_training.setup.observation import BatchObservation, LossCall
+from art_training.setup.scores.losses import LOSSES
 from art_training.setup.scores.outputs import read_outputs
+from art_training.setup.scores.step_loss import total_loss
 from art_training.setup.task import Task
 
 ONCE, BY_SIZE = "the mean over batches, each of which counts once,", "a mean over batches"
@@ -29,6 +31,7 @@ class Batch:
         all_rows: rows with those that the loss ignores.
         loss: of the step; None where it has none.
         weight: examples.
+        crossed: (rows,) the class that is chosen after a softmax over another axis than that of the classes, by the axis.
     """
 
     predictions: Values
@@ -38,6 +41,7 @@ class Batch:
     all_rows: int
     loss: float | None
     weight: int
+    crossed: Mapping[int, Values] = field(default_factory=dict[int, Values])
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,25 @@ class Candidate:
 
 
 def batches_of(evaluation: Evaluation, task: Task | None) -> tuple[Batch, ...] | None:
-    """What every batch predicted; None where that is not known of some."""
-    found = [_batch(one, task) for one in evaluation.observations]
-    return None if not found or any(one is None for one in found) else tuple(one for one in found if one is not None)
+    """What every batch predicted; None where that is not known of some.
+
+    What the step of training compares comes before what metrics of a validation are given, which may be decisions.
+    """
+    for seen in (evaluation.learned, evaluation.observations):
+        found = [_batch(one, task) for one in seen]
+        if found and not any(one is None for one in found):
+            return tuple(one for one in found if one is not None)
+    return None
+
+
+def compares(observation: BatchObservation) -> bool:
+    """Whether a step was seen to compare predictions with targets, by a loss of torch."""
+    return any(LOSSES[call.name].paired for call in observation.losses)
 
 
 def _batch(observation: BatchObservation, task: Task | None) -> Batch | None:
+    if observation.compared and not compares(observation):
+        return _subtracted(observation)
     outputs = read_outputs(observation, task, None)
     if outputs.predictions is None or outputs.targets is None:
         return None
@@ -79,7 +96,38 @@ def _batch(observation: BatchObservation, task: Task | None) -> Batch | None:
         rows = call.target.numel()
     predictions, targets = _array(outputs.predictions), _array(outputs.targets)
     owners = None if outputs.example is None else outputs.example.cpu().numpy()
-    return Batch(predictions, targets, raw, owners, rows, outputs.loss, observation.weight)
+    crossed = {} if call is None else _crossed(call, len(outputs.targets))
+    return Batch(predictions, targets, raw, owners, rows, outputs.loss, observation.weight, crossed)
+
+
+def _crossed(call: LossCall, rows: int) -> dict[int, Values]:
+    """Classes chosen after a softmax over each axis that is not theirs."""
+    scores, target = call.prediction, call.target
+    if call.name not in {"cross_entropy", "nll_loss"} or scores.ndim != target.ndim + 1 or target.is_floating_point():
+        return {}
+    counted = target.reshape(-1) != call.options.get("ignore_index")
+    chosen = {
+        axis: scores.softmax(axis).argmax(1).reshape(-1)[counted]
+        for axis in range(scores.ndim)
+        if axis != 1 and scores.shape[axis] > 1
+    }
+    return {axis: _array(one) for axis, one in chosen.items() if len(one) == rows}
+
+
+def _subtracted(observation: BatchObservation) -> Batch | None:
+    """Predictions and targets of a loss that a step writes itself as a difference; None where it is made of several."""
+    pairs = [
+        one
+        for one in observation.compared
+        if not one.equal and one.target.is_floating_point() and one.target.shape[:1] == (observation.weight,)
+    ]
+    first = pairs[0] if pairs else None
+    if first is None or any(not torch.equal(one.prediction, first.prediction) for one in pairs):
+        return None
+    predictions, targets = (_array(one) for one in (first.prediction, first.target))
+    if predictions.shape[1:] == (1,):
+        predictions, targets = predictions[:, 0], targets[:, 0]
+    return Batch(predictions, targets, None, None, len(targets), total_loss(observation), observation.weight)
 
 
 def _array(tensor: Tensor) -> Values:

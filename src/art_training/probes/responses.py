@@ -1,6 +1,6 @@
 """How the loss of a batch responds: to targets that are exchanged, to inputs that are made equal, to half the examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from art_training.probes.cost import lighter
 from art_training.probes.heard import heard
+from art_training.probes.passes import smaller
+from art_training.probes.ragged import ragged
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import totals
 from art_training.setup.data.batch import entries, mapped, rows, size
@@ -94,7 +96,7 @@ def scaling(specimen: Specimen) -> Scaling | None:
     """Whether the loss is a sum over examples; None where halves of a batch cannot be made or tell nothing."""
     batch, count = _few(lighter(specimen).batches[0])
     half = count // 2
-    if half < 2:
+    if half < 2 or ragged(batch, count):
         return None
     batch = _taken(batch, slice(0, 2 * half), count)
     parts = [batch, _taken(batch, slice(0, half), 2 * half), _taken(batch, slice(half, None), 2 * half)]
@@ -103,6 +105,23 @@ def scaling(specimen: Specimen) -> Scaling | None:
         return None
     whole, first, second = (one[0] for one in values)
     return Scaling(whole, first, second, 2 * half)
+
+
+def seen_inputs(specimen: Specimen) -> frozenset[str]:
+    """The entries of the first batch that a layer sees: it gives something else when their rows are exchanged.
+
+    A loss that is a module, or a metric, sees targets too; what holds no parameters is no layer here.
+    """
+    batch, count = _few(specimen.batches[0])
+    found = [path for path, leaf in entries(batch).items() if isinstance(leaf, Tensor) and rows(leaf) == count]
+    holding = {name for name, one in specimen.module.named_modules() if any(True for _ in one.parameters())}
+    _, seen = _passed(specimen, batch, of=holding)
+    changed = [
+        path
+        for path in found[:_MOST_ENTRIES]
+        if not _same(seen, _passed(specimen, exchanged(batch, path), of=holding)[1])
+    ]
+    return frozenset(changed)
 
 
 def replaced(batch: Any, path: str) -> Any:
@@ -117,6 +136,8 @@ def exchanged(batch: Any, path: str) -> Any:
 
 def _responses(specimen: Specimen) -> Responses | None:
     batch, count = _few(specimen.batches[0])
+    if ragged(batch, count):  # rows of what tells whose items are whose cannot be exchanged
+        return None
     found = {path: leaf for path, leaf in entries(batch).items() if isinstance(leaf, Tensor) and rows(leaf) == count}
     with specimen.in_mode("evaluate"):  # tried here, before anything is listened to
         pass
@@ -158,13 +179,15 @@ def _noise(specimen: Specimen, batch: Any, before: tuple[float, ...]) -> float:
     return 10 * abs(sum(again) - sum(before)) + _RELATIVE * sum(abs(one) for one in before)
 
 
-def _passed(specimen: Specimen, batch: Any) -> tuple[tuple[float, ...], list[float]]:
-    """What is differentiated, and a number for what each layer gave."""
+def _passed(
+    specimen: Specimen, batch: Any, *, of: Collection[str] | None = None
+) -> tuple[tuple[float, ...], list[float]]:
+    """What is differentiated, and a number for what each layer gave, or each one `of` these."""
     seen: list[float] = []
 
     def note(layer: str, given: Tensor) -> None:
-        del layer
-        seen.append(float(given.reshape(-1).double() @ _weights(specimen, given)))
+        if of is None or layer in of:
+            seen.append(float(given.reshape(-1).double() @ _weights(specimen, given)))
 
     with heard(specimen.module, note):
         found = totals(specimen, batch)
@@ -198,7 +221,7 @@ def _first_row(leaf: Tensor) -> Tensor:
 def _few(batch: Any) -> tuple[Any, int]:
     """The first rows of a batch, and how many they are."""
     count = size(batch)
-    return (batch, count) if count <= _ROWS else (_taken(batch, slice(0, _ROWS), count), _ROWS)
+    return (batch, count) if count <= _ROWS else (smaller(batch, count, _ROWS), _ROWS)
 
 
 def _taken(batch: Any, part: slice, count: int) -> Any:

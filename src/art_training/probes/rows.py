@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from art_training.errors import SetupError
+from art_training.probes.filling import filled_up, tells_lengths
 from art_training.records import Split
 from art_training.setup.data.batch import as_array, entries, mapped, rows, size
 from art_training.setup.data.hashing import row_hashes
@@ -31,7 +32,8 @@ class SplitRows:
         inputs: a hash of each row's inputs; equal numbers stand for equal inputs.
         targets: likewise of the target; empty where the task has none.
         labels: the class of each row, where the task is a classification; else the target where it is one number a row.
-        values: the inputs of the first rows as a table, where they are numbers of one shape; masks of tokens are left out.
+        values: the inputs of the first rows as a table, where they are numbers of one shape; masks and lengths of tokens are
+            left out. Tokens of batches of different widths are filled up by what fills them up already.
         whole: whether all rows were read.
         loaders: the number of the loader that gave each row.
         names: of these loaders; None is the name of an only one.
@@ -39,6 +41,8 @@ class SplitRows:
         integral: whether all inputs are whole numbers by their type, as tokens are.
         groups: what the declaration `groups` gives of each row, as text; None where nothing is declared.
         times: likewise of `time`, as numbers.
+        numbers: (rows,) of these rows in the split, where some were left out; None: all are here.
+        missing: (rows,) whether inputs of a row hold NaN or infinity; None where they are no numbers, and of the test split.
         positives: (labels,) how many rows have each label, where a row may have several; None elsewhere, and of the test split.
     """
 
@@ -54,9 +58,15 @@ class SplitRows:
     groups: "NDArray[Any] | None" = None
     times: "NDArray[Any] | None" = None
     positives: "NDArray[np.int64] | None" = None
+    numbers: "NDArray[np.int64] | None" = None
+    missing: "NDArray[np.bool_] | None" = None
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def numbered(self, places: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        """The numbers that rows at these places have in the split."""
+        return places if self.numbers is None else self.numbers[places]
 
 
 @dataclass
@@ -73,6 +83,7 @@ class _Part:
     groups: "NDArray[Any] | None"
     times: "NDArray[Any] | None"
     positives: "NDArray[np.int64] | None"
+    missing: "NDArray[np.bool_] | None"
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,7 @@ class RowReader:
                 groups=self._told("groups", batch, count),
                 times=self._told("time", batch, count),
                 positives=None if target is None or testing else self._positives(as_array(target)),
+                missing=None if testing or self._task is None else _missing(inputs, count),
             )
         )
         if time.monotonic() > self._until:
@@ -142,15 +154,17 @@ class RowReader:
         """What was read."""
         found: dict[Split, SplitRows] = {}
         for split, parts in self._parts.items():
-            values = [part.values for part in parts if part.values is not None]
             names = tuple(dict.fromkeys(part.loader for part in parts))
             numbers = [np.full(len(part.inputs), names.index(part.loader)) for part in parts]
+            values = _table(parts)
             shapes = {part.shape for part in parts}
+            if len(shapes) > 1 and values is not None:
+                shapes = {values.shape[1:]}
             found[split] = SplitRows(
                 inputs=np.concatenate([part.inputs for part in parts]),
                 targets=np.concatenate([part.targets for part in parts]),
                 labels=_joined([part.labels for part in parts]),
-                values=np.concatenate(values) if values and len({one.shape[1] for one in values}) == 1 else None,
+                values=values,
                 whole=split not in self._stopped,
                 loaders=np.concatenate(numbers),
                 names=names,
@@ -159,6 +173,7 @@ class RowReader:
                 groups=_joined([part.groups for part in parts]),
                 times=_joined([part.times for part in parts]),
                 positives=_summed([part.positives for part in parts]),
+                missing=_joined([part.missing for part in parts]),
             )
         return Rows(found)
 
@@ -201,22 +216,43 @@ class RowReader:
         return table if self._kept[split] <= _MOST_NUMBERS else None
 
 
+def _table(parts: list[_Part]) -> "NDArray[np.float32] | None":
+    """The inputs of rows as one table; None where they are of different shapes, and no tokens that something fills up."""
+    kept = [part for part in parts if part.values is not None]
+    tables = [part.values for part in kept if part.values is not None]
+    if len({one.shape[1] for one in tables}) <= 1:
+        return np.concatenate(tables) if tables else None
+    return filled_up(tables) if all(part.integral and len(part.shape) == 1 for part in kept) else None
+
+
+def _missing(inputs: list[Any], count: int) -> "NDArray[np.bool_] | None":
+    arrays = [as_array(one) for one in inputs]
+    if not arrays or any(one.dtype.kind not in "biuf" for one in arrays):
+        return None
+    found = np.zeros(count, np.bool_)
+    for one in arrays:
+        if one.dtype.kind == "f":
+            found |= ~np.isfinite(one.reshape(count, -1)).all(axis=1)
+    return found
+
+
 def _example(batch: Any, index: int, count: int) -> Any:
     """One example of a batch, in the same containers; what has no row an example is as it was."""
     return mapped(batch, lambda leaf: leaf[index] if rows(leaf) == count else leaf)
 
 
 def _without_masks(inputs: list[Any]) -> list[Any]:
-    """Without what only marks places of sequences of tokens, as an attention mask does."""
+    """Without what only marks places of sequences of tokens, as an attention mask does, or tells their lengths."""
     arrays = [as_array(one) for one in inputs]
     whole = [one.ndim == 2 and one.dtype.kind in "biu" and one.size > 0 for one in arrays]
-    tokens = {one.shape for one, is_whole in zip(arrays, whole, strict=True) if is_whole and one.max() > 1}
+    tokens = {one.shape: one for one, is_whole in zip(arrays, whole, strict=True) if is_whole and one.max() > 1}
     left: list[Any] = []
     kept: list[NDArray[Any]] = []
-    for one, array, is_whole in zip(inputs, arrays, whole, strict=True):
-        marks = is_whole and array.shape in tokens and array.min() >= 0 and array.max() <= 1
-        # Where each token is unknown, and has the number 1, they are what their mask is.
-        if not marks and not (is_whole and any(np.array_equal(array, other) for other in kept)):
+    for one, array in zip(inputs, arrays, strict=True):
+        # A mask may be of any type; where each token is unknown, and has the number 1, they are what their mask is.
+        marks = array.shape in tokens and bool(((array == 0) | (array == 1)).all())
+        lengths = any(tells_lengths(array, sequences) for sequences in tokens.values())
+        if not marks and not lengths and not (array.ndim == 2 and any(np.array_equal(array, other) for other in kept)):
             left.append(one)
             kept.append(array)
     return left

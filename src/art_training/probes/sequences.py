@@ -1,6 +1,6 @@
 """What a model makes of the order of a sequence, and of what pads it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -39,12 +39,20 @@ def reordered(specimen: Specimen) -> Moved | None:
         return None
     order = torch.arange(length - 1, -1, -1)
     turned = mapped(batch, lambda leaf: leaf[:, order.to(leaf.device)] if _runs(leaf, count, length) else leaf)
-    return _moved(specimen, batch, turned, count, None)
+    before, again, after = (passed(specimen, one).predictions(count) for one in (batch, batch, turned))
+    whole = [
+        number for number, one in enumerate(before) if len(one) == count
+    ]  # of positions others are the same turned
+    return _moved(count, *([made[number] for number in whole] for made in (before, again, after)))
 
 
 @cache
 def padded(token: float) -> Callable[[Specimen], Moved | None]:
-    """The probe of how far predictions move when padding at the end is cut off; None where there is nothing to cut."""
+    """The probe of how far predictions move when padding at the end is cut off.
+
+    Of predictions at each position those at real ones count. None where there is nothing to cut, or where the model takes no
+    shorter sequences.
+    """
 
     def probe(specimen: Specimen) -> Moved | None:
         batch = specimen.batches[0]
@@ -63,20 +71,46 @@ def padded(token: float) -> Callable[[Specimen], Moved | None]:
             batch, lambda leaf: leaf[rows] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == count else leaf
         )
         cut = mapped(few, lambda leaf: leaf[:, :longest] if _runs(leaf, len(rows), length) else leaf)
-        return _moved(specimen, few, cut, len(rows), longest)
+        try:
+            before, again, after = (passed(specimen, one).predictions(len(rows)) for one in (few, few, cut))
+        except Exception:  # noqa: BLE001  The user's code, which may take sequences of one length only.
+            return None
+        kept = torch.arange(longest, device=ends.device) < ends[rows][:, None]
+        return _moved(len(rows), *_at_real_positions(before, again, after, kept, length))
 
     return probe
 
 
-def _moved(specimen: Specimen, batch: Any, changed: Any, count: int, longest: int | None) -> Moved | None:
-    before, again, after = (passed(specimen, one).predictions(count) for one in (batch, batch, changed))
-    for one, other, new in zip(before, again, after, strict=False):
-        if len(one) != count or len(new) != count:
-            continue
-        first, second, third = one, other, new
-        if longest is not None and one.shape != new.shape:
-            first, second, third = one[:, :longest], other[:, :longest], new[:, :longest]
-        if first.shape != third.shape:
+def _at_real_positions(
+    before: Sequence[Tensor], again: Sequence[Tensor], after: Sequence[Tensor], kept: Tensor, length: int
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Of predictions at each position those at `kept` (rows, longest), (kept, ...) each; others as they are."""
+    found: tuple[list[Tensor], list[Tensor], list[Tensor]] = [], [], []
+    for tensors in zip(before, again, after, strict=False):
+        axis = _axis(tensors[0], tensors[2], len(kept), length, kept.shape[1])
+        for into, one, positions in zip(found, tensors, (length, length, kept.shape[1]), strict=True):
+            if axis is None:
+                into.append(one)
+                continue
+            whole = one.reshape(len(kept), positions, *one.shape[1:]) if axis == 0 else one.movedim(axis, 1)
+            into.append(whole[:, : kept.shape[1]][kept.to(one.device)])
+    return found
+
+
+def _axis(before: Tensor, after: Tensor, count: int, length: int, longest: int) -> int | None:
+    """Where predictions have the positions that were cut, 0 where these are in one dimension with the examples; or None."""
+    if before.ndim != after.ndim:
+        return None
+    changed = [axis for axis in range(before.ndim) if before.shape[axis] != after.shape[axis]]
+    if len(changed) != 1:
+        return None
+    (axis,), each = changed, count if changed == [0] else 1
+    return axis if (before.shape[axis], after.shape[axis]) == (each * length, each * longest) else None
+
+
+def _moved(count: int, before: Sequence[Tensor], again: Sequence[Tensor], after: Sequence[Tensor]) -> Moved | None:
+    for first, second, third in zip(before, again, after, strict=False):
+        if first.shape != third.shape or first.shape != second.shape:
             continue
         flat = [tensor.detach().double() for tensor in (first, second, third)]
         spread = float(flat[0].std(0).max())

@@ -26,6 +26,8 @@ class Serving:
         repeated: that come more than once.
         kept: that come in batches where a short last one is kept.
         drops_last: whether a short last batch is left out.
+        size: rows of a full batch; 0 where batches differ.
+        shared: whether another loader serves the same dataset.
     """
 
     split: Split
@@ -36,12 +38,22 @@ class Serving:
     repeated: int
     kept: int
     drops_last: bool
+    size: int = 0
+    shared: bool = False
+
+    @property
+    def cut(self) -> int:
+        """Rows after the last full batch that the sampler does not draw; 0 where it draws all, or some on purpose."""
+        left = self.rows - self.offered
+        whole = self.size > 1 and self.offered > 0 and self.offered % self.size == 0
+        return left if whole and 0 < left < self.size and not (self.repeated or self.shared) else 0
 
 
 def servings(specimen: Specimen) -> tuple[Serving, ...]:
     """One for each loader of validation and test whose samplers can be asked."""
+    owners = Counter(id(getattr(one, "dataset", one)) for many in specimen.loaders.values() for one in many.values())
     found = [
-        _serving(split, name, loader)
+        _serving(split, name, loader, shared=owners[id(getattr(loader, "dataset", loader))] > 1)
         for split in (Split.VALIDATION, Split.TEST)
         for name, loader in specimen.loaders.get(split, {}).items()
     ]
@@ -53,7 +65,7 @@ def plan(specimen: Specimen) -> Plan:
     return specimen.plan
 
 
-def _serving(split: Split, name: str | None, loader: Any) -> Serving | None:
+def _serving(split: Split, name: str | None, loader: Any, *, shared: bool) -> Serving | None:
     batches, dataset = getattr(loader, "batch_sampler", None), getattr(loader, "dataset", None)
     # The batches of a stream come of a sampler without an end, also where the stream has a length.
     if batches is None or not map_style(loader) or not hasattr(dataset, "__len__") or not hasattr(batches, "drop_last"):
@@ -74,4 +86,6 @@ def _serving(split: Split, name: str | None, loader: Any) -> Serving | None:
         repeated=sum(count - 1 for count in served.values()),
         kept=sum(len(batch) for batch in whole),
         drops_last=bool(batches.drop_last),
+        size=int(getattr(batches, "batch_size", 0) or 0),
+        shared=shared,
     )

@@ -18,6 +18,8 @@ from art_training.setup.observer import observe_calls
 T = TypeVar("T")
 Mode = Literal["train", "evaluate"]
 _EVALUATES = "the training step works in evaluation mode"
+_DIFFERENTIATES = "the training step needs gradients to come to its end"
+_NO_GRAPH = "does not require grad"  # what torch says of a tensor that is differentiated and has no graph
 _ROWS = 8
 
 
@@ -135,9 +137,7 @@ class Specimen:
             Exception: whatever the step raises.
         """
         given, index = _copy(batch), self._index(batch)
-        # A step that optimises by itself needs its gradients to come to its end.
-        gradients = torch.no_grad() if self.automatic else torch.enable_grad()
-        with self.in_mode(mode), gradients, observe_calls(self.module) as calls:
+        with self.in_mode(mode), self.graph(), observe_calls(self.module) as calls:
             returned = self.step(given, index)
         return BatchObservation(
             split=Split.TRAIN,
@@ -209,13 +209,26 @@ class Specimen:
         return self.notes[_EVALUATES]
 
     def _passes_evaluating(self, rows: int | None) -> bool:
-        gradients = torch.no_grad() if self.automatic else torch.enable_grad()
-        with self.kept(), gradients, self.in_mode("evaluate"):
-            try:
-                self.step(_first_rows(self.batches[0], rows), 0)
-            except Exception:  # noqa: BLE001  The user's code, in a situation that it was not written for.
-                return False
-        return True
+        for graph in (torch.no_grad(), torch.enable_grad()) if self.automatic else (torch.enable_grad(),):
+            with self.kept(), graph, self.in_mode("evaluate"):
+                try:
+                    self.step(_first_rows(self.batches[0], rows), 0)
+                except Exception as error:  # noqa: BLE001  The user's code, in a situation that it was not written for.
+                    if torch.is_grad_enabled() or _NO_GRAPH not in str(error):
+                        return False
+                    self.notes[_DIFFERENTIATES] = True
+                else:
+                    return True
+        return False
+
+    def graph(self) -> AbstractContextManager[None]:
+        """A block in which the step is given no graph, unless it needs one to come to its end.
+
+        That is one that optimises by itself, or differentiates, as a penalty of gradients or an equation of physics does.
+        """
+        if self.automatic:
+            self._evaluates()  # which tells it as well
+        return torch.enable_grad() if not self.automatic or self.notes.get(_DIFFERENTIATES) else torch.no_grad()
 
 
 @dataclass(frozen=True)

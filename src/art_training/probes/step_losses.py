@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from art_training.probes.by_hand import ByHand
 from art_training.probes.cost import lighter
 from art_training.probes.loss_graph import (
     Normalised,
@@ -23,6 +22,7 @@ from art_training.probes.loss_graph import (
     views_before,
 )
 from art_training.probes.specimen import Mode, Specimen
+from art_training.probes.written_losses import WrittenLosses
 from art_training.setup.all_pairs import Origins, Table
 from art_training.setup.scores.losses import LOSSES
 
@@ -140,13 +140,13 @@ def _seen(specimen: Specimen, batch: Any) -> SeenStep:
     def tell(table: Table) -> None:
         notes.tables.append(SeenTable(table.paths, _where()))
 
-    by_hand = ByHand(batch)
-    with _again(specimen, 0), _Watching(notes), Origins(batch, tell), by_hand:
+    watch = WrittenLosses(batch)
+    with _again(specimen, 0), _Watching(notes), Origins(batch, tell), watch:
         loss = specimen.loss(batch)
     if specimen.automatic and loss is not None:
         notes.differentiated(loss)
     # What is normalised twice is told by the graph, of which one half would pass for a loss of the other.
-    if not any(call.learns for call in notes.calls) and not notes.twice and (written := by_hand.found()) is not None:
+    if not any(call.learns for call in notes.calls) and not notes.twice and (written := watch.found()) is not None:
         notes.calls.append(_written(*written))
     return SeenStep(
         batch=batch,

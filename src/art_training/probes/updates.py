@@ -1,5 +1,7 @@
 """What each optimiser step did to the weights, compared bit by bit."""
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +14,8 @@ from art_training.probes.steps import StepWatch, parameters_of
 
 _EVERY = 20  # steps at first; then one in so many, since each costs a copy of the weights
 _SPARSE = 10
+_TRIED = (2, 5, 9)  # steps before those that are made again in single precision
+_HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass
@@ -25,6 +29,10 @@ class Moved:
         touched: elements with a gradient, summed over these steps.
         changed: of these, elements that had changed.
         control: the share of elements that the same step would have changed in single precision, where it was tried.
+        meant: in half precision, the square of the norm of what the step would have added in single precision, with what the
+            optimiser had gathered; summed over the steps for which it was tried.
+        done: of these, the part of what was added that points the same way, times the norm of `meant`: where nothing is lost,
+            or what is lost at random is as often gained, it is as large.
     """
 
     dtype: torch.dtype
@@ -33,6 +41,8 @@ class Moved:
     touched: int = 0
     changed: int = 0
     control: float | None = None
+    meant: float = 0.0
+    done: float = 0.0
 
 
 @dataclass
@@ -90,6 +100,7 @@ class Updates(StepWatch):
         self._frozen: set[str] = set()
         self._before: list[tuple[str, Tensor, Tensor, float]] = []
         self._start: dict[str, Tensor] = {}
+        self._gathered: dict[int, dict[str, Any]] = {}
         self._memory: dict[frozenset[int], tuple[Optimizer, int, float]] = {}
 
     def beginning(self, moment: Moment) -> None:
@@ -130,6 +141,7 @@ class Updates(StepWatch):
         """Keep the weights that are about to change."""
         self._remember(optimizer)
         self._before = []
+        self._gathered = {}
         group = self._group(optimizer)
         if group.steps >= _EVERY and group.steps % _SPARSE:
             return
@@ -138,6 +150,8 @@ class Updates(StepWatch):
             for one in options["params"]:
                 if id(one) in self.names:
                     self._before.append((self.names[id(one)], one, one.detach().clone(), rate))
+                    if one.dtype in _HALF and group.steps in _TRIED:
+                        self._gathered[id(one)] = _in_single(optimizer.state.get(one, {}))
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Compare."""
@@ -167,11 +181,17 @@ class Updates(StepWatch):
             seen.changed += changed
             if seen.control is None and 10 * changed < count:
                 seen.control = _in_single_precision(optimizer, one, before)
+            if id(one) in self._gathered:
+                meant = _meant(optimizer, one, before, self._gathered[id(one)])
+                if meant is not None:
+                    seen.meant += float(meant.square().sum())
+                    seen.done += float((meant * (one.detach().double() - before.double())).sum())
         if self._before:
             group.norms.append(squares[0] ** 0.5)
             group.ratios.append((squares[1] / squares[2]) ** 0.5 if squares[2] > 0 else 0.0)
             group.rates.append(max(float(one.get("lr", 0.0)) for one in optimizer.param_groups))
         self._before = []
+        self._gathered = {}
 
     def _group(self, optimizer: Optimizer) -> Group:
         return self.groups.setdefault(id(optimizer), Group(type(optimizer).__name__, len(parameters_of(optimizer))))
@@ -210,19 +230,58 @@ def _in_single_precision(optimizer: Optimizer, parameter: Tensor, before: Tensor
     Told by a fresh optimiser of the same settings, and by the plain rule of gradient descent, whichever changes more: an
     optimiser of the user's own may be made in another way, or be what is wrong.
     """
-    options = next((one for one in optimizer.param_groups if any(p is parameter for p in one["params"])), None)
+    options = _options(optimizer, parameter)
     if options is None or parameter.grad is None:
         return None
     gradient, start = parameter.grad.detach().float(), before.detach().float()
     touched = gradient != 0
     plain = start - float(options.get("lr", 0.0)) * gradient != start
     share = float((plain & touched).sum() / touched.sum())
+    after = _stepped(optimizer, options, start, gradient, {})
+    return share if after is None else max(share, float(((after != start) & touched).sum() / touched.sum()))
+
+
+def _meant(optimizer: Optimizer, parameter: Tensor, before: Tensor, gathered: Mapping[str, Any]) -> Tensor | None:
+    """What the same step adds in single precision, with what the optimiser had gathered before it."""
+    options = _options(optimizer, parameter)
+    if options is None or parameter.grad is None:
+        return None
+    start = before.detach().float()
+    after = _stepped(optimizer, options, start, parameter.grad.detach().float(), gathered)
+    return None if after is None else after.double() - start.double()
+
+
+def _options(optimizer: Optimizer, parameter: Tensor) -> dict[str, Any] | None:
+    return next((one for one in optimizer.param_groups if any(p is parameter for p in one["params"])), None)
+
+
+def _stepped(
+    optimizer: Optimizer, options: Mapping[str, Any], start: Tensor, gradient: Tensor, gathered: Mapping[str, Any]
+) -> Tensor | None:
+    """Where a step of an optimiser of the same settings leads; None where another cannot be made."""
     copy = start.clone().requires_grad_(True)
     copy.grad = gradient.clone()
     made: Any = type(optimizer)
+    settings = {name: value for name, value in options.items() if name != "params"}
     try:
-        again = made([copy], **{name: options[name] for name in options if name in optimizer.defaults})
+        # Not all that an optimiser keeps of its settings is an argument of it, as in AdamW.
+        taken = inspect.signature(made).parameters
+        again = made([copy], **{name: value for name, value in settings.items() if name in taken})
+        again.param_groups[0].update(settings)
+        if gathered:
+            again.state[copy].update(gathered)
         again.step()
     except Exception:  # noqa: BLE001  An optimiser of the user's own, which may be made in another way.
-        return share
-    return max(share, float(((copy.detach() != start) & touched).sum() / touched.sum()))
+        return None
+    # Whoever listens to steps may keep the optimiser, and need not keep weights with it.
+    again.param_groups[0]["params"] = []
+    again.state.clear()
+    return copy.detach()
+
+
+def _in_single(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What an optimiser has gathered of a parameter, copied; numbers of half precision as single."""
+    copied = {name: one.detach().clone() if isinstance(one, Tensor) else one for name, one in state.items()}
+    return {
+        name: one.float() if isinstance(one, Tensor) and one.dtype in _HALF else one for name, one in copied.items()
+    }

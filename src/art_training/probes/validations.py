@@ -17,7 +17,7 @@ class Validated:
     Attributes:
         step: optimiser steps done.
         logged: what is known by name when it is over.
-        weights: a number for the weights that it was done with.
+        weights: a number for the weights that its batches met: a callback may put others in for a validation, as an average.
     """
 
     step: int
@@ -46,10 +46,17 @@ class Validations(Monitor):
         self._began: dict[str, int] = {}
         self._left: dict[str, int] = {}
         self.weights: float | None = None
+        self._met: float | None = None
 
     def validating(self, moment: Moment) -> None:
         """A metric object that holds updates now has been used by somebody else, or was not set back."""
         self._began = _updates(moment.module)
+        self._met = None
+
+    def predicting(self, moment: Moment) -> None:
+        """Weigh the model once, after whoever changes it for a validation."""
+        if self._met is None:
+            self._met = _weighed(moment.module)
 
     def validated(self, moment: Moment) -> None:
         """Keep what was logged, and which metric objects that were used had not been set back."""
@@ -60,7 +67,8 @@ class Validations(Monitor):
                 if updates > self._left.get(name, 0):
                     self.shared.add(name)
         self._left = now
-        self.seen.append(Validated(moment.step, _numbers(moment.logged or {}), _weighed(moment.module)))
+        weights = _weighed(moment.module) if self._met is None else self._met
+        self.seen.append(Validated(moment.step, _numbers(moment.logged or {}), weights))
 
     def epoch_ended(self, moment: Moment) -> None:
         """Keep the names."""

@@ -1,11 +1,14 @@
 """What the weights are that a training begins with: loaded, shared, frozen, finite."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from art_training.probes.cost import affordable, lighter
 from art_training.probes.loading import alike
@@ -13,6 +16,10 @@ from art_training.probes.monitor import Moment, Monitor
 from art_training.probes.ownership import is_fresh
 from art_training.probes.specimen import Specimen
 
+_MULTIPLYING = {
+    "linear", "embedding", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm", "einsum", "bilinear",
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+}  # fmt: skip
 _FEW = 64  # elements, below which a correlation says little: that of n independent draws is about 1 / sqrt(n)
 _STEPS = 30  # fewer where they take long
 _SECONDS, _LEAST = 2.0, 8  # of such a training
@@ -55,11 +62,13 @@ class Ties:
         shared: whether any parameter is used under two names.
         copies: pairs of an embedding and a layer whose weights are equal in all rows that both have, and two tensors.
         asked: names of settings of the model that say that weights are tied.
+        reused: matrices that one pass multiplies by more than once, by name: they are shared by use.
     """
 
     shared: bool
     copies: tuple[tuple[str, str], ...]
     asked: tuple[str, ...]
+    reused: tuple[str, ...] = ()
 
 
 def ties(specimen: Specimen) -> Ties:
@@ -72,7 +81,37 @@ def ties(specimen: Specimen) -> Ties:
     asked = sorted({
         f"{name}.{setting}".lstrip(".") for name, one in module.named_modules() for setting in _says_tied(one)
     })  # fmt: skip
-    return Ties(every > unique, tuple(copies), tuple(asked))
+    return Ties(every > unique, tuple(copies), tuple(asked), reused(specimen))
+
+
+def reused(specimen: Specimen) -> tuple[str, ...]:
+    """Matrices that enter several products of a pass, transposed or not; none where the step raises."""
+    named = {one.data_ptr(): name for name, one in specimen.module.named_parameters() if one.ndim > 1}
+    seen = _Products(set(named))
+    batch = lighter(specimen).batches[0]
+    with suppress(Exception), specimen.kept(), seen:
+        specimen.loss(batch)
+    return tuple(named[place] for place, count in seen.counts.items() if count > 1)
+
+
+class _Products(TorchFunctionMode):
+    """Counts the calls that each matrix enters and that are no mere view of it."""
+
+    def __init__(self, places: set[int]) -> None:
+        super().__init__()
+        self.counts = Counter[int]()
+        self._places = places
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the call, and count it where a matrix of the model is multiplied."""
+        del types
+        if getattr(func, "__name__", "") in _MULTIPLYING:
+            self.counts.update(
+                {one.data_ptr() for one in args if isinstance(one, Tensor) and one.data_ptr() in self._places}
+            )
+        return func(*args, **(kwargs or {}))
 
 
 def _copied(one: Tensor, other: Tensor) -> bool:

@@ -93,8 +93,9 @@ def begins_not_finite(laboratory: Laboratory) -> Found | None:
     severity=Severity.ERROR,
     stage=Stage.TRAIN,
     finds=(
-        "An attribute of the model or of a callback, or what it holds (mappings, lists, tuples, plain objects, to three deep), keeps a state dictionary whose tensors lie in the memory of parameters that "
-        "train, and its values changed while it was kept. Dictionaries of parameters themselves do not count."
+        "An attribute of the model or of a callback, or what it holds (mappings, lists, tuples, plain objects, to three deep), keeps a state dictionary "
+        "whose tensors lie in the memory of parameters that train, or a list of such tensors that was made after training began, "
+        "and its values changed while it was kept. Parameters themselves do not count."
     ),
     why="state_dict() gives references: the best weights that were put aside are the last ones when they are loaded again.",
     wrong="self.best = self.net.state_dict()",
@@ -109,12 +110,12 @@ def kept_weights_move(laboratory: Laboratory) -> list[Found]:
         raise NotMeasured("nothing was trained")
     return [
         Found(
-            f"{one.where} keeps a state dictionary of which {one.tensors} of {one.of} tensors are those that train: they changed by up "
+            f"{one.where} keeps weights of which {one.tensors} of {one.of} tensors are those that train: they changed by up "
             f"to {one.moved:.2g} while they were kept",
             {"tensors": one.tensors, "of": one.of, "moved": one.moved},
             "keep a copy: copy.deepcopy(module.state_dict()), also of state_dict().copy(), which copies no tensor",
             where=one.where,
-            confirmed_by="the same dictionary was compared with itself at an earlier step",
+            confirmed_by="the same tensors were compared with themselves at an earlier step",
         )
         for one in seen.found.values()
     ]

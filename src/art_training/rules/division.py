@@ -9,7 +9,7 @@ from scipy.stats import chi2_contingency, hypergeom, spearmanr
 from art_training.probes.rows import Rows, SplitRows
 from art_training.probes.windows import between
 from art_training.records import Severity, Split
-from art_training.rules.labelled import counts_of, reserved
+from art_training.rules.labelled import counts_of, reserved, with_labels
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.task import TaskKind
@@ -115,7 +115,8 @@ def lost_in_validation(laboratory: Laboratory) -> Found | None:
 def _both(laboratory: Laboratory) -> tuple[SplitRows, SplitRows]:
     """Training and validation, each with its targets."""
     rows = laboratory.get(Rows)
-    train, validation = rows.splits.get(Split.TRAIN), rows.splits.get(Split.VALIDATION)
+    splits = with_labels(laboratory)
+    train, validation = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
     if train is None or validation is None:
         raise lacking(rows, "there are not both a training and a validation split")
     if train.labels is None or validation.labels is None:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from art_training.probes.misnamed import misnamed
 from art_training.probes.rows import Rows
 from art_training.probes.serving import Serving, plan, servings
 from art_training.probes.specimen import Specimen
 from art_training.probes.validations import Validations
 from art_training.records import Severity, Split
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, lacking, require_validation
+from art_training.rules.metric_logged import direction_by_value
 from art_training.rules.rule import Found, Stage, rule
 
 _HIGHER = {
@@ -31,11 +33,12 @@ _UNCLEAR = {"neg", "negative", "minus", "inv", "inverse", "gap", "diff", "ratio"
     "a callback waits in the wrong direction",
     category="evaluation",
     severity=Severity.ERROR,
-    stage=Stage.TRAIN,
+    stage=Stage.EVALUATE,
     finds=(
         "A callback that chooses or stops by a value (`monitor`, `mode`) looks for the smallest of what is better when it is "
         "larger, or the other way round, as its name says: accuracy, AUC, F1, IoU and their kind; loss, error, MSE and theirs. "
-        "Names that say neither, or both, are not judged. Confirmed where the validation of the short training that it would "
+        "Where a name says neither, or both, it is the metric of the predictions of a validation that the value is to single "
+        "precision; where it is none, it is not judged. Confirmed where the validation of the short training that it would "
         "choose has the higher loss."
     ),
     why=(
@@ -56,7 +59,7 @@ def wrong_direction(laboratory: Laboratory) -> Iterable[Found]:
     watched = _watched(laboratory)
     for callback in waiting:
         monitor, mode = _monitor(callback), getattr(callback, "mode", None)
-        better = direction_of(monitor) if monitor else None
+        better = (direction_of(monitor) or direction_by_value(laboratory, monitor)) if monitor else None
         if better is None or mode not in {"min", "max"} or mode == better:
             continue
         word = "larger" if better == "max" else "smaller"
@@ -115,7 +118,8 @@ def never_logged(laboratory: Laboratory) -> Iterable[Found]:
     stage=Stage.INSPECT,
     finds=(
         "There is a validation split and a step for it, and the trainer's settings run no batch of it: limit_val_batches=0, or "
-        "check_val_every_n_epoch above max_epochs."
+        "check_val_every_n_epoch above max_epochs. A warning where the step, or what gives the loader, has a name that nobody "
+        "calls and that is nearly the one that is called."
     ),
     why="Nothing tells when the model overfits; callbacks that wait for a validation value do nothing.",
     wrong="Trainer(max_epochs=5, check_val_every_n_epoch=10)",
@@ -125,6 +129,14 @@ def never_logged(laboratory: Laboratory) -> Iterable[Found]:
 def never_validated(laboratory: Laboratory) -> Found | None:
     """Validation data that nobody looks at."""
     known = laboratory.ask(plan)
+    if (slip := laboratory.ask(misnamed)) is not None:
+        return Found(
+            f"{slip.owner} defines {slip.written}, which nobody calls, and no {slip.meant}",
+            {"written": slip.written, "meant": slip.meant},
+            f"call it {slip.meant}",
+            where=f"{slip.owner}.{slip.written}",
+            severity=Severity.WARNING,
+        )
     if Split.VALIDATION not in laboratory.get(Rows).splits:
         raise lacking(laboratory.get(Rows), "there is no validation split")
     if known.epochs is not None and known.validates_every > known.epochs and known.validations != 0:
@@ -200,8 +212,8 @@ def _validation_batches(specimen: Specimen) -> tuple[int, int] | None:
     severity=Severity.WARNING,
     stage=Stage.INSPECT,
     finds=(
-        "A loader of validation or test has drop_last=True and its rows do not fill the last batch. Counted by its samplers, "
-        "and confirmed by counting again with drop_last=False."
+        "A loader of validation or test has drop_last=True and its rows do not fill the last batch, or its sampler ends where the "
+        "last full batch does. Counted by its samplers, and confirmed by counting again with drop_last=False."
     ),
     why="The rows of the last batch are never evaluated, and which they are depends on the batch size.",
     wrong="DataLoader(test, batch_size=64, drop_last=True)",
@@ -211,14 +223,23 @@ def _validation_batches(specimen: Specimen) -> tuple[int, int] | None:
 def left_out(laboratory: Laboratory) -> Iterable[Found]:
     """A last batch that is dropped."""
     for one in _served(laboratory):
+        place = one.split.value if one.loader is None else f"{one.split.value}:{one.loader}"
         if one.drops_last and one.served < one.kept:
-            place = one.split.value if one.loader is None else f"{one.split.value}:{one.loader}"
             yield Found(
                 f"{place}: {one.kept - one.served} of {one.kept} rows are never evaluated, because the last batch is dropped",
                 {"served": one.served, "rows": one.kept, "left out": one.kept - one.served},
                 "set drop_last=False for validation and test",
                 where=f"the loader of {place}",
                 confirmed_by=f"with drop_last=False it serves {one.kept} rows, and as it is {one.served}",
+            )
+        elif one.cut:
+            yield Found(
+                f"{place}: {one.cut} of {one.rows} rows are never evaluated: the sampler ends where the last full batch of "
+                f"{one.size} does",
+                {"served": one.served, "rows": one.rows, "left out": one.cut, "batch": one.size},
+                "let the sampler of validation and test draw all rows",
+                where=f"the loader of {place}",
+                confirmed_by=f"its sampler drew {one.offered} different rows, {one.offered // one.size} whole batches, of {one.rows}",
             )
 
 

@@ -9,8 +9,6 @@ from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 
-_HALF = 0.5  # of a floor: two courses of one network differ by a few hundredths
-
 
 @rule(
     "ART330",
@@ -36,7 +34,7 @@ def symmetric(laboratory: Laboratory) -> Found | None:
         return None
     as_it_is, other = _courses(laboratory, found)
     stuck = [one for one in found if one.stay]
-    better = as_it_is is not None and other is not None and other.floor < _HALF * as_it_is.floor
+    better = as_it_is is not None and other is not None and other.halves(as_it_is)
     constant = [one for one in found if one.dense and one.size > 0]
     if not stuck and not better and not constant:
         return None
@@ -81,7 +79,7 @@ def size_far_off(laboratory: Laboratory) -> Found | None:
         return None
     as_it_is, other = _courses(laboratory, found)
     worst = max(found, key=_ratio)
-    better = as_it_is is not None and other is not None and other.floor < _HALF * as_it_is.floor
+    better = as_it_is is not None and other is not None and other.halves(as_it_is)
     begins = as_it_is is not None and other is not None and as_it_is.first > 10 * abs(other.first)
     return Found(
         f"weights of {worst.name} begin with a root mean square of {worst.size:.2g}, where torch begins with "

@@ -47,7 +47,7 @@ def label_noise(laboratory: Laboratory) -> Found | None:
     if train is not None and train.labels is None:
         raise NotMeasured("the labels of the training split are not known")
     found = None if train is None else neighbourhood(train)
-    if found is None:
+    if train is None or found is None:
         raise NotMeasured("the training rows are too few, too many or no table of numbers, so that none has neighbours")
     wrong = found.votes != found.labels
     order = np.argsort(-found.margin, kind="stable")
@@ -60,7 +60,7 @@ def label_noise(laboratory: Laboratory) -> Found | None:
         return None
     if found.classes > 2 and _concentration(found, order[: len(order) // 2], shares) > 1.5:
         return None
-    suspicious = found.places[order[: len(order) // 2]][wrong[order[: len(order) // 2]]]
+    suspicious = train.numbered(found.places[order[: len(order) // 2]][wrong[order[: len(order) // 2]]])
     return Found(
         f"{wrong.mean():.0%} of the training labels are not what their neighbours agree on, among those with the clearest "
         f"neighbours {quarter:.0%}",
@@ -160,7 +160,7 @@ def conflicting_labels(laboratory: Laboratory) -> Iterator[Found]:
     repeated = counts[inverse] > 1
     pairs = np.unique(np.stack([train.inputs, train.targets], 1), axis=0)
     inputs, targets = np.unique(pairs[:, 0], return_counts=True)
-    places = np.flatnonzero(np.isin(train.inputs, inputs[targets > 1]))
+    places = train.numbered(np.flatnonzero(np.isin(train.inputs, inputs[targets > 1])))
     if not len(places) or repeated.mean() > 0.5:
         return
     share = len(places) / len(train)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from art_training.probes import Rows, Specimen
 from art_training.records import Split
+from art_training.setup.called import Called
 from art_training.setup.frames import raised
 from art_training.setup.task import Task, TaskKind
 
@@ -33,10 +34,12 @@ class Laboratory:
 
     Attributes:
         declarations: what the user declared.
+        called: how the user calls the parts of the model.
         task: what the setup is for; None where it could not be told.
     """
 
     declarations: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    called: Called = field(default_factory=Called)
     task: Task | None = None
     _specimen: Specimen | None = None
     _known: dict[Any, Any] = field(default_factory=dict[Any, Any])
@@ -87,6 +90,15 @@ class Laboratory:
             declared = self.declarations.get(name)
             if declared is not None and declared is not False:
                 raise NotApplicable(f"{name} is declared")
+
+    def declared(self, *names: str) -> tuple[str, ...]:
+        """The parts of the model that these declarations list: names and patterns, as the user wrote them."""
+        listed = (self.declarations.get(name) for name in names)
+        return tuple(part for one in listed if isinstance(one, list | tuple) for part in cast("tuple[str, ...]", one))
+
+    def names(self, part: str, *declarations: str) -> bool:
+        """Whether one of these declarations names a parameter or a module, or something that it lies in."""
+        return self.called.means(self.declared(*declarations), part)
 
     def lay_open(self, specimen: Specimen | None, *, seconds: float = math.inf) -> None:
         """Give the specimen that probes are asked of; None: it is gone.

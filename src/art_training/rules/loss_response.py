@@ -141,8 +141,8 @@ def no_gradient(laboratory: Laboratory) -> Found | None:
     finds=(
         "The only loss of the step falls as what it compares becomes worse: the derivative of the step's loss by that of torch "
         "is negative; or, of a loss written by hand, descent moves the outputs of at least 95 % of the examples away from their "
-        "targets. Confirmed by learning one batch with both signs. A loss whose sign follows an entry of the batch, such as a "
-        "reward, is not judged."
+        "targets, and the loss falls below zero. Confirmed by learning one batch with both signs. A loss whose sign follows an "
+        "entry of the batch, such as a reward, is not judged."
     ),
     why="The optimiser makes predictions as wrong as it can, and the loss goes to minus infinity.",
     wrong="return -F.cross_entropy(logits, y)",
@@ -164,6 +164,8 @@ def climbed(laboratory: Laboratory) -> Found | None:
         return None
     up, down = laboratory.ask(course), laboratory.ask(turned)
     if up is None or down is None:
+        return None
+    if not negative and min(up.losses) >= 0:  # a distance is small where a label says alike: it is learned to a floor
         return None
     confirmed = ""
     if up.floor < up.first and down.floor <= 0.95 * down.first and min(down.losses) >= 0:

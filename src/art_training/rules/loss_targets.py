@@ -11,6 +11,7 @@ from art_training.probes.step_losses import SeenLoss, steps
 from art_training.probes.uncounted import uncounted
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
+from art_training.rules.padded import padding_of
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import size
 
@@ -98,8 +99,9 @@ def ignored_class(laboratory: Laboratory) -> Found | None:
     severity=Severity.WARNING,
     stage=Stage.PROBE,
     finds=(
-        "More than a tenth of the targets that count are the padding token: the one that is declared, or the padding_idx of an "
-        "embedding. Only where the loss has as many classes as an embedding has tokens: classes and tags of sequences are no tokens."
+        "More than a tenth of the targets that count are the padding token: the one that is declared, the padding_idx of an "
+        "embedding, or one that was inferred, since a mask or lengths in the batch leave it out, or since the user's own collation makes "
+        "rows as long as the longest of their batch with it. Only where the loss has as many classes as an embedding has tokens: classes and tags of sequences are no tokens."
     ),
     why="Predicting padding is easy: it takes over the mean, the loss looks good, and what is learned is to stop.",
     wrong="F.cross_entropy(logits.flatten(0, 1), tokens.flatten())",
@@ -109,26 +111,29 @@ def ignored_class(laboratory: Laboratory) -> Found | None:
 )
 def padding_learned(laboratory: Laboratory) -> Found | None:
     """Padding among the targets that count."""
-    declared = laboratory.declarations.get("padding")
     calls = [call for call in _of_classes(laboratory) if call.options.get("reduction") != "none"]
     if not calls:
         raise NotApplicable("the step calls no loss of class numbers that takes a mean or a sum")
     tokens, classes = laboratory.ask(_paddings), int(calls[0].prediction.shape[1])
     # What pads tokens is a target only where tokens are predicted, and not where their sequence has a class or tags.
     predicts_tokens = classes in tokens or not tokens
-    pad = declared if isinstance(declared, int) and predicts_tokens else tokens.get(classes)
+    known = padding_of(laboratory) if predicts_tokens else None
+    declared = known is not None and not known.told_by
+    own = tokens.get(classes)
+    pad = known.token if known is not None and (declared or own is None) else own
     if pad is None:
         raise NotApplicable("no token is known to be padding")
+    inferred = known.inferred if known is not None and own is None else ""
     counted = torch.cat([call.target[_kept(call)].reshape(-1) for call in calls])
     share = float((counted == pad).double().mean()) if len(counted) else 0.0
     if share <= 0.1:
         return None
     return Found(
-        f"{share:.0%} of the targets that count are padding ({pad})",
+        f"{share:.0%} of the targets that count are padding{inferred or f' ({pad:g})'}",
         {"share": share, "padding": pad, "targets": len(counted)},
-        f"give the loss ignore_index={pad}",
+        f"give the loss ignore_index={pad:g}",
         where=calls[0].where,
-        confirmed_by=f"{len(counted)} targets count, and {int((counted != pad).sum())} with ignore_index={pad}",
+        confirmed_by=f"{len(counted)} targets count, and {int((counted != pad).sum())} with ignore_index={pad:g}",
     )
 
 

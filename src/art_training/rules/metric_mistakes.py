@@ -13,6 +13,7 @@ _AT_HALF, _AT_ZERO = "logits cut at 0.5", "probabilities cut at 0"
 _ONE_OUTPUT, _PAIRS = "the argmax of a single output", "all pairs of predictions and targets of a batch"
 _ONE_LABEL = "the argmax of outputs of which several may be right"
 _COMPETING = "a softmax over outputs of which several may be right"
+_ACROSS, _ALONG = "a softmax over the examples of a batch", "a softmax over positions in place of classes"
 _IGNORED, _LAST = "positions that the loss ignores counted as wrong", "the last batch alone"
 _BY_SIZE, _HARD = "right answers over batches times batch size", "a ranking of decisions, which have two values only"
 REMEDIES = {
@@ -21,6 +22,8 @@ REMEDIES = {
     _ONE_OUTPUT: "cut the single output at its threshold (0 for a logit) in place of argmax",
     _ONE_LABEL: "cut each output at its own threshold (0 for a logit) in place of argmax",
     _COMPETING: "take the sigmoid of each output in place of a softmax over them",
+    _ACROSS: "take the softmax over the classes (dim=1), or none: the largest score is that of the largest probability",
+    _ALONG: "take the softmax over the classes (dim=1), or none: the largest score is that of the largest probability",
     _PAIRS: "give predictions and targets one shape before they are compared",
     _IGNORED: "leave out the positions that the loss ignores",
     _LAST: "collect over the whole epoch, and set back only when it begins",
@@ -60,6 +63,10 @@ def _choices(batches: Sequence[Batch], *, every: bool) -> Iterator[tuple[str, li
     first = batches[0]
     several = first.targets.ndim == 2
     if first.predictions.ndim > 1 and not several:
+        for axis in first.crossed:
+            chosen = [one.crossed[axis] for one in batches if axis in one.crossed]
+            if len(chosen) == len(batches):
+                yield _ALONG if axis else _ACROSS, chosen
         return
     raw = [one.raw for one in batches if one.raw is not None]
     if len(raw) == len(batches):

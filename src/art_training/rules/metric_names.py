@@ -53,6 +53,12 @@ def family_of(name: str) -> str | None:
     return families[0] if len(families) == 1 and not words & _OTHERS else None
 
 
+def says_nothing(name: str) -> bool:
+    """Whether a name says neither which metric it is nor that it is another number than that of one pass."""
+    words = _words(name)
+    return not words & (set[str]().union(*_FAMILIES.values()) | _OTHERS | _OVER_TIME)
+
+
 def is_over_time(name: str) -> bool:
     """Whether a name says that it is an average, which may be one of several epochs."""
     return bool(_words(name) & _OVER_TIME)

@@ -1,41 +1,36 @@
 """Rules on metrics: what a module logs against what its predictions give."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from art_training.probes.evaluation import Evaluation
-from art_training.probes.recomputed import Batch, Candidate, batches_of
+from art_training.probes.recomputed import Candidate
 from art_training.probes.serving import plan
 from art_training.probes.validations import Validations
 from art_training.records import Severity
-from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
+from art_training.rules.laboratory import Laboratory, NotMeasured
+from art_training.rules.metric_logged import Known, Logged, is_right, known_metrics, same, some_logged
 from art_training.rules.metric_mistakes import REMEDIES, of_mistakes
-from art_training.rules.metric_names import SHARES, family_of, is_over_time
-from art_training.rules.metric_values import RANKINGS, made
+from art_training.rules.metric_names import SHARES, is_over_time
+from art_training.rules.metric_values import RANKINGS
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.scores.losses import LOSSES
 
-_RELATIVE, _ABSOLUTE = 1e-4, 2e-6  # single precision, summed in another order
 _SURE = 1e-5  # of what is to be known for a mistake: a tenth of what counts as right
 _MATERIAL = 0.005  # of a rate, or of the value: less is told as information
+_UNNAMED = ("accuracy", "f1", "iou", *RANKINGS, "rmse", "r2")
+"""Families that are tried where a name says nothing."""
+_TELLING = 3  # values of batches that differ: as many coincidences are none
 _FEWEST = 200  # decisions, or pairs that are ranked, of which shares are fine enough to know a mistake by one number
-
-
-@dataclass(frozen=True)
-class _Logged:
-    name: str
-    family: str
-    value: float
-    by_batch: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class _Compared:
     """A logged value with what it is."""
 
-    logged: _Logged
+    logged: Logged
     is_what: Candidate
 
 
@@ -59,7 +54,7 @@ class _Compared:
 )
 def mean_of_batches(laboratory: Laboratory) -> Iterable[Found]:
     """A metric that is averaged over batches."""
-    for one in _compared(laboratory, lambda family, batches: made(family, batches).averaged):
+    for one in _compared(laboratory, averaged):
         value, right, how = one.logged.value, one.is_what.right, one.is_what.how
         small = abs(value - right) <= _MATERIAL * max(1.0 if one.logged.family in SHARES else 0.0, abs(right))
         small |= one.logged.family == "perplexity"  # which many report so, knowing it
@@ -82,7 +77,7 @@ def mean_of_batches(laboratory: Laboratory) -> Iterable[Found]:
     stage=Stage.EVALUATE,
     finds=(
         "The last validation of the short training logged another value than a validation alone of the same weights, and the "
-        "latter is what its predictions give. Not judged where weights differ, where a second pass gives another value, where "
+        "latter is what its predictions give. Not judged where weights differ, as where a callback puts an average in their place, where a second pass gives another value, where "
         "batches were left out, and for names of a best or running value. Where a metric object held updates as the "
         "validation began, it is named."
     ),
@@ -99,7 +94,7 @@ def mean_of_batches(laboratory: Laboratory) -> Iterable[Found]:
 def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
     """A score that something else has gone into."""
     watched, evaluation = laboratory.get(Validations), laboratory.get(Evaluation)
-    batches = _batches(laboratory)
+    known = known_metrics(laboratory)
     if not watched.seen or watched.weights is None:
         raise NotMeasured("the short training did not come to a validation and its end")
     last = watched.seen[-1]
@@ -107,13 +102,13 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
         raise NotMeasured("the weights at the end are not those of the last validation")
     if laboratory.ask(plan).validations != len(evaluation.observations) or not _repeats(evaluation):
         raise NotMeasured("a validation alone has other batches, or gives another value each time")
-    for logged in _some_logged(evaluation):
+    for logged in some_logged(evaluation):
         if is_over_time(logged.name):
             continue
         before = last.logged.get(logged.name)
-        if before is None or _same(before, logged.value):
+        if before is None or same(before, logged.value):
             continue
-        if not _is_right(logged, made(logged.family, batches).right.values()):
+        if not is_right(logged.value, known.right(logged)) or not (logged.family or watched.held):
             continue
         held = ", ".join(f"{name} ({updates} updates)" for name, updates in watched.held.items())
         yield Found(
@@ -140,7 +135,7 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
     finds=(
         "A logged metric is none of those that the predictions give (of rows, labels, classes, examples, among the best few), and "
         "is to single precision what one of the usual mistakes gives: logits cut at 0.5, probabilities at 0, argmax or softmax of "
-        "outputs that do not exclude one another, all pairs of a column and a row, ignored positions counted as wrong, the last "
+        "outputs that do not exclude one another, all pairs of a column and a row, ignored positions counted as wrong, a softmax over examples or positions, the last "
         "batch alone, a ranking of decisions. Confirmed by computing both. Of a step with several losses only what it logs batch "
         "by batch is judged, and likewise where there are fewer than 200 decisions, or pairs that are ranked."
     ),
@@ -151,11 +146,9 @@ def not_of_it_alone(laboratory: Laboratory) -> Iterable[Found]:
 )
 def wrong_decisions(laboratory: Laboratory) -> Iterable[Found]:
     """A threshold, an axis or a denominator that is not the metric's."""
-    averaged = {
-        one.logged.name for one in _compared(laboratory, lambda family, batches: made(family, batches).averaged)
-    }  # told as means of batches
-    for one in _compared(laboratory, of_mistakes):
-        if one.logged.name in averaged or not _identified(laboratory, one):
+    told = {one.logged.name for one in _compared(laboratory, averaged)}  # as means of batches
+    for one in _compared(laboratory, lambda known, family: of_mistakes(family, known.batches)):
+        if one.logged.name in told or not _identified(laboratory, one):
             continue
         value, right = one.logged.value, one.is_what.right
         alike = _alike(laboratory, one)
@@ -177,41 +170,45 @@ def wrong_decisions(laboratory: Laboratory) -> Iterable[Found]:
 def _alike(laboratory: Laboratory, one: _Compared) -> list[Candidate]:
     """One candidate of each mistake that explains a logged value just as well."""
     found = {one.is_what.mistake: one.is_what}
-    for other in of_mistakes(one.logged.family, _batches(laboratory), every=True):
+    for other in of_mistakes(one.logged.family, known_metrics(laboratory).batches, every=True):
         if (
-            _same(one.logged.value, other.value, _SURE)
-            and not _same(one.logged.value, other.right)
+            same(one.logged.value, other.value, _SURE)
+            and not same(one.logged.value, other.right)
             and _fits(one.logged, other)
         ):
             found.setdefault(other.mistake, other)
     return list(found.values())
 
 
-def _compared(
-    laboratory: Laboratory, wrong: Callable[[str, Sequence[Batch]], Iterable[Candidate]]
-) -> Iterable[_Compared]:
+def averaged(known: Known, family: str) -> Iterable[Candidate]:
+    """Means over batches of a metric."""
+    return known.of(family).averaged
+
+
+def _compared(laboratory: Laboratory, wrong: Callable[[Known, str], Iterable[Candidate]]) -> Iterable[_Compared]:
     """Logged values that are none of the right ones, and are one of the wrong ones."""
-    batches = _batches(laboratory)
-    for logged in _some_logged(laboratory.get(Evaluation)):
-        right = made(logged.family, batches).right.values()
+    known = known_metrics(laboratory)
+    for logged in some_logged(laboratory.get(Evaluation)):
+        right = known.right(logged)
         # Nothing and all is what many ways lead to, so that it tells none of them.
-        if not right or _is_right(logged, right) or (logged.family in SHARES and logged.value in {0.0, 1.0}):
+        shares = not logged.family or logged.family in SHARES
+        if not right or is_right(logged.value, right) or (shares and logged.value in {0.0, 1.0}):
             continue
-        for candidate in wrong(logged.family, batches):
-            if (
-                _same(logged.value, candidate.value, _SURE)
-                and not _same(logged.value, candidate.right)
-                and _fits(logged, candidate)
-            ):
-                yield _Compared(logged, candidate)
+        for family in (logged.family,) if logged.family else _UNNAMED:
+            candidate = next((one for one in wrong(known, family) if _explains(one, logged, family)), None)
+            if candidate is not None:
+                yield _Compared(replace(logged, family=family), candidate)
                 break
 
 
-def _is_right(logged: _Logged, right: Iterable[float]) -> bool:
-    return any(_same(logged.value, one) for one in right if np.isfinite(one))
+def _explains(one: Candidate, logged: Logged, family: str) -> bool:
+    """Whether a candidate is what was logged; where no name says what that is, batch by batch."""
+    if not same(logged.value, one.value, _SURE) or same(logged.value, one.right) or not _fits(logged, one):
+        return False
+    return bool(logged.family) or family in RANKINGS or len(set(logged.by_batch)) >= _TELLING
 
 
-def _fits(logged: _Logged, candidate: Candidate) -> bool:
+def _fits(logged: Logged, candidate: Candidate) -> bool:
     """Whether what was logged batch by batch is what the candidate has; a coincidence ends here."""
     if len(set(logged.by_batch)) < 2:
         return True
@@ -219,7 +216,7 @@ def _fits(logged: _Logged, candidate: Candidate) -> bool:
         return False
     pairs = list(zip(logged.by_batch, candidate.by_batch, strict=True))
     # Of a batch that has no value any may be logged.
-    return not np.isnan(candidate.by_batch).all() and all(_same(a, b) for a, b in pairs if not np.isnan(b))
+    return not np.isnan(candidate.by_batch).all() and all(same(a, b) for a, b in pairs if not np.isnan(b))
 
 
 def _identified(laboratory: Laboratory, one: _Compared) -> bool:
@@ -228,44 +225,10 @@ def _identified(laboratory: Laboratory, one: _Compared) -> bool:
         return True
     observations = laboratory.get(Evaluation).observations
     heads = max(sum(LOSSES[call.name].paired for call in seen.losses) for seen in observations)
-    targets = np.concatenate([batch.targets.reshape(-1) for batch in _batches(laboratory)])
+    targets = np.concatenate([batch.targets.reshape(-1) for batch in known_metrics(laboratory).batches])
     ranks = one.logged.family in RANKINGS  # one share of all pairs of a positive and a negative
     count = int((targets == 1).sum() * (targets == 0).sum()) if ranks else targets.size
     return heads < 2 and count >= _FEWEST
-
-
-def _batches(laboratory: Laboratory) -> tuple[Batch, ...]:
-    evaluation = laboratory.get(Evaluation)
-    if len({one.loader for one in evaluation.observations}) > 1:
-        raise NotMeasured("there are several validation loaders")
-    found = batches_of(evaluation, laboratory.task)
-    if found is None:
-        raise NotMeasured("predictions and targets of a validation are not known")
-    if (
-        not all(len(one.targets) for one in found)
-        or len({(one.predictions.shape[1:], one.targets.shape[1:]) for one in found}) > 1
-    ):
-        raise NotMeasured("batches of a validation have predictions of several shapes")
-    return found
-
-
-def _logged(evaluation: Evaluation) -> list[_Logged]:
-    found: list[_Logged] = []
-    for name, value in evaluation.logged.items():
-        family = family_of(name)
-        if family is None or not np.isfinite(value):
-            continue
-        by_batch = [one.logged[name] for one in evaluation.observations if name in one.logged]
-        whole = tuple(by_batch) if len(by_batch) == len(evaluation.observations) else ()
-        found.append(_Logged(name, family, value, whole))
-    return found
-
-
-def _some_logged(evaluation: Evaluation) -> list[_Logged]:
-    found = _logged(evaluation)
-    if not found:
-        raise NotApplicable("the validation logs nothing whose name says which metric it is")
-    return found
 
 
 def _repeats(evaluation: Evaluation) -> bool:
@@ -274,7 +237,3 @@ def _repeats(evaluation: Evaluation) -> bool:
         if [float(call.value.sum()) for call in one.losses] != [float(call.value.sum()) for call in other.losses]:
             return False
     return True
-
-
-def _same(one: float, other: float, relative: float = _RELATIVE) -> bool:
-    return abs(one - other) <= _ABSOLUTE + relative * abs(other)

@@ -9,7 +9,6 @@ from art_training.probes.randomness import differ, forced, modal, sticky
 from art_training.probes.updates import Updates
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured, require_validation
-from art_training.rules.optimizer import named
 from art_training.rules.rule import Found, Stage, rule
 
 _USUAL = 0.1  # torch's momentum of a batch norm
@@ -33,6 +32,7 @@ _USUAL = 0.1  # torch's momentum of a batch norm
     right="model.eval() before a validation, model.train() after it; trainers do both",
     source="https://docs.pytorch.org/docs/stable/notes/autograd.html (evaluation mode)",
     settles=("stochastic_eval",),
+    symptoms=("ART311", "ART612"),
     watches=(ModesWatch,),
     asks=(sticky,),
 )
@@ -76,8 +76,8 @@ def validation_in_training_mode(laboratory: Laboratory) -> Found | None:
     severity=Severity.ERROR,
     stage=Stage.EVALUATE,
     finds=(
-        "In evaluation mode a function of dropout (or attention with dropout_p) is called with dropout switched on, elsewhere "
-        "than in the training step itself, and two evaluations of the same rows with the same weights differ. Confirmed where "
+        "In evaluation mode a function of dropout (or attention with dropout_p) is called with dropout switched on, or what is "
+        "computed is multiplied by a random mask of its units, elsewhere than in the training step itself, and two evaluations of the same rows with the same weights differ. Confirmed where "
         "the loss differs less between passes without these calls. Without a second evaluation it is an information."
     ),
     why="What a model predicts is random, scores are too low, and averaging hides both.",
@@ -149,10 +149,9 @@ def dropout_always_on(laboratory: Laboratory) -> Found | None:
 def evaluates_while_training(laboratory: Laboratory) -> Iterable[Found]:
     """Modes at the first batch."""
     watched, updates = laboratory.get(ModesWatch), laboratory.get(Updates)
-    frozen = laboratory.declarations.get("frozen", ())
     for name, inside in watched.whole.items():
         stepped = [one for one in updates.parameters if not name or one.startswith(f"{name}.")]
-        if not stepped or (name and named(name, frozen)):
+        if not stepped or (name and laboratory.names(name, "frozen")):
             continue
         norms = [one for one in inside if one in watched.statistics]
         dropouts = [one for one in inside if one not in watched.statistics]
@@ -322,16 +321,16 @@ def frozen_statistics_move(laboratory: Laboratory) -> Found | None:
     watched = laboratory.get(ModesWatch)
     if not watched.statistics:
         raise NotApplicable("the model has no batch norm that keeps statistics")
-    frozen = laboratory.declarations.get("frozen", ())
     moving = [name for name, one in watched.statistics.items() if one.frozen and one.moved]
-    declared = [name for name, one in watched.statistics.items() if one.moved and named(name, frozen)]
+    declared = [name for name, one in watched.statistics.items() if one.moved and laboratory.names(name, "frozen")]
     found = declared or moving
     if not found:
         return None
     return Found(
-        f"the statistics of {_some(found)} change in training though {'declared' if declared else 'its parameters are'} frozen",
+        f"the statistics of {_some(found)} change in training, though {'declared' if declared else 'parameters beside them are'} frozen",
         {"norms": len(found), "declared": len(declared)},
-        "put the frozen part into evaluation mode, and again after each train()",
+        "put the frozen part into evaluation mode where it is made, since a trainer need not call train() before the first step, and "
+        "again in train()",
         where=found[0],
         confirmed_by="running means were compared before and after training steps",
         severity=Severity.ERROR if declared else None,

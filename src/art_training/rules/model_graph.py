@@ -1,7 +1,6 @@
 """Rules on what gradients reach."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from art_training.probes.depth import depth, evened
 from art_training.probes.leaves import Leaf, leaves
@@ -31,11 +30,9 @@ from art_training.rules.rule import Found, Stage, rule
 )
 def no_gradient(laboratory: Laboratory) -> Iterable[Found]:
     """A cut in the graph."""
-    declared = [*laboratory.declarations.get("frozen", ()), *laboratory.declarations.get("unused", ())]
     for cut in laboratory.ask(reach).cuts:
-        if any(covers(pattern, cut.module) for pattern in declared):
-            continue
-        yield _cut(cut)
+        if not laboratory.names(cut.module, "frozen", "unused"):
+            yield _cut(cut)
 
 
 @rule(
@@ -104,7 +101,7 @@ def vanishes(laboratory: Laboratory) -> Found | None:
     except NotMeasured:
         as_it_is, other = None, None
     tried = as_it_is is not None and other is not None
-    better = as_it_is is not None and other is not None and other.floor < 0.5 * as_it_is.floor
+    better = as_it_is is not None and other is not None and other.halves(as_it_is)
     return Found(
         f"the gradient of {found.faintest} is {found.ratio:.1g} of the largest, as shares of the weights",
         {"ratio": found.ratio, "gradients": found.gradients},
@@ -145,14 +142,4 @@ def _outside(found: list[Leaf], what: str, remedy: str) -> Found:
         remedy,
         where=places[0] if places else "",
         confirmed_by=f"they get a gradient of norm {gradient:.2g} that nobody uses" if gradient > 0 else "",
-    )
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether a declared name or pattern stands for a module or a part of it."""
-    return (
-        name == pattern
-        or name.startswith(f"{pattern}.")
-        or fnmatchcase(name, pattern)
-        or fnmatchcase(name, f"{pattern}.*")
     )

@@ -2,13 +2,11 @@
 
 import math
 
-import numpy as np
-
 from art_training.probes import Rows
 from art_training.probes.finiteness import Origin, origin
 from art_training.probes.health import Health
 from art_training.probes.missing import planted
-from art_training.records import Severity, Split
+from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotMeasured
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.task import TaskKind
@@ -185,17 +183,12 @@ def gradient_is_no_number(laboratory: Laboratory) -> Found | None:
 )
 def missing_numbers(laboratory: Laboratory) -> Found | None:
     """Every row that was read."""
-    splits = {split: one.values for split, one in laboratory.get(Rows).splits.items() if one.values is not None}
+    splits = {split: one.missing for split, one in laboratory.get(Rows).splits.items() if one.missing is not None}
     if not splits:
         laboratory.task_of(*TaskKind)  # of a task that could not be told no inputs are known
-        raise NotMeasured("the inputs are no numbers of one shape, or too many to be kept")
-    counts: dict[Split, int] = {}
-    first = ""
-    for split, values in splits.items():
-        bad = ~np.isfinite(values).all(axis=1)
-        if bad.any():
-            counts[split] = int(bad.sum())
-            first = first or f"{split.value} row {int(bad.argmax())}"
+        raise NotMeasured("the inputs are no numbers")
+    counts = {split: int(missing.sum()) for split, missing in splits.items() if missing.any()}
+    first = next((f"{split} row {int(splits[split].argmax())}" for split in counts), "")
     if not counts:
         return None
     told = ", ".join(f"{count} of {len(splits[split])} {split.value} rows" for split, count in counts.items())

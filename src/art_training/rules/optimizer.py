@@ -1,7 +1,6 @@
 """Rules on optimisers: what they hold, and what becomes of a gradient."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from art_training.probes.arrivals import Arrivals
 from art_training.probes.ownership import ownership
@@ -47,8 +46,9 @@ def in_no_optimizer(laboratory: Laboratory) -> Found | None:
         raise NotMeasured("the short training did not come to its end")
     if not watched.groups:
         raise NotMeasured("no optimiser stepped")
-    excused = [*laboratory.declarations.get("frozen", ()), *laboratory.declarations.get("unused", ())]
-    missing = [name for name in watched.unowned if name in watched.fixed and not named(name, excused)]
+    missing = [
+        name for name in watched.unowned if name in watched.fixed and not laboratory.names(name, "frozen", "unused")
+    ]
     if not missing:
         return None
     known = laboratory.ask(ownership)
@@ -249,14 +249,6 @@ def never_steps(laboratory: Laboratory) -> Found | None:
         "call optimizer.step() after the backward pass",
         where="training_step",
         confirmed_by="the weights were compared bit by bit",
-    )
-
-
-def named(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a parameter is, or lies in, what one of the names or patterns stands for."""
-    return any(
-        name == one or name.startswith(f"{one}.") or fnmatchcase(name, one) or fnmatchcase(name, f"{one}.*")
-        for one in patterns
     )
 
 

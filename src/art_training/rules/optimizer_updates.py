@@ -13,7 +13,9 @@ from art_training.rules.rule import Found, Stage, rule
 _ENOUGH = 3  # steps
 _LOST = 0.1  # share of elements that still change; of an update that is kept all do but those that round to nothing
 _WORKS = 0.5
+_KEPT = 0.5  # of what steps meant to add: with less than half of it twice the steps do not come as far
 _HALF = (torch.float16, torch.bfloat16)
+_REMEDY = "keep the weights in single precision (precision='bf16-mixed'), or sum with Kahan's method"
 
 
 @rule(
@@ -24,8 +26,10 @@ _HALF = (torch.float16, torch.bfloat16)
     stage=Stage.TRAIN,
     finds=(
         "Weights are compared bit by bit before and after steps that used a gradient at a rate above 0. In half precision: "
-        "less than a tenth of the elements with a gradient changed, over at least half of all weights; in other precisions: "
-        "parameters of which no element ever changed. Both only where the same step changes most of them in single precision."
+        "less than half of what steps add arrives, told by the same steps in single precision and along them, so that what is rounded at "
+        "random is kept; an error where less than a tenth of the elements with a gradient changed, over at least half "
+        "of all weights, else a warning. In other precisions: parameters of which no element ever changed, where the same step changes "
+        "most of them in single precision."
     ),
     why=(
         "bfloat16 has 8 binary digits: an update below a 256th of a weight is rounded away, each time. Loss and gradients look "
@@ -43,13 +47,16 @@ def updates_lost(laboratory: Laboratory) -> Iterable[Found]:
     lost = {
         name: one for name, one in half.items() if one.changed < _LOST * one.touched and (one.control or 0) > _WORKS
     }
-    if lost and 2 * sum(one.touched for one in lost.values()) >= sum(one.touched for one in half.values()):
+    most = 2 * sum(one.touched for one in lost.values()) >= sum(one.touched for one in half.values())
+    if lost and most and _kept(lost) < _KEPT:
         kind = str(next(iter(lost.values())).dtype).removeprefix("torch.")
         yield _found(
             lost,
             f"in {kind}, ",
-            "keep the weights in single precision (precision='bf16-mixed'), or sum with Kahan's method",
+            _REMEDY,
         )
+    elif half and (found := _short(half)) is not None:
+        yield found
     fixed = {
         name: one
         for name, one in seen.items()
@@ -57,6 +64,29 @@ def updates_lost(laboratory: Laboratory) -> Iterable[Found]:
     }
     if fixed:
         yield _found(fixed, "", "let the optimiser write into the parameters themselves, in place and without a copy")
+
+
+def _kept(half: dict[str, Moved]) -> float:
+    """The share of what steps meant to add that arrived; 0 where their optimiser could not be made again."""
+    meant = sum(one.meant for one in half.values())
+    return sum(one.done for one in half.values()) / meant if meant > 0 else 0.0
+
+
+def _short(half: dict[str, Moved]) -> Found | None:
+    """Steps of which some arrive, and less than half of what they mean."""
+    kept = _kept(half)
+    if kept >= _KEPT or not any(one.meant for one in half.values()):
+        return None
+    kind = str(next(iter(half.values())).dtype).removeprefix("torch.")
+    changed = sum(one.changed for one in half.values()) / sum(one.touched for one in half.values())
+    return Found(
+        f"in {kind}, of what steps add to the weights {kept:.0%} arrives: {changed:.0%} of those with a gradient change",
+        {"kept": kept, "changed": changed, "parameters": len(half)},
+        _REMEDY,
+        where=modules_of(half),
+        confirmed_by=f"made again in single precision the same steps add all of it, of which {1 - kept:.0%} is rounded away here",
+        severity=Severity.WARNING,
+    )
 
 
 def _found(lost: dict[str, Moved], where: str, remedy: str) -> Found:

@@ -10,6 +10,7 @@ from scipy.stats import binom
 from art_training.probes.agreement import Agreement, Told, agreement, slip
 from art_training.probes.rows import Rows
 from art_training.records import Severity, Split
+from art_training.rules.labelled import with_labels
 from art_training.rules.laboratory import Laboratory, NotApplicable, lacking
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.task import TaskKind
@@ -130,7 +131,8 @@ def _agreement(laboratory: Laboratory) -> Agreement:
 def _measured(laboratory: Laboratory) -> Agreement:
     task = laboratory.task_of(TaskKind.CLASSIFICATION, TaskKind.REGRESSION)
     rows = laboratory.get(Rows)
-    train, validation = rows.splits.get(Split.TRAIN), rows.splits.get(Split.VALIDATION)
+    splits = with_labels(laboratory)
+    train, validation = splits.get(Split.TRAIN), splits.get(Split.VALIDATION)
     if train is None or validation is None:
         raise lacking(rows, "there are not both a training and a validation split")
     found = agreement(train, validation, classes=task.kind is TaskKind.CLASSIFICATION)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from art_training.probes.rates import Plateau, plateaus
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
+from art_training.rules.metric_logged import direction_by_value
 from art_training.rules.rule import Found, Stage, rule
 
 _HIGHER = re.compile(
@@ -24,10 +25,11 @@ _LOWER = re.compile(
     "ReduceLROnPlateau waits in the wrong direction",
     category="schedule",
     severity=Severity.ERROR,
-    stage=Stage.TRAIN,
+    stage=Stage.EVALUATE,
     finds=(
-        "The value that ReduceLROnPlateau waits for is better the higher, or the lower, by its name (accuracy, f1, auc; loss, "
-        "error, perplexity), and the mode is the other. Confirmed by feeding it a value that gets better at every look, as "
+        "The value that ReduceLROnPlateau waits for is better the higher, or the lower, and the mode is the other: by its name "
+        "(accuracy, f1, auc; loss, error, perplexity), or, where that says nothing, by the metric of the predictions of a "
+        "validation that it is to single precision. Confirmed by feeding it a value that gets better at every look, as "
         "often as the training has looks. Where its patience outlasts the training it is a warning."
     ),
     why="An accuracy that rises is no improvement to mode='min': the rate falls again and again while the model gets better.",
@@ -40,6 +42,9 @@ def wrong_direction(laboratory: Laboratory) -> Iterable[Found]:
     """A plateau that is none."""
     for one in _waiting(laboratory):
         higher = better_higher(one.monitor)
+        if higher is None:
+            by_value = direction_by_value(laboratory, one.monitor)
+            higher = None if by_value is None else by_value == "max"
         if higher is None or higher == (one.mode == "max"):
             continue
         harms = one.rising < one.base if higher else one.other >= one.base

@@ -1,5 +1,7 @@
 """Rules on what is done to inputs and targets before a model sees them."""
 
+import math
+
 import numpy as np
 
 from art_training.probes.distributions import Difference, difference
@@ -17,6 +19,7 @@ from art_training.setup.task import TaskKind
 
 _LARGE, _VERY_LARGE = 4.0, 20.0
 _UNEVEN = 20.0
+_PART = 0.25
 _SCALE = 3.0  # splits of one population differ by sampling alone, which 16 rows keep within a factor of two
 _SHIFT = 6.0
 _COMMON = 0.1
@@ -161,7 +164,8 @@ def target_scale(laboratory: Laboratory) -> Found | None:
         "What enters the first layer in validation is on another scale than in training: the deviation of a typical feature is "
         "less than a third or more than three times as large, or its mean lies more than six deviations away; or, where inputs "
         "have few different values as pixels do, fewer than one in ten numbers of either occurs in the other between the ends that both reach, which one "
-        "transform of different rows cannot do. Inputs that are dropped out in training are left out."
+        "transform of different rows cannot do. Inputs that are dropped out in training are left out; so is a narrower validation where more than "
+        "a quarter of the training rows are like its rows, by their mean and deviation, as where training holds another domain too."
     ),
     why="The model is asked about inputs of a kind that it has not seen; its score says nothing about the model.",
     wrong="train = Compose([ToTensor(), Normalize(mean, std)]); valid = ToTensor()",
@@ -181,7 +185,8 @@ def prepared_differently(laboratory: Laboratory) -> Found | None:
     if found is None:
         return None
     apart = found.common is not None and found.common < _COMMON and not _dropped(found)
-    if not apart and 1 / _SCALE <= found.scale <= _SCALE and found.shift <= _SHIFT:
+    part = found.scale < 1 and found.alike > _PART  # training holds such rows, and others beside them
+    if not apart and found.shift <= _SHIFT and (part or 1 / _SCALE <= found.scale <= _SCALE):
         return None
     confirmed = ""
     if found.aligned < found.distance / 2:
@@ -274,6 +279,8 @@ def scrambled(laboratory: Laboratory) -> Found | None:
     if found is None:
         raise NotApplicable("no channels of images or series enter the first layer")
     gain = found.other - found.found
+    if not math.isfinite(gain):
+        raise NotMeasured("what enters the first layer holds NaN or infinity")
     if found.other < _SMOOTH or gain < _SMOOTHER or gain < 6 * found.error:
         return None
     return Found(

@@ -34,8 +34,8 @@ def other_statistics(laboratory: Laboratory) -> Found | None:
     task, declared = laboratory.task, laboratory.declarations.get("pretrained")
     if task is None or not task.inputs:
         raise NotApplicable("what enters the model is not known")
-    names = tuple(declared) if isinstance(declared, list | tuple) else ("*",) if declared else ()
-    seen = laboratory.ask(first_statistics(task.inputs, names))
+    names = laboratory.declared("pretrained") or (("*",) if declared else ())
+    seen = laboratory.ask(first_statistics(task.inputs, names, laboratory.called))
     if seen is None:
         raise NotApplicable("no batch norm has statistics from elsewhere, or inputs are no numbers of floating point")
     if not seen.explained or seen.met is None:

@@ -97,16 +97,17 @@ class Rule:
         """
         answer = self.judge(laboratory)
         found = (answer,) if isinstance(answer, Found) else tuple(answer or ())
+        told = laboratory.called.told
         return tuple(
             Finding(
                 code=self.code,
                 category=self.category,
                 severity=one.severity or self.severity,
-                message=one.message,
-                evidence=dict(one.evidence),
-                remedy=one.remedy,
-                where=one.where,
-                confirmed_by=one.confirmed_by,
+                message=told(one.message),
+                evidence=told(dict(one.evidence)),
+                remedy=told(one.remedy),
+                where=told(one.where),
+                confirmed_by=told(one.confirmed_by),
                 stage=self.stage.value,
             )
             for one in found

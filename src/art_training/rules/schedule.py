@@ -11,6 +11,7 @@ from art_training.rules.rule import Found, Stage, rule
 
 _VANISHED = 1e-4  # of the highest rate; a cosine is below it in its last 0.6 % of steps only
 _TOO_LONG = 0.5  # of the steps, at a rate that has vanished
+_LOW, _ALL_BUT = 1e-3, 0.9  # of the highest rate, in nearly all steps: a cosine is so low in its last 2 %
 _ALIKE = 0.05  # by which a horizon may differ from the number of steps or epochs that it was meant to be
 _TURNS = 3  # times that a cosine reaches its end; before that a second cycle may be meant
 
@@ -28,7 +29,7 @@ def plan_of(specimen: Specimen) -> Plan:
     stage=Stage.INSPECT,
     finds=(
         "Stepped alone over the real number of steps, the schedule is below a ten-thousandth of its highest rate in more than "
-        "half of all steps. Schedules that end near 0 are that low in their last steps only: a cosine in the last 0.6 %. Also "
+        "half of all steps, or below a thousandth in more than nine tenths. Schedules that end near 0 are that low in their last steps only: a cosine in the last 0.6 %. Also "
         "where the highest rate is 0. Confirmed where the same scheduler stepped after the other interval stays above."
     ),
     why=(
@@ -50,21 +51,26 @@ def vanishes(laboratory: Laboratory) -> Iterable[Found]:
                 confirmed_by="the schedule was stepped alone over the whole training",
             )
             continue
-        low = [rate < _VANISHED * course.peak for rate in course.rates]
+        limit = _vanishing(course)
+        low = [rate < limit * course.peak for rate in course.rates]
         # What is not simulated comes later, and a schedule that has vanished for good stays so.
         unseen = course.steps - len(low) if len(low) > 100 and all(low[-100:]) else 0
         share = (sum(low) + unseen) / course.steps
-        if share <= _TOO_LONG or not (course.whole or unseen) or (low[0] and not any(not one for one in low)):
+        if (
+            share <= (_TOO_LONG if limit == _VANISHED else _ALL_BUT)
+            or not (course.whole or unseen)
+            or (low[0] and not any(not one for one in low))
+        ):
             continue
         first = len(low) - next((index for index, one in enumerate(reversed(low)) if not one), 0)
         other = next((one for one in laboratory.ask(exchanged) or () if one.kind == course.kind), None)
         kept = (
             other is not None
             and min(other.rates) > 0
-            and sum(rate < _VANISHED * other.peak for rate in other.rates) <= _TOO_LONG * len(other.rates)
+            and sum(rate < limit * other.peak for rate in other.rates) <= _TOO_LONG * len(other.rates)
         )
         yield Found(
-            f"{course.kind}, stepped after every {course.interval}, is below {_VANISHED:g} of its highest rate "
+            f"{course.kind}, stepped after every {course.interval}, is below {limit:g} of its highest rate "
             f"({course.peak:.2g}) from step {first} of {course.steps} on",
             {"steps": course.steps, "share": share, "peak": course.peak, "last": course.rates[-1], "from": first},
             f"step it after every {'epoch' if course.interval == 'step' else 'step'} (interval=...), or make it for "
@@ -272,6 +278,13 @@ def never_called(laboratory: Laboratory) -> Iterable[Found]:
                     f"stepped after every {course.interval} it goes from {meant[0]:.2g} to {meant[-1]:.2g} in as many steps"
                 ),
             )
+
+
+def _vanishing(course: Course) -> float:
+    """The share of the highest rate below which it is gone: a thousandth where it is so low nearly all the time."""
+    nearly = sum(rate < _LOW * course.peak for rate in course.rates) > _ALL_BUT * course.steps
+    vanished = sum(rate < _VANISHED * course.peak for rate in course.rates) > _TOO_LONG * course.steps
+    return _LOW if nearly and not vanished else _VANISHED
 
 
 def exchanged(specimen: Specimen) -> tuple[Course, ...] | None:

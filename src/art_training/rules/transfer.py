@@ -1,5 +1,7 @@
 """Rules on weights from elsewhere: loaded, frozen, tied."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from art_training.probes.loading import alike
@@ -7,7 +9,7 @@ from art_training.probes.specimen import Specimen
 from art_training.probes.weights import Standing, frozen_head, replaced, ties
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
-from art_training.rules.optimizer import modules_of, named
+from art_training.rules.optimizer import modules_of
 from art_training.rules.rule import Found, Stage, rule
 
 _MOST = 0.5  # of the matrices that were loaded; a new head, or a few, may be drawn anew
@@ -20,8 +22,8 @@ _MOST = 0.5  # of the matrices that were loaded; a new head, or a few, may be dr
     severity=Severity.ERROR,
     stage=Stage.TRAIN,
     finds=(
-        "A parameter that frozen= names is another bit by bit after a short training, or a name stands for no parameter. That "
-        "only its buffers move, such as the statistics of a batch norm, is an information."
+        "A parameter that frozen= names is another bit by bit after a short training, or a name that frozen= or unused= gives "
+        "stands for no parameter. That only its buffers move, such as the statistics of a batch norm, is an information."
     ),
     why="What was learned elsewhere is lost, with the large steps of a fresh head in the first epochs above all.",
     wrong="self.backbone.eval()  # which freezes nothing",
@@ -31,24 +33,13 @@ _MOST = 0.5  # of the matrices that were loaded; a new head, or a few, may be dr
 )
 def frozen_moves(laboratory: Laboratory) -> Found | list[Found] | None:
     """A promise, and what became of it."""
-    declared: list[str] = list(laboratory.declarations.get("frozen", ()))
-    if not declared:
+    if not laboratory.declared("frozen", "unused"):
         raise NotApplicable("frozen is not declared")
     seen = laboratory.get(Standing)
     if seen.moved is None:
         raise NotMeasured("the short training did not come to its end")
-    found: list[Found] = []
-    missing = [one for one in declared if not any(named(name, [one]) for name in seen.known)]
-    if missing:
-        found.append(
-            Found(
-                f"frozen={missing!r} stands for no parameter of the model",
-                {"names": len(missing)},
-                f"name modules such as {', '.join(dict.fromkeys(one.partition('.')[0] for one in seen.known))}",
-                severity=Severity.WARNING,
-            )
-        )
-    moved = {name: change for name, change in seen.moved.items() if named(name, declared)}
+    found = [*meaningless(laboratory, "frozen", seen.known), *meaningless(laboratory, "unused", seen.known)]
+    moved = {name: change for name, change in seen.moved.items() if laboratory.names(name, "frozen")}
     if moved:
         found.append(
             Found(
@@ -59,7 +50,7 @@ def frozen_moves(laboratory: Laboratory) -> Found | list[Found] | None:
                 confirmed_by="compared bit by bit before and after a short training",
             )
         )
-    buffers = {name: change for name, change in seen.buffers.items() if named(name, declared)}
+    buffers = {name: change for name, change in seen.buffers.items() if laboratory.names(name, "frozen")}
     if buffers and not moved:
         found.append(
             Found(
@@ -91,7 +82,7 @@ def frozen_moves(laboratory: Laboratory) -> Found | list[Found] | None:
     right="net.apply(initialise); net.load_state_dict(weights)",
     source="https://github.com/huggingface/transformers/issues/17877",
 )
-def loaded_weights_are_gone(laboratory: Laboratory) -> Found | None:
+def loaded_weights_are_gone(laboratory: Laboratory) -> Found | list[Found] | None:
     """What was loaded against what there is."""
     seen = laboratory.ask(replaced)
     if seen.loaded and len(seen.replaced) > _MOST * len(seen.loaded):
@@ -109,36 +100,59 @@ def loaded_weights_are_gone(laboratory: Laboratory) -> Found | None:
     if not declared:
         return None
     fresh = laboratory.ask(drawn)
-    parts: list[str] = list(declared) if isinstance(declared, list | tuple) else ["*"]
-    for part in parts:
-        mine = [name for name in fresh.known if named(name, [part])]
+    found = [*meaningless(laboratory, "pretrained", fresh.names)]
+    for part in laboratory.declared("pretrained") or ("*",):
+        mine = [name for name in fresh.known if laboratory.called.means([part], name)]
         if mine and all(name in fresh.drawn for name in mine):
             what = "the model" if part == "*" else part
-            return Found(
-                f"{what} is declared pretrained, and all of its {len(mine)} matrices are distributed as initialisers draw them",
-                {"matrices": len(mine), "loaded": len(seen.loaded)},
-                "look whether the weights are loaded, into the model that trains, and not overwritten afterwards",
-                where="" if part == "*" else part,
+            found.append(
+                Found(
+                    f"{what} is declared pretrained, and all of its {len(mine)} matrices are distributed as initialisers draw them",
+                    {"matrices": len(mine), "loaded": len(seen.loaded)},
+                    "look whether the weights are loaded, into the model that trains, and not overwritten afterwards",
+                    where="" if part == "*" else part,
+                )
             )
-    return None
+    return found
 
 
+def meaningless(laboratory: Laboratory, declaration: str, names: Sequence[str]) -> Iterator[Found]:
+    """What a declaration names that the model has not."""
+    missing = laboratory.called.meaningless(laboratory.declared(declaration), names)
+    if missing:
+        parts = dict.fromkeys(laboratory.called.shown(one).partition(".")[0] for one in names)
+        yield Found(
+            f"{declaration}={missing!r} stands for no parameter of the model",
+            {"names": len(missing)},
+            f"name modules or parameters that there are: {', '.join(parts)}, or what is in them",
+            severity=Severity.WARNING,
+        )
+
+
+@dataclass(frozen=True)
 class Drawn:
-    """Matrices that were not loaded by load_state_dict and are distributed as initialisers draw them."""
+    """What a model holds, and what of it is as initialisers make it.
 
-    def __init__(self, known: tuple[str, ...], drawn: frozenset[str]) -> None:
-        self.known, self.drawn = known, drawn
+    Attributes:
+        names: of all parameters and buffers.
+        known: of the matrices.
+        drawn: of those that were not loaded by load_state_dict and are distributed as initialisers draw them.
+    """
+
+    names: tuple[str, ...]
+    known: tuple[str, ...]
+    drawn: frozenset[str]
 
 
 def drawn(specimen: Specimen) -> Drawn:
     """Look at every matrix."""
     from art_training.probes.ownership import is_fresh
 
-    matrices = {name: one for name, one in specimen.module.named_parameters() if one.ndim > 1}
+    parameters, buffers = (dict(named()) for named in (specimen.module.named_parameters, specimen.module.named_buffers))
+    matrices = {name: one for name, one in parameters.items() if one.ndim > 1}
     kept = {name for name, one in specimen.loaded.items() if name in matrices and alike(matrices[name], one) > _MOST}
-    return Drawn(
-        tuple(matrices), frozenset(name for name, one in matrices.items() if name not in kept and is_fresh(one))
-    )
+    fresh = frozenset(name for name, one in matrices.items() if name not in kept and is_fresh(one))
+    return Drawn((*parameters, *buffers), tuple(matrices), fresh)
 
 
 @rule(
@@ -163,8 +177,7 @@ def head_is_frozen(laboratory: Laboratory) -> Found | None:
     seen = laboratory.ask(frozen_head)
     if seen is None:
         return None
-    excused = [*laboratory.declarations.get("frozen", ()), *laboratory.declarations.get("unused", ())]
-    if named(f"{seen.name}.weight", excused):
+    if laboratory.names(f"{seen.name}.weight", "frozen", "unused"):
         return None
     gains = seen.without is not None and seen.with_it is not None and seen.with_it < 0.9 * seen.without
     return Found(
@@ -188,7 +201,7 @@ def head_is_frozen(laboratory: Laboratory) -> Found | None:
     stage=Stage.INSPECT,
     finds=(
         "An embedding and a linear layer of its width have equal weights in all rows that both have, and are two tensors that both "
-        "train; or a setting of the model says that weights are tied, or ties=True is declared, and no parameter is shared."
+        "train; or a setting of the model says that weights are tied, or ties=True is declared, and no parameter is shared, be it that one pass multiplies by it twice."
     ),
     why="They begin equal and drift apart from the first step: twice the parameters, and not the model that was meant.",
     wrong="self.lm_head.weight = nn.Parameter(self.embedding.weight.clone())",
@@ -209,7 +222,7 @@ def ties_are_broken(laboratory: Laboratory) -> Found | None:
             "declare ties=False",
             where=second,
         )
-    if (seen.asked or declared) and not seen.shared:
+    if (seen.asked or declared) and not seen.shared and not seen.reused:
         says = f"{seen.asked[0]} is True" if seen.asked else "ties=True is declared"
         return Found(
             f"{says}, and no parameter of the model is shared",

@@ -9,8 +9,10 @@ from art_training.records import Finding, Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.registry import rules
 from art_training.rules.rule import Rule
+from art_training.setup.called import Called
 
 _CHEAP: tuple[type[Monitor], ...] = (Health,)
+_AS_THEY_ARE = Called()
 EVERY = 50  # optimiser steps between two whose gradients are looked at; a look costs about a tenth of a small step
 
 
@@ -24,9 +26,14 @@ def watched_rules() -> tuple[Rule, ...]:
     return tuple(one for one in rules() if one.watches and set(one.watches) <= set(_CHEAP) and not one.asks)
 
 
-def judged(monitors: Sequence[Monitor]) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-    """What each of these rules says of a training, as the check `Healthy` reads it, and what was found."""
-    laboratory = Laboratory()
+def judged(monitors: Sequence[Monitor], called: Called = _AS_THEY_ARE) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """What each of these rules says of a training, as the check `Healthy` reads it, and what was found.
+
+    Args:
+        monitors: that watched it.
+        called: how the user calls the parts of the model.
+    """
+    laboratory = Laboratory(called=called)
     for monitor in monitors:
         if monitor.failure:
             laboratory.give_up(type(monitor), monitor.failure)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -32,13 +32,14 @@ _LEAVING = {"tolist", "numpy", "__array__", "data_ptr", "__dlpack__", "__deepcop
 _COMPARING = {"eq": True, "ne": True, "sub": False, "rsub": False}  # whether it is asked where both are equal
 _CHOOSING = {"argmax", "max"}
 
-_wanted: ContextVar[bool] = ContextVar("art_following", default=False)
+_Wanted: TypeAlias = Literal["none", "first", "every"]
+_wanted: ContextVar[_Wanted] = ContextVar("art_following", default="none")
 
 
 @contextmanager
-def followed() -> Generator[None]:
-    """While steps are observed, follow the entries of the first batch of a pass."""
-    token = _wanted.set(True)
+def followed(*, every: bool = False) -> Generator[None]:
+    """While steps are observed, follow the entries of the first batch of a pass, or of every one."""
+    token = _wanted.set("every" if every else "first")
     try:
         yield
     finally:
@@ -54,7 +55,7 @@ def following(batch: Any, *, first: bool, parameters: Iterable[Tensor] = ()) -> 
         first: whether it is the first batch of a pass.
         parameters: of the model; what depends on them is a prediction.
     """
-    if not (first and _wanted.get()):
+    if _wanted.get() == "none" or (_wanted.get() == "first" and not first):
         yield None
         return
     found = Following(batch, parameters)

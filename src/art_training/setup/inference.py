@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from art_training.errors import SetupError, Unpaired
 from art_training.records import Split
-from art_training.setup.by_hand import by_hand
 from art_training.setup.declaration import TaskDeclaration, declaration, plain_options
+from art_training.setup.learned import learned
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.losses import LOSSES, activation_of
 from art_training.setup.task import Task, TaskKind
@@ -77,7 +77,7 @@ def told(observation: BatchObservation, setup: "Setup") -> Task:
     call = main_call(observation, wanted)
     _require_targets_of_two(call)
     outputs = read_outputs(observation, wanted, setup.outputs)
-    own = by_hand(observation) if call is None and outputs.predictions is None else None
+    own = learned(observation) if call is None and outputs.predictions is None else None
     target = declared.get("target", _target_path(observation, call, outputs) if own is None else own.target)
     inputs, unread = _inputs(observation, target)
     is_own_input = _is_own_input(observation, target)

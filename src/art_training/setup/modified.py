@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any, Self, cast
 
-from art_training.errors import SetupError
+from art_training.errors import WrongModifier
 from art_training.setup.identity.copies import private_copy
 
 
@@ -56,7 +56,7 @@ class ModifiedModel(Modified):
         """A fresh module, changed.
 
         Raises:
-            SetupError: a modifier returned nothing, or something that is no module.
+            WrongModifier: a modifier returned nothing, or something that is no module.
             Exception: whatever the model's constructor or a modifier raises.
         """
         from art_training.setup.torch_model import TorchParts
@@ -66,7 +66,7 @@ class ModifiedModel(Modified):
         for modifier in self.modifiers:
             module = _returned(modifier, modifier(module), "the module")
             if isinstance(module, type) or not hasattr(module, "named_parameters"):
-                raise SetupError(
+                raise WrongModifier(
                     f"the model modifier {name_of(modifier)} returned {module!r}, which is no module; return the module"
                 )
         return replace(made, module=module) if isinstance(made, TorchParts) else module
@@ -83,7 +83,7 @@ class ModifiedData(Modified):
         `setup` holds nothing yet.
 
         Raises:
-            SetupError: a modifier returned nothing, something that is no data, or set a field of data that cannot be set.
+            WrongModifier: a modifier returned nothing, something that is no data, or set a field of data that cannot be set.
             Exception: whatever a factory or a modifier raises.
         """
         base = self.base
@@ -92,7 +92,7 @@ class ModifiedData(Modified):
         for modifier in self.modifiers:
             made = _returned(modifier, _changed(modifier, made), "the datamodule or data")
             if isinstance(made, type) or not _is_data(made):
-                raise SetupError(
+                raise WrongModifier(
                     f"the data modifier {name_of(modifier)} returned {made!r}, which is no data; "
                     "return the datamodule, or what art.data(...) gives"
                 )
@@ -114,7 +114,7 @@ def _changed(modifier: Callable[[Any], Any], data: Any) -> Any:
         found = re.search(r"field '(\w+)'", str(error))
         if found is None or not callable(getattr(data, "but", None)):
             raise
-        raise SetupError(
+        raise WrongModifier(
             f"the data modifier {name_of(modifier)} sets {found[1]} of data that art.data declared, which cannot be set; "
             f"return data.but({found[1]}=...)"
         ) from error
@@ -122,7 +122,7 @@ def _changed(modifier: Callable[[Any], Any], data: Any) -> Any:
 
 def _returned(modifier: Callable[[Any], Any], value: Any, what: str) -> Any:
     if value is None:
-        raise SetupError(f"the modifier {name_of(modifier)} returned nothing; return {what}")
+        raise WrongModifier(f"the modifier {name_of(modifier)} returned nothing; return {what}")
     return value
 
 

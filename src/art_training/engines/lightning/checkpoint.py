@@ -18,6 +18,7 @@ from art_training.engines.lightning.random_states import (
 )
 from art_training.engines.lightning.recorder import Recorder
 from art_training.errors import SetupError
+from art_training.setup.identity.sparse import strided_parts
 
 _KEY = "art_training"
 _SHARE = 0.02  # of the training time may go into epoch checkpoints
@@ -176,7 +177,8 @@ def _expected_seconds(trainer: Any) -> float:
     tensors += [
         value for optimizer in trainer.optimizers for kept in optimizer.state.values() for value in kept.values()
     ]
-    return sum(one.nbytes for one in tensors if isinstance(one, torch.Tensor)) / _BYTES_A_SECOND
+    plain = [part for one in tensors if isinstance(one, torch.Tensor) for part in strided_parts(one)]
+    return sum(one.nbytes for one in plain) / _BYTES_A_SECOND
 
 
 def _place(fit_loop: Any, state: dict[str, Any], reloaded: float) -> None:

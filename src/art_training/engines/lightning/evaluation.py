@@ -38,7 +38,7 @@ def evaluate(job: EvaluateJob, see: See, watch: Watch) -> EvaluateResult:
             loaded[:] = held
 
     for split in job.splits:
-        require_step(module, split)
+        require_step(module, split, as_training=job.as_training)
     return _pass_all(Passing(job, hierarchy, module, ready), datamodule, showing_to(see), watch)
 
 

@@ -96,7 +96,7 @@ class StandingPass:
         self._view = passes.view(wanted, testing=self._testing)
         self._ready = passing.hierarchy.derive(_Ready, "Callback")(passing.ready, keeps=passing.restores)
         self._trainer.callbacks.append(self._ready)
-        step = make_step(wanted, module, step_name(module, wanted.split))
+        step = make_step(wanted, module, step_name(module, wanted.split, as_training=job.as_training))
         self._members = self._replaced(step, watch, stands=stands)
         self._ran = False
 
@@ -176,15 +176,17 @@ def showing_to(see: See) -> MakeStep:
     return observing
 
 
-def require_step(module: Any, split: Split) -> None:
+def require_step(module: Any, split: Split, *, as_training: bool = False) -> None:
     """Raise where a module has no step that a split can be passed through.
 
     Raises:
         SetupError: it trains by itself in its training step, or takes the loader's iterator.
     """
-    name = step_name(module, split)
+    name = step_name(module, split, as_training=as_training)
     kind = name_of(type(module))
     if name == "training_step" and not module.automatic_optimization:
+        if as_training:
+            raise SetupError(f"the training_step of {kind} optimises by itself, so that nothing can be evaluated by it")
         raise SetupError(
             f"{kind} has no validation_step, and its training_step optimises by itself, so that it cannot be evaluated; "
             "define validation_step(batch, batch_idx), and return predictions and targets from it or give outputs="
@@ -196,10 +198,10 @@ def require_step(module: Any, split: Split) -> None:
         )
 
 
-def step_name(module: Any, split: Split) -> str:
+def step_name(module: Any, split: Split, *, as_training: bool = False) -> str:
     """The user's step that a split is passed through."""
     names = ("test_step", "validation_step") if split is Split.TEST else ("validation_step",)
-    for name in names:
+    for name in () if as_training else names:
         if is_overridden(name, module, "LightningModule"):
             return name
     return "training_step"

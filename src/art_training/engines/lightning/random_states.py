@@ -133,6 +133,8 @@ def _walk(value: Any, path: str, seen: set[int], depth: int) -> Iterator[tuple[s
     if isinstance(value, _LEAVES) or id(value) in seen or depth > _DEEPEST:
         return
     seen.add(id(value))
+    if isinstance(value, random.SystemRandom):  # draws from the machine, and has no state
+        return
     if isinstance(value, _GENERATORS):
         yield path, value
         return

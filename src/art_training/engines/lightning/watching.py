@@ -51,6 +51,12 @@ class Watching:
         """A validation begins."""
         self._tell("validating", trainer, module)
 
+    def on_validation_batch_start(
+        self, trainer: Any, module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """A batch enters a validation."""
+        self._tell("predicting", trainer, module, batch=batch)
+
     def on_validation_end(self, trainer: Any, module: Any) -> None:
         """A validation is done, and what was logged in it is reduced."""
         self._tell("validated", trainer, module)
@@ -59,9 +65,10 @@ class Watching:
         """An epoch is done."""
         self._tell("epoch_ended", trainer, module)
 
-    def on_fit_end(self, trainer: Any, module: Any) -> None:
-        """Training is done, and whoever puts the best weights back at its end has done so."""
-        self._tell("ended", trainer, module)
+    def teardown(self, trainer: Any, module: Any, stage: str) -> None:
+        """Training is done, and whoever puts the best weights back at its end, in whatever hook, has done so."""
+        if stage == "fit":
+            self._tell("ended", trainer, module)
 
     # Its own work.
 

@@ -1,6 +1,7 @@
 """Where the examples of one loader come from: arrays, a dataset, or a loader of the user's own."""
 
 import copy
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -193,7 +194,9 @@ def again(loader: "DataLoader[Any]") -> "DataLoader[Any]":
     batch_sampler = cast("Any", loader.batch_sampler)
     if batch_sampler is None:  # batching is the dataset's own
         settings |= {"batch_size": None, "sampler": _sampler(loader.sampler, settings["generator"])}
-    elif type(batch_sampler) is BatchSampler:
+    elif (
+        type(batch_sampler) is BatchSampler and loader.batch_size is not None
+    ):  # else it was given, and not made of a size
         settings |= {"batch_size": loader.batch_size, "drop_last": loader.drop_last}
         settings |= {"sampler": _sampler(loader.sampler, settings["generator"])}
     else:
@@ -325,6 +328,8 @@ def _generator(generator: Any) -> Any:
         return None
     import torch
 
+    if not isinstance(generator, torch.Generator):  # of NumPy or Python, or one that draws from the machine
+        return generator if isinstance(generator, random.SystemRandom) else copy.deepcopy(generator)
     fresh = torch.Generator(device=generator.device)
     fresh.set_state(generator.get_state())
     return fresh
@@ -334,7 +339,8 @@ def _sampler(sampler: Any, generator: Any) -> Any:
     """A copy of a sampler whose generators are its own."""
     fresh = copy.copy(sampler)
     if getattr(fresh, "generator", None) is not None:
-        fresh.generator = generator or _generator(fresh.generator)
+        own = _generator(fresh.generator)
+        fresh.generator = generator if generator is not None and type(own) is type(generator) else own
     if hasattr(fresh, "sampler"):
         fresh.sampler = _sampler(fresh.sampler, generator)
     return fresh

@@ -2,9 +2,11 @@
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+
+from art_training.setup.identity.sparse import strided_parts
 
 FULL_BYTES = 256 * 2**20
 _SAMPLE_BYTES = 64 * 2**20
@@ -50,7 +52,7 @@ def _tensor(value: Any) -> Content:
     if tensor.is_meta:
         return _digest(f"{head} meta", [])
     if tensor.layout is not torch.strided:
-        parts = [_tensor(part) for part in _sparse_parts(tensor)]
+        parts = [_tensor(part) for part in strided_parts(tensor)]
         return _digest(head, [part.digest.encode() for part in parts], next((part.note for part in parts), ""))
     if tensor.is_quantized:
         head += f" {tensor.qscheme()}"
@@ -59,16 +61,6 @@ def _tensor(value: Any) -> Content:
     chosen = tensor if rows is None else tensor[torch.tensor(rows, device=tensor.device)]
     plain = chosen.resolve_conj().resolve_neg().contiguous().cpu()
     return _digest(head, [plain.flatten().view(torch.uint8).numpy().data] if plain.numel() else [], note)
-
-
-def _sparse_parts(tensor: Any) -> Iterator[Any]:
-    names = ("indices", "values") if str(tensor.layout) == "torch.sparse_coo" else ()
-    tensor = tensor.coalesce() if names else tensor
-    for name in names or ("crow_indices", "ccol_indices", "col_indices", "row_indices", "values"):
-        try:
-            yield getattr(tensor, name)()
-        except RuntimeError:  # the layout has no such part
-            continue
 
 
 def _array(value: Any) -> Content | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from art_training.errors import CheckError, ProjectError, UnknownMetric
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from art_training.setup.scores.scoring import Scorer
 
 LOSS = "loss"
+TASK_LOSS = "task_loss"  # the task's loss alone, where the step makes something else of it
 
 # How modules log what has a split: `val_loss`.
 _LOGGED = re.compile(r"^(validation|valid|val|training|train|test)_", re.IGNORECASE)
@@ -74,7 +76,7 @@ class MetricCalculator:
         Raises:
             UnknownMetric: there is no metric of that name.
         """
-        if name == LOSS:
+        if name in {LOSS, TASK_LOSS}:
             return "minimize"
         owner = self._owner(name)
         if owner not in self._measures:
@@ -161,6 +163,13 @@ class MetricCalculator:
             raise UnknownMetric(f"no metric {name!r} in this project; it has: {', '.join(self.names) or 'none'}")
 
 
+def comparable(scores: Mapping[str, Score]) -> dict[str, Score]:
+    """Scores by address as another model's can be compared with: the loss is the task's alone."""
+    alone = {address: score for address, score in scores.items() if Metric.parse(address).name == TASK_LOSS}
+    losses = {str(replace(Metric.parse(address), name=LOSS)): score for address, score in alone.items()}
+    return {address: losses.get(address, score) for address, score in scores.items() if address not in alone}
+
+
 def meant_metric(name: str, known: Iterable[str]) -> str:
     """The known name that is meant by a mistyped one, or by one as modules log it: `val_loss`; empty where none is near."""
     names = tuple(known)
@@ -168,8 +177,10 @@ def meant_metric(name: str, known: Iterable[str]) -> str:
 
 
 def _check_name(name: Any) -> None:
-    if name == LOSS:
-        raise ProjectError("a metric is called 'loss', which is the name of the model's own loss; choose another name")
+    if name in {LOSS, TASK_LOSS}:
+        raise ProjectError(
+            f"a metric is called {name!r}, which is the name of the model's own loss; choose another name"
+        )
     try:
         address = Metric.parse(name) if isinstance(name, str) else None
     except CheckError as error:

@@ -66,11 +66,25 @@ class PassLoss:
         between = None if estimated.interval is None else estimated.interval.holding(value)
         return Score(value, between, rows, "minimize", self._source(), text)
 
+    def alone(self, rows: int, seed: int) -> Score | None:
+        """What the call of the loss gave, without what the step makes of it; None where that is the loss, or not known."""
+        found = self._relation(rows)
+        if found is None or not found[2]:
+            return None
+        totals, weights = self._of_examples()
+        if not weights.sum() > 0:
+            return None
+        estimated = of_mean(totals, weights, seed=seed, floor=floor_of_mean(self._name))
+        value = float(totals.sum() / weights.sum())
+        between = None if estimated.interval is None else estimated.interval.holding(value)
+        notes = (f"{self._name} alone, which is what baselines have: {found[2]}", estimated.note)
+        return Score(value, between, rows, "minimize", self._source(), "; ".join(filter(None, notes)))
+
     def of_examples(self, rows: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """The loss of each example and what it adds to the denominator; None where they are not known of all."""
         if not self._totals or sum(map(len, self._totals)) != rows:
             return None
-        totals, weights = torch.cat(self._totals).double().numpy(), torch.cat(self._weights).double().numpy()
+        totals, weights = self._of_examples()
         return np.divide(totals, weights, out=np.zeros_like(totals), where=weights > 0), weights
 
     @property
@@ -84,12 +98,13 @@ class PassLoss:
 
     def _interval(self, rows: int, seed: int) -> tuple[Estimated, str]:
         """The interval, and in words what the step's loss holds besides the call of the loss function."""
-        if not self._totals or sum(map(len, self._totals)) != rows:
+        found = self._relation(rows)
+        if found is None:
             return Estimated(None, "no interval: the loss has no values of single examples"), ""
-        scale, shift, told = _relation(np.array(self._parts), self._name)
+        scale, shift, told = found
         if scale is None:
             return Estimated(None, f"no interval: the values of single examples are known of {self._name} alone"), told
-        totals, weights = torch.cat(self._totals).double().numpy(), torch.cat(self._weights).double().numpy()
+        totals, weights = self._of_examples()
         floor = floor_of_mean(self._name) if scale > 0 and shift >= 0 else -math.inf
         estimated = of_mean(totals, weights, seed=seed, floor=floor)
         if estimated.interval is None:
@@ -97,6 +112,16 @@ class PassLoss:
         ends = sorted(end * scale + shift for end in (estimated.interval.low, estimated.interval.high))
         moved = Interval(ends[0], ends[1], estimated.interval.level, estimated.interval.method)
         return Estimated(moved, estimated.note), told
+
+    def _relation(self, rows: int) -> tuple[float | None, float, str] | None:
+        """As the function of that name says it; None where the call's values are not known of all examples."""
+        if not self._totals or sum(map(len, self._totals)) != rows:
+            return None
+        return _relation(np.array(self._parts), self._name)
+
+    def _of_examples(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The call's loss of each example, and what it adds to the denominator."""
+        return torch.cat(self._totals).double().numpy(), torch.cat(self._weights).double().numpy()
 
 
 def _relation(parts: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", name: str) -> tuple[float | None, float, str]:

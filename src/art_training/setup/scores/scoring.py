@@ -15,6 +15,7 @@ from art_training.setup.scores.alignment import Raw, aligned
 from art_training.setup.scores.examples import Examples
 from art_training.setup.scores.intervals import Estimated
 from art_training.setup.scores.measures import Measure, Pool, Running
+from art_training.setup.scores.metrics import TASK_LOSS
 from art_training.setup.scores.outputs import Adapter, BatchOutputs, read_loss, read_outputs
 from art_training.setup.scores.pass_loss import PassLoss
 from art_training.setup.task import Task, TaskKind
@@ -74,7 +75,9 @@ class Scorer:
             mine = {
                 address.name: score
                 for text, score in scores.items()
-                if (address := Metric.parse(text)).split == split and address.loader is None
+                if (address := Metric.parse(text)).split == split
+                and address.loader is None
+                and address.name != TASK_LOSS  # which no module logs under that name
             }
             by_examples = self._passes[split, None].by_examples
             findings += agreement.with_logged(split, mine, logged.get(split, {}), by_examples)
@@ -135,6 +138,8 @@ class _Pass:
         findings: list[Finding] = []
         if (loss := self._loss.score(self.rows, seed)) is not None:
             scores[str(self.at)] = loss
+        if (alone := self._loss.alone(self.rows, seed)) is not None:
+            scores[str(dataclasses.replace(self.at, name=TASK_LOSS))] = alone
         pool = self._rows.pool()
         for name, running in self._running.items():
             address = dataclasses.replace(self.at, name=name)

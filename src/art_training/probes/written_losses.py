@@ -17,7 +17,7 @@ _LARGEST = 1 << 22  # numbers of a prediction
 _FEWEST = 4  # of a target; fewer agree by chance
 
 
-class ByHand(TorchFunctionMode):
+class WrittenLosses(TorchFunctionMode):
     """Notes the numbers of a step, and what they could be the loss of.
 
     Args:

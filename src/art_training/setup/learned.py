@@ -1,4 +1,4 @@
-"""What a step learns that calls no loss of torch, told by what its own code compares predictions with."""
+"""What a step learns that calls no loss of torch: a kind of task and no loss, told by what its own code compares predictions with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _NEGLIGIBLE = 1e-4  # a number so near to zero is that of too many things
 
 
 @dataclass(frozen=True)
-class ByHand:
+class Learned:
     """A comparison that says what is learned.
 
     Attributes:
@@ -28,7 +28,7 @@ class ByHand:
     classes: int | None
 
 
-def by_hand(observation: BatchObservation) -> ByHand | None:
+def learned(observation: BatchObservation) -> Learned | None:
     """What the comparisons of a step say; None where they say nothing, or not the same.
 
     Predictions that are counted where they equal whole numbers, one an example, are classes. Differences to an entry are
@@ -38,13 +38,13 @@ def by_hand(observation: BatchObservation) -> ByHand | None:
     count = observation.weight
     alike = [one for one in observation.compared if len(one.target) == count == one.target.numel()] if count else []
     found = {
-        ByHand(TaskKind.CLASSIFICATION, one.path, classes)
+        Learned(TaskKind.CLASSIFICATION, one.path, classes)
         for one in alike
         if one.equal and (classes := _classes(one, observation)) is not None
     }
     if not found:
         found = {
-            ByHand(TaskKind.REGRESSION, one.path, None) for one in observation.compared if _is_error(one, observation)
+            Learned(TaskKind.REGRESSION, one.path, None) for one in observation.compared if _is_error(one, observation)
         }
     return found.pop() if len(found) == 1 else None
 

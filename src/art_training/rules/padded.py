@@ -1,0 +1,46 @@
+"""The padding of sequences as rules on them need it: what is declared, or what can be told beyond doubt."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from art_training.probes.filled import filled
+from art_training.rules.laboratory import Laboratory
+
+
+@dataclass(frozen=True)
+class Padding:
+    """What pads sequences.
+
+    Attributes:
+        token: the token or value.
+        at_end: whether it stands behind what counts; what is declared is taken to.
+        told_by: what says so where nobody declared it, for a sentence; empty: it is declared.
+        by_entry: whether an entry of the batch says it.
+    """
+
+    token: float
+    at_end: bool = True
+    told_by: str = ""
+    by_entry: bool = False
+
+    @property
+    def inferred(self) -> str:
+        """A clause for a message; empty where it is declared."""
+        return f" (padding is {self.token:g}, as was inferred: {self.told_by})" if self.told_by else ""
+
+
+def padding_of(laboratory: Laboratory) -> Padding | None:
+    """The padding of a setup; None where it is neither declared nor told by the batches.
+
+    Raises:
+        NotMeasured: there are no batches.
+    """
+    declared: Any = laboratory.declarations.get("padding")
+    if isinstance(declared, int | float) and not isinstance(declared, bool):
+        return Padding(declared)
+    found = [
+        one for one in laboratory.ask(filled) if one.token >= 0
+    ]  # what labels leave out is no token: it stands beside it
+    if not found or len({one.token for one in found}) > 1:  # sequences of two kinds, each with its own
+        return None
+    return Padding(found[0].token, found[0].at_end, found[0].told_by, found[0].by_entry)

@@ -1,0 +1,242 @@
+"""Sequences of differing lengths: padding that nobody declared is told and judged, and rows are read as others are."""
+
+import lightning as L
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader
+
+import art_training as art
+from art_training.records import Severity
+
+WIDTH = 24
+
+
+def texts(count=160, longest=WIDTH):
+    drawn = torch.Generator().manual_seed(0)
+    lengths = torch.randint(4, longest + 1, (count,), generator=drawn)
+    lengths[::16] = longest
+    return [torch.randint(1, 20, (int(one),), generator=drawn) for one in lengths]
+
+
+class Rows(torch.utils.data.Dataset):
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.rows[index]
+
+
+def by_batch(rows):
+    return pad_sequence([x for x, _ in rows], batch_first=True), torch.tensor([y for _, y in rows])
+
+
+def by_batch_on_the_left(rows):
+    ids, y = by_batch(rows)
+    return pad_sequence([x for x, _ in rows], batch_first=True, padding_side="left"), y + 0 * ids[:, 0]
+
+
+def ragged(collate=by_batch):
+    rows = Rows([(one, int(one[0] > 10)) for one in texts()])
+    return art.data(train=DataLoader(rows, batch_size=12, collate_fn=collate, shuffle=True))
+
+
+def masked(token=21):
+    """Rows of one width, with a mask."""
+    rows = [
+        {
+            "ids": F.pad(one, (0, WIDTH - len(one)), value=token),
+            "mask": (torch.arange(WIDTH) < len(one)).int(),
+            "y": int(one[0] > 10),
+        }
+        for one in texts()
+    ]
+    return art.data(train=DataLoader(Rows(rows), batch_size=12, shuffle=True))
+
+
+class Mean(L.LightningModule):
+    """A mean over positions, over all of them or over real ones."""
+
+    real = False
+    padding = 0
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(22, 8)
+        self.head = nn.Linear(8, 2)
+
+    def taken_apart(self, batch):
+        ids, y = batch if isinstance(batch, list | tuple) else (batch["ids"], batch["y"])
+        return ids, ids != self.padding, y
+
+    def training_step(self, batch, index):
+        ids, kept, y = self.taken_apart(batch)
+        weights = kept[..., None].float() if self.real else torch.ones(*ids.shape, 1)
+        return F.cross_entropy(self.head((self.words(ids) * weights).sum(1) / weights.sum(1)), y)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 1e-3)
+
+
+class Attends(Mean):
+    """Attention over all positions, though their mask is there."""
+
+    padding = 21
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def training_step(self, batch, index):
+        ids, kept, y = self.taken_apart(batch)
+        hidden = self.words(ids)
+        hidden, _ = self.attention(hidden, hidden, hidden, key_padding_mask=~kept if self.real else None)
+        weights = kept[..., None].float()
+        return F.cross_entropy(self.head((hidden * weights).sum(1) / weights.sum(1)), y)
+
+
+class Language(L.LightningModule):
+    """The next token, asked of padding too or not."""
+
+    real = False
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(22, 8)
+        self.net = nn.GRU(8, 8, batch_first=True)
+        self.head = nn.Linear(8, 22)
+
+    def training_step(self, batch, index):
+        ids = batch[0]
+        logits = self.head(self.net(self.words(ids[:, :-1]))[0])
+        return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=0 if self.real else -100)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 1e-3)
+
+
+def tagged(rows):
+    """Tokens with a label each; what labels leave out has a number of its own."""
+    ids, _ = by_batch(rows)
+    return ids, torch.where(ids == 0, -100, ids % 3)
+
+
+class Tagger(Attends):
+    """A label for each token, by attention over all positions or over real ones."""
+
+    padding = 0
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 3)
+
+    def training_step(self, batch, index):
+        ids, tags = batch
+        hidden = self.words(ids)
+        hidden, _ = self.attention(hidden, hidden, hidden, key_padding_mask=(ids == 0) if self.real else None)
+        return F.cross_entropy(self.head(hidden).flatten(0, 1), tags.flatten(), ignore_index=-100)
+
+
+def real(model):
+    return type("Real", (model,), {"real": True})
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "code", "told"),
+    [
+        (Mean, ragged, "ART313", "at the end of rows alone"),
+        (Attends, masked, "ART313", "batch[mask]"),
+        (Tagger, lambda: ragged(tagged), "ART313", "at the end of rows alone"),
+        (Language, ragged, "ART432", "at the end of rows alone"),
+        (Language, lambda: ragged(by_batch_on_the_left), "ART432", "at the beginning of rows alone"),
+    ],
+)
+def test_padding_that_counts_is_seen_though_nobody_declared_it(judged, model, data, code, told):
+    found = judged(model, data(), codes=("ART313", "ART432"))[code]
+    assert found.severity is Severity.WARNING
+    assert "inferred" in found.message
+    assert told in found.message
+    assert not judged(real(model), data(), codes=("ART313", "ART432"))
+
+
+def test_a_declaration_wins(judged):
+    found = judged(Mean, ragged(), codes="ART313", padding=0)["ART313"]
+    assert found.severity is Severity.ERROR
+    assert "inferred" not in found.message
+    assert not judged(Mean, ragged(), codes="ART313", padding=15)
+
+
+def test_a_state_that_ends_rows_of_one_length_is_no_padding(judged):
+    rows = [(F.pad(one, (0, WIDTH - len(one))), int(len(one) > 12)) for one in texts()]
+    data = art.data(train=DataLoader(Rows(rows), batch_size=12, shuffle=True))
+    assert not judged(Mean, data, codes=("ART313", "ART432"))
+
+
+class Series(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Conv1d(1, 4, 3, padding=1)
+        self.head = nn.Linear(4, 2)
+
+    def training_step(self, batch, index):
+        x, y = batch
+        return F.cross_entropy(self.head(self.net(x[:, None]).relu().amax(2)), y)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 1e-3)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.5])
+def test_numbers_that_are_none_are_seen_in_series_of_differing_lengths(judged, value):
+    series = [one.float() / 20 for one in texts()]
+    for number in (5, 40, 41):
+        series[number][1] = value
+    rows = Rows([(one, int(one[0] > 0.5)) for one in series])
+    data = art.data(train=DataLoader(rows, batch_size=12, collate_fn=by_batch))
+    found = judged(Series, data, codes="ART915")
+    assert set(found) == (set() if value == 0.5 else {"ART915"})
+    if found:
+        assert found["ART915"].message == "inputs of 3 of 160 train rows hold NaN or infinity"
+        assert found["ART915"].where == "train row 5"
+
+
+WORDS = ["<pad>", "<unk>", *sorted(f"{a}{b}" for a in "abcde" for b in "xyzw")]
+NUMBERS = {word: number for number, word in enumerate(WORDS)}
+
+
+class Sentences(Rows):
+    """Texts whose words are looked up as they are written; the collation knows of lengths too."""
+
+    def __init__(self, upper):
+        super().__init__(texts())
+        self.vocabulary, self.upper = NUMBERS, upper
+
+    def __getitem__(self, index):
+        words = [WORDS[2 + int(one)] for one in self.rows[index]]
+        ids = [self.vocabulary.get(word.upper() if self.upper else word, 1) for word in words]
+        return torch.tensor(ids), index % 2
+
+
+def with_lengths(rows):
+    ids, y = by_batch(rows)
+    return {"ids": ids, "lengths": torch.tensor([len(x) for x, _ in rows]), "mask": (ids != 0).float(), "y": y}
+
+
+class Bag(Mean):
+    real = True
+
+    def training_step(self, batch, index):
+        ids, y = (batch["ids"], batch["y"]) if isinstance(batch, dict) else batch
+        return F.cross_entropy(self.head((self.words(ids) * (ids != 0)[..., None]).mean(1)), y)
+
+
+@pytest.mark.parametrize("collate", [by_batch, with_lengths])
+@pytest.mark.parametrize("upper", [True, False])
+def test_unknown_words_are_seen_in_texts_of_differing_lengths(judged, collate, upper):
+    data = art.data(train=DataLoader(Sentences(upper), batch_size=12, collate_fn=collate))
+    assert set(judged(Bag, data, codes="ART219")) == ({"ART219"} if upper else set())
