@@ -14,7 +14,7 @@ from art_training.records.meant import did_you_mean
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
 from art_training.setup.frames import folding
 from art_training.setup.importing import is_importing
-from art_training.setup.scores.metrics import MetricCalculator, meant_metric
+from art_training.setup.scores.metrics import LOSS, TASK_LOSS, MetricCalculator, meant_metric
 from art_training.setup.setup import Setup
 from art_training.steps.settings import dropped
 from art_training.steps.step import Step
@@ -247,6 +247,8 @@ class ArtProject:
         only: Iterable[str],
         until: str | None,
     ) -> Wish:
+        if until is not None and not isinstance(until, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ProjectError(f"until={until!r} is no name of a step; give the last one to run: until='Overfit'")
         forced = force if isinstance(force, bool) else _names_in(force)
         wanted = _names_in(only)
         named = [*([] if isinstance(forced, bool) else sorted(forced)), *sorted(wanted), *([until] if until else [])]
@@ -272,7 +274,7 @@ class ArtProject:
             for metric in (getattr(check, field.name) for field in fields(check)):
                 if isinstance(metric, Metric):
                     _require_score(step, check, metric, known or ())
-                    _require_split(step, check, metric, {*metrics.names, "loss"})
+                    _require_split(step, check, metric, {*metrics.names, LOSS, TASK_LOSS})
         return replace(
             step, checks=type(step.checks)(*checks) if isinstance(step.checks, only_these) else tuple(checks)
         )
@@ -295,7 +297,8 @@ def _require_score(step: Step, check: Check, metric: Metric, known: Collection[s
     Raises:
         UnknownMetric: it is none of those known.
     """
-    if not {metric.name, metric.name.partition(".")[0]} & set(known):
+    alone = metric.name == TASK_LOSS and LOSS in known
+    if not alone and not {metric.name, metric.name.partition(".")[0]} & set(known):
         remedy = step.remedy_for(metric.name) or f"it will have: {', '.join(known)}"
         raise UnknownMetric(
             f"the check `{check.title}` of step {step.name!r} asks for {metric.name!r}, "

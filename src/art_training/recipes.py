@@ -15,7 +15,7 @@ from art_training.plugins import load
 from art_training.project import ArtProject, folder_of_caller
 from art_training.records import Split
 from art_training.setup.data.data import Data
-from art_training.setup.scores.metrics import LOSS
+from art_training.setup.scores.metrics import LOSS, MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task, TaskKind
 from art_training.setup.torch_model import TorchModel
@@ -82,7 +82,8 @@ def recipe(
     Args:
         setup: what is trained.
         name: of the project.
-        metrics: by name, as for a project; None: accuracy, F1, R2 or mean absolute error, as the task asks for.
+        metrics: by name, as for a project; None: accuracy, F1, R2 or mean absolute error, as the task asks for. Where the loss
+            weighs classes, the area under the ROC curve decides, or, of more than two classes, accuracy averaged over them.
         human: what people reach, as for `EvaluateBaseline`.
         capacity: hyper-parameters of growing capacity, as for `Overfit`.
         transfer: the step, for a model that has a pretrained part.
@@ -99,6 +100,8 @@ def recipe(
         SetupError: the setup cannot be built, or a batch does not pass through the model.
         ProjectError: a step that is given is of another kind, or trials are given and nothing to search; and as for a project.
     """
+    if not isinstance(setup, Setup):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ProjectError(f"setup={setup!r} is not a Setup; write art.Setup(model=..., data=...)")
     _require_kind("transfer", transfer, TransferLearning)
     _require_kind("squeeze", squeeze, Squeeze)
     if trials is not None and space is None:
@@ -190,8 +193,13 @@ class _Asked:
 
     @property
     def _by(self) -> str:
-        """The validation score that decides: the first metric, else the loss."""
-        return f"validation/{next(iter(self.metrics), LOSS)}"
+        """The validation score that decides: the first metric of which it is known which way is better, else the loss.
+
+        Where that is known of none of several metrics, the first is taken, and whoever decides by it says what to declare.
+        """
+        known = MetricCalculator(self.metrics)
+        decides = (name for name in known.names if known.direction(name) is not None)
+        return f"validation/{next(decides, next(iter(known.names), LOSS))}"
 
     def _baselines(self) -> Step | str:
         if self.setup.task.target is None:
@@ -252,6 +260,11 @@ class _Asked:
         found = self.candidates if self.candidates is not None else self._named_candidates()
         if not found:
             known = ", ".join(_KNOWN)
+            if self.candidates is not None:
+                return (
+                    "candidates={'name': Variant(...)}: {} names none; without the argument they are those that the model has "
+                    "hyper-parameters for"
+                )
             return f"candidates={{'name': Variant(...)}}, or a model with a hyper-parameter called one of: {known}"
         return Regularize(candidates=found, by=self._by)
 
@@ -302,13 +315,20 @@ def _parameters(model: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _metrics(task: Task) -> dict[str, Any]:
-    """The usual metrics of a task."""
+    """The usual metrics of a task, the one that decides first.
+
+    Whose loss weighs classes does not want to be judged by how often the usual class is right.
+    """
     from torchmetrics import classification, regression
 
+    weighs = not {"weight", "pos_weight"}.isdisjoint(task.loss_options)
     if task.kind is TaskKind.CLASSIFICATION and task.classes and task.classes > 2:
-        return {"accuracy": classification.MulticlassAccuracy(num_classes=task.classes, average="micro")}
+        accuracy = {"accuracy": classification.MulticlassAccuracy(num_classes=task.classes, average="micro")}
+        macro = classification.MulticlassAccuracy(num_classes=task.classes, average="macro")
+        return {"balanced_accuracy": macro, **accuracy} if weighs else accuracy
     if task.kind is TaskKind.CLASSIFICATION:
-        return {"accuracy": classification.BinaryAccuracy()}
+        accuracy = {"accuracy": classification.BinaryAccuracy()}
+        return {"auroc": classification.BinaryAUROC(), **accuracy} if weighs else accuracy
     if task.kind is TaskKind.MULTI_LABEL and task.classes:
         return {"f1": classification.MultilabelF1Score(num_labels=task.classes)}
     if task.kind is TaskKind.SEQUENCE and task.classes:

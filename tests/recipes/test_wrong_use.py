@@ -68,6 +68,7 @@ WRONG = {
         "art.recipe(setup_of(), transfer='backbone.*')",
         r"transfer='backbone\.\*' .* is no TransferLearning; give transfer=",
     ),
+    "a model in place of a setup": Wrong("art.recipe(net)", "setup=.*net.* is not a Setup; write art.Setup"),
     "a squeeze that is switched off": Wrong(
         "art.recipe(setup_of(), squeeze=False)", r"squeeze=False .*project\.remove_step\('Squeeze'\) takes"
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
@@ -243,6 +243,39 @@ def test_a_loss_that_weighs_examples_by_themselves_is_expected_as_the_step_makes
     assert outcome.scores["expected_loss"].value == pytest.approx((2 / 3) ** 2 * math.log(3), rel=1e-4)
     _, state, _ = outcome_of(Focal, scale=30.0)
     assert state is StepState.FAILED
+
+
+@pytest.mark.slow
+def test_a_focal_loss_of_a_fresh_layer_is_as_far_off_as_it_responds_to_its_cross_entropy() -> None:
+    """A layer of torch over few standardised features is up to 20 % off by cross-entropy, and twice as much by this."""
+    x, y = load_iris(return_X_y=True)
+    iris = torch.as_tensor((x - x.mean(0)) / x.std(0)).float(), torch.as_tensor(y)
+
+    class FocalOf(nn.Module):
+        def forward(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            each = F.cross_entropy(scores, targets, reduction="none")
+            return ((1 - torch.exp(-each)) ** 2 * each).mean()
+
+    for seed in range(3):
+        model = art.from_torch(lambda: nn.Linear(4, 3), loss=FocalOf, lr=0.1)
+        outcome, state, reasons = outcome_of(model, art.data(train=iris, batch_size=50), seed=seed)
+        assert state is StepState.PASSED, reasons
+        response = outcome.reading("response")
+        assert response is not None
+        assert response.value == pytest.approx(1 + 2 * math.log(3) / 3 / (1 - 1 / 3), rel=0.02)  # of (1 - p)^2 (-ln p)
+    with_large = art.from_torch(lambda: nn.Sequential(nn.Linear(4, 3), Times(8.0)), loss=FocalOf, lr=0.1)
+    _, state, reasons = outcome_of(with_large, art.data(train=iris, batch_size=50))
+    assert state is StepState.FAILED
+    assert "(20% of the loss that the step makes it of)" in reasons
+
+
+class Times(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * x
 
 
 class WithoutValidation(Data):

@@ -68,7 +68,7 @@ def run(model, step, **options):
 
 
 def test_a_healthy_setup_passes():
-    outcome, state, reasons = run(Net, Diagnose(budget=8))
+    outcome, state, reasons = run(Net, Diagnose(budget=120))
     assert state is StepState.PASSED, reasons
     assert outcome.scores["errors"].value == outcome.scores["warnings"].value == 0
     assert outcome.summary == "nothing was found"
@@ -76,7 +76,7 @@ def test_a_healthy_setup_passes():
 
 
 def test_a_fault_fails_with_its_finding_in_the_outcome():
-    outcome, state, reasons = run(Softmax, Diagnose(budget=8))
+    outcome, state, reasons = run(Softmax, Diagnose(budget=120))
     assert state is StepState.FAILED
     assert "errors is 1, not == 0" in reasons
     assert "ART402: what enters cross_entropy" in reasons
@@ -85,23 +85,23 @@ def test_a_fault_fails_with_its_finding_in_the_outcome():
 
 
 def test_what_is_ignored_is_not_judged():
-    outcome, _, _ = run(Softmax, Diagnose(budget=8, ignore={"ART402": "on purpose"}))
+    outcome, _, _ = run(Softmax, Diagnose(budget=120, ignore={"ART402": "on purpose"}))
     assert "ART402" not in [one.code for one in outcome.findings]
 
 
 def test_a_setup_that_raises_is_not_judged():
-    _, state, reasons = run(Broken, Diagnose(budget=8, checks=[]))
+    _, state, reasons = run(Broken, Diagnose(budget=120, checks=[]))
     assert state is StepState.NOT_JUDGED
     assert "the user's own mistake" in reasons
 
 
 def test_it_is_recalled_until_the_rules_change(monkeypatch):
     store = MemoryStore()
-    made = project(Net, Diagnose(budget=8), store=store)
+    made = project(Net, Diagnose(budget=120), store=store)
     made.run()
     assert "recall" in str(made.plan())
     monkeypatch.setattr("art_training.rules.version", lambda: "another")
-    assert "step.rules" in str(project(Net, Diagnose(budget=8), store=store).plan())
+    assert "step.rules changed" in str(project(Net, Diagnose(budget=120), store=store).plan())
 
 
 @pytest.mark.parametrize(

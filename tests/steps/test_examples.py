@@ -125,7 +125,7 @@ def test_corrupted_targets_of_a_regression_are_the_worst_with_their_residuals() 
     assert {row["example"] for row in worst[:3]} == set(planted)
     assert worst[0]["residual"] == pytest.approx(worst[0]["predicted"] - worst[0]["label"], abs=1e-4)
     assert outcome.reading("confidently wrong train examples") is None
-    assert not outcome.artifacts  # ten features are no image
+    assert [one.kind for one in outcome.artifacts] == ["table", "table"]  # ten features are no image
 
 
 def test_flipped_labels_of_a_multi_label_task_are_found_by_example() -> None:
@@ -181,7 +181,7 @@ def test_sentences_with_wrong_tags_are_found_by_sentence() -> None:
     assert told is not None
     assert [one["wrong share"] for one in told.value[:3]] == [1, 1, 1]
     assert "3 more than half of them wrong; the share of wrong positions counts" in told.note
-    assert not outcome.artifacts
+    assert {one.kind for one in outcome.artifacts} == {"table"}
 
 
 def scored(losses: list[float], pool: Pool | None = None) -> Scored:
@@ -209,7 +209,7 @@ def test_without_matplotlib_the_numbers_stay_and_the_note_says_what_to_install(m
     setup, planted, _ = mislabelled()
     outcome, _ = look_back(setup, {"accuracy": MulticlassAccuracy(num_classes=10)})
     assert set(planted) & set(numbers(outcome, "worst train examples"))
-    assert not outcome.artifacts
+    assert {one.kind for one in outcome.artifacts} == {"table"}
     note = outcome.reading("pictures of train examples")
     assert note is not None
     assert "pip install 'art-training[plots]'" in note.note

@@ -102,7 +102,7 @@ def seen(model, data, **options):
     """Readings by name and artifacts by name of a step that looks."""
     setup = art.Setup(model, data, trainer={"max_epochs": 2, "accelerator": "cpu"})
     store = MemoryStore()
-    result = art.ArtProject("look", setup, steps=[Diagnose(budget=10, **options)], store=store).run()
+    result = art.ArtProject("look", setup, steps=[Diagnose(budget=120, **options)], store=store).run()
     outcome = result["Diagnose"].outcome
     found = {one.name: store.artifacts.fetch(one.digest) for one in outcome.artifacts}
     return {one.name: one.value for one in outcome.readings}, found

@@ -250,6 +250,11 @@ def test_what_cannot_be_meant_is_refused_at_once(arguments: Any, said: str) -> N
             "candidate 'a' .*forgets returned nothing; return",
         ),
         (
+            {"candidates": {"b": art.Variant(hparams={"width": 9}), "a": art.Variant(data=forgets)}},
+            SetupError,
+            "candidate 'a' .*forgets returned nothing; return",
+        ),
+        (
             {"candidates": {"a": art.Variant(hparams={"wdith": 3})}},
             SetupError,
             "hparams has 'wdith', which Net does not",

@@ -313,7 +313,7 @@ def test_where_no_choice_has_data_nothing_is_searched(store: SqlStore) -> None:
     def unvalidated(data: Any) -> Any:
         return art.data(train=(X[:300], Y[:300]), batch_size=50)
 
-    space = {"rows": art.space.choice(a=art.Variant(data=unvalidated), b=art.Variant(data=lambda data: 3))}
+    space = {"rows": art.space.choice(a=art.Variant(data=unvalidated), b=art.Variant(data=unvalidated, note="too"))}
     with pytest.raises(
         SetupError, match=r"no choice of space\['rows'\] can be trained: rows='a': for want of data: the data has"
     ):

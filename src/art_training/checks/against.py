@@ -8,6 +8,7 @@ from art_training.checks.evidence import Evidence
 from art_training.checks.values import number, with_interval
 from art_training.errors import CheckError
 from art_training.records import Foresight, Interval, Metric, Outcome, Reading, Score, Split
+from art_training.setup.scores.metrics import comparable
 
 AGAINST = "compared with"
 BASELINE = "baseline"
@@ -42,6 +43,11 @@ class KeepsUpWithBaseline(Check):
         """In words."""
         return f"test/{self.metric} not worse than the best baseline's, beyond doubt"
 
+    @property
+    def asks(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]  depends on the metric
+        """The score, and what it is judged by, which a final test alone leaves."""
+        return (self.metric, GAIN)
+
     def foresee(self, before: Foresight) -> None:
         """Refuse to be asked where no earlier step evaluates a baseline."""
         if not any(one.kind == _EVALUATES for one in before.earlier.values()):
@@ -63,7 +69,8 @@ class KeepsUpWithBaseline(Check):
                 else f"step {evidence.step} left no {where}; it is asked of {_TESTS} with {_EVALUATES} before it, by one of "
                 "the project's metrics or the loss"
             )
-        mine, theirs = (evidence.outcome.scores.get(_at(name)) for name in (self.metric, f"{BASELINE}.{self.metric}"))
+        theirs = evidence.outcome.scores.get(_at(f"{BASELINE}.{self.metric}"))
+        mine = comparable(evidence.outcome.scores).get(_at(self.metric))
         numbers = {"gain": gain.value, "baseline": None if theirs is None else theirs.value}
         told = f"a gain of {with_interval(gain, apart_from=0.0)}"
         if mine is not None and theirs is not None:

@@ -21,6 +21,7 @@ from art_training.checks.values import (
 from art_training.errors import CheckError
 from art_training.records import Candidate, Direction, Foresight, Metric, Outcome, Promise, Score, Split
 from art_training.records.meant import did_you_mean
+from art_training.setup.scores.metrics import LOSS, TASK_LOSS, comparable
 
 BEST = "best"
 HUMAN = "human"
@@ -44,7 +45,8 @@ class _Baseline(NamedTuple):
 class BeatsBaseline(Check):
     """The score is better than a baseline's, strictly and by more than a margin. A tie does not pass.
 
-    Scores that differ by no more than rounding in single precision are a tie.
+    Scores that differ by no more than rounding in single precision are a tie. Of a loss that the step makes something else of
+    (`0.1 * cross_entropy`, a focal loss, a penalty), the task's loss alone is compared, which is what baselines have.
 
     The two are not compared example by example. Where their intervals overlap, the sentence says that the gain may be chance;
     ask for a `margin` where that is not enough.
@@ -123,6 +125,9 @@ class BeatsBaseline(Check):
         """Find the baseline and compare."""
         metric = address(self.metric)
         wanted = metric if self.against is None else address(self.against)
+        alone = replace(metric, name=TASK_LOSS)
+        if metric.name == LOSS and str(alone) in evidence.outcome.scores:  # a baseline has no more than that
+            metric = alone
         mine = evidence.score(metric)
         found = list(self._found(evidence, wanted))
         if not found:
@@ -141,7 +146,7 @@ class BeatsBaseline(Check):
             if not self._counts(step, evidence.kinds.get(step, step)):
                 continue
             for candidate in outcome.candidates:
-                score = candidate.scores.get(str(metric))
+                score = comparable(candidate.scores).get(str(metric))
                 if score is not None and math.isfinite(score.value):
                     yield _Baseline(step, candidate.name, score, str(candidate.parameters.get("kind")))
 

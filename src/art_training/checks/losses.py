@@ -15,6 +15,7 @@ from art_training.records import Curve, Metric, Outcome, Reading, Score
 EXPECTED = "expected_loss"
 REMEDY = "remedy"  # the reading in which a step says what to do if its loss is judged too high
 CHANCE = "chance"  # the reading in which it says how much of its loss is due to how fresh outputs happen to lie
+RESPONSE = "response"  # the reading in which it says by how many times more it is off than the loss that it is made of
 PRETRAINED = "pretrained"  # the reading in which it says that weights are not fresh, and where they come from
 _MEASURED = "train/loss"  # what a step's reading of chance is about
 
@@ -26,7 +27,8 @@ class LossIsTheoretical(Check):
     The expected value is the outcome's score `expected_loss`, which the step CheckLossOnInit writes where it can be
     derived (log C for cross-entropy over C balanced classes, the targets' variance for a squared error, ...). A part
     of the training loss that the step's reading `chance` tells is left out of account. Where its reading `pretrained`
-    says that the weights are not fresh, the expected loss is an upper bound.
+    says that the weights are not fresh, the expected loss is an upper bound. Of a loss that the step makes of another one,
+    as a focal loss of cross-entropy, the tolerance is that of the other one.
 
     Attributes:
         tolerance: the largest distance that passes, as a share of the expected loss.
@@ -57,29 +59,38 @@ class LossIsTheoretical(Check):
         if not math.isfinite(measured.value):
             return failed(f"{said}, which is not a finite number", **numbers)
         raw, chance = measured.value - expected.value, self._chance(evidence.outcome)
-        off = raw - chance
-        if self._passes(off, expected.value, pretrained) != self._passes(raw, expected.value, pretrained):
+        off, tolerance = raw - chance, self.tolerance * self._response(evidence.outcome)
+        if _passes(off, expected.value, tolerance, pretrained) != _passes(raw, expected.value, tolerance, pretrained):
             numbers["chance"] = chance
             more, how = ("more", "against") if chance > 0 else ("less", "along")
             said += (
                 f"; it is {number(abs(chance))} {more} by chance, because fresh outputs happen to lie {how} the targets"
             )
-        if self._passes(off, expected.value, pretrained):
+        if _passes(off, expected.value, tolerance, pretrained):
             return passed(said, **numbers)
-        return failed(f"{said}: {self._apart(off, expected.value)}{_remedy(evidence.outcome, off)}", **numbers)
-
-    def _passes(self, off: float, expected: float, pretrained: bool) -> bool:
-        allowed = self.tolerance * abs(expected) if expected else self.tolerance  # no share of zero is any
-        return off <= allowed if pretrained else abs(off) <= allowed
+        apart = _apart(off, expected.value, tolerance)
+        if tolerance != self.tolerance:
+            apart += f" ({self.tolerance:.0%} of the loss that the step makes it of)"
+        return failed(f"{said}: {apart}{_remedy(evidence.outcome, off)}", **numbers)
 
     def _chance(self, outcome: Outcome) -> float:
         reading = outcome.reading(CHANCE)
         return reading.value if reading is not None and str(self.metric) == _MEASURED else 0.0
 
-    def _apart(self, off: float, expected: float) -> str:
-        if expected:
-            return f"{abs(off) / abs(expected):.0%} off, and at most {self.tolerance:.0%} is allowed"
-        return f"{number(abs(off))} off, and at most {self.tolerance:.3g} is allowed"
+    def _response(self, outcome: Outcome) -> float:
+        reading = outcome.reading(RESPONSE)
+        return max(1.0, reading.value) if reading is not None and str(self.metric) == _MEASURED else 1.0
+
+
+def _passes(off: float, expected: float, tolerance: float, pretrained: bool) -> bool:
+    allowed = tolerance * abs(expected) if expected else tolerance  # no share of zero is any
+    return off <= allowed if pretrained else abs(off) <= allowed
+
+
+def _apart(off: float, expected: float, tolerance: float) -> str:
+    if expected:
+        return f"{abs(off) / abs(expected):.0%} off, and at most {tolerance:.0%} is allowed"
+    return f"{number(abs(off))} off, and at most {tolerance:.3g} is allowed"
 
 
 def _remedy(outcome: Outcome, off: float) -> str:

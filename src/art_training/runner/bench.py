@@ -19,6 +19,7 @@ from art_training.runner.metrics_first import require_computable
 from art_training.runner.pace import Pace
 from art_training.runner.resumption import Resumption
 from art_training.runner.validating import require_splits
+from art_training.setup.called import Called
 from art_training.setup.observation import BatchObservation
 from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
@@ -324,7 +325,7 @@ class RunnerBench(Bench):
     def _note_health(self, job: FitJob, label: str) -> None:
         if not job.monitors or all(_saw_nothing(one) for one in job.monitors):
             return
-        told, found = judged(job.monitors)
+        told, found = judged(job.monitors, Called.of(job.setup.model))
         name = label or _ONLY_TRAINING
         self._health[name] = told
         self._unhealthy += [replace(one, where=" of ".join(filter(None, (one.where, label)))) for one in found]

@@ -40,3 +40,8 @@ class Declared:
     folder: Path
     left_out: Mapping[str, str]
     trackers: tuple[Listener, ...] = ()
+
+    @property
+    def continuing(self) -> tuple[str, ...]:
+        """Names of the steps behind which the project goes on though they did not pass."""
+        return tuple(step.name for step in self.steps if step.continue_on_failure)

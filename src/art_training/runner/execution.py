@@ -10,10 +10,11 @@ from pathlib import Path
 
 from art_training.engines import Engine
 from art_training.errors import OutOfMemory, ProjectError, StoreError, Unfinished
-from art_training.records import Event, Fingerprint, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
+from art_training.records import Event, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
+from art_training.runner.following import Following
 from art_training.runner.heartbeat import heartbeat
 from art_training.runner.log import RunLog
 from art_training.runner.terminating import is_interruption
@@ -21,7 +22,7 @@ from art_training.setup.frames import users_lines
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.step import Earlier, Step
-from art_training.stores.workspaces import memory_folder, step_folder
+from art_training.stores.workspaces import memory_folder, same_work, step_folder
 
 
 @dataclass
@@ -137,8 +138,11 @@ class Execution:
             log.say("\n".join([f"ended: {type(error).__name__}: {error}", *(f"  {one}" for one in users_lines(error))]))
 
     def _bench(self, log: RunLog) -> RunnerBench:
+        following = Following(self.project.store, self.project.name, self.record.id)
+
         def tell(progress: StepProgress) -> None:
             log.follow(progress)
+            following.follow(progress)
             self.announce(progress)
 
         return RunnerBench(
@@ -173,7 +177,5 @@ class Execution:
         """Where a step remembers what a run that asks for more of the same work can use; None: with its checkpoints."""
         if not self.step.amounts:
             return None
-        counted = self.record.fingerprint.components
-        left_out = {f"step.{name}" for name in self.step.amounts}
-        same_work = Fingerprint({name: value for name, value in counted.items() if name not in left_out})
-        return memory_folder(self.project.workspace, self.step.name, same_work.digest)
+        work = same_work(self.record.fingerprint, self.step.amounts)
+        return memory_folder(self.project.workspace, self.step.name, work.digest)

@@ -37,7 +37,7 @@ from art_training.runner.execution import Execution
 from art_training.runner.handed import Handed
 from art_training.runner.identity import Identity
 from art_training.runner.log import RunLog
-from art_training.runner.planning import Wish, ended, skipped, unplanned, waiting
+from art_training.runner.planning import Wish, skipped, unplanned, waiting
 from art_training.runner.redefined import redefined
 from art_training.runner.result import ProjectResult, StepResult
 from art_training.runner.terminating import ending_on_sigterm
@@ -49,6 +49,7 @@ from art_training.setup.identity.secrets import mask_mapping
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
+from art_training.stores.planned import keep_plan
 
 
 def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
@@ -63,7 +64,10 @@ def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
         SetupError: a step that is going to run cannot, as far as can be told without reading data.
         ProjectError: one that uses the test split is asked for behind a step that did not pass.
     """
-    return _Run(project, wish, (), lenient=lenient).plan()
+    plan = _Run(project, wish, (), lenient=lenient).plan()
+    if wish == Wish():  # what is asked for with `force` or `only` would be done is not where the project stands
+        keep_plan(project.store, plan, project.continuing)
+    return plan
 
 
 def run_project(project: Declared, wish: Wish, listen: Sequence[Listener] = ()) -> ProjectResult:
@@ -113,7 +117,9 @@ class _Run:
     def go(self) -> ProjectResult:
         for sentence in redefined(self.project.setup, self.project.steps):
             warnings.warn(sentence, stacklevel=4)  # the line that called project.run()
-        self.announce(ProjectStarted(self.plan()))
+        plan = self.plan()
+        keep_plan(self.store, plan, self.project.continuing)
+        self.announce(ProjectStarted(plan))
         foreseen = dict(self.views)
         self.handed.forget()
         for step in self.project.steps:
@@ -266,7 +272,7 @@ class _Run:
     def not_run(self, step: Step) -> StepResult:
         """A step that was not asked for, with how it stood before; or one behind a step that did not pass."""
         asked = self.asked(step)
-        before = f" ({ended(self.stood[step.name])} before)" if step.name in self.stood else ""
+        before = f" ({self.stood[step.name].ended} before)" if step.name in self.stood else ""
         note = "" if asked else f"not asked for{before}"
         return StepResult(step.name, type(step).__name__, StepState.NOT_RUN, note=note, asked=asked)
 

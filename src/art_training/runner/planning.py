@@ -107,18 +107,7 @@ def waiting(planned: PlannedStep, barrier: str, state: StepState) -> PlannedStep
         barrier: name of the step that bars the way.
         state: where that one stands.
     """
-    return replace(planned, action=Action.WAIT, reason=f"waits for {barrier}, which {ended(state)}")
-
-
-def ended(state: StepState) -> str:
-    """How a step ended, as the end of a sentence."""
-    return {
-        StepState.PASSED: "passed",
-        StepState.FAILED: "failed",
-        StepState.ERRORED: "errored",
-        StepState.UNCHECKED: "ran unchecked",
-        StepState.NOT_RUN: "has not run",
-    }.get(state, f"was {state.value}")
+    return replace(planned, action=Action.WAIT, reason=f"waits for {barrier}, which {state.ended}")
 
 
 def consumed(step: Step, kinds: Mapping[str, str], continued: str) -> tuple[str, ...]:
@@ -151,7 +140,7 @@ def _ends(run: RunSummary) -> str:
 
 
 def _recalled(run: RunSummary) -> str:
-    return "nothing changed" if run.state is StepState.PASSED else f"nothing changed since it {ended(run.state)}"
+    return "nothing changed" if run.state is StepState.PASSED else f"nothing changed since it {run.state.ended}"
 
 
 def _reason(changes: tuple[Change, ...]) -> str:

@@ -1,9 +1,7 @@
 """What an execution of a step leaves for the one that goes on after a kill, and how that one takes it up."""
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from art_training.records import Finding, Plain, Severity, plain
 from art_training.runner.curves import CurveWriter
 from art_training.stores import Store
 from art_training.stores.artifacts import file_digest
+from art_training.stores.workspaces import file_name, recall, remembered
 
 _LABELS = "labels of trainings"
 
@@ -121,7 +120,7 @@ class Resumption:
     def remember(self, key: str, value: Plain) -> None:
         """Remember a small value, durably."""
         # A file each, not a row of the store: nothing is forgotten to make room.
-        path = self._remembered(key)
+        path = remembered(self._memory, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
         with unfinished.open("w") as file:
@@ -132,10 +131,7 @@ class Resumption:
 
     def recall(self, key: str) -> Plain:
         """What was remembered; None where there is nothing."""
-        try:
-            return json.loads(self._remembered(key).read_text())
-        except (OSError, ValueError):
-            return None
+        return recall(self._memory, key)
 
     def _inherit(self, label: str, until: int) -> None:
         if self._resumed:
@@ -146,11 +142,8 @@ class Resumption:
         known = self.recall(_LABELS)
         return [str(label) for label in known] if isinstance(known, list) else []
 
-    def _remembered(self, key: str) -> Path:
-        return self._memory / f"{_file_name(key)}.json"
-
     def _folder_of(self, label: str) -> Path:
-        return self._folder / f"fit-{_file_name(label)}"
+        return self._folder / f"fit-{file_name(label)}"
 
     def _key(self, label: str) -> str:
         return f"fit:{self._address(self._folder_of(label))}"
@@ -169,10 +162,3 @@ class Resumption:
         values = cast("Mapping[str, str]", noted)
         path = self._store.workspace / values["address"]  # an address from the root stays what it is
         return path if path.is_file() and file_digest(path)[0] == values["digest"] else None
-
-
-def _file_name(label: str) -> str:
-    """A name for a file: readable, and another for every label."""
-    if not label:
-        return "0"
-    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', label)[:40]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""SIGTERM, as `timeout`, SLURM and `docker stop` send it, ends a run as Ctrl-C does: what was measured is kept."""
+"""SIGTERM, as `timeout`, SLURM and `docker stop` send it, ends work as Ctrl-C does: what is to be kept or tidied is."""
 
 import logging
 import os
@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Any
 
@@ -15,18 +16,20 @@ from art_training.errors import Interrupted
 
 _TWICE_SECONDS = 5.0  # `timeout` signals a process and then the group that it leads: one wish, told twice
 _EXIT_CODE = 128 + signal.SIGTERM  # of a program that SIGTERM ends, as shells say it
+_KEPT = "what was measured is kept, and the next run goes on from there"
 _LOG = logging.getLogger("art_training")
 
 
 @contextmanager
-def ending_on_sigterm(*, told: bool = False) -> Generator[None]:
+def ending_on_sigterm(*, told: bool = False, left: str = _KEPT) -> Generator[None]:
     """Let SIGTERM break off a block of work as Ctrl-C does, and leave it as a program leaves that SIGTERM ends.
 
     A handler of the user's is called, and whether anything ends is left to it and to Lightning. Threads other than the main
     one cannot handle signals: there SIGTERM ends the process at once.
 
     Args:
-        told: whether somebody listens who is told how the run ended; else one line of the log says it.
+        told: whether somebody listens who is told how the work ended; else one line of the log says it.
+        left: what is left of it, as that line says.
 
     Raises:
         SystemExit: with 143, where SIGTERM broke the block off.
@@ -35,6 +38,7 @@ def ending_on_sigterm(*, told: bool = False) -> Generator[None]:
     if threading.current_thread() is not threading.main_thread() or before is None:  # None: not installed from Python
         yield
         return
+    get_temp_dir()  # of this process, which removes it; children that SIGTERM ends too cannot remove one of their own
     handler = _Handler(before)
     signal.signal(signal.SIGTERM, handler)
     try:
@@ -43,7 +47,7 @@ def ending_on_sigterm(*, told: bool = False) -> Generator[None]:
         if not handler.received or not is_interruption(error):
             raise
         if not told:
-            _LOG.warning("Interrupted by SIGTERM: what was measured is kept, and the next run goes on from there.")
+            _LOG.warning("Interrupted by SIGTERM: %s.", left)
         raise SystemExit(_EXIT_CODE) from error
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -5,7 +5,7 @@ from itertools import takewhile
 from art_training.errors import ProjectError
 from art_training.records import StepState, state_of
 from art_training.runner.declared import Declared
-from art_training.runner.planning import Wish, ended
+from art_training.runner.planning import Wish
 from art_training.runner.views import Views
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
@@ -33,7 +33,7 @@ def require_passed(step: Step, project: Declared, wish: Wish, look: Views) -> No
         state = _stands(before, project, look)
         if state is not StepState.PASSED:
             raise ProjectError(
-                f"step {step.name!r} would use the test split, which cannot be taken back, and {before.name} {ended(state)}; "
+                f"step {step.name!r} would use the test split, which cannot be taken back, and {before.name} {state.ended}; "
                 f"`art run` comes to {step.name} once every step before it has passed; to go on behind {before.name} all the "
                 f"same, declare it so: {type(before).__name__}(continue_on_failure=True)"
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from art_training.engines import EvaluateJob, EvaluateResult, Position
-from art_training.errors import ARTError, Interrupted, Misfit, StoreError, UsageError
+from art_training.errors import ARTError, Interrupted, Misfit, StoreError, UsageError, WrongModifier
 from art_training.records import Split
 from art_training.setup.modified import Modified
 from art_training.setup.setup import Setup
@@ -80,7 +80,7 @@ class Buildable:
         job = EvaluateJob(setup, self.bench.seed, (Split.TRAIN, Split.VALIDATION), limit=1)
         try:
             look(job, _overlook, _nobody_watches)
-        except (Interrupted, StoreError):
+        except (Interrupted, StoreError, WrongModifier):
             raise
         except Exception as error:  # noqa: BLE001  A modifier's code is the user's; whatever it raises is its own result.
             return error

@@ -13,7 +13,7 @@ from art_training.steps import final_bias
 from art_training.steps.bench import Bench
 from art_training.steps.fresh_draws import fresh_draws
 from art_training.steps.initial_loss import BIASED, PRIOR, UNIFORM, ZERO, InitialLoss
-from art_training.steps.loss_targets import LossTargets, loss_of_even_scores
+from art_training.steps.loss_targets import LossTargets, even_scores
 from art_training.steps.step import TRAINING_LENGTH, Step
 
 TRAINING_MODE = "loss_in_training_mode"
@@ -43,7 +43,8 @@ class CheckLossOnInit(Step):
     for a squared error, and what an output of zero leaves, `zero_loss`, is told beside it.
 
     Where a step makes another loss of each value of a cross-entropy, as a focal loss does, its own code says what uniform
-    predictions lose: it runs with scores of zero.
+    predictions lose: it runs with scores of zero. It also says by how many times more such a loss is off than the
+    cross-entropy that it is made of, and so many times 20 % are allowed.
 
     The reading `final bias` is that bias in numbers. Where a parameter of the model is seen to be it (what is added to it
     is added to the outputs), it is set in a copy of the fresh weights, and `train/loss_with_final_bias` is what that
@@ -72,8 +73,9 @@ class CheckLossOnInit(Step):
         bench.observe(Split.TRAIN, see=seen.see)
         measured = scored.scores.get("train/loss")
         expected = seen.expected()
-        if expected.uniform is None and (even := loss_of_even_scores(bench)) is not None:
-            expected = replace(expected, uniform=even)
+        even = even_scores(bench) if expected.uniform is None else None
+        if even is not None:
+            expected = replace(expected, uniform=even.loss)
         pretrained = _pretrained(bench.setup.declarations.get(PRETRAINED))
         draws = None if measured is None or pretrained or expected.uniform is None else fresh_draws(bench)
         known = [value for value in (expected.uniform, expected.prior) if value is not None]
@@ -85,6 +87,7 @@ class CheckLossOnInit(Step):
             biased=None if measured is None else final_bias.measure(bench, seen.expected),
             chance=chance if draws is None else draws.by_chance(known),
             draws=() if draws is None else draws.losses,
+            response=1.0 if even is None else even.response,
             pretrained=pretrained,
         )
         findings = {(one.code, one.message): one for one in (*scored.findings, *training.findings)}

@@ -20,6 +20,7 @@ from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Scored
 from art_training.steps.decisions import Decisions
 from art_training.steps.forgetting import Forgotten
+from art_training.steps.overfitting.tables import keep_table
 from art_training.steps.pictures import NO_PICTURE, Tile, as_image, can_draw, keep_figure, sheet
 
 if TYPE_CHECKING:
@@ -105,14 +106,23 @@ def worst_examples(
         reader = _Reader(bench, split, {one for chosen in kinds.values() for one in chosen.examples}, examples.pool)
         left = budget.seconds - (time.monotonic() - began)
         reader.read(weights=weights, setup=setup, plain=plain, seconds=left)
+        rows: list[dict[str, Plain]] = []
         for kind, chosen in kinds.items():
             told = [_row(one, examples, reader) | chosen.extra.get(one, {}) for one in chosen.examples]
             readings.append(Reading(f"{prefix}{kind} {split.value} examples", told, note=chosen.note))
+            rows += [{"kind": kind, **row} for row in told]
+        artifacts.append(
+            keep_table(bench, rows, f"{_file(f'{prefix}{split.value}')}.csv", "a row each, the worst first")
+        )
         kept, note = _pictures(bench, reader, kinds, f"{prefix}{split.value}")
         artifacts += kept
         if note:
             readings.append(Reading(f"{prefix}pictures of {split.value} examples", None, note=note))
     return LookBack(tuple(readings), tuple(artifacts), time.monotonic() - began)
+
+
+def _file(place: str) -> str:
+    return f"{place} examples".replace(" ", "-")
 
 
 @dataclass(frozen=True)
@@ -291,7 +301,7 @@ def _pictures(bench: Bench, reader: _Reader, kinds: Mapping[str, _Chosen], place
     late = "the time was up before all of them were read" if reader.late else ""
     if not any(sections.values()):
         return [], late
-    name = f"{place} examples".replace(" ", "-") + ".png"
+    name = f"{_file(place)}.png"
     note = "number: label > prediction"
     return [keep_figure(bench, sheet(sections), name, note)], late
 

@@ -22,6 +22,7 @@ from art_training.steps.exploration import (
 )
 from art_training.steps.exploration.answers import Answers, Question, Surveys, listed
 from art_training.steps.exploration.drawing import pictures
+from art_training.steps.exploration.feature_names import Named, read_names
 from art_training.steps.exploration.label_noise import KINDS, label_noise
 from art_training.steps.exploration.near import near_duplicates
 from art_training.steps.exploration.sketches import Sketches
@@ -61,6 +62,7 @@ HOW_TO_OPEN = (
 )
 MOST_NEAR = 0.25
 ERRORS = "errors"
+_MOST_TOLD = 2  # errors in the sentence of a check
 _SKETCHED = 1_000_000  # examples of each loader among which near duplicates are looked for
 
 
@@ -89,6 +91,8 @@ class ExploreData(Step):
         label_noise: estimate how many labels are wrong, and name the most suspicious: True or "linear" by a logistic
             regression, "boosting" by gradient boosting, which takes longer and sees more.
         pictures: draw examples and distributions, where matplotlib is installed.
+        columns: what the features of a table are called, in their order, or `{path: names}` of several tables; findings,
+            tables and pictures then say `age` where they would say `0[3]`.
     """
 
     sample: int = 20_000
@@ -96,6 +100,7 @@ class ExploreData(Step):
     near: float = 0.05
     label_noise: bool | Literal["linear", "boosting"] = False
     pictures: bool = True
+    columns: Named = ()
 
     version: ClassVar[int] = 5
     leaves_weights: ClassVar[bool | None] = False
@@ -118,6 +123,8 @@ class ExploreData(Step):
                 f"label_noise={self.label_noise!r} of step {self.name!r} is none of True, False, {kinds}"
             )
 
+        object.__setattr__(self, "columns", read_names(self.columns, f"step {self.name!r}"))
+
     def run(self, bench: Bench) -> Outcome:
         surveys, sketches = self._read(bench)
         task = bench.task
@@ -137,6 +144,10 @@ class ExploreData(Step):
             answers.readings += readings
         answers.readings.append(Reading("examples", HOW_TO_OPEN))
         answers.scores[ERRORS] = _errors(answers)
+        if errors := [one for one in answers.findings if one.severity is Severity.ERROR]:
+            told = "; ".join(f"{one.code}: {one.message}" for one in errors[:_MOST_TOLD])
+            more = f"; and {len(errors) - _MOST_TOLD} more" if len(errors) > _MOST_TOLD else ""
+            answers.readings.append(Reading(f"remedy for {ERRORS}", f"{told}{more}"))
         return Outcome(
             scores=answers.scores,
             readings=tuple(answers.readings),
@@ -153,7 +164,7 @@ class ExploreData(Step):
 
     def _read(self, bench: Bench) -> tuple[Surveys, Sketches]:
         surveys: dict[tuple[Split, str | None], Survey] = {}
-        limits = Limits(self.sample, self.sample_values, seed=bench.seed)
+        limits = Limits(self.sample, self.sample_values, seed=bench.seed, columns=self.columns)
         task = bench.task
         sketches = Sketches(task, seed=bench.seed, most=_SKETCHED if self.near else 0)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from art_training.errors import SetupError
 from art_training.records import Score, Split
+from art_training.setup.called import Called
 from art_training.setup.observation import BatchObservation, LossCall
 from art_training.setup.scores.expected_loss import OF_CLASSES
-from art_training.setup.torch_model import TorchModel
 from art_training.steps.bench import Bench
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _measure(bench: Bench, expected: "Callable[[Grouping | None], Expected]") ->
         if found and len(values) == layout.length and all(map(math.isfinite, values)):
             path = _with(bench, weights, found, _like(weights[found], values))
             loss = bench.evaluate(Split.TRAIN, weights=path, keep=False).scores.get("train/loss")
-            return None if loss is None else FinalBias(_shown(bench, found), values, loss)
+            return None if loss is None else FinalBias(Called.of(bench.setup.model).shown(found), values, loss)
     return None
 
 
@@ -159,8 +159,3 @@ def _like(tensor: "Tensor", values: Sequence[float]) -> "Tensor":
     import torch
 
     return torch.tensor(values, dtype=tensor.dtype)
-
-
-def _shown(bench: Bench, name: str) -> str:
-    base = getattr(bench.setup.model, "base", bench.setup.model)  # of a variant
-    return name.removeprefix("model.") if isinstance(base, TorchModel) else name

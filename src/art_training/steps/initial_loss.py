@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from art_training.checks.losses import CHANCE, EXPECTED, PRETRAINED, REMEDY
+from art_training.checks.losses import CHANCE, EXPECTED, PRETRAINED, REMEDY, RESPONSE
 from art_training.records import Reading, Score
 from art_training.setup.scores.expectation import Expected
 from art_training.setup.scores.expected_loss import OF_ERRORS, OF_VALUES
@@ -17,6 +17,8 @@ PRIOR = "prior_loss"
 BIASED = "loss_with_final_bias"
 FINAL_BIAS = "final bias"
 
+_EXACT = 0.01
+_AT_ONCE = 0.1  # so much more than knowing nothing costs is usual of fresh weights
 _CLOSE = 1.5  # a loss of less than this times another is told apart from it by no remedy
 _MOST_BIASES = 1_000  # outputs whose bias is worth writing down
 _UNEVEN = "fresh predictions are far from even: standardise the inputs, or make the initial weights of the final layer smaller"
@@ -39,6 +41,7 @@ class InitialLoss:
         chance: the part of the loss that is due to how the fresh outputs happen to lie; None where that is not known.
         pretrained: what the weights learned before, as the user declares it; empty where they are fresh.
         draws: losses of several draws of fresh weights, this one's first; empty where only one was made.
+        response: by how many per cent the step's loss changes where what it is made of changes by one.
     """
 
     task: Task
@@ -48,6 +51,7 @@ class InitialLoss:
     chance: float | None = None
     pretrained: str = ""
     draws: tuple[float, ...] = ()
+    response: float = 1.0
 
     def scores(self) -> dict[str, Score]:
         """Theory's values, which of them is expected, and the loss with the final bias set, by address."""
@@ -83,6 +87,9 @@ class InitialLoss:
                     f"; {len(self.draws)} draws of fresh weights lose {', '.join(f'{one:.4g}' for one in self.draws)}"
                 )
             readings.append(Reading(CHANCE, self.chance, note=note))
+        if abs(self.response - 1) > _EXACT:
+            note = f"times as much as {self.task.loss}, which the step makes it of, the loss is off"
+            readings.append(Reading(RESPONSE, round(self.response, 3), note=note))
         if remedy := self._remedy():
             readings.append(Reading(REMEDY, remedy))
         if self.task.classes and self.measured.value > 0 and self.task.activation == "softmax":
@@ -149,7 +156,8 @@ class InitialLoss:
         if self._compared is None:
             return ""
         if self.task.loss not in OF_VALUES:
-            return _UNEVEN if measured > max(self._known.values()) else ""
+            usual = 1 + _AT_ONCE * max(1.0, self.response)
+            return _UNEVEN if measured > usual * max(self._known.values()) else ""
         if self.task.loss not in OF_ERRORS or zero is None or prior is None or not measured > _CLOSE * prior:
             return ""
         if zero > _CLOSE * prior and measured < _CLOSE * zero:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from art_training.records import Split
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from art_training.setup.scores.outputs import BatchOutputs
 
+_SLIGHTLY = 0.01  # by which a loss is changed to see how what is made of it responds
 _MOST_NUMBERS = 20_000_000  # of targets, and of predictions of errors, that are kept for the label prior
 
 
@@ -161,12 +162,35 @@ class LossTargets:
             self._numbers += target.numel()
 
 
-def loss_of_even_scores(bench: Bench) -> float | None:
-    """What the step makes of its loss where its predictions say nothing: its own code runs with scores of zero.
+@dataclass(frozen=True)
+class EvenScores:
+    """What a step makes of its loss where its predictions say nothing.
+
+    Attributes:
+        loss: over the training split.
+        response: by how many per cent it changes where what it is made of changes by one. A focal loss over ten classes
+            has 1.5, over three 2.1: whatever a fresh cross-entropy is off, it is off by so many times more.
+    """
+
+    loss: float
+    response: float
+
+
+def even_scores(bench: Bench) -> EvenScores | None:
+    """The step's own code runs with scores of zero.
 
     This is for steps that make another loss of what cross-entropy returns, such as a focal one. None where the loss takes
     no scores of classes, or where a step calls it several times.
     """
+    loss = _of_even_scores(bench)
+    if loss is None:
+        return None
+    first, more = _of_even_scores(bench, limit=1), _of_even_scores(bench, limit=1, times=1 + _SLIGHTLY)
+    response = (more / first - 1) / _SLIGHTLY if first and more else math.nan
+    return EvenScores(loss, response if math.isfinite(response) else 1.0)
+
+
+def _of_even_scores(bench: Bench, *, limit: int | None = None, times: float = 1.0) -> float | None:
     from torch.nn import functional
 
     from art_training.setup.observer import answering
@@ -182,7 +206,7 @@ def loss_of_even_scores(bench: Bench) -> float | None:
         several = several or before > 0
         if call.name != "cross_entropy":
             return call.value
-        return functional.cross_entropy(call.prediction * 0, call.target, **call.options)
+        return functional.cross_entropy(call.prediction * 0, call.target, **call.options) * times
 
     def see(observation: BatchObservation) -> None:
         loss = read_loss(observation, bench.task).loss
@@ -190,7 +214,7 @@ def loss_of_even_scores(bench: Bench) -> float | None:
             seen.append((loss, observation.weight))
 
     with answering(answer):
-        bench.observe(Split.TRAIN, see=see)
+        bench.observe(Split.TRAIN, see=see, limit=limit)
     if several or not seen:
         return None
     return sum(loss * weight for loss, weight in seen) / sum(weight for _, weight in seen)

@@ -226,6 +226,8 @@ class Regularize(LooksBack):
         scores = {**chosen.trainings[0].scores, COMPARED: Score(float(counted), direction="maximize")}
         scores |= {name: score for name, score in ((GAIN, gain), (GAP, gap)) if score is not None}
         readings = [Reading("winner", chosen.name, note=why)]
+        if wrong := "; ".join(f"{one.name} {one.note}" for one in found if one.note):
+            readings.append(Reading(f"remedy for {COMPARED}", wrong))
         if best is not None:
             several = f", by Bonferroni's inequality over {best.among} candidates" if best.among > 1 else ""
             readings.append(Reading(ADJUSTED, best.adjusted, note=f"of {best.name}{several}"))

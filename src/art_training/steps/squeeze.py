@@ -36,7 +36,7 @@ class Squeeze(LooksBack):
     The setup is what earlier steps hand on. It is trained under several seeds (`member 1`, `member 2`, ...). Compared
     are, on the validation split and paired example by example:
 
-    - `single`: the first member; which one it is was not chosen.
+    - `single`: the first member. Of seeds, which one it is was not chosen; of candidates (`of`), it is the best of them.
     - `longer`: the first member trained on, with an average of its weights.
     - `ensemble`: the members' mean prediction, of probabilities or of values. The weights of members are chosen by
       greedy forward selection (Caruana et al., 2004) on validation alone; each example is predicted by weights that the

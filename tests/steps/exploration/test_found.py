@@ -124,3 +124,12 @@ def test_all_examples_of_a_finding_are_in_a_file():
         rows = [row for row in csv.DictReader(file) if row["code"] == "ART103"]
     assert [int(row["example"]) for row in rows] == list(range(0, 300, 10))
     assert {row["place"] for row in rows} == {"train"}
+
+
+def test_the_check_on_errors_says_what_is_wrong():
+    x, _ = load_digits(return_X_y=True)
+    data = {"train": (x[:300], np.full(300, 2.5)), "validation": (x[300:400], np.full(100, 2.5))}
+    outcome = explore(VALUES, **data)
+    verdicts = judge_all(ExploreData().all_checks(VALUES, []), Evidence("ExploreData", outcome))
+    failed = [one.reason for one in verdicts if one.state is VerdictState.FAILED]
+    assert any("errors is 1, not == 0; ART113: " in reason for reason in failed), failed

@@ -135,6 +135,8 @@ def test_a_file_that_a_step_of_the_users_own_may_write_is_left_to_the_run(tmp_pa
         require_source(str(tmp_path / name), SAID, before)
     with pytest.raises(ProjectError, match=r"did you mean 'Pretrain'"):
         require_source("Pretrian", SAID, before)
+    with pytest.raises(ProjectError, match="neither a file nor an earlier step; give the path of a file"):
+        require_source("Elsewhere", SAID, before)  # no file is called so
     late = Foresight("Transfer", ours, later=("Export",))
     with pytest.raises(ProjectError, match="neither a file nor an earlier step"):
         require_source(tmp_path / "nothing.pt", SAID, late)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from art_training.errors import SetupError
 from art_training.records import Candidate, Split
+from art_training.setup.scores.metrics import comparable
 from art_training.steps.bench import Bench
 from art_training.steps.transfer.pretrained import fit, read
 from art_training.stores.artifacts import file_digest
@@ -31,4 +32,6 @@ def score_weights(bench: Bench, name: str, path: Path) -> Candidate:
     placed = bench.engine.write_weights(fitted.weights, bench.folder / "existing.ckpt")
     scored = bench.evaluate(Split.VALIDATION, weights=placed, plain=True, keep=False)
     digest = file_digest(path)[0]
-    return Candidate(name, scored.scores, {"model": "the setup's own", "sha256": digest}, "weights from a file")
+    return Candidate(
+        name, comparable(scored.scores), {"model": "the setup's own", "sha256": digest}, "weights from a file"
+    )

@@ -12,7 +12,7 @@ from art_training.errors import TrainingStopped, UsageError
 from art_training.records import Candidate, Finding, Metric, Reading, Score, Split
 from art_training.setup.data.batch import as_array, entries
 from art_training.setup.scores.comparison import Comparison, compare, holm
-from art_training.setup.scores.metrics import LOSS
+from art_training.setup.scores.metrics import LOSS, comparable
 from art_training.setup.task import TaskKind
 from art_training.steps.baselines.control import Hiding, How, called, hiding
 from art_training.steps.bench import Bench, Scored
@@ -92,8 +92,8 @@ class _Arm:
 
     @property
     def scores(self) -> Mapping[str, Score]:
-        """By address."""
-        return self.scored.scores
+        """By address, as those of baselines are: what the step makes of the task's loss is left out."""
+        return comparable(self.scored.scores)
 
 
 def _train(bench: Bench, name: str, steps: int | None, change: Change | None) -> _Arm:

@@ -59,7 +59,8 @@ def listed(items: Iterable[Any]) -> str:
 
 def examples_told(survey: Survey, first: Iterable[int], count: int) -> str:
     """Which examples are meant: the first of them, and where the others stand."""
-    more = f", ...; all {count} are in {FOUND}" if count > SHOWN else ""
+    listed_there = f"all {count} are" if count <= MOST_LISTED else f"{MOST_LISTED:,} of {count:,} are"
+    more = f", ...; {listed_there} in {FOUND}" if count > SHOWN else ""
     return f"{survey.place}: examples {listed(first)}{more}"
 
 

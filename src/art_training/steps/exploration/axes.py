@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from art_training.steps.exploration.feature_names import Named, names_by_path
 from art_training.steps.exploration.tokens import Tokens, masks
 from art_training.steps.pictures import as_image
 
@@ -23,7 +24,7 @@ class Axes:
     """What examples can be ordered by.
 
     Attributes:
-        names: of the axes, e.g. `0[3]`, `brightness of image` or `length of input_ids`.
+        names: of the axes, e.g. `0[3]`, what the user calls that feature, `brightness of image` or `length of input_ids`.
         values: (rows, axes); NaN where an example has none.
         sources: the input and the number of the feature, of an axis that is one; None of those that were derived.
         note: what was left out.
@@ -39,8 +40,12 @@ class Axes:
         return self.values[:, self.names.index(name)] if name in self.names else None
 
 
-def axes_of(columns: Mapping[str, "NDArray[Any]"], tokens: Mapping[str, Tokens], count: int) -> Axes:
-    """The axes of sampled inputs: (count, ...) arrays by path."""
+def axes_of(columns: Mapping[str, "NDArray[Any]"], tokens: Mapping[str, Tokens], count: int, named: Named = ()) -> Axes:
+    """The axes of sampled inputs: (count, ...) arrays by path.
+
+    Raises:
+        SetupError: `named` does not fit the inputs.
+    """
     import numpy as np
 
     names: list[str] = []
@@ -52,12 +57,13 @@ def axes_of(columns: Mapping[str, "NDArray[Any]"], tokens: Mapping[str, Tokens],
         for path, column in columns.items()
         if column.dtype.kind in "biuf" and path not in tokens and path not in hidden
     }
+    called = names_by_path(named, tables) if count else {}
     width = sum(column[:1].size for column in tables.values())
     every = max(1, -(-width // MOST))
     for path, column in tables.items():
         flat = column.reshape(count, -1)
         kept = range(0, flat.shape[1], every)
-        names += [_name(path, column.shape[1:], one) for one in kept]
+        names += [called[path][one] if path in called else _name(path, column.shape[1:], one) for one in kept]
         values.append(flat[:, ::every].astype(np.float64))
         sources += [(path, one) for one in kept]
         derived = _of_images(path, column)

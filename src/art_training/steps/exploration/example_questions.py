@@ -16,6 +16,9 @@ _OCCUR_AGAIN = "have an input that occurs more than once, with whatever labels"
 _WRONG = "whether a label is wrong"
 _UNREAD = "whether they hold nothing"
 _BLANK_TOO = "nothing, if such an example is possible; else fill what is missing with a value that no example has"
+_MISSING_LABELS = (
+    "; where labels are missing on purpose, give any number there, and a mask in the batch that the loss reads"
+)
 
 
 def sizes(surveys: Surveys, task: Task, answers: Answers) -> None:
@@ -64,7 +67,8 @@ def non_finite(surveys: Surveys, task: Task, answers: Answers) -> None:
             kinds.append(("NaN or infinity in the target", survey.bad_targets))
         for what, rows in kinds:
             if rows.count:
-                answers.findings.append(_found(answers, "ART103", Severity.ERROR, what, rows, survey, remedy))
+                do = f"{remedy}{_MISSING_LABELS if rows is survey.bad_targets else ''}"
+                answers.findings.append(_found(answers, "ART103", Severity.ERROR, what, rows, survey, do))
     broken, examples = sum(survey.broken for survey in surveys), sum(survey.examples for survey in surveys)
     answers.scores["non_finite_examples"] = Score(
         float(broken), rows=examples, direction="minimize", note="of all splits"

@@ -13,6 +13,7 @@ from art_training.setup.task import Task, TaskKind
 from art_training.steps.exploration.axes import Axes, axes_of
 from art_training.steps.exploration.blanks import Blanks, blanks_of
 from art_training.steps.exploration.chance import Chance
+from art_training.steps.exploration.feature_names import Named
 from art_training.steps.exploration.gathering import gathered
 from art_training.steps.exploration.sample import RowSample, Sampled
 from art_training.steps.exploration.statistics import FeatureStatistics
@@ -30,19 +31,21 @@ _FEWEST_VALUES = 4  # with fewer, values that are all equal are no sign of a bla
 
 @dataclass(frozen=True)
 class Limits:
-    """What is kept of each loader, however much there is.
+    """What is kept of each loader, however much there is, and by which names.
 
     Attributes:
         rows: examples that are sampled.
         values: the most numbers in that sample.
         hashes: examples whose hashes are kept.
         seed: of the sample.
+        columns: what features are called.
     """
 
     rows: int = 20_000
     values: int = 20_000_000
     hashes: int = 4_000_000
     seed: int = 0
+    columns: Named = ()
 
 
 @dataclass
@@ -113,6 +116,7 @@ class Survey:
         self.labels: Counter[int] = Counter()
         self.target_statistics = FeatureStatistics()
         self._task = task
+        self._columns = limits.columns
         self._lists: list[str] = []  # paths in a batch
         self._hashes = Hashes(limits.hashes)
         self._sample = RowSample(rows=limits.rows, values=limits.values, seed=limits.seed)
@@ -191,7 +195,7 @@ class Survey:
     @cached_property
     def axes(self) -> Axes:
         """What the sampled examples can be ordered by."""
-        return axes_of(self.inputs, self.tokens, len(self.sampled))
+        return axes_of(self.inputs, self.tokens, len(self.sampled), self._columns)
 
     @property
     def constant_features(self) -> int:

@@ -65,7 +65,11 @@ def beside_baseline(bench: Bench, examples: Examples, main: str) -> Beside:
     own = pool.scores(bench.metrics, seed=bench.seed, source=f"baseline {name}")
     bench.say(f"compare with {name}")
     gains = _gains(bench, own, examples, _same_rows(examples, pool.predictions().examples))
-    scores = {_at(BASELINE, metric): score for metric, score in own.items() if math.isfinite(score.value)}
+    scores = {
+        _at(BASELINE, metric): replace(score, source=f"baseline {name}")
+        for metric, score in own.items()
+        if math.isfinite(score.value)
+    }
     scores |= {_at(GAIN, metric): _gain(one, name) for metric, one in gains.items() if not isinstance(one, str)}
     said = f"{name}, the best baseline by {by}{passed_over}, learned anew from the training split"
     unknown = (Reading(_at(GAIN, metric), None, note=why) for metric, why in gains.items() if isinstance(why, str))

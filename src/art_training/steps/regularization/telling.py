@@ -171,6 +171,7 @@ def of_reference(reference: Tried, metric: Metric) -> Candidate:
 def findings_of(all_compared: Sequence[Compared]) -> tuple[Finding, ...]:
     """Candidates that vary several things at once, and those that could not be compared."""
     found: list[Finding] = []
+    others = "; the others were compared without it" if any(not one.note for one in all_compared) else ""
     for one in all_compared:
         told = [str(change) for change in one.changes]
         if len(told) > 1:
@@ -193,7 +194,7 @@ def findings_of(all_compared: Sequence[Compared]) -> tuple[Finding, ...]:
                     severity=Severity.WARNING,
                     message=f"{one.name!r} {one.note}",
                     evidence={"candidate": one.name},
-                    remedy="mend it or leave it out; the others were compared without it",
+                    remedy=f"mend it or leave it out{others}",
                 )
             )
     return tuple(found)

@@ -10,6 +10,7 @@ from art_training.errors import ProjectError, StoreError
 from art_training.records import Artifact, Outcome
 from art_training.setup.setup import Setup
 from art_training.steps.bench import Bench
+from art_training.steps.weights import LAST
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,9 @@ def ranked(outcome: Outcome) -> list[str]:
 
 def _weights(bench: Bench, outcome: Outcome, name: str) -> Artifact | None:
     """The weights that were left of a candidate, if they are still kept."""
-    artifact = outcome.artifact(f"{name}.ckpt")
-    if artifact is None:
+    file = f"{name}.ckpt"
+    artifact = outcome.artifact(file)
+    if artifact is None or file == LAST:  # a candidate may be called so, and these weights are what the step hands on
         return None
     try:
         bench.fetch(artifact)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from art_training.engines import FitResult, Parameter, Parts
+from art_training.setup.called import Called
 from art_training.setup.setup import Setup
-from art_training.setup.torch_model import TorchModel
 from art_training.steps.forgetting import Forgotten
 from art_training.steps.transfer.freezing import Names
 
@@ -35,8 +35,7 @@ class Phases(NamedTuple):
 
 def names_of(setup: Setup, parameters: Sequence[Parameter]) -> Names:
     """The names of a setup's parameters, as its user and as the engine know them."""
-    base = getattr(setup.model, "base", setup.model)  # of a variant
-    return Names.of(parameters, prefix="model." if isinstance(base, TorchModel) else "")
+    return Names.of(parameters, prefix=Called.of(setup.model).prefix)
 
 
 def exactly(names: Sequence[str]) -> tuple[str, ...]:

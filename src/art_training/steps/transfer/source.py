@@ -50,7 +50,7 @@ def require_source(pretrained: Path | str, said: str, before: Foresight) -> None
     """Refuse what is neither a file nor an earlier step that leaves weights.
 
     What a step of the user's own writes is not known, nor what a module, a callback or the data of a training do; a file that is
-    not there yet is left to the run where one of these comes before.
+    not there yet is left to the run where one of these comes before. A text without a folder and an ending is a step's name.
 
     Args:
         pretrained: as declared.
@@ -77,7 +77,8 @@ def require_source(pretrained: Path | str, said: str, before: Foresight) -> None
             f"the name of an earlier step: {', '.join(known)}" if known else "put the step before it that trains them"
         )
         near = did_you_mean(pretrained, known) if isinstance(pretrained, str) else ""
-        if before.with_files and not (near and not Path(pretrained).suffix):
+        is_a_name = isinstance(pretrained, str) and not Path(pretrained).suffix and Path(pretrained).name == pretrained
+        if before.with_files and not is_a_name:
             return
         raise ProjectError(f"{said} is neither a file nor an earlier step{near}; give the path of a file, or {steps}")
 
