@@ -39,7 +39,10 @@ def diagnosed(part: str, name: str, form: str, seed: int, budget: float) -> Row:
     found = [[f.code, f.category, f.severity.value, bool(f.confirmed_by), f.message, f.stage] for f in result.findings]
     unjudged = [one.code for one in result.judged if one.state == "not judged"]
     judging = sum(one.state not in {"not applicable", "ignored"} for one in result.judged)
-    return Row(part, name, form, seed, round(seconds, 2), found, unjudged, result.broken, round(processor, 2), judging)
+    judged = [[one.code, one.name, one.state, one.reason] for one in result.judged]
+    return Row(
+        part, name, form, seed, round(seconds, 2), found, unjudged, result.broken, round(processor, 2), judging, judged
+    )
 
 
 def in_a_process(part: str, name: str, form: str, seed: int, budget: float) -> Row:

@@ -26,6 +26,8 @@ class Row:
         broken: what broke the judgement.
         processor: seconds of the processor, which what else the machine does hardly changes.
         judging: rules that concern the setup.
+        judged: `(code, name, state, reason)` of each rule.
+        commit: of the code that judged.
     """
 
     part: str
@@ -38,6 +40,8 @@ class Row:
     broken: str = ""
     processor: float = 0.0
     judging: int = 0
+    judged: list[list[str]] = field(default_factory=list[Any])
+    commit: str = ""
 
     @property
     def key(self) -> Key:

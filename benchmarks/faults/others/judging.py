@@ -25,6 +25,7 @@ _PRELOADED = [
 
 def judged(tool: str, site: str, job: Job, answer: Any) -> None:
     """Send the row of one judgement, made in this process."""
+    multiprocessing.set_start_method(None, force=True)  # loaders start workers as in a program of their own
     sys.path.append(site)
     for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)

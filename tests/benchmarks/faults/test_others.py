@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from benchmarks.faults.others import TOOLS, versions
-from benchmarks.faults.others.__main__ import details, jobs_for, line, report
+from benchmarks.faults.others.__main__ import details, jobs_for, line, not_run, report
 from benchmarks.faults.others.common import classes, declared_frozen, for_forward
 from benchmarks.faults.others.judging import in_a_process
 from benchmarks.faults.others.with_lightning import kind
@@ -73,6 +73,16 @@ def test_a_complete_report_has_one_table():
     rows = {tool: {key: row(key[0], key[1]) for key in keys} for tool in TOOLS}
     lines = report("opened", TOOLS, rows, [0])
     assert len([one for one in lines if one.startswith("| torcheck")]) == 1
+
+
+def test_a_report_says_what_was_not_run_and_why():
+    one = replace(row("digits", "clean"), seconds=120.0)
+    alone = "\n".join(not_run(["opened"], [0], {"torcheck": {one.key: one}}))
+    assert "TrainCheck" in alone
+    assert "held-out" in alone
+    assert "took 2 minutes" in alone
+    everything = not_run(["opened", "held_out"], [0, 1, 2], {})
+    assert not [said for said in everything if "held-out" in said or "seeds" in said]
 
 
 def test_kinds_of_warnings_forget_names_numbers_and_paths():
