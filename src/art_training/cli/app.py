@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from art_training import __version__
 from art_training.cli.commands import (
+    dashboard,
     demo,
     diagnose,
     diff,
@@ -16,6 +17,7 @@ from art_training.cli.commands import (
     gc,
     log,
     plan,
+    report,
     rm,
     rules,
     run,
@@ -29,7 +31,7 @@ TRAIN, FIND, LOOK, TIDY = "Train", "Find faults", "Look", "Tidy up"
 _GROUPS = {
     TRAIN: (run.run, plan.plan, demo.demo),
     FIND: (diagnose.diagnose, rules.rules, rules.explain),
-    LOOK: (status.status, show.show, diff.diff, log.log, runs.runs, export.export),
+    LOOK: (status.status, dashboard.dashboard, report.report, show.show, diff.diff, log.log, runs.runs, export.export),
     TIDY: (rm.rm, gc.gc, doctor.doctor),
 }
 

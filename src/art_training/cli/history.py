@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from art_training.cli.glancing import glance
 from art_training.cli.locating import Place, locate
-from art_training.errors import ProjectError, StoreError
+from art_training.errors import ProjectError
 
 if TYPE_CHECKING:
     from art_training.stores import Store
@@ -33,7 +33,8 @@ def history(project: str | None, store: str | None, *, write: bool = False) -> G
 
     Raises:
         ProjectError: the project cannot be told.
-        StoreError: there is no store yet, or it cannot be opened.
+        ProjectError: there is no store yet.
+        StoreError: it cannot be opened.
     """
     opened, name = _opened(project, store, write=write)
     with closing(opened):
@@ -64,6 +65,36 @@ def any_history(project: str | None, store: str | None) -> Generator["Store"]:
     """Open the store for a command that is about all of its projects."""
     with closing(_opened(project, store, write=False)[0]) as opened:
         yield opened
+
+
+def source_of(project: str | None, store: str | None) -> tuple["Callable[[], Store | None]", str, str]:
+    """How to open the store for a command that goes on while it changes, and that may come before the first run.
+
+    Returns:
+        What opens the store for reading, or gives None while it is not there; where it is; and the project that is
+        meant, empty where none was named.
+
+    Raises:
+        ProjectError: the project cannot be told.
+    """
+    from art_training.stores.where import DEFAULT, looking, open_store
+
+    wanted = plain_name(project)
+    place = store or _place(None if wanted else project)
+    folder, name = Path.cwd(), wanted
+    path = None if isinstance(place, Place) else place
+    if isinstance(place, Place):
+        folder = place.folder
+        name = wanted or (glance(place.file, place.name) if place.file else None) or ""
+    where = str(path or os.environ.get("ART_STORE") or folder / DEFAULT)
+
+    def opened() -> "Store | None":
+        if "://" not in where and not Path(where).expanduser().exists():
+            return None
+        with looking():
+            return open_store(path, project_folder=folder, read_only=True)
+
+    return opened, where, name
 
 
 def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["Store", str]:
@@ -115,7 +146,7 @@ def _require(path: str, project: str = "") -> None:
     """Looking must not make a store."""
     if "://" not in path and path != "memory" and not Path(path).expanduser().exists():
         whose = f"project {project!r} has not been run yet" if project else "there are no records there"
-        raise StoreError(f"there is no store at {path}: {whose}; `art run` makes it")
+        raise ProjectError(f"there is no store at {path}: {whose}; `art run` makes it")
 
 
 def _known(store: "Store", name: str) -> str:

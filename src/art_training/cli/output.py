@@ -5,7 +5,6 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from art_training.records import StepState, VerdictState, plain
@@ -65,18 +64,6 @@ def table(*columns: str) -> "Table":
     return drawn
 
 
-def shortened(text: str, width: int) -> str:
-    """A text that fits a line of so many characters; cut between clauses or words, where one ends in its second half."""
-    if len(text) <= width:
-        return text
-    head = text[: max(0, width - 3)]
-    for end in ("; ", ", ", " "):
-        at = head.rfind(end)
-        if at >= width // 2:
-            return f"{head[:at]}{'' if end == ' ' else end[0]}..."
-    return f"{head.rstrip()}..."
-
-
 def put_json(value: object) -> None:
     """Plain data on stdout. Numbers that JSON does not know are the strings `nan`, `inf` and `-inf`."""
     sys.stdout.write(json.dumps(_finite(plain(value)), indent=2, ensure_ascii=False) + "\n")
@@ -91,34 +78,6 @@ def mark(state: VerdictState, drawn: "Console") -> str:
 def note(drawn: "Console") -> str:
     """A sign for what is said beside the answers of checks."""
     return "\u00b7" if drawn.encoding.startswith("utf") else "-"
-
-
-def duration(seconds: float | None) -> str:
-    """A time as a person says it: `0.4 s`, `31 s`, `2 min 5 s`, `3 h 12 min`."""
-    if seconds is None:
-        return ""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(count: float) -> str:
-    """A number of bytes as a person reads it."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def when(moment: datetime | None) -> str:
-    """A time in the reader's time zone."""
-    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _finite(value: Any) -> Any:

@@ -82,8 +82,8 @@ class Sections:
 
     def rest(self) -> Iterator[Section]:
         """Readings, files, and what the run was made with."""
-        from art_training.cli.output import size
-        from art_training.cli.readable import readable
+        from art_training.views.readable import readable
+        from art_training.views.wording import size
 
         view = self.view
         readings = () if view.outcome is None else view.outcome.readings
@@ -118,8 +118,8 @@ class Sections:
             yield self._title("Curves", shown, curves), self._pairs((one.name, _course(one)) for one in shown)
 
     def _origin(self) -> Iterator[tuple[str, str]]:
-        from art_training.cli.readable import readable
         from art_training.records.counted import counted
+        from art_training.views.readable import readable
 
         view, record, origin = self.view, self.view.record, self.view.record.provenance
         commit = f"{origin.git_commit[:12]}{' with uncommitted changes' if origin.git_dirty else ''}"
@@ -158,7 +158,8 @@ class Sections:
         """Names and texts; in the short form a line each, but for what is told to its end."""
         from rich.text import Text
 
-        from art_training.cli.output import shortened, table
+        from art_training.cli.output import table
+        from art_training.views.wording import shortened
 
         rows = list(rows)
         drawn = table("", "")
@@ -174,9 +175,9 @@ class Sections:
 
 def _in_short(one: "Reading", width: int) -> str:
     """Sentences, as far as they are short; of what has more parts than a line takes, a line of them."""
-    from art_training.cli.output import shortened
-    from art_training.cli.readable import readable
     from art_training.records import plain
+    from art_training.views.readable import readable
+    from art_training.views.wording import shortened
 
     value = plain(one.value)
     parts = _DIGEST.sub(r"\1", readable(value)).replace("\n", "; ")
@@ -187,14 +188,14 @@ def _in_short(one: "Reading", width: int) -> str:
 
 def _folded(text: str, width: int, lines: int = _LINES) -> str:
     """As much as so many lines take; they break between words, which costs some of each."""
-    from art_training.cli.output import shortened
+    from art_training.views.wording import shortened
 
     return shortened(text, lines * (width - 4))
 
 
 def _told(one: "Reading") -> str:
-    from art_training.cli.readable import readable
     from art_training.records import plain
+    from art_training.views.readable import readable
 
     text = readable(plain(one.value))
     return "; ".join(part for part in (f"{text} {one.unit}".rstrip(), one.note) if part) if text else ""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from art_training.checks.values import number
-from art_training.cli.output import STYLES, duration, mark, shortened, table
+from art_training.cli.output import STYLES, mark, table
 from art_training.records import Action, Plan, StepState, Verdict
 from art_training.views import CheckRow, ScoreRow
+from art_training.views.wording import duration, score_text, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,13 +66,6 @@ def steps_table(
             verdict.append(f"\n{beside}", "yellow")
         drawn.add_row(Text(step), verdict, Text("\n").join(lines), Text(time))
     return drawn
-
-
-def score_text(row: ScoreRow) -> str:
-    """A score with its interval: `0.9722 [0.9496, 0.9847]`."""
-    if row.low is None or row.high is None:
-        return number(row.value)
-    return f"{number(row.value)} [{number(row.low)}, {number(row.high)}]"
 
 
 def scores_table(rows: Sequence[ScoreRow], *, width: int | None = None) -> "Table":

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from art_training.checks.evidence import NOT_COMPUTED
-from art_training.cli.output import STYLES, console, duration, note
+from art_training.cli.output import STYLES, console, note
 from art_training.cli.tables import plan_table, verdict_line
 from art_training.records import (
     Action,
@@ -19,6 +19,7 @@ from art_training.records import (
     StepProgress,
     StepStarted,
 )
+from art_training.views.wording import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -100,6 +100,10 @@ def test_the_quick_demo_passes_five_steps_and_the_diagnosis_and_is_recalled_afte
     first = demo()
     assert first.returncode == 0, first.stderr
     assert first.stdout.count(" passed ") == 6
+    report = tmp_path / "art-demo" / "art-report.html"
+    assert "The report is art-demo/art-report.html" in first.stdout
+    assert "<!doctype html>" in report.read_text()[:200].lower()
+    assert report.stat().st_size < 2_000_000
     again = demo()
     assert again.returncode == 0
     assert again.stderr.count(": recalled, passed") == 6

@@ -1,7 +1,12 @@
 """`art diagnose`, `art rules` and `art explain` as they are typed."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -74,7 +79,7 @@ def diagnose(art, tmp_path):
 
     def call(model: str, *options: object):
         trainer = ("--trainer", "max_epochs=2", "--trainer", "accelerator=cpu")
-        return art("diagnose", f"net.py:{model}", "--data", "net.py:Data", *trainer, "--budget", 8, *options)
+        return art("diagnose", f"net.py:{model}", "--data", "net.py:Data", *trainer, "--budget", 120, *options)
 
     return call
 
@@ -112,9 +117,9 @@ def test_what_raises_is_inconclusive_with_code_3_and_no_traceback(diagnose):
 
 def test_a_project_in_a_folder_is_diagnosed_without_arguments(art, tmp_path):
     (tmp_path / "art_project.py").write_text(MODEL)
-    answer = art("diagnose", "--budget", 8)
+    answer = art("diagnose", "--budget", 120)
     assert answer.code == 0, answer.out + answer.err
-    assert art("diagnose", "--budget", 8, "--hparam", "lr=0.001").code == 0
+    assert art("diagnose", "--budget", 120, "--hparam", "lr=0.001").code == 0
 
 
 @pytest.mark.parametrize(
@@ -250,3 +255,92 @@ def test_no_path_of_this_machine_is_in_the_text_of_a_rule():
 
     root = Path(__file__).parents[3]
     assert not [one.code for one in rules() if str(root) in one.finds + one.why + one.wrong + one.right]
+
+
+SLOW = """
+import os
+import time
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+x = torch.randn(128, 4, generator=torch.Generator().manual_seed(0))
+
+
+def tell(number):
+    os.write(2, f"worker {os.getpid()}\\n".encode())  # at once: two workers tell it
+
+
+class Data(L.LightningDataModule):
+    def train_dataloader(self):
+        rows = TensorDataset(x[:64], x[:64, :1])
+        return DataLoader(rows, 8, shuffle=True, num_workers=2, persistent_workers=True, worker_init_fn=tell)
+
+    def val_dataloader(self):
+        return DataLoader(TensorDataset(x[64:], x[64:, :1]), 8)
+
+
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(4, 1)
+
+    def training_step(self, batch, index):
+        print("batch", flush=True)
+        time.sleep(0.02)
+        return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch, index):
+        print("validation", flush=True)
+        time.sleep(0.02)
+        self.log("val_loss", torch.nn.functional.mse_loss(self.net(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+"""
+
+
+@pytest.fixture
+def short_folder():
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("moment", "group"), [("batch", False), ("validation", True)], ids=["probing", "training"])
+def test_sigterm_ends_a_diagnosis_with_code_143_and_one_sentence_and_leaves_neither_folders_nor_workers(
+    tmp_path, short_folder, moment, group
+):
+    (tmp_path / "slow.py").write_text(SLOW)
+    scratch = short_folder  # workers hand tensors over by sockets in it, whose paths end at 107 characters
+    command = ["diagnose", "slow.py:Net", "--data", "slow.py:Data", "--trainer", "accelerator=cpu"]
+    child = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "art_training", *command, "--trainer", "max_epochs=1000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        start_new_session=True,
+    )
+    said = []
+    for line in child.stderr:  # what the user's code prints is no result
+        said.append(line.strip())
+        if said[-1] == moment:
+            break
+    assert list(scratch.glob("art-*"))
+    (os.killpg if group else os.kill)(child.pid, signal.SIGTERM)  # `timeout` sends it to all
+    out, err = child.communicate(timeout=60)
+    said += err.splitlines()
+    workers = [int(line.split()[1]) for line in said if line.startswith("worker ")]
+    told = [line for line in said if not line.startswith(("worker ", "batch", "validation"))]
+    assert child.returncode == 143, told
+    assert told == ["Interrupted by SIGTERM: a diagnosis keeps nothing, begin it again."]
+    assert not out
+    assert workers
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+    left = {one.name for one in scratch.iterdir()}
+    assert not [one for one in left if one.startswith(("art-", "pymp-", "tmp"))], left

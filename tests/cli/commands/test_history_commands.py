@@ -6,12 +6,12 @@ from contextlib import closing
 
 import pytest
 
-from art_training.cli.output import shortened
 from art_training.records import Candidate, Curve, Finding, Outcome, Reading, RunStatus, Score, Severity
 from art_training.stores import RunQuery
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run, verdict
 from art_training.testing.records import a_run
+from art_training.views.wording import shortened
 
 
 @pytest.fixture(params=[80, 120])
@@ -271,7 +271,7 @@ def test_looking_does_not_make_a_store(art, tmp_path):
     (tmp_path / "art_project.py").write_text('project = art.ArtProject("toy", setup)')
     for arguments in (["runs"], ["runs", "--store", "nothing.db"], ["gc", "--yes"]):
         answer = art(*arguments)
-        assert (answer.code, answer.out) == (3, "")
+        assert (answer.code, answer.out) == (2, "")
         assert answer.err.startswith("Error: there is no store at ")
         assert answer.err.endswith("`art run` makes it\n")
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["art_project.py"]

@@ -4,9 +4,12 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from art_training.stores import Store
 
 FOLDER = Path("art-demo")
 _QUICK = "Overfit"  # the last of the steps that a first project has
@@ -45,14 +48,30 @@ def demo(
         "run": "runs what changed, recalls the rest",
         "status": "where each step stands",
         f"show {last}": "all of its evidence",
+        "dashboard": "all of it in the browser, live",
     }
+    reported = _reported(project.store, project.name, folder)
     width = max(map(len, told))
     lines = "".join(f"    {command} {what:<{width}}   # {does}\n" for what, does in told.items())
     sys.stdout.write(
-        f"\nThe project is {file}. Look at it, change something, and type:\n\n"
+        f"{reported}\nThe project is {file}. Look at it, change something, and type:\n\n"
         f"    cd {shlex.quote(str(folder))}\n{lines}"
     )
     return code
+
+
+def _reported(store: "Store", project: str, folder: Path) -> str:
+    """Write the report, and say where; nothing where no step ran."""
+    from art_training.cli.commands.report import write
+    from art_training.report import as_html, report_of
+    from art_training.views.account import account_of
+    from art_training.views.planned import planned_of
+
+    if not store.latest(project):
+        return ""
+    file = folder / "art-report.html"
+    write(file, as_html(report_of(account_of(store, project, planned_of(store, project)))).encode())
+    return f"\nThe report is {file}: open it in a browser.\n"
 
 
 def written(file: Path) -> bool:

@@ -56,17 +56,19 @@ def diagnose(
 ) -> int:
     """Say what is silently wrong with a training, and why.
 
-    Exit codes: 0 healthy, 1 something was found, 2 wrong use, 3 inconclusive.
+    Exit codes: 0 healthy, 1 something was found, 2 wrong use, 3 inconclusive, 130 and 143 interrupted by Ctrl-C and SIGTERM.
     """
     from art_training.cli.loading import load_object, load_project
     from art_training.cli.locating import locate
     from art_training.diagnosis.diagnose import diagnose as diagnosed
     from art_training.diagnosis.formats import FORMATS
     from art_training.errors import UsageError
+    from art_training.runner.terminating import ending_on_sigterm
 
     declared = _pairs("--declare", declare)
     options: dict[str, Any] = {"budget": budget, "seed": seed, "ignore": _reasons(ignore)}
-    with redirect_stdout(sys.stderr):  # what the user's code prints is no result
+    # What the user's code prints is no result.
+    with redirect_stdout(sys.stderr), ending_on_sigterm(left="a diagnosis keeps nothing, begin it again"):
         if data is not None:
             if model is None:
                 raise UsageError(

@@ -35,8 +35,9 @@ def diff(
     from rich.text import Text
 
     from art_training.cli.history import declared_steps, history
-    from art_training.cli.output import console, put_json, when
+    from art_training.cli.output import console, put_json
     from art_training.views import difference, find_run, run_before
+    from art_training.views.wording import when
 
     with history(project, store) as (opened, name):
         declared = partial(declared_steps, project, name)
@@ -95,7 +96,7 @@ def _scores(found: "Difference") -> "RenderableType":
     from rich.text import Text
 
     from art_training.cli.output import table
-    from art_training.cli.tables import score_text
+    from art_training.views.wording import score_text
 
     drawn = table("score", "from", "to", "difference")
     drawn.columns[0].no_wrap = True

@@ -32,9 +32,10 @@ def export(
     A file that is there already stays as it is.
     """
     from art_training.cli.history import declared_steps, history
-    from art_training.cli.output import put_json, size
+    from art_training.cli.output import put_json
     from art_training.errors import UsageError
     from art_training.views import find_run, view_of
+    from art_training.views.wording import size
 
     with history(project, store) as (opened, of):
         declared = partial(declared_steps, project, of)

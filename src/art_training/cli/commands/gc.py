@@ -49,8 +49,9 @@ def gc(
 def _draw(found: "Collected", file: TextIO | None = None) -> None:
     from rich.text import Text
 
-    from art_training.cli.output import console, size, table
+    from art_training.cli.output import console, table
     from art_training.records.counted import counted
+    from art_training.views.wording import size
 
     drawn = console(file)
     if found.freed:

@@ -32,9 +32,10 @@ def plan(
 
     from art_training.cli.loading import load_project
     from art_training.cli.locating import locate
-    from art_training.cli.output import console, duration, put_json
+    from art_training.cli.output import console, put_json
     from art_training.cli.tables import plan_table
     from art_training.stores.where import looking
+    from art_training.views.wording import duration
 
     wish: dict[str, Any] = {"force": force or force_step or False, "only": only or (), "until": until}
     with waiting.apart(), looking():  # what the user's code prints is no result

@@ -22,11 +22,12 @@ def rm(
     `art gc` then frees their files. That a run used the test split stays counted.
     """
     from art_training.cli.history import declared_steps, history
-    from art_training.cli.output import put_json, when
+    from art_training.cli.output import put_json
     from art_training.errors import UsageError
     from art_training.records import StepState
     from art_training.records.counted import counted
     from art_training.views import RunRow, find_run, standing
+    from art_training.views.wording import when
 
     with history(project, store, write=True) as (opened, name):
         declared = partial(declared_steps, project, name)

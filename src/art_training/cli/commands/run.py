@@ -110,8 +110,9 @@ def show_result(result: "ProjectResult", *, as_json: bool) -> int:
 def _row(step: "StepResult") -> Any:
     from rich.text import Text
 
-    from art_training.cli.output import console, duration
+    from art_training.cli.output import console
     from art_training.cli.tables import verdict_line
+    from art_training.views.wording import duration
 
     lines = [verdict_line(verdict, console()) for verdict in (step.judgement.verdicts if step.judgement else ())]
     if not lines and step.run is not None and step.run.error:

@@ -61,8 +61,9 @@ def _draw(found: "Sequence[RunRow]", sort: str, *, everything: bool) -> None:
     from rich.text import Text
 
     from art_training.checks.values import number
-    from art_training.cli.output import STYLES, console, duration, table, when
+    from art_training.cli.output import STYLES, console, table
     from art_training.views.rows import short
+    from art_training.views.wording import duration, when
 
     columns: dict[str, list[str]] = {
         "run": [short(row.id) for row in found],

@@ -50,7 +50,8 @@ def show(
 def _headline(view: "RunView") -> "RenderableType":
     from rich.text import Text
 
-    from art_training.cli.output import STYLES, duration, when
+    from art_training.cli.output import STYLES
+    from art_training.views.wording import duration, when
 
     run = view.run
     took = f", {duration(run.seconds)}" if run.seconds is not None else ""

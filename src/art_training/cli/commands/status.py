@@ -42,28 +42,11 @@ def status(
 
 
 def _found(project: str | None, store: str | None, *, named: bool) -> "ProjectStatus":
-    """With the plan where there is a project file; a store alone knows nothing of stale steps."""
-    from art_training.cli.history import history, plain_name
-    from art_training.cli.loading import load_project
-    from art_training.cli.locating import Place, locate
-    from art_training.errors import ProjectError
-    from art_training.stores.where import looking
+    from art_training.cli.standing import standing
     from art_training.views import status_of
 
-    name = plain_name(project) if named else ""
-    place: Place | None = None
-    try:
-        place = locate(None if name else project)
-    except ProjectError:
-        if project is not None and not name and store is None:
-            raise
-    with looking():
-        declared = load_project(place, store) if place else None
-        if declared is not None and name in {"", declared.name}:
-            continuing = [step.name for step in declared.steps if step.continue_on_failure]
-            return status_of(declared.store, declared.name, declared.plan(lenient=True), continuing)
-    with history(project, store) as (opened, found):
-        return status_of(opened, found)
+    with standing(project, store, named=named) as known:
+        return status_of(known.store, known.project, known.plan, known.continuing)
 
 
 def _broken(steps: "Sequence[StepStatus]") -> dict[str, list[str]]:
@@ -107,9 +90,10 @@ def _tested(scores: "Sequence[ScoreRow]") -> "list[ScoreRow]":
 def _row(step: "StepStatus") -> Any:
     from rich.text import Text
 
-    from art_training.cli.output import console, duration, note
-    from art_training.cli.tables import score_text, verdict_line
+    from art_training.cli.output import console, note
+    from art_training.cli.tables import verdict_line
     from art_training.records.counted import counted
+    from art_training.views.wording import duration, score_text
 
     lines = [] if step.waits_for else [verdict_line(check, console()) for check in step.checks]
     for score, baseline in () if step.waits_for else _telling(step):

@@ -1,0 +1,67 @@
+"""Where a project stands, for commands that tell it: its store, its name, and what is known of stale steps."""
+
+import sys
+from collections.abc import Collection, Generator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, NamedTuple
+
+from art_training.errors import ProjectError
+
+if TYPE_CHECKING:
+    from art_training.records import Plan
+    from art_training.stores import Store
+
+
+class Standing(NamedTuple):
+    """What a project's status is told from.
+
+    Attributes:
+        store: where its records are.
+        project: its name.
+        plan: what the next run would do; of a store alone what the last plan found, None where none is remembered.
+        continuing: steps behind which the project goes on though they did not pass; None where that is not known.
+    """
+
+    store: "Store"
+    project: str
+    plan: "Plan | None"
+    continuing: Collection[str] | None
+
+
+@contextmanager
+def standing(project: str | None, store: str | None, *, named: bool) -> Generator[Standing]:
+    """With the plan where there is a project file; a store alone knows of stale steps what the last plan found.
+
+    Args:
+        project: a place, or a name in the store.
+        store: what the user gave as `--store`.
+        named: whether `project` may be a name in the store, as `--project` may.
+
+    Raises:
+        ProjectError: the project cannot be told, or there is no store yet.
+        StoreError: it cannot be opened.
+    """
+    from art_training.cli.history import history, plain_name
+    from art_training.cli.loading import load_project
+    from art_training.cli.locating import Place, locate
+    from art_training.stores.where import looking
+    from art_training.views import planned_of
+
+    name = plain_name(project) if named else ""
+    place: Place | None = None
+    try:
+        place = locate(None if name else project)
+    except ProjectError:
+        if project is not None and not name and store is None:
+            raise
+    with looking():
+        with redirect_stdout(sys.stderr):  # what the user's code prints is no result
+            declared = load_project(place, store) if place else None
+            mine = declared is not None and name in {"", declared.name}
+            plan = declared.plan(lenient=True) if declared is not None and mine else None
+        if declared is not None and mine:
+            continuing = [step.name for step in declared.steps if step.continue_on_failure]
+            yield Standing(declared.store, declared.name, plan, continuing)
+            return
+    with history(project, store) as (opened, found):
+        yield Standing(opened, found, planned_of(opened, found), None)

@@ -1,0 +1,104 @@
+"""Numbers beside each other with their intervals: each a dot in a line of its own, named at its left."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from art_training.report.figures.scale import Scale, scale_of, tick_text
+from art_training.report.figures.svg import Box, fitting, label, line, picture, tag
+
+_WIDTH = 640.0
+_ROW = 25.0
+_NAMES, _NUMBERS = 180.0, 186.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """One number.
+
+    Attributes:
+        name: what it is of.
+        value: the number; NaN and infinity are told, and not drawn.
+        low: lower end of its interval, if it has one.
+        high: upper end.
+        text: the number as it is written at the right.
+        look: the class that gives its colour: `plain`, `baseline`, `chosen`, `bad` or `test`.
+    """
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+    look: str = "plain"
+
+
+def intervals(
+    spans: Sequence[Span],
+    told: str,
+    *,
+    axis: str,
+    reference: tuple[str, float] | None = None,
+    logarithmic: bool = False,
+) -> Markup:
+    """Each number as a dot, its interval as a bar; a reference is a dashed line through all.
+
+    Args:
+        spans: from top to bottom.
+        told: what is to be seen, in words.
+        axis: what is counted along the axis.
+        reference: a name and a number to compare with.
+        logarithmic: let numbers that are positive and span decades be drawn so.
+    """
+    frame = Box(_NAMES, 22, _WIDTH - _NAMES - _NUMBERS, len(spans) * _ROW)
+    ends = [end for one in spans for end in (one.value, one.low, one.high) if end is not None]
+    if reference is not None:
+        ends.append(reference[1])
+    across = scale_of(ends, frame.left, frame.right, logarithmic=None if logarithmic else False)
+    return picture(
+        _WIDTH,
+        frame.bottom + 40,
+        told,
+        *_axis(frame, across, axis),
+        *_reference(frame, across, reference),
+        *(part for place, one in enumerate(spans) for part in _row(one, frame, across, place)),
+    )
+
+
+def _axis(frame: Box, across: Scale, name: str) -> Iterator[Markup]:
+    for value in across.ticks(5):
+        x = across.at(value)
+        yield line(x, frame.top - 4, x, frame.bottom, "grid")
+        yield label(x, frame.bottom + 15, tick_text(value), anchor="middle", look="tick")
+    logs = ", logarithmic" if across.logarithmic else ""
+    middle = (frame.left + frame.right) / 2
+    yield label(
+        middle, frame.bottom + 32, fitting(f"{name}{logs}", frame.width + 120), anchor="middle", look="axis-name"
+    )
+
+
+def _reference(frame: Box, across: Scale, reference: tuple[str, float] | None) -> Iterator[Markup]:
+    if reference is None or not math.isfinite(reference[1]):
+        return
+    x = across.at(reference[1])
+    anchor = "start" if x < frame.left + frame.width * 0.6 else "end"
+    yield line(x, frame.top - 4, x, frame.bottom, "reference")
+    yield label(x, frame.top - 9, fitting(reference[0], frame.width), anchor=anchor, look="reference-name")
+
+
+def _row(one: Span, frame: Box, across: Scale, place: int) -> Iterator[Markup]:
+    y = frame.top + (place + 0.5) * _ROW
+    yield label(_NAMES - 10, y + 4, fitting(one.name, _NAMES - 14), anchor="end", look=f"row {one.look}")
+    yield label(frame.right + 12, y + 4, fitting(one.text, _NUMBERS - 12), look="number")
+    drawable = math.isfinite(one.value) and not (across.logarithmic and one.value <= 0)
+    if not drawable:
+        yield label(frame.left + 6, y + 4, "cannot be drawn", look="tick")
+        return
+    if one.low is not None and one.high is not None:
+        low, high = across.at(one.low), across.at(one.high)
+        yield line(low, y, high, y, f"whisker {one.look}")
+        yield line(low, y - 4, low, y + 4, f"whisker {one.look}")
+        yield line(high, y - 4, high, y + 4, f"whisker {one.look}")
+    yield tag("circle", cx=across.at(one.value), cy=y, r=4.5, class_=f"dot {one.look}")

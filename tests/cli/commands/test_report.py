@@ -1,0 +1,85 @@
+"""`art report`: what happened, in one file."""
+
+import os
+
+import pytest
+
+from art_training.stores.sql import SqlStore
+from art_training.testing.history import keep_run, verdict
+
+
+def test_the_report_of_a_project_is_one_page_in_one_file(art, toy):
+    answer = art("report")
+    assert answer.code == 0
+    assert answer.out.startswith("wrote art-report.html (")
+    page = (toy / "art-report.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "All 4 steps passed." in page
+
+
+def test_the_format_follows_the_name_of_the_file(art, toy):
+    assert art("report", "-o", "told.md").code == 0
+    assert (toy / "told.md").read_text().startswith("# toy\n")
+
+
+def test_a_format_that_is_asked_for_counts_more_than_the_name(art, toy):
+    assert art("report", "--format", "md").code == 0
+    assert (toy / "art-report.md").read_text().startswith("# toy\n")
+    assert art("report", "--format", "md", "-o", "told.txt").code == 0
+    assert (toy / "told.txt").read_text().startswith("# toy\n")
+
+
+def test_a_report_can_be_piped(art, toy):
+    answer = art("report", "--format", "md", "-o", "-")
+    assert answer.out.startswith("# toy\n")
+    assert not list(toy.glob("art-report*"))
+
+
+@pytest.mark.parametrize("run", ["Overfit", "overfit~1"])
+def test_the_report_of_a_run_tells_of_that_run_alone(art, toy, run):
+    answer = art("report", run, "--format", "md", "-o", "-")
+    assert answer.code == 0
+    assert answer.out.startswith("# Overfit of toy\n")
+    assert "EvaluateBaseline" not in answer.out.partition("## How to reproduce")[0].partition("Verdict")[2]
+    assert ("**failed**" in answer.out) == ("~" in run)
+
+
+def test_a_report_that_is_there_is_replaced_as_a_whole(art, toy):
+    (toy / "art-report.html").write_text("old")
+    assert art("report").code == 0
+    assert "old" not in (toy / "art-report.html").read_text()[:10]
+    assert [file.name for file in toy.glob("*report*")] == ["art-report.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("report", "Overfitt"), "has no run or step 'Overfitt' (did you mean 'Overfit'?)"),
+        (("report", "-o", "nowhere/report.html"), "there is no folder nowhere"),
+        (("report", "-o", "."), "is a folder; name a file"),
+        (("report", "--store", "gone.db"), "there is no store at gone.db"),
+    ],
+)
+def test_wrong_use_is_one_sentence(art, toy, arguments, said):
+    answer = art(*arguments)
+    assert answer.code == 2
+    assert said in " ".join(answer.err.split())
+    assert answer.out == ""
+    assert not list(toy.glob("**/*report*"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_one_sentence(art, toy):
+    (toy / "shut").mkdir(mode=0o500)
+    answer = art("report", "-o", "shut/report.html")
+    assert answer.code == 2
+    assert "cannot be written" in answer.err
+
+
+def test_a_failed_step_is_no_wrong_use_of_the_report(art, toy):
+    store = SqlStore(toy / ".art" / "art.db")
+    keep_run(store, "Tune", minute=20, verdicts=[verdict("finished_trials > 0", "failed", "finished_trials is 0, > 0")])
+    store.close()
+    answer = art("report", "--format", "md", "-o", "-")
+    assert answer.code == 0
+    assert "4 of 5 steps passed: Tune failed" in answer.out
