@@ -4,6 +4,7 @@
     ├── UsageError (ValueError)          something that the user declared does not hold; exit code 2
     │   ├── SetupError                   a setup: model, data, trainer, outputs
     │   │   ├── Misfit                   weights that a model shall begin with and that do not fit it
+    │   │   ├── WrongModifier            a modifier that returned no module, or no data
     │   │   ├── Unpaired                 predictions and targets that would be compared each with every other
     │   │   └── Unfinished               beside what a step has done so far, from which the next run goes on
     │   ├── ProjectError                 a project: names, order, metrics, where it is looked for
@@ -41,6 +42,7 @@ __all__ = [
     "UnknownMetric",
     "Unpaired",
     "UsageError",
+    "WrongModifier",
 ]
 
 
@@ -62,6 +64,10 @@ class SetupError(UsageError):
 
 class Misfit(SetupError):
     """Weights that a model is to begin with do not fit it, as it is made with these hyper-parameters."""
+
+
+class WrongModifier(SetupError):
+    """A modifier of the model or of the data returned nothing, or nothing that can be one."""
 
 
 class Unpaired(SetupError):

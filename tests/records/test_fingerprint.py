@@ -33,6 +33,7 @@ components = st.dictionaries(
         ({}, {"hparams.x": None}, "hparams.x is new"),
         ({"hparams.x": 1}, {"hparams.x": True}, "hparams.x: 1 -> True"),
         ({"hparams.x": 1}, {"hparams.x": 1.0}, "hparams.x: 1 -> 1.0"),
+        ({"consumes.Overfit": "7c1"}, {"consumes.Overfit": "9f2"}, "Overfit has another outcome"),
     ],
 )
 def test_a_change_is_one_sentence(before: dict, after: dict, sentence: str) -> None:
