@@ -10,6 +10,7 @@ from art_training.records.events import (
     StepStarted,
 )
 from art_training.records.fingerprint import Change, Fingerprint, differences, digest_component
+from art_training.records.layers import LayerCurve
 from art_training.records.metric import Metric, Split
 from art_training.records.outcome import (
     Artifact,
@@ -46,6 +47,7 @@ __all__ = [
     "Foresight",
     "Interval",
     "Judgement",
+    "LayerCurve",
     "Metric",
     "Outcome",
     "Plain",

@@ -15,6 +15,7 @@ from art_training.probes.health import Health
 from art_training.records import Artifact, Finding, Outcome, Plain, Reading, Score, Split, StepProgress, Use
 from art_training.rules.watched import judged, watchers
 from art_training.runner.curves import CurveWriter, labelled
+from art_training.runner.layers import LayerWatch
 from art_training.runner.metrics_first import require_computable
 from art_training.runner.pace import Pace
 from art_training.runner.resumption import Resumption
@@ -117,6 +118,7 @@ class RunnerBench(Bench):
         self._pace = Pace()
         self._health: dict[str, Any] = {}
         self._unhealthy: list[Finding] = []
+        self._layers = LayerWatch()
         self._tried = False  # the metrics
 
     @cached_property
@@ -151,8 +153,10 @@ class RunnerBench(Bench):
             return finished
         folder, resume = self._left.take_up(label)
         self._try_metrics()
+        trained, watched = setup or self.setup, watchers()
+        called = Called.of(trained.model)
         job = FitJob(
-            setup=setup or self.setup,
+            setup=trained,
             seed=self.seed if seed is None else seed,
             folder=folder,
             plain=plain,
@@ -162,7 +166,7 @@ class RunnerBench(Bench):
             start=start,
             resume=resume,
             data_seed=self._data_seed,
-            monitors=() if shaping.get("rate") else watchers(),
+            monitors=() if shaping.get("rate") else (*watched, *self._layers.begin(label, called)),
             **shaping,
         )
 
@@ -170,13 +174,16 @@ class RunnerBench(Bench):
             # The step is asked first: what it remembers of an epoch is there before the checkpoint to go on from is.
             answer = None if stop is None else stop(position)
             self._watch(labelled(position, label), label)
+            self._curves.add(self._layers.points())
             return answer
 
         result = self._engine.fit(job, watch)
         result = replace(result, seconds=self._left.seconds_before(label) + result.seconds)
+        self._curves.add(self._layers.points())
         self._curves.flush()
         self._note(result, label)
-        self._note_health(job, label)
+        if job.monitors:
+            self._note_health(watched, called, label)
         if result.stopped == "interrupted":
             raise Interrupted(result.message)
         if result.stopped == "out of memory":
@@ -322,10 +329,10 @@ class RunnerBench(Bench):
             values={name: value for name, _, _, value in position.points},
         )
 
-    def _note_health(self, job: FitJob, label: str) -> None:
-        if not job.monitors or all(_saw_nothing(one) for one in job.monitors):
+    def _note_health(self, watched: Sequence[Monitor], called: Called, label: str) -> None:
+        if all(_saw_nothing(one) for one in watched):
             return
-        told, found = judged(job.monitors, Called.of(job.setup.model))
+        told, found = judged(watched, called)
         name = label or _ONLY_TRAINING
         self._health[name] = told
         self._unhealthy += [replace(one, where=" of ".join(filter(None, (one.where, label)))) for one in found]

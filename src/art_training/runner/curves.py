@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from art_training.engines import Position
-from art_training.records import Curve
+from art_training.records import Curve, LayerCurve
 from art_training.stores import Point, Store
 
 _POINTS = 1000
@@ -69,8 +69,11 @@ class CurveWriter:
 
 
 def thinned(curves: Mapping[str, Curve]) -> dict[str, Curve]:
-    """Each curve with at most a thousand points: means over stretches of equal length; a stretch with NaN is NaN."""
-    return {name: _thin(curve) for name, curve in curves.items()}
+    """Each curve with at most a thousand points: means over stretches of equal length; a stretch with NaN is NaN.
+
+    Those of layers are left out: they are many, nothing judges an outcome by them, and the store has them.
+    """
+    return {name: _thin(curve) for name, curve in curves.items() if LayerCurve.parse(name) is None}
 
 
 def _thin(curve: Curve) -> Curve:

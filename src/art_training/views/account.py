@@ -148,7 +148,7 @@ def _step(store: Store, status: StepStatus) -> StepAccount:
         status=status,
         view=view,
         attempts=attempts_of(store, record),
-        curves=view.outcome.curves if view.outcome else store.curves(record.id),
+        curves=view.outcome.curves if view.outcome else store.curves(record.id, [one.name for one in view.curves]),
         pictures=tuple(
             _picture(store, one) for one in (view.outcome.artifacts if view.outcome else ()) if _is_picture(one)
         ),

@@ -9,20 +9,27 @@ from enum import StrEnum
 from typing import Any, cast
 
 from art_training.checks.healthy import HEALTH
-from art_training.records import Outcome, Severity
+from art_training.records import LayerCurve, Outcome, Severity
+from art_training.records.layers import ACTIVATION
 from art_training.stores import Store
-from art_training.views.points import PointsRow, points_of
+from art_training.views.points import PointsRow, natural, points_of
 
 _POINTS = 200  # of each curve: the lowest, the highest and every gap are among them
 _FAR = 1e3  # how many times smaller than the median layer's a gradient is that hardly arrives
 _JUMP = 1e2  # how many times larger than its own median a gradient is that jumps
 _SLOW, _FAST = 1e-5, 1e-1  # of weights that one step changes; about 1e-3 is usual
-_DEAD = 0.5  # of units
+_MOST = 0.5  # of units, or of values
+_SHARES = {
+    "dead": "units are dead",
+    "silent": "units give 0 for every example of a batch",
+    "saturated": "values are at the ends of their range",
+}
 
-# What modules log of layers, as Lightning's `grad_norm` names it (`grad_2.0_norm/head.weight`) and others do alike. A training
+# What modules log of layers themselves, as Lightning's `grad_norm` names it (`grad_2.0_norm/head.weight`) and others do alike. A training
 # may have any label, `weight_decay` among them, so that only what stands behind `logged` is looked at.
 _STATISTIC = re.compile(
-    r"(?:.*/)?logged/(?P<statistic>(?:grad|update|activation|weight|dead)[\w.\-]*)/(?P<layer>.+)", re.IGNORECASE
+    r"(?:.*/)?logged/(?P<statistic>(?:grad|update|activation|weight|dead|silent|saturated)[\w.\-]*)/(?P<layer>.+)",
+    re.IGNORECASE,
 )
 _TOTAL = re.compile(r"(?:.*/)?logged/(?P<statistic>grad[\w.\-]*_norm)_total", re.IGNORECASE)
 _WHOLE = "all layers"
@@ -62,6 +69,31 @@ class LayerRow:
     worst: float
     verdict: Verdict
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """All that is known of one layer.
+
+    Attributes:
+        training: which training of the step, where it has several; else empty.
+        name: the module or parameter.
+        rows: its statistics, by name.
+    """
+
+    training: str
+    name: str
+    rows: Mapping[str, LayerRow]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of them."""
+        return min((row.verdict for row in self.rows.values()), key=list(Verdict).index)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not good, each with what was measured."""
+        return tuple(f"{row.statistic}: {row.reason}" for row in self.rows.values() if row.reason)
 
 
 @dataclass(frozen=True)
@@ -106,8 +138,27 @@ class HealthView:
     layers: tuple[LayerRow, ...]
 
 
+def by_layer(rows: Sequence[LayerRow]) -> tuple[Layer, ...]:
+    """One row a layer, those that something is wrong with first, and else as they follow one another by name."""
+    found: dict[tuple[str, str], dict[str, LayerRow]] = {}
+    for row in rows:
+        found.setdefault((row.training, row.layer), {})[row.statistic] = row
+    layers = [Layer(training, name, statistics) for (training, name), statistics in found.items()]
+    order = [Verdict.BAD, Verdict.WATCH]
+    return tuple(
+        sorted(
+            layers,
+            key=lambda one: (
+                order.index(one.verdict) if one.verdict in order else len(order),
+                natural(one.training),
+                natural(one.name),
+            ),
+        )
+    )
+
+
 def health_of(store: Store, run: str) -> HealthView:
-    """The health of a run, live or ended. Of layers there is what the module logged: gradients, updates, activations."""
+    """The health of a run, live or ended. Of layers there is what the runner saw, and what the module logged besides."""
     outcome = store.outcome(run)
     known = [*store.courses(run), *(outcome.curves if outcome else ())]
     names = sorted({name for name in known if _read(name) is not None})
@@ -120,6 +171,8 @@ def health_of(store: Store, run: str) -> HealthView:
 
 def _read(name: str) -> tuple[str, str] | None:
     """The statistic and the layer that a curve is of; None of a curve that is of no layer."""
+    if own := LayerCurve.parse(name):
+        return own.statistic, own.layer
     if total := _TOTAL.fullmatch(name):
         return total["statistic"], _WHOLE
     found = _STATISTIC.fullmatch(name)
@@ -131,7 +184,7 @@ def _families(rows: Sequence[PointsRow]) -> dict[tuple[str, str], list[PointsRow
     found: dict[tuple[str, str], list[PointsRow]] = {}
     for row in rows:
         statistic, _ = _read(row.name) or ("", "")
-        found.setdefault((row.training, statistic), []).append(row)
+        found.setdefault((_training_of(row), statistic), []).append(row)
     return found
 
 
@@ -143,7 +196,14 @@ def _judged(family: Sequence[PointsRow]) -> Iterator[LayerRow]:
         worst, verdict, reason = _verdict(
             statistic, row.values, middles[row.name], math.nan if _is_whole(row) else usual
         )
-        yield LayerRow(row.training, layer, statistic, row.name, row.values[0], row.values[-1], worst, verdict, reason)
+        yield LayerRow(
+            _training_of(row), layer, statistic, row.name, row.values[0], row.values[-1], worst, verdict, reason
+        )
+
+
+def _training_of(row: PointsRow) -> str:
+    own = LayerCurve.parse(row.name)
+    return own.training if own else row.training
 
 
 def _is_whole(row: PointsRow) -> bool:
@@ -160,7 +220,7 @@ def _verdict(statistic: str, values: Sequence[float], middle: float, usual: floa
         usual: the median over all layers of such medians.
     """
     wrong = next((value for value in values if not math.isfinite(value)), None)
-    low, high = min(values), max(values)
+    low, high, last = min(values), max(values), values[-1]
     word = statistic.lower()
     if wrong is not None:
         return wrong, Verdict.BAD, f"one of its values is {wrong:g}"
@@ -175,14 +235,17 @@ def _verdict(statistic: str, values: Sequence[float], middle: float, usual: floa
     if word.startswith("update") and "ratio" in word:
         if middle < _SLOW:
             return low, Verdict.WATCH, f"a step changes {middle:.3g} of the weights, where about 0.001 is usual"
-        return (
-            (high, Verdict.WATCH, f"a step changed {high:.3g} of the weights, where about 0.001 is usual")
-            if high > _FAST
-            else (high, Verdict.GOOD, "")
-        )
-    if word.startswith("dead"):
-        told = f"up to {high:.0%} of its units are dead" if high > _DEAD else ""
-        return high, Verdict.WATCH if told else Verdict.GOOD, told
+        if middle > _FAST:  # not the highest: from weights that begin at 0 the first step is all that they are
+            return high, Verdict.WATCH, f"a step changes {middle:.3g} of the weights, where about 0.001 is usual"
+        return high, Verdict.GOOD, ""
+    for begins, what in _SHARES.items():
+        if word.startswith(begins):
+            told = f"{last:.0%} of its {what}, when it was looked at last" if last > _MOST else ""
+            return high, Verdict.WATCH if told else Verdict.GOOD, told
+    if word == ACTIVATION and not math.isnan(usual):
+        if middle > _FAR * usual or middle * _FAR < usual:
+            return middle, Verdict.WATCH, f"its median is {middle:.3g} where that of all layers is {usual:.3g}"
+        return max(values, key=lambda value: abs(value - middle)), Verdict.GOOD, ""
     return max(values, key=lambda value: abs(value - middle)), Verdict.UNKNOWN, ""
 
 

@@ -159,9 +159,9 @@ def _logged(name: str) -> tuple[str, Split | None]:
 def _order(row: PointsRow) -> tuple[object, ...]:
     kind = 0 if row.panel == LOSS else 3 if row.panel == RATE else 2 if row.panel.startswith(f"{LOGGED}/") else 1
     split = list(Split).index(row.split) if row.split else -1
-    return kind, row.panel, _natural(row.training), split, row.name
+    return kind, row.panel, natural(row.training), split, row.name
 
 
-def _natural(text: str) -> tuple[tuple[int, str], ...]:
+def natural(text: str) -> tuple[tuple[int, str], ...]:
     """A key that sorts `trial 2` before `trial 10`."""
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(text))

@@ -175,11 +175,15 @@ def test_many_trainings_are_told_apart_and_can_be_left_out_and_each_layer_is_jud
         for trial in range(10)
         for name in ("train/loss", "train/loss_epoch", "validation/loss")
     }
-    layers = {f"logged/grad_norm/layer{layer}": [1.0, 1.0, 1.0] for layer in range(4)}
+    layers = {
+        f"layers/{statistic}/layer{layer}": [1e-3, 1e-3, 2e-3]
+        for statistic in ("grad_norm", "update_ratio")
+        for layer in range(4)
+    }
     run = keep_run(
         store,
         "Tune",
-        curves=curves | layers | {"logged/grad_norm/head": [1e-9, 1e-9, 1e-9]},
+        curves=curves | layers | {"layers/grad_norm/head": [1e-9, 1e-9, 1e-9]},
         verdicts=[verdict("a")],
         artifacts=[store.artifacts.put(tmp_path / "x", name="worst.png", kind="figure", note="the worst")],
     ).id
@@ -199,6 +203,8 @@ def test_many_trainings_are_told_apart_and_can_be_left_out_and_each_layer_is_jud
     expect(first).to_contain_text("head")
     expect(first).to_contain_text("watch")
     expect(page.locator("#health tbody tr")).to_have_count(5)
+    expect(page.locator("#health tbody tr").last).to_contain_text("layer3✓good0.001 → 0.0020.001 → 0.002")
+    expect(loss.page.locator("figure.curves")).to_have_count(1)  # layers have the table, not a picture each
     picture = page.get_by_role("img", name="worst.png: the worst")
     expect(picture).to_be_visible()
     page.wait_for_function("image => image.naturalWidth === 1", arg=picture.element_handle())

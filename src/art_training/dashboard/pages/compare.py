@@ -28,9 +28,10 @@ from art_training.dashboard.parts.live import Part
 from art_training.dashboard.parts.states import badge
 from art_training.errors import ARTError
 from art_training.stores import Store
-from art_training.views import CurveRow, PointsRow, RunRow, run_of
+from art_training.views import PointsRow, RunRow, run_of
 from art_training.views.compared import FEWEST, ComparedSection, ComparedView, compared_of
 from art_training.views.rows import short
+from art_training.views.showing import curve_rows
 from art_training.views.wording import duration, when
 
 
@@ -94,8 +95,7 @@ class _Comparison:
         closer: dict[tuple[str, str], PointsRow] = {}
         for head, run in zip(heads_of(view.runs), self.runs, strict=True):
             growing = self._growing.setdefault(run, Growing(run))
-            courses = store.courses(run)
-            curves[head] = growing.read(store, [CurveRow.of(name, course) for name, course in courses.items()])
+            curves[head] = growing.read(store, curve_rows(store, run))
             closer |= {(head, name): row for (_, name), row in growing.closer(store, self.look).items()}
         return _Found(view, curves, closer)
 

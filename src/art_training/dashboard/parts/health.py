@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from art_training.checks.values import number
 from art_training.dashboard.parts.html import h, link
 from art_training.dashboard.parts.severities import rule_query, severity_badge
 from art_training.records.counted import counted
-from art_training.views.health import HealthView, LayerRow, TrainingRow, Verdict
+from art_training.records.layers import ACTIVATION, GRADIENT, SATURATED, SILENT, UPDATE
+from art_training.views.health import HealthView, Layer, LayerRow, TrainingRow, Verdict, by_layer
 
 _SHOWN = 30  # layers; the others stand behind a line that opens
+_TITLES: Mapping[str, str] = {
+    GRADIENT: "gradient norm",
+    UPDATE: "update by weights",
+    ACTIVATION: "output RMS",
+    SILENT: "silent units",
+    SATURATED: "saturated",
+}
 _SIGNS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.BAD: ("✗", "is-failed"),
     Verdict.WATCH: ("!", "is-warned"),
@@ -31,20 +38,23 @@ def draw_health(told: tuple[str, HealthView, bool]) -> None:
         h("p", f"{', '.join(training.training for training in trainings)}: {said}")
         for training in trainings:
             _training(project, training)
-    if health.layers:
+    layers = by_layer(health.layers)
+    if layers:
         h("h3", "Gradients, updates and activations by layer")
-        _layers(health.layers[:_SHOWN], "Layers")
-        if len(health.layers) > _SHOWN:
-            with h("details"):
-                h("summary", f"{len(health.layers) - _SHOWN} more")
-                _layers(health.layers[_SHOWN:], "More layers")
-    elif trained:
         h(
             "p",
-            "The module logged nothing of its layers. Where it logs e.g. grad_norm by layer, each is judged here beside "
-            "the others.",
+            "Each when it was looked at first and last: the norm of the gradient; the norm of a step's change by that of "
+            "the weights; the root mean square of what the layer gives; the share of units that give 0 for a whole batch; "
+            "the share of values at the ends of their range.",
             "soft small",
         )
+        _layers(layers[:_SHOWN], "Layers")
+        if len(layers) > _SHOWN:
+            with h("details"):
+                h("summary", f"{len(layers) - _SHOWN} more")
+                _layers(layers[_SHOWN:], "More layers")
+    elif trained:
+        h("p", "Nothing is known of its layers: it was trained before they were followed.", "soft small")
 
 
 def _told(training: TrainingRow) -> str:
@@ -75,23 +85,34 @@ def _training(project: str, training: TrainingRow) -> None:
                     h("li", f"{code}: {why}")
 
 
-def _layers(rows: Sequence[LayerRow], caption: str) -> None:
-    trainings = any(row.training for row in rows)
-    head = (*(("training",) if trainings else ()), "layer", "statistic", "first", "last", "worst", "verdict", "why")
+def _layers(layers: Sequence[Layer], caption: str) -> None:
+    trainings = any(layer.training for layer in layers)
+    measured = {name: None for layer in layers for name in layer.rows}
+    known = sorted(measured, key=lambda name: list(_TITLES).index(name) if name in _TITLES else len(_TITLES))
+    head = (*(("training",) if trainings else ()), "layer", "", *(_TITLES.get(name, name) for name in known), "why")
     with h("div", "", "scroll", tabindex="0", role="region", aria_label=caption), h("table", "", "rows"):
         with h("thead"), h("tr"):
             for title in head:
-                h("th", title, "number" if title in {"first", "last", "worst"} else "", scope="col")
+                h("th", title or "verdict", scope="col")
         with h("tbody"):
-            for row in rows:
+            for layer in layers:
                 with h("tr"):
-                    for cell in (*((row.training,) if trainings else ()), row.layer, row.statistic):
+                    for cell in (*((layer.training,) if trainings else ()), layer.name):
                         h("td", cell)
-                    for value in (row.first, row.last, row.worst):
-                        h("td", number(value), "number")
                     with h("td"):
-                        _verdict(row.verdict)
-                    h("td", row.reason)
+                        _verdict(layer.verdict)
+                    for name in known:
+                        _cell(layer.rows.get(name))
+                    h("td", "; ".join(layer.reasons))
+
+
+def _cell(row: LayerRow | None) -> None:
+    if row is None:
+        h("td")
+        return
+    look = _SIGNS[row.verdict][1] if row.verdict in {Verdict.BAD, Verdict.WATCH} else ""
+    told = f"{row.first:.3g} \N{RIGHTWARDS ARROW} {row.last:.3g}"
+    h("td", told, f"number {look}".strip(), title=f"farthest from what is usual: {row.worst:.3g}")
 
 
 def _verdict(verdict: Verdict) -> None:

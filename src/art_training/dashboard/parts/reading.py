@@ -8,7 +8,7 @@ from art_training.dashboard.parts.growing import Growing
 from art_training.errors import ProjectError
 from art_training.records import Judgement, RunRecord, RunStatus
 from art_training.stores import Store
-from art_training.views import PointsRow, Progress, RunView, log_of, progress_of, run_before, run_of, view_of
+from art_training.views import CurveRow, PointsRow, Progress, RunView, log_of, progress_of, run_before, run_of, view_of
 from art_training.views.artifacts import ArtifactRow, artifacts_of
 from art_training.views.health import HealthView, health_of
 
@@ -48,7 +48,7 @@ class Reading:
 
     run: str
     _growing: Growing = field(init=False)
-    _health: tuple[tuple[tuple[str, ...], bool], HealthView] | None = None
+    _health: tuple[tuple[frozenset[str], tuple[CurveRow, ...], bool], HealthView] | None = None
     _ended: tuple[RunRecord, tuple[Judgement, ...], Found] | None = None
 
     def __post_init__(self) -> None:
@@ -83,10 +83,11 @@ class Reading:
         return found
 
     def _read_health(self, store: Store, view: RunView) -> HealthView:
-        """Of a run that trains and logs nothing of its layers there is nothing new to read with each point."""
-        known = (tuple(curve.name for curve in view.curves), view.outcome is None)
+        """Layers are looked at rarely: with most points of other curves there is nothing new to read of them."""
+        logged = {curve.name for curve in view.curves}
+        known = (frozenset(logged), view.layers, view.outcome is None)
         before = self._health
-        if before is not None and before[0] == known and not before[1].layers:
+        if before is not None and before[0] == known and not any(row.curve in logged for row in before[1].layers):
             return before[1]
         found = health_of(store, self.run)
         self._health = (known, found)
