@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
+from torch.distributions import Normal
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
@@ -176,6 +177,37 @@ class Vae(Learner):
         return (error * 64 if self.error == "sum" else error) + self.divergence * kl
 
 
+class Sampled(Vae):
+    """The code is drawn in some way."""
+
+    def __init__(self, draw):
+        super().__init__()
+        self.draw = draw
+
+    def training_step(self, batch, index):
+        mu, logvar = self.encoder(batch[0]).chunk(2, 1)
+        z = self.draw(mu, torch.exp(0.5 * logvar))
+        kl = -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(1).mean()
+        return F.mse_loss(self.decoder(z), batch[0]) * 64 + 0.1 * kl
+
+
+class ByHand(Vae):
+    """Optimises by itself."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, index))
+        optimizer.step()
+
+    def validation_step(self, batch, index):
+        self.log("error", F.mse_loss(self.decoder(self.encoder(batch[0])[:, :8]), batch[0]))
+
+
 class Autoencoder(Learner):
     def __init__(self, code="own"):
         super().__init__()
@@ -270,10 +302,39 @@ def test_a_divergence_that_is_too_strong_is_a_warning(found, divergence, error):
 
 
 @pytest.mark.slow
+def test_a_divergence_that_is_too_strong_is_seen_where_the_step_optimises_by_itself(found):
+    assert found(lambda: ByHand(1.0, "mean"), (X, Y))["ART334"].severity == "warning"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "draw",
+    [
+        torch.normal,
+        lambda mu, std: Normal(mu, std).sample(),
+        lambda mu, std: (mu + std * torch.randn_like(std)).detach(),
+    ],
+    ids=["normal", "sample", "detach"],
+)
+def test_a_code_that_is_cut_off_from_its_reconstruction_is_an_error(found, draw):
+    seen = found(lambda: Sampled(draw), (X, Y))["ART334"]
+    assert seen.severity == "error"
+    assert seen.evidence["whole"] > 0.1 > 0.05 > seen.evidence["after"]
+    assert "exactly zero" in seen.confirmed_by
+    assert "test_loss_pairs.py" in seen.where
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
-    [Vae, Autoencoder, lambda: Vae(error="unreduced")],
-    ids=["variational", "plain", "unreduced"],
+    [
+        Vae,
+        Autoencoder,
+        lambda: Vae(error="unreduced"),
+        ByHand,
+        lambda: Sampled(lambda mu, std: Normal(mu, std).rsample()),
+    ],
+    ids=["variational", "plain", "unreduced", "by hand", "rsample"],
 )
 def test_codes_that_carry_something_are_not_accused(found, model):
     assert not found(model, (X, Y))

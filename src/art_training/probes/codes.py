@@ -1,6 +1,7 @@
 """Whether what a model reconstructs follows what it is given."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +12,11 @@ from art_training.probes.cost import affordable, lighter
 from art_training.probes.other_terms import alone
 from art_training.probes.passes import examples, passed
 from art_training.probes.responses import exchanged, seen_inputs
+from art_training.probes.returning import returning
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
-from art_training.setup.data.batch import entries, rows
+from art_training.probes.whole import Whole
+from art_training.setup.data.batch import entries, rows, with_entry
 
 _STEPS = 300
 _SECONDS, _LEAST = 3.0, 100  # of one training
@@ -35,6 +38,10 @@ class Carried:
         after: after all of it; likewise.
         alone: after a training on the loss that compares, alone; None where it was not tried.
         steps: of a training.
+        cut: whether predictions that follow the input have a derivative by it that is exactly zero; told only where nothing is
+            carried after any training.
+        whole: as `after`, in a training where nothing is detached; None where it was not tried.
+        where: file and line of what detaches.
     """
 
     path: str
@@ -44,6 +51,9 @@ class Carried:
     after: float
     alone: float | None
     steps: int
+    cut: bool = False
+    whole: float | None = None
+    where: str = ""
 
     @property
     def never(self) -> bool:
@@ -52,11 +62,10 @@ class Carried:
 
 
 def carried(specimen: Specimen) -> Carried | None:
-    """None where the step does not compare one thing that it computes with its own input, or optimises by itself."""
-    if not specimen.automatic or examples(specimen, specimen.batches[0]) is None:
-        return None
-    found = _reconstructed(specimen)
-    if found is None:
+    """None where the step does not compare one thing that it computes with its own input, or learns no single loss."""
+    found = None if examples(specimen, specimen.batches[0]) is None else _reconstructed(specimen)
+    learning = None if found is None else returning(specimen)
+    if found is None or learning is None:
         return None
     path, call = found
     with specimen.kept(seed=2):
@@ -69,13 +78,32 @@ def carried(specimen: Specimen) -> Carried | None:
         return None
     if begun <= _NOTHING:
         return Carried(path, call.name, begun, begun, begun, None, 0)
-    specimen = lighter(specimen)
+    specimen = lighter(learning)
     count = affordable(specimen, _STEPS, seconds=_SECONDS, least=_LEAST)
     course = _trained(specimen, path, count, specimen.step)
     if course is None:
         return None
     other = _trained(specimen, path, count, alone(specimen)) if course[1] < _LITTLE else None
-    return Carried(path, call.name, begun, *course, None if other is None else other[1], count)
+    carries = Carried(path, call.name, begun, *course, None if other is None else other[1], count)
+    if other is None or other[1] >= _LITTLE or not _is_cut(specimen, path):
+        return carries
+    mode = Whole()
+    whole = _trained(specimen, path, count, specimen.step, around=lambda: mode)
+    return replace(carries, cut=True, whole=None if whole is None else whole[1], where=mode.where)
+
+
+def _is_cut(specimen: Specimen, path: str) -> bool:
+    """Whether predictions have no derivative by the input."""
+    batch = specimen.batches[0]
+    given = entries(batch)[path].detach().clone()
+    if not given.is_floating_point():
+        return False
+    given.requires_grad_()
+    found = passed(specimen, with_entry(batch, path, given), mode="train", gradients=True).compared
+    if not found or not found[-1][1].requires_grad:
+        return False
+    (slope,) = torch.autograd.grad(found[-1][1].square().sum(), given, allow_unused=True)
+    return slope is None or not bool(slope.any())
 
 
 def _reconstructed(specimen: Specimen) -> tuple[str, SeenLoss] | None:
@@ -110,7 +138,14 @@ def _share(specimen: Specimen, path: str) -> float | None:
     return float((one - other).norm()) / apart if apart > 0 else None
 
 
-def _trained(specimen: Specimen, path: str, steps: int, step: Callable[[Any, int], Any]) -> tuple[float, float] | None:
+def _trained(
+    specimen: Specimen,
+    path: str,
+    steps: int,
+    step: Callable[[Any, int], Any],
+    *,
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> tuple[float, float] | None:
     """The share after half of a training and after all of it, which ends as soon as it is clear that something is carried."""
     learning = replace(specimen, step=step)
     with specimen.kept(seed=1):
@@ -118,7 +153,8 @@ def _trained(specimen: Specimen, path: str, steps: int, step: Callable[[Any, int
         shares: list[float] = []
         for number in range(steps):
             optimizer.zero_grad()
-            loss = learning.loss(specimen.batches[number % len(specimen.batches)])
+            with around():
+                loss = learning.loss(specimen.batches[number % len(specimen.batches)])
             if loss is None or not loss.requires_grad:
                 return None
             loss.backward()

@@ -80,3 +80,20 @@ def outermost_calls(root: nn.Module) -> Generator[list[tuple[nn.Module, list[Ten
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def outputs_with_graph(root: nn.Module) -> Generator[list[Tensor]]:
+    """Fills with what modules below the root give that carries a graph, in order."""
+    notes: list[Tensor] = []
+
+    def leave(_module: nn.Module, _given: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.requires_grad:
+            notes.append(output)
+
+    handles = [one.register_forward_hook(leave) for one in root.modules() if one is not root]
+    try:
+        yield notes
+    finally:
+        for handle in handles:
+            handle.remove()

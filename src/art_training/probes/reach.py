@@ -1,22 +1,19 @@
 """Which parameters the loss depends on and no gradient reaches, and whose gradient nobody waits for."""
 
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import allow_mutation_on_saved_tensors
-from torch.overrides import TorchFunctionMode
 
 from art_training.probes.arriving import arriving
 from art_training.probes.cost import lighter
 from art_training.probes.passes import smaller
-from art_training.probes.places import place_of_call
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import totals
 from art_training.probes.steps import parameters_of
+from art_training.probes.whole import Whole
 from art_training.setup.data.batch import mapped, size
 
 _INDICES = 24  # of batches that a step which optimises by itself is asked: some train one part every so many
@@ -83,7 +80,7 @@ def reach(specimen: Specimen) -> Reach:
         silent = _still_silent(specimen, silent)
     if not missing and not silent:
         return Reach((), (), len(trains))
-    mode = _Whole()
+    mode = Whole()
     kept = _norms(specimen, mode) if missing else {}
     before = _totals(specimen)
     cuts: list[Cut] = []
@@ -113,7 +110,7 @@ def reach(specimen: Specimen) -> Reach:
     return Reach(tuple(cuts), tuple(unused), len(trains) - len(missing) - len(silent))
 
 
-def _norms(specimen: Specimen, around: "_Whole | None" = None) -> dict[str, float | None]:
+def _norms(specimen: Specimen, around: Whole | None = None) -> dict[str, float | None]:
     """The largest gradient of each parameter over the batches; None where none arrives."""
     norms: dict[str, float | None] = {}
     names = {id(one): name for name, one in specimen.module.named_parameters()}
@@ -216,42 +213,3 @@ def _has_twin(root: nn.Module, name: str, missing: set[str]) -> bool:
         if all(a.shape == b.shape and torch.equal(a, b) for a, (_, b) in zip(values, theirs, strict=True)):
             return True
     return False
-
-
-_OUT = {Tensor.numpy, Tensor.__array__}
-_DIFFERENTIATING = {Tensor.backward, torch.autograd.backward, torch.autograd.grad}
-
-
-class _Whole(TorchFunctionMode):
-    """Detaches nothing, whatever the step asks for, and keeps graphs that several losses then share.
-
-    Attributes:
-        where: file and line of the first that did.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.where = ""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Do the call, unless it cuts a graph."""
-        del types
-        detaches = func is Tensor.detach or func == Tensor.data.__get__  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
-        if detaches and isinstance(args[0], Tensor) and args[0].requires_grad and not isinstance(args[0], nn.Parameter):
-            place = place_of_call()
-            if place:  # in the user's code, not in that of torch
-                self.where = self.where or place
-                return args[0]
-        if func in _OUT and args[0].requires_grad:
-            # Nothing of a graph gets out of torch, and torch refuses to try; that the tensor was detached was undone here.
-            return func(args[0].detach(), *args[1:], **(kwargs or {}))
-        if func.__name__ == "_set_grad_enabled" and args[0] is False:
-            place = place_of_call()
-            if place:
-                self.where = self.where or place
-                return None
-        if func in _DIFFERENTIATING:
-            return func(*args, **{**(kwargs or {}), "retain_graph": True})
-        return func(*args, **(kwargs or {}))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from art_training.probes.codes import carried
+from art_training.probes.codes import Carried, carried
 from art_training.probes.pairs import Pairing, pairing, shuffled
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
@@ -121,7 +121,8 @@ def copies(laboratory: Laboratory) -> Iterable[Found]:
         "The only loss that compares has the model's own input for its target, and predictions do not change when inputs are exchanged "
         "among the examples, to single precision, on weights that were moved a little. A warning where they change at first and, after "
         "300 steps of Adam on the loss of the step, by less than 0.2 % of what the inputs do and ever less, while as many steps on the loss "
-        "that compares alone leave more than 10 %: what is added to it, such as a divergence, is too strong."
+        "that compares alone leave more than 10 %: what is added to it, such as a divergence, is too strong. An error where the latter "
+        "leave no more either, and the derivative of what is given by the input is exactly zero: the code is cut off from what it is for."
     ),
     why="The code carries nothing: the mean of the data is given for every example, and the loss still falls until it is reached.",
     wrong="z = torch.randn_like(mu); loss = F.mse_loss(self.decoder(z), x)",
@@ -150,6 +151,8 @@ def carries_nothing(laboratory: Laboratory) -> Found | None:
             "let the decoder be given the code of its own example: mu + std * noise, not noise alone, zeros, or a mean over the batch",
             confirmed_by=f"the same weights and the same random draws gave the same for other inputs, to {found.begun:.1g}",
         )
+    if found.cut and found.after <= _MUCH / 2:
+        return _cut(found, evidence)
     lost = found.after <= _NOTHING and found.after <= _FALLING * found.middle
     if not lost or found.alone is None or found.alone < _MUCH:
         return None
@@ -161,6 +164,18 @@ def carries_nothing(laboratory: Laboratory) -> Found | None:
         "summed over pixels, both averaged over examples",
         confirmed_by=f"as many steps on {found.name} alone leave {found.alone:.2g}, and with what is added to it {found.after:.2g}",
         severity=Severity.WARNING,
+    )
+
+
+def _cut(found: Carried, evidence: dict[str, float | int | None]) -> Found:
+    with_all = f", and where nothing is detached to {found.whole:.2g}" if found.whole is not None else ""
+    return Found(
+        f"{found.name} has no gradient by batch[{found.path}], which it gives again: after {found.steps} steps exchanging that among the "
+        f"examples changes what is given for them by {found.after:.2g} of what the inputs change",
+        {**evidence, "whole": found.whole},
+        "look for detach, no_grad, .data, numpy, or sample() in place of rsample(), between the encoder and the decoder",
+        where=found.where,
+        confirmed_by=f"the derivative of what is given by the input is exactly zero; {found.steps} steps lead to {found.after:.2g}{with_all}",
     )
 
 
