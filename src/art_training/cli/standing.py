@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from art_training.errors import ProjectError
 
 if TYPE_CHECKING:
+    from art_training.cli.locating import Place
+    from art_training.project import ArtProject
     from art_training.records import Plan
     from art_training.stores import Store
 
@@ -32,6 +34,9 @@ class Standing(NamedTuple):
 def standing(project: str | None, store: str | None, *, named: bool) -> Generator[Standing]:
     """With the plan where there is a project file; a store alone knows of stale steps what the last plan found.
 
+    A project file that cannot be imported, as on the machine of a colleague who lacks a package, is said on stderr, and the
+    store answers alone.
+
     Args:
         project: a place, or a name in the store.
         store: what the user gave as `--store`.
@@ -42,8 +47,7 @@ def standing(project: str | None, store: str | None, *, named: bool) -> Generato
         StoreError: it cannot be opened.
     """
     from art_training.cli.history import history, plain_name
-    from art_training.cli.loading import load_project
-    from art_training.cli.locating import Place, locate
+    from art_training.cli.locating import locate
     from art_training.stores.where import looking
     from art_training.views import planned_of
 
@@ -56,7 +60,7 @@ def standing(project: str | None, store: str | None, *, named: bool) -> Generato
             raise
     with looking():
         with redirect_stdout(sys.stderr):  # what the user's code prints is no result
-            declared = load_project(place, store) if place else None
+            declared = _declared(place, store)
             mine = declared is not None and name in {"", declared.name}
             plan = declared.plan(lenient=True) if declared is not None and mine else None
         if declared is not None and mine:
@@ -65,3 +69,25 @@ def standing(project: str | None, store: str | None, *, named: bool) -> Generato
             return
     with history(project, store) as (opened, found):
         yield Standing(opened, found, planned_of(opened, found), None)
+
+
+def _declared(place: "Place | None", store: str | None) -> "ArtProject | None":
+    """The project of a file; None where there is none, or where its store can be told though it does not import.
+
+    Raises:
+        ProjectError: it does not import, and nothing but itself says where its records are.
+    """
+    from art_training.cli.glancing import glance
+    from art_training.cli.loading import load_project
+
+    if place is None:
+        return None
+    try:
+        return load_project(place, store)
+    except ProjectError as error:
+        if store is None and not (place.file and glance(place.file, place.name)):
+            raise
+        sys.stderr.write(
+            f"{error}\nThe store answers alone: what is stale is as it was when the project was planned last.\n"
+        )
+        return None

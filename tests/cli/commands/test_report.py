@@ -83,3 +83,25 @@ def test_a_failed_step_is_no_wrong_use_of_the_report(art, toy):
     answer = art("report", "--format", "md", "-o", "-")
     assert answer.code == 0
     assert "4 of 5 steps passed: Tune failed" in answer.out
+
+
+def test_a_project_that_does_not_import_is_told_by_its_store(art, toy):
+    """As on the machine of somebody who has the records, but not all that the project needs."""
+    (toy / "art_project.py").write_text(
+        "import no_such_package\nimport art_training as art\n\np = art.ArtProject('toy', None)\n"
+    )
+    answer = art("report", "-o", "told.md")
+    assert answer.code == 0
+    assert "No module named 'no_such_package'" in answer.err
+    assert "what is stale is as it was when the project was planned last" in answer.err
+    assert "All 4 steps passed." in (toy / "told.md").read_text()
+    assert art("status").code == 0
+
+
+def test_a_project_of_which_only_its_own_code_tells_where_its_store_is_must_import(art, toy):
+    (toy / "art_project.py").write_text(
+        "import no_such_package\nimport art_training as art\n\np = art.ArtProject('toy', None, store=no_such_package.store)\n"
+    )
+    answer = art("report")
+    assert answer.code == 2
+    assert "No module named 'no_such_package'" in answer.err

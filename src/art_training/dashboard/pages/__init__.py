@@ -1,7 +1,7 @@
 """The pages, one a file; each draws rows of views and nothing else."""
 
 from art_training.dashboard import artifacts
-from art_training.dashboard.pages import compare, data, findings, home, project, rule, rules, run, step, tune
+from art_training.dashboard.pages import compare, data, findings, home, lost, project, rule, rules, run, step, tune
 from art_training.dashboard.parts.frame import Desk
 from art_training.dashboard.pulse import Pulse
 from art_training.dashboard.source import Source
@@ -16,6 +16,6 @@ def register(source: Source, pulse: Pulse, first: str = "") -> None:
         first: the project that is opened first; empty for the list of projects.
     """
     desk = Desk(source, pulse, first)
-    for page in (compare, data, findings, home, project, rule, rules, run, step, tune):
+    for page in (compare, data, findings, home, lost, project, rule, rules, run, step, tune):
         page.register(desk)
     artifacts.register(desk)
