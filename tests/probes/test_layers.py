@@ -67,9 +67,9 @@ def test_it_looks_ever_more_rarely_and_its_hooks_are_gone_in_between():
     model.first.register_forward_hook(lambda *_: seen.append(len(model.first._forward_hooks)))
     train(model, watch, 100)
     steps = sorted({step for _, _, step, _, _ in watch.take()})
-    assert steps[:5] == [1, 2, 3, 4, 6]
+    assert steps[:5] == [1, 2, 3, 5, 8]
     assert steps[-1] > 70
-    assert len(steps) < 20
+    assert len(steps) < 12
     assert seen.count(2) == len(steps)
     assert len(model.first._forward_hooks) == 1
 
