@@ -515,11 +515,12 @@ def padded():
     return loaders(ids, ids.sum(1) % 3)
 
 
-def test_padding_that_counts_is_seen_where_it_is_declared():
+def test_padding_that_counts_is_seen_where_it_is_declared_or_named():
     careless = type("Careless", (Padded,), {"masks": False})
     assert "ART313" in accused(careless, padded(), padding=0)
     assert "ART313" not in accused(Padded, padded(), padding=0)
-    assert not accused(careless, padded())
+    assert "ART313" in accused(careless, padded())  # the embedding names it
+    assert not accused(Padded, padded())
 
 
 class Tagger(Padded):

@@ -17,10 +17,10 @@ ROWS, LENGTH = 96, 20
 class Walks(Dataset):
     """Walks of unequal length, padded with one value, and where they end up."""
 
-    def __init__(self, keys=("steps", "length", "up"), value=0.0, left=False):
+    def __init__(self, keys=("steps", "length", "up"), value=0.0, left=False, shortest=5):
         draws = np.random.default_rng(0)
         self.keys = keys
-        self.lengths = draws.integers(5, LENGTH + 1, ROWS)
+        self.lengths = draws.integers(shortest, LENGTH + 1, ROWS)
         walks = draws.normal(size=(ROWS, LENGTH, 3)).astype(np.float32)
         real = np.arange(LENGTH) < self.lengths[:, None]
         self.up = torch.tensor((walks[..., 0] * real).sum(1) > 0).long()
@@ -36,9 +36,13 @@ class Walks(Dataset):
         return {key: whole[key] for key in self.keys}
 
 
+class Stays(Walks):
+    """Zeros, as where somebody has arrived."""
+
+
 class Tokens(Walks):
-    def __init__(self, keys=("steps", "up")):
-        super().__init__(keys)
+    def __init__(self, keys=("steps", "up"), shortest=5):
+        super().__init__(keys, shortest=shortest)
         words = torch.randint(1, 30, (ROWS, LENGTH), generator=torch.Generator().manual_seed(0))
         self.steps = torch.where(self.mask, words, 0)
 
@@ -90,6 +94,13 @@ class Words(Reader):
 
     def forward(self, batch):
         return super().forward({"steps": self.words(batch["steps"])})
+
+
+class Remembers(Words):
+    def __init__(self):
+        super().__init__()
+        with torch.no_grad():
+            self.rnn.bias_ih_l0[16:32] = 2.0  # of the gate that keeps the state
 
 
 class Packed(Reader):
@@ -161,8 +172,17 @@ def test_cells_that_run_on_are_seen_and_cannot_be_stopped_from_outside(judged):
     assert not seen.confirmed_by
 
 
-def test_padding_that_an_embedding_alone_tells_of_is_information(judged):
-    assert judged(Words, splits(Tokens()), codes="ART338")["ART338"].severity == "info"
+def test_padding_that_an_embedding_alone_tells_of_is_seen_where_it_is_what_is_read(judged):
+    seen = judged(Words, splits(Tokens()), codes="ART338")["ART338"]
+    assert seen.severity == "warning"
+    assert seen.evidence["kept"] < 0.1
+    assert "words has it as padding_idx" in seen.message
+
+
+def test_padding_that_leaves_most_of_a_state_is_information(judged):
+    seen = judged(Remembers, splits(Tokens(shortest=14)), codes="ART338")["ART338"]
+    assert seen.severity == "info"
+    assert seen.evidence["kept"] is None  # no sequence is padded by half
 
 
 @pytest.mark.parametrize(
@@ -174,7 +194,7 @@ def test_padding_that_an_embedding_alone_tells_of_is_information(judged):
         (Pooled, Walks()),
         (Tagger, Walks(("steps", "mask", "up"))),
         (Reader, Walks(left=True)),
-        (Reader, Walks(("steps", "up"))),  # zeros that nothing calls padding
+        (Reader, Stays(("steps", "up"))),  # zeros that nothing calls padding
     ],
     ids=["packed", "gathered", "looks", "no recurrence", "each position", "padded in front", "zeros"],
 )

@@ -174,7 +174,130 @@ def test_a_declaration_wins(judged):
 def test_a_state_that_ends_rows_of_one_length_is_no_padding(judged):
     rows = [(F.pad(one, (0, WIDTH - len(one))), int(len(one) > 12)) for one in texts()]
     data = art.data(train=DataLoader(Rows(rows), batch_size=12, shuffle=True))
-    assert not judged(Mean, data, codes=("ART313", "ART432"))
+    assert not judged(type("Lasting", (Mean,), {}), data, codes=("ART313", "ART432"))
+
+
+class Cut(Rows):
+    def __getitem__(self, index):
+        one = self.rows[index]
+        return F.pad(one, (0, WIDTH - len(one))), int(one[0] > 10)
+
+
+class Widened(Rows):
+    """Whatever is short is filled up with zeros."""
+
+    def __getitem__(self, index):
+        one = self.rows[index]
+        return torch.cat([one, one.new_zeros(WIDTH - len(one))]), int(one[0] > 10)
+
+
+class Vectors(Rows):
+    """Numbers, and how many they are, or a mask of them."""
+
+    def __init__(self, rows, told="length"):
+        super().__init__(rows)
+        self.told = told
+
+    def __getitem__(self, index):
+        one = self.rows[index].float()
+        steps = torch.stack([one.sin(), one.cos()], 1)
+        mask = torch.arange(WIDTH) < len(one)
+        ends = {"length": len(one), "mask": mask, "ignored": ~mask}[self.told]
+        return {"steps": F.pad(steps, (0, 0, 0, WIDTH - len(one)), value=-1.0), self.told: ends, "y": int(one[0] > 10)}
+
+
+def of_one_width(rows):
+    return art.data(train=DataLoader(rows, batch_size=12, shuffle=True))
+
+
+class Named(Mean):
+    """Nothing but the embedding knows what fills rows up."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(22, 8, padding_idx=0)
+
+
+class Steps(Mean):
+    """Attention over vectors, and one of the ways to bring positions together."""
+
+    pool = "mean"
+
+    def __init__(self):
+        super().__init__()
+        self.enter = nn.Linear(2, 8)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+
+    def training_step(self, batch, index):
+        steps, y = batch["steps"], batch["y"]
+        kept = (steps != -1).any(2)
+        hidden = self.enter(steps)
+        if self.pool == "attention":
+            hidden = self.layer(hidden, src_key_padding_mask=~kept if self.real else None)[:, 0]
+        elif self.pool == "inverted":
+            hidden = self.layer(hidden, src_key_padding_mask=~kept if self.real else kept)[:, 0]
+        elif self.pool == "own attention":
+            scores = hidden @ hidden.transpose(1, 2)
+            scores = scores.masked_fill(~kept[:, None], -1e9) if self.real else scores
+            hidden = (scores.softmax(-1) @ hidden)[:, 0]
+        elif self.pool == "function":
+            mask = kept[:, None] if self.real else None
+            hidden = F.scaled_dot_product_attention(hidden, hidden, hidden, attn_mask=mask)[:, 0]
+        elif self.pool == "last":
+            ends = kept.sum(1) - 1
+            hidden = hidden[torch.arange(len(y)), ends] if self.real else hidden[:, -1]
+        else:
+            weights = kept[..., None].float() if self.real else torch.ones_like(hidden)
+            hidden = (hidden * weights).sum(1) / weights.sum(1)
+        return F.cross_entropy(self.head(hidden), y)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "told"),
+    [
+        (type("Lasting", (Mean,), {}), Cut, "Cut speaks of pad"),
+        (Named, Widened, "words has it as padding_idx"),
+        (type("Called", (Mean,), {"pad_id": 0}), Widened, "it is called pad_id"),
+    ],
+)
+def test_padding_of_rows_of_one_length_is_told_by_its_name(judged, model, data, told):
+    found = judged(model, of_one_width(data(texts())), codes="ART313")["ART313"]
+    assert found.severity is Severity.WARNING
+    assert told in found.message
+    assert not judged(real(model), of_one_width(data(texts())), codes="ART313")
+
+
+@pytest.mark.parametrize("told", ["length", "mask", "ignored"])
+def test_padding_of_vectors_is_told_by_what_leaves_it_out(judged, told):
+    found = judged(Steps, of_one_width(Vectors(texts(), told)), codes="ART313")["ART313"]
+    assert f"batch[{told}]" in found.message
+    assert not judged(real(Steps), of_one_width(Vectors(texts(), told)), codes="ART313")
+
+
+@pytest.mark.parametrize("pool", ["attention", "inverted", "own attention", "function", "last"])
+def test_a_mask_that_would_end_it_confirms_that_padding_counts(judged, pool):
+    model = type("Pooled", (Steps,), {"pool": pool})
+    found = judged(model, of_one_width(Vectors(texts())), codes="ART313")["ART313"]
+    assert found.severity is Severity.WARNING
+    assert "left out" in found.confirmed_by
+    assert not judged(real(model), of_one_width(Vectors(texts())), codes="ART313")
+
+
+class Convolved(Named):
+    """A maximum over what convolutions find, as is usual: padding adds what a filter gives for nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Conv1d(8, 8, 3, padding=1)
+
+    def training_step(self, batch, index):
+        ids, y = batch
+        return F.cross_entropy(self.head(self.net(self.words(ids).transpose(1, 2)).relu().amax(2)), y)
+
+
+def test_a_maximum_over_convolutions_of_padding_is_no_more_than_information(judged):
+    found = judged(Convolved, of_one_width(Cut(texts())), codes="ART313")
+    assert all(one.severity is Severity.INFO for one in found.values())
 
 
 class Series(L.LightningModule):

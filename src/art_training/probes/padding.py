@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from art_training.probes.cost import lighter
+from art_training.probes.filled import filled
 from art_training.probes.passes import examples, passed
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import entries, mapped
 
 _FEWEST = 4  # positions
+_FEWEST_ROWS = 3
 _ENDS = (
     0.8  # of sequences, whose last value before the padding must be another: a real one may be equal to it by chance
 )
@@ -26,24 +28,29 @@ class Padding:
 
     Attributes:
         entry: path of the sequences.
-        told_by: path of the entry that holds their lengths, or a mask of them; empty where an embedding's padding_idx tells them.
+        told_by: path of the entry that holds their lengths, or a mask of them; empty where none does.
+        inferred: what tells them then, for a sentence.
         used: whether predictions or the loss change when that entry is exchanged among the examples.
         layer: name of the recurrence.
         shares: of positions that are padding, on average.
         moved: how far predictions move when each sequence is padded further by as much as the shortest one already is, as a share
             of how much they differ.
         held: likewise where the recurrence stops at the end of each sequence; None where it cannot be stopped from outside.
+        kept: how much predictions of sequences that are padded by half or more differ, as a share of what they differ by where the
+            recurrence stops at the end of each; None where it cannot be stopped, or fewer than three are.
         noise: without a change.
         positions: that were added.
     """
 
     entry: str
     told_by: str
+    inferred: str
     used: bool
     layer: str
     shares: float
     moved: float
     held: float | None
+    kept: float | None
     noise: float
     positions: int
 
@@ -56,6 +63,7 @@ class _Ends:
     told_by: str
     lengths: Tensor
     value: Tensor
+    inferred: str = ""
 
 
 def padding(specimen: Specimen) -> Padding | None:
@@ -82,14 +90,12 @@ def _ends(specimen: Specimen, batch: Any, path: str, leaf: Tensor) -> _Ends | No
         lengths = _lengths(candidate, leaf) if other != path else None
         if lengths is not None and (value := _behind(leaf, lengths)) is not None:
             return _Ends(path, other, lengths, value)
-    if leaf.is_floating_point() or leaf.ndim != 2:
-        return None
-    for one in specimen.module.modules():
-        if isinstance(one, nn.Embedding) and one.padding_idx is not None:
-            real = (leaf != one.padding_idx).long()
+    for one in filled(specimen):
+        if one.path == path and one.at_end:
+            real = (leaf != one.token).reshape(*leaf.shape[:2], -1).any(2).long()
             lengths = (real * torch.arange(1, leaf.shape[1] + 1, device=leaf.device)).amax(1)
             if int(lengths.min()) > 0 and (value := _behind(leaf, lengths)) is not None:
-                return _Ends(path, "", lengths, value)
+                return _Ends(path, "", lengths, value, one.told_by)
     return None
 
 
@@ -141,18 +147,22 @@ def _measured(specimen: Specimen, batch: Any, ends: _Ends) -> Padding | None:
     moved, noise = _apart(before, after), _apart(before, again)
     if moved is None or noise is None:
         return None
-    held = None
+    held = kept = None
     if all(isinstance(one, nn.RNNBase) for one in readers.found):
         with _stopping(specimen.module, lengths):
-            held = _apart(passed(specimen, batch).predictions(count), passed(specimen, longer).predictions(count))
+            stopped = passed(specimen, batch).predictions(count)
+            held = _apart(stopped, passed(specimen, longer).predictions(count))
+        kept = _kept(before, stopped, lengths * 2 <= length)
     return Padding(
         entry=path,
         told_by=told_by,
+        inferred=ends.inferred,
         used=bool(told_by) and _used(specimen, batch, told_by, before, count),
         layer=names.get(id(readers.found[0]), ""),
         shares=float(1 - lengths.double().mean() / length),
         moved=moved,
         held=held,
+        kept=kept,
         noise=noise,
         positions=more,
     )
@@ -193,6 +203,15 @@ def _apart(one: list[Tensor], other: list[Tensor]) -> float | None:
             spread = float(first.detach().double().std(0).max())
             change = float((second.detach().double() - first.detach().double()).abs().max())
             return change / spread if spread > 0 else None
+    return None
+
+
+def _kept(read: list[Tensor], stopped: list[Tensor], rows: Tensor) -> float | None:
+    """What is left of the differences between predictions of some rows, on average over what is predicted."""
+    for one, other in zip(read, stopped, strict=False):
+        if one.shape == other.shape and len(one) == len(rows) and int(rows.sum()) >= _FEWEST_ROWS:
+            first, second = (float(x.detach().double()[rows.to(x.device)].std(0).mean()) for x in (one, other))
+            return first / second if second > 0 else None
     return None
 
 

@@ -1,13 +1,14 @@
 """What a model makes of the order of a sequence, and of what pads it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from art_training.probes.leaving_out import LeavingOut
 from art_training.probes.passes import examples, passed
 from art_training.probes.specimen import Specimen
 from art_training.setup.data.batch import entries, mapped
@@ -21,13 +22,18 @@ class Moved:
 
     Attributes:
         share: the largest change, as a share of how much predictions differ.
+        usual: the root of the mean square of the changes, likewise.
         noise: the same without a change of the input.
         examples: that were looked at.
+        left_out: of what cutting padding off changes: `share` where it is left out of attention and means over positions;
+            None of other changes.
     """
 
     share: float
+    usual: float
     noise: float
     examples: int
+    left_out: float | None = None
 
 
 def reordered(specimen: Specimen) -> Moved | None:
@@ -47,20 +53,27 @@ def reordered(specimen: Specimen) -> Moved | None:
 
 
 @cache
-def padded(token: float) -> Callable[[Specimen], Moved | None]:
-    """The probe of how far predictions move when padding at the end is cut off.
+def padded(token: float, path: str = "") -> Callable[[Specimen], Moved | None]:
+    """The probe of how far predictions move when padding at the end is cut off, and whether masks in the model would end that.
 
     Of predictions at each position those at real ones count. None where there is nothing to cut, or where the model takes no
     shorter sequences.
+
+    Args:
+        token: what pads sequences.
+        path: of these sequences in the batch; by default the first entry that may be some.
     """
 
     def probe(specimen: Specimen) -> Moved | None:
         batch = specimen.batches[0]
         count = examples(specimen, batch)
-        length = None if count is None else _length(batch, count)
+        known = entries(batch).get(path) if path else None
+        length = None if count is None else _length(batch, count) if known is None else int(known.shape[1])
         if count is None or length is None:
             return None
-        tokens = next(leaf for leaf in entries(batch).values() if _runs(leaf, count, length))
+        tokens = (
+            next(leaf for leaf in entries(batch).values() if _runs(leaf, count, length)) if known is None else known
+        )
         real = (tokens != token).reshape(count, length, -1).any(2)
         ends = (real * torch.arange(1, length + 1, device=real.device)).amax(1)
         longest = int(ends.median())
@@ -75,8 +88,20 @@ def padded(token: float) -> Callable[[Specimen], Moved | None]:
             before, again, after = (passed(specimen, one).predictions(len(rows)) for one in (few, few, cut))
         except Exception:  # noqa: BLE001  The user's code, which may take sequences of one length only.
             return None
-        kept = torch.arange(longest, device=ends.device) < ends[rows][:, None]
-        return _moved(len(rows), *_at_real_positions(before, again, after, kept, length))
+        whole = torch.arange(length, device=ends.device) < ends[rows][:, None]
+        kept = whole[:, :longest]
+        found = _moved(len(rows), *_at_real_positions(before, again, after, kept, length))
+        if found is None or not found.share > 10 * found.noise:
+            return found
+        try:
+            one, other = (
+                passed(specimen, batch, around=(LeavingOut(real),)).predictions(len(rows))
+                for batch, real in ((few, whole), (cut, kept))
+            )
+        except Exception:  # noqa: BLE001  The user's code, whose tensors may only look like sequences.
+            return found
+        without = _moved(len(rows), *_at_real_positions(one, one, other, kept, length))
+        return found if without is None else replace(found, left_out=without.share)
 
     return probe
 
@@ -113,10 +138,14 @@ def _moved(count: int, before: Sequence[Tensor], again: Sequence[Tensor], after:
         if first.shape != third.shape or first.shape != second.shape:
             continue
         flat = [tensor.detach().double() for tensor in (first, second, third)]
-        spread = float(flat[0].std(0).max())
+        spread = max(float(flat[place].std(0).max()) for place in (0, 2))  # of either: one may be the same for all
         if spread > 0:
+            change, noise = flat[2] - flat[0], flat[1] - flat[0]
             return Moved(
-                float((flat[2] - flat[0]).abs().max()) / spread, float((flat[1] - flat[0]).abs().max()) / spread, count
+                share=float(change.abs().max()) / spread,
+                usual=float(change.square().mean().sqrt()) / spread,
+                noise=float(noise.abs().max()) / spread,
+                examples=count,
             )
     return None
 

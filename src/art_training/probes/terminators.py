@@ -1,20 +1,16 @@
 """Which token ends a sequence, by the names that code gives it, and whether a loss ever asks for it."""
 
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from art_training.probes.named_numbers import named_numbers
 from art_training.probes.offsets import offsets
-from art_training.probes.reachable import reachable
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import steps
-from art_training.probes.vocabulary import vocabularies
-from art_training.records import Split
 from art_training.setup.data.batch import entries
 
 _NAME = re.compile(
@@ -81,37 +77,8 @@ def terminator(specimen: Specimen) -> Terminator | None:
 
 
 def _named(specimen: Specimen) -> Iterator[tuple[str, int]]:
-    """Names of a token that ends sequences: attributes and constants beside the classes, and words of vocabularies."""
-    owners: list[Any] = [specimen.module, *specimen.data]
-    owners += [getattr(loader, "dataset", None) for loader in specimen.loaders.get(Split.TRAIN, {}).values()]
-    spaces: list[Mapping[str, Any]] = []
-    for one in owners:
-        kind = one if isinstance(one, type) else type(one)
-        written_in = sys.modules.get(str(getattr(one, "__module__", "")))
-        spaces += [_attributes(one), _attributes(kind), {} if written_in is None else vars(written_in)]
-        spaces += [cast("Mapping[str, Any]", found) for found in reachable(one, (dict,), depth=2)]
-    for space in spaces:
-        for name, value in list(space.items()):
-            if (
-                isinstance(name, str)
-                and _NAME.fullmatch(name)
-                and isinstance(value, int)
-                and not isinstance(value, bool)
-            ):
-                yield name, value
-    for one in vocabularies(specimen):
-        for word, number in one.numbers.items():
-            if word.lower() in _WORDS:
-                yield word, number
-
-
-def _attributes(one: Any) -> Mapping[str, Any]:
-    if isinstance(one, nn.Module):
-        return {**vars(one), **dict(getattr(one, "hparams", {}) or {})}
-    try:
-        return dict(vars(one))
-    except TypeError:
-        return {}
+    """Names of a token that ends sequences."""
+    return ((name, number) for name, number in named_numbers(specimen, _NAME, _WORDS) if isinstance(number, int))
 
 
 def effective_share(counts: list[int]) -> float:

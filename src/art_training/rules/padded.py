@@ -16,12 +16,14 @@ class Padding:
         at_end: whether it stands behind what counts; what is declared is taken to.
         told_by: what says so where nobody declared it, for a sentence; empty: it is declared.
         by_entry: whether an entry of the batch says it.
+        path: of the sequences in the batch; empty where it is declared.
     """
 
     token: float
     at_end: bool = True
     told_by: str = ""
     by_entry: bool = False
+    path: str = ""
 
     @property
     def inferred(self) -> str:
@@ -38,9 +40,11 @@ def padding_of(laboratory: Laboratory) -> Padding | None:
     declared: Any = laboratory.declarations.get("padding")
     if isinstance(declared, int | float) and not isinstance(declared, bool):
         return Padding(declared)
-    found = [
-        one for one in laboratory.ask(filled) if one.token >= 0
-    ]  # what labels leave out is no token: it stands beside it
-    if not found or len({one.token for one in found}) > 1:  # sequences of two kinds, each with its own
+    # What labels leave out is no token: it stands beside it.
+    found = [one for one in laboratory.ask(filled) if one.token >= 0 or not one.tokens]
+    inputs = () if laboratory.task is None else laboratory.task.inputs
+    read = [one for one in found if one.path in inputs] or found  # labels may have another padding than what is read
+    if not read or len({one.token for one in read}) > 1:  # sequences of two kinds, each with its own
         return None
-    return Padding(found[0].token, found[0].at_end, found[0].told_by, found[0].by_entry)
+    one = read[0]
+    return Padding(one.token, one.at_end, one.told_by, one.by_entry, one.path)
