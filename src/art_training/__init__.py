@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from art_training.diagnosis.diagnose import diagnose
     from art_training.engines.lightning.module import ArtModule
     from art_training.exported.model import load_model
+    from art_training.probes.decorating import decorate
     from art_training.project import ArtProject
     from art_training.recipes import recipe
     from art_training.records import Metric, Outcome, Split, Verdict
@@ -38,6 +39,7 @@ _WHERE = {
     "Verdict": "records",
     "all_but_last": "steps.transfer.freezing",
     "data": "setup.data.data",
+    "decorate": "probes.decorating",
     "diagnose": "diagnosis.diagnose",
     "from_torch": "setup.torch_model",
     "load_model": "exported.model",
@@ -60,6 +62,7 @@ __all__ = [
     "__version__",
     "all_but_last",
     "data",
+    "decorate",
     "diagnose",
     "from_torch",
     "load_model",
