@@ -67,17 +67,29 @@ def any_history(project: str | None, store: str | None) -> Generator["Store"]:
         yield opened
 
 
-def source_of(project: str | None, store: str | None) -> tuple["Callable[[], Store | None]", str, str]:
-    """How to open the store for a command that goes on while it changes, and that may come before the first run.
+class Watched(NamedTuple):
+    """A store that a command looks at again and again.
 
-    Returns:
-        What opens the store for reading, or gives None while it is not there; where it is; and the project that is
-        meant, empty where none was named.
+    Attributes:
+        open: opens it for reading, or gives None while it is not there.
+        place: where it is, as a person would give it.
+        file: the database that it is; None where it is none.
+        project: that is meant; empty where none was named.
+    """
+
+    open: "Callable[[], Store | None]"
+    place: str
+    file: Path | None
+    project: str
+
+
+def source_of(project: str | None, store: str | None) -> Watched:
+    """How to open the store for a command that goes on while it changes, and that may come before the first run.
 
     Raises:
         ProjectError: the project cannot be told.
     """
-    from art_training.stores.where import DEFAULT, looking, open_store
+    from art_training.stores.where import DEFAULT, database_file, looking, open_store
 
     wanted = plain_name(project)
     place = store or _place(None if wanted else project)
@@ -94,7 +106,7 @@ def source_of(project: str | None, store: str | None) -> tuple["Callable[[], Sto
         with looking():
             return open_store(path, project_folder=folder, read_only=True)
 
-    return opened, where, name
+    return Watched(opened, where, database_file(folder, path), name)
 
 
 def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["Store", str]:

@@ -51,9 +51,9 @@ def open_store(where: str | Path | Store | None, *, project_folder: Path, read_o
     return _installed(scheme, text)
 
 
-def database_file(project_folder: Path) -> Path | None:
-    """The SQLite file that `open_store(None, ...)` opens, there or not; None where it opens another kind of store."""
-    return _meant(None, project_folder)[1]
+def database_file(project_folder: Path, where: str | Path | None = None) -> Path | None:
+    """The SQLite file that `open_store` opens for the same, there or not; None where it opens another kind of store."""
+    return _meant(where, project_folder)[1]
 
 
 def _meant(where: str | Path | None, project_folder: Path) -> tuple[str, Path | None]:

@@ -29,8 +29,9 @@ def dashboard(
     from art_training.dashboard import serve
     from art_training.dashboard.source import Source
 
-    opening, place, name = source_of(the_one(project, which), store)
-    serve(Source(opening, place), host=host, port=port, project=name, browse=not no_open, told=_told)
+    watched = source_of(the_one(project, which), store)
+    source = Source(watched.open, watched.place, watched.file)
+    serve(source, host=host, port=port, project=watched.project, browse=not no_open, told=_told)
 
 
 def _told(address: str) -> None:

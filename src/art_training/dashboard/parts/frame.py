@@ -12,7 +12,7 @@ from art_training.dashboard.parts.html import h, link
 from art_training.dashboard.parts.live import Part
 from art_training.dashboard.pulse import Pulse
 from art_training.dashboard.source import Source
-from art_training.errors import ARTError
+from art_training.errors import ARTError, UsageError
 from art_training.stores import Store
 
 Rows = TypeVar("Rows")
@@ -36,6 +36,18 @@ class Desk:
     source: Source
     pulse: Pulse
     project: str = ""
+
+
+class _Trouble(NamedTuple):
+    """Why a page has no rows.
+
+    Attributes:
+        told: in a sentence.
+        hides: whether what it showed until now is no longer known to be so; else a reader may take back what was asked.
+    """
+
+    told: str
+    hides: bool
 
 
 class Crumb(NamedTuple):
@@ -87,6 +99,8 @@ async def follow(
 ) -> Callable[[], Awaitable[None]]:
     """Show what a view answers, now and whenever the store has changed, for as long as the page is open.
 
+    Where the store is gone or cannot be read the page says so, and shows nothing of what it knew.
+
     Args:
         desk: the store.
         question: a view.
@@ -98,18 +112,21 @@ async def follow(
     client = ui.context.client
     notice = Part(_notice, h("div", "", "notice", role="status"))
     inside = h("div")
+    page = ui.context.slot.parent
 
-    async def read() -> Rows | str:
+    async def read() -> Rows | _Trouble:
         try:
             rows = await desk.source.ask(question)
         except ARTError as error:
-            return f"This cannot be shown: {error}"
+            return _Trouble(f"This cannot be shown: {error}", hides=not isinstance(error, UsageError))
         missing = f"There is no store at {desk.source.place} yet. Type `art run`; what it does will show up here."
-        return missing if rows is None else rows
+        return _Trouble(missing, hides=True) if rows is None else rows
 
-    def draw(answer: Rows | str) -> None:
-        notice.show(answer if isinstance(answer, str) else "")
-        if not isinstance(answer, str):
+    def draw(answer: Rows | _Trouble) -> None:
+        trouble = answer if isinstance(answer, _Trouble) else None
+        notice.show(trouble.told if trouble else "")
+        page.classes(**{"add" if trouble and trouble.hides else "remove": "untold"})
+        if not isinstance(answer, _Trouble):
             with inside:
                 show(answer)
 
@@ -124,7 +141,7 @@ async def follow(
 
     reading = asyncio.create_task(read())
     await asyncio.wait({reading}, timeout=_PATIENCE)
-    draw(reading.result() if reading.done() else "Reading the store ...")
+    draw(reading.result() if reading.done() else _Trouble("Reading the store ...", hides=False))
     client.on_connect(join)  # what changes between the page and its connection would reach nobody
     client.on_delete(lambda: desk.pulse.leave(client.id))
     return refresh
