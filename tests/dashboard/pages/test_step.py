@@ -90,8 +90,11 @@ def test_two_to_ten_runs_that_are_ticked_are_compared(store, serve, page):
     keep_search(store, 12)
     page.goto(f"{serve()}/step?project=toy&step=Overfit")
     boxes = page.get_by_role("table", name="Runs", exact=True).get_by_role("checkbox")
+    before = [(box["y"], box["height"]) for box in (rows(page).nth(at).bounding_box() for at in (0, 1))]
     boxes.nth(0).check()
     expect(page.get_by_text("1 run ticked; 2 to 10 can be compared.")).to_be_visible()
+    expect(rows(page).nth(0)).to_have_class("picked")
+    assert [(box["y"], box["height"]) for box in (rows(page).nth(at).bounding_box() for at in (0, 1))] == before
     boxes.nth(3).check()
     first, second = (rows(page).nth(at).get_by_role("link").get_attribute("href") for at in (0, 3))
     compare = page.get_by_role("link", name="Compare 2 runs")

@@ -71,9 +71,9 @@ class _Runs:
     def _lay_out_runs(self) -> None:
         self.sieve = Sieve(self.asked, self.change)
         self.counts = Counts(self._enter)
-        with h("div", "", "picked"):
+        with h("div", "", "actions"):
             self.looks = _looks(self._drawn_as)
-            self.picked = Part(self._draw_picked, h("div", "", "picked", role="status"))
+            self.picked = Part(self._draw_picked, h("div", "", "actions", role="status"))
         with h("div") as self.table:
             self.pager = Pager(self._to_page)
             with h("div", "", "card"):
