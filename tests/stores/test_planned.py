@@ -1,5 +1,5 @@
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,6 @@ def test_a_plan_is_read_as_it_was_made(store):
     kept = kept_plan(store, "toy")
     assert kept is not None
     assert (kept.steps, kept.left_out, kept.at) == (plan.steps, {"Tune": "a space"}, AT)
-    assert kept.told == {"Overfit": AT, "B": AT}
     assert kept.continuing == ("A", "B")
     assert str(kept) == str(plan)
 
@@ -55,20 +54,6 @@ def test_a_plan_is_read_as_it_was_made(store):
 def test_a_store_without_a_plan_has_none(store):
     keep_plan(store, a_plan(FULL))
     assert kept_plan(store, "other") is None
-
-
-def test_what_is_skipped_stays_as_the_plan_before_found_it(store):
-    keep_plan(store, a_plan(FULL, PlannedStep("B", "B", Action.RECALL, "nothing changed")), at=AT)
-    later = AT + timedelta(hours=1)
-    skipped = [PlannedStep(name, kind, Action.SKIP, "only B") for name, kind in (("Overfit", "Overfit"), ("C", "C"))]
-    keep_plan(store, a_plan(*skipped, PlannedStep("B", "B", Action.RUN, "forced")), at=later)
-    kept = kept_plan(store, "toy")
-    assert kept is not None
-    assert [step.reason for step in kept.steps] == [ODD, "only B", "forced"]
-    assert kept.told == {"Overfit": AT, "C": later, "B": later}
-    other_kind = PlannedStep("Overfit", "MyStep", Action.SKIP, "only B")
-    keep_plan(store, a_plan(other_kind), at=later)
-    assert kept_plan(store, "toy").steps == (other_kind,)
 
 
 @pytest.mark.parametrize(

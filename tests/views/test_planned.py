@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 import torch
@@ -20,6 +21,8 @@ from art_training.stores.planned import keep_plan
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import BEGINNING, keep_run, verdict
 from art_training.views import plan_trouble, planned_of, status_of
+from art_training.views.overall import overall_of
+from art_training.views.timeline import timeline_of
 
 MODEL = art.from_torch(lambda: nn.Linear(2, 2), loss=nn.CrossEntropyLoss, lr=0.1)
 DATA = art.data(train=(torch.eye(2), torch.tensor([0, 1])))
@@ -36,6 +39,21 @@ class Constant(Step):
 
     def default_checks(self, task: object, metrics: Sequence[str]) -> Sequence[Check]:
         return (Exists("train/loss"),)
+
+
+@dataclass(frozen=True)
+class Uses(Constant):
+    """Its work depends on what the step before left."""
+
+    needs: ClassVar[tuple[str, ...]] = ("Constant",)
+
+
+@dataclass(frozen=True)
+class Unknowable(Constant):
+    """Nobody can tell what it would work on."""
+
+    def resolve(self, setup: Setup) -> Setup:
+        raise RuntimeError("it does not build")
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -109,8 +127,63 @@ def test_a_step_that_was_not_asked_for_is_not_run_yet(store):
     steps = [Constant(name="a"), Constant(name="b")]
     ArtProject("toy", Setup(MODEL, DATA), steps=steps, store=store).run(only=["b"])
     status = status_of(store, "toy", planned_of(store, "toy"))
-    assert [(row.state.value, row.reason) for row in status.steps] == [("not run", ""), ("passed", "")]
-    assert status.next == "Next: type `art run`; it begins with a (not run yet)."
+    assert [(row.state.value, row.reason) for row in status.steps] == [
+        ("not run", "new"),
+        ("passed", "nothing changed"),
+    ]
+    assert status.next == "Next: type `art run`; it begins with a (new)."
+
+
+@pytest.mark.parametrize("wish", [{"only": ["a"]}, {"until": "a"}])
+def test_a_run_of_some_steps_leaves_the_others_as_stale_as_they_are(store, wish):
+    def declared(lr: float) -> ArtProject:
+        steps = [Constant(name="a"), Constant(name="b"), Constant(name="c")]
+        return ArtProject("toy", Setup(MODEL, DATA, hparams={"lr": lr}), steps=steps, store=store)
+
+    declared(0.1).run()
+    declared(0.2).run(**wish)
+    assert stands(store) == {"a": ("passed", False), "b": ("passed", True), "c": ("passed", True)}
+    status = status_of(store, "toy", planned_of(store, "toy"))
+    assert status.next == "Next: type `art run`; it begins with b (hparams.lr: 0.1 -> 0.2)."
+    assert overall_of(status).sentence.startswith("1 of 3 steps passed: b passed, but is stale")
+    found = timeline_of(store, "toy")
+    assert (found.passed, found.next) == (1, status.next)
+
+
+def test_what_uses_the_outcome_of_a_step_that_ran_alone_is_stale(store):
+    def declared(loss: float) -> ArtProject:
+        return ArtProject("toy", Setup(MODEL, DATA), steps=[Constant(name="a", loss=loss), Uses(name="b")], store=store)
+
+    declared(0.5).run()
+    declared(0.4).run(only=["a"])
+    assert stands(store) == {"a": ("passed", False), "b": ("passed", True)}
+
+
+def test_while_a_step_runs_alone_the_others_are_as_stale_as_they_are(store):
+    setup = Setup(MODEL, DATA)
+    ArtProject("toy", setup, steps=[Constant(name="a"), Constant(name="b")], store=store).run()
+    seen: list[dict[str, tuple[str, bool]]] = []
+    steps = [Constant(name="a", loss=0.4), Constant(name="b", loss=0.4)]
+    changed = ArtProject("toy", setup, steps=steps, store=store)
+    changed.run(only=["a"], listen=lambda event: seen.append(stands(store)))
+    assert all(stale for one in seen for step, (_, stale) in one.items() if step == "b")
+
+
+def test_a_step_that_cannot_be_looked_at_does_not_stop_the_run_of_another(store):
+    """As with a model that does not build yet, where only the data are explored."""
+    steps = [Constant(name="a"), Unknowable(name="b")]
+    assert ArtProject("toy", Setup(MODEL, DATA), steps=steps, store=store).run(only=["a"]).passed
+    row = status_of(store, "toy", planned_of(store, "toy")).steps[1]
+    assert (row.state.value, row.broken) == ("not run", "RuntimeError: it does not build")
+
+
+def test_what_a_forced_run_did_not_come_to_is_not_forced_any_more(store):
+    setup = Setup(MODEL, DATA)
+    ArtProject("toy", setup, steps=[Constant(name="a"), Constant(name="b")], store=store).run()
+    seen: list[str] = []
+    again = ArtProject("toy", setup, steps=[Constant(name="a"), Constant(name="b")], store=store)
+    again.run(force=["b"], listen=lambda event: seen.append(planned_of(store, "toy").steps[1].reason))
+    assert "forced" not in seen
 
 
 # Made-up history

@@ -97,14 +97,12 @@ class Plan:
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Planned(Plan):
-    """A plan that a store remembers.
+    """A plan of a whole project that a store remembers.
 
     Attributes:
         at: when it was made, in UTC.
-        told: when what it says of a step was found, by step; earlier than `at` for steps that it was not asked about.
         continuing: steps behind which the project goes on though they did not pass.
     """
 
     at: datetime
-    told: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     continuing: tuple[str, ...] = ()

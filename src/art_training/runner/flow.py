@@ -118,7 +118,7 @@ class _Run:
         for sentence in redefined(self.project.setup, self.project.steps):
             warnings.warn(sentence, stacklevel=4)  # the line that called project.run()
         plan = self.plan()
-        keep_plan(self.store, plan, self.project.continuing)
+        self.keep_standing(plan)
         self.announce(ProjectStarted(plan))
         foreseen = dict(self.views)
         self.handed.forget()
@@ -134,9 +134,17 @@ class _Run:
             self.results[step.name] = self.one(step, view)
             if self.results[step.name].state is not StepState.PASSED and not step.continue_on_failure:
                 break
+        if self.wish != Wish():  # what ran may have made stale what was left out
+            self.keep_standing(plan)
         result = self.result()
         self.announce(ProjectEnded({step.name: step.state for step in result.steps}, result.next))
         return result
+
+    def keep_standing(self, plan: Plan) -> None:
+        """Remember where the project stands: what a run of all of it would do, whatever this one was asked for."""
+        if self.wish != Wish():  # a plan with `force`, `only` or `until` says nothing of the steps that they leave out
+            plan = _Run(self.project, Wish(), (), lenient=True).plan()
+        keep_plan(self.store, plan, self.project.continuing)
 
     def plan(self) -> Plan:
         steps: list[PlannedStep] = []

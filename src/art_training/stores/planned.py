@@ -20,13 +20,12 @@ class _Change:
 
 @dataclass(frozen=True)
 class _Step:
-    """One planned step as it is stored, with the time of the plan that says so."""
+    """One planned step as it is stored."""
 
     step: str
     kind: str
     action: Action
     reason: str
-    at: datetime
     changes: tuple[_Change, ...] = ()
     run: str | None = None
     seconds: float | None = None
@@ -46,28 +45,17 @@ class _Plan:
 def keep_plan(store: Store, plan: Plan, continuing: Collection[str] = (), at: datetime | None = None) -> None:
     """Remember a plan, in place of the project's earlier one.
 
-    Of steps that it skips, what the earlier one said stays: that they were not asked for says nothing of where they stand.
-
     Args:
         store: where; nothing is written to one that was opened for reading.
-        plan: what is going to be done.
+        plan: what a run of the whole project would do.
         continuing: steps behind which the project goes on though they did not pass.
         at: when it was made; by default now.
 
     Raises:
         StoreError: the store cannot be written.
     """
-    now = at or datetime.now(UTC)
-    try:
-        earlier = _read(store, plan.project)
-    except StoreError:  # a damaged one, in whose place this one comes
-        earlier = None
-    before = {(one.step, one.kind): one for one in earlier.steps} if earlier else {}
-    steps = [
-        before.get((one.step, one.kind), _stored(one, now)) if one.action is Action.SKIP else _stored(one, now)
-        for one in plan.steps
-    ]
-    kept = _Plan(now, tuple(steps), dict(plan.left_out), tuple(sorted(continuing)))
+    steps = tuple(_stored(one) for one in plan.steps)
+    kept = _Plan(at or datetime.now(UTC), steps, dict(plan.left_out), tuple(sorted(continuing)))
     store.remember(_key(plan.project), plain(kept))
 
 
@@ -85,7 +73,6 @@ def kept_plan(store: Store, project: str) -> Planned | None:
         steps=tuple(_planned(one) for one in found.steps),
         left_out=found.left_out,
         at=found.at,
-        told={one.step: one.at for one in found.steps},
         continuing=found.continuing,
     )
 
@@ -102,7 +89,7 @@ def _read(store: Store, project: str) -> _Plan | None:
         found = decode(_Plan, memo)
     except Unreadable as error:
         raise _damaged(project, str(error)) from None
-    if any(at.tzinfo is None for at in (found.at, *(one.at for one in found.steps))):
+    if found.at.tzinfo is None:
         raise _damaged(project, "a time in it has no time zone")
     return found
 
@@ -114,14 +101,13 @@ def _damaged(project: str, why: str) -> StoreError:
     )
 
 
-def _stored(one: PlannedStep, at: datetime) -> _Step:
+def _stored(one: PlannedStep) -> _Step:
     changes = tuple(_Change(change.component, change.before, change.after) for change in one.changes)
     return _Step(
         step=one.step,
         kind=one.kind,
         action=one.action,
         reason=one.reason,
-        at=at,
         changes=changes,
         run=one.run,
         seconds=one.seconds,

@@ -35,7 +35,7 @@ def planned_of(store: Store, project: str, now: datetime | None = None) -> Plann
     if plan is None:
         return None
     newest = store.latest(project)
-    since = {one.step: newest[one.step] for one in plan.steps if _moved(newest.get(one.step), plan.told[one.step])}
+    since = {one.step: newest[one.step] for one in plan.steps if _moved(newest.get(one.step), plan.at)}
     steps = tuple(
         _ran(one, since[one.step], now)
         if one.step in since
@@ -75,10 +75,8 @@ def _held(store: Store, planned: PlannedStep, plan: Planned, *, moved: bool) -> 
     """A step that has not run since; what it waited for may have, and it may have been judged."""
     if planned.judge_again and planned.run:
         judgements = store.judgements(planned.run)
-        if judgements and judgements[-1].at >= plan.told[planned.step]:
+        if judgements and judgements[-1].at >= plan.at:
             planned = replace(planned, judge_again=False, reason="")
-    if planned.action is Action.SKIP:  # of the run that was asked for without it; the next one need not be
-        return replace(planned, reason="")
     if moved and planned.action is Action.WAIT:  # whether it still waits is told by where the others stand now
         action = Action.RECALL if planned.run else Action.RUN
         return replace(planned, action=action, reason="; ".join(str(change) for change in planned.changes))
