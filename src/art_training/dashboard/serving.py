@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 from art_training.dashboard.access import Access, Guard, is_loopback
 from art_training.dashboard.pulse import Pulse
@@ -35,7 +36,7 @@ def serve(
         source: the store.
         host: the address to listen at. On any other than loopback a token is made, which visitors must bring.
         port: of the address; 0 means any that is free, None 8642 or one of the next.
-        project: opened first; empty for the list of projects.
+        project: whose page is told and opened; empty for the list of projects, which every page leads to.
         browse: whether to open a browser.
         told: is given the address, with the token if there is one.
 
@@ -47,16 +48,15 @@ def serve(
     access = Access.to(host, chosen)
     shown = f"[{host}]" if ":" in host else host
     name = socket.gethostname() if host in {"0.0.0.0", "::"} else shown  # noqa: S104  Compared, not bound.
-    address = f"http://{name}:{chosen}/" + (f"?token={access.token}" if access.token else "")
+    query = urlencode({key: value for key, value in (("name", project), ("token", access.token)) if value})
+    address = f"http://{name}:{chosen}/{'project' if project else ''}" + (f"?{query}" if query else "")
     with tempfile.TemporaryDirectory(prefix="art-dashboard-") as scratch:
         os.environ["NICEGUI_STORAGE_PATH"] = scratch  # else it makes a folder where the user works
-        _register(source, access, project, _greeting(host, chosen, lambda: _greet(address, told, browse=browse)))
+        _register(source, access, _greeting(host, chosen, lambda: _greet(address, told, browse=browse)))
         _run(host, chosen)
 
 
-def _register(
-    source: Source, access: Access, project: str, greeting: Callable[[], Coroutine[None, None, None]]
-) -> None:
+def _register(source: Source, access: Access, greeting: Callable[[], Coroutine[None, None, None]]) -> None:
     """Make the pages, what they load, and who may see them known to the web framework."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of what the web framework imports
@@ -65,7 +65,7 @@ def _register(
     from art_training.dashboard.pages import register
 
     pulse = Pulse(source)
-    register(source, pulse, project)
+    register(source, pulse)
     app.add_static_files("/static", str(_STATIC))
     beating: list[asyncio.Task[None]] = []
 

@@ -7,15 +7,15 @@ from art_training.dashboard.pulse import Pulse
 from art_training.dashboard.source import Source
 
 
-def register(source: Source, pulse: Pulse, first: str = "") -> None:
+def register(source: Source, pulse: Pulse) -> None:
     """Make the pages known.
 
     Args:
         source: the store.
         pulse: tells that it has changed.
-        first: the project that is opened first; empty for the list of projects.
     """
-    desk = Desk(source, pulse, first)
-    for page in (compare, data, findings, home, lost, project, rule, rules, run, step, tune):
+    desk = Desk(source, pulse)
+    lost.register()
+    for page in (compare, data, findings, home, project, rule, rules, run, step, tune):
         page.register(desk)
     artifacts.register(desk)

@@ -3,7 +3,7 @@
 from nicegui import ui
 
 from art_training.dashboard.parts.frame import Desk, follow, frame
-from art_training.dashboard.parts.html import h, link, url
+from art_training.dashboard.parts.html import h, link
 from art_training.dashboard.parts.live import Part
 from art_training.records.counted import counted
 from art_training.views import ProjectRow, known_projects
@@ -15,9 +15,6 @@ def register(desk: Desk) -> None:
 
     @ui.page("/")
     async def home() -> None:
-        if desk.project:
-            ui.navigate.to(url("/project", {"name": desk.project}))
-            return
         with frame("Projects"):
             listed = Part(_draw, h("div"))
             await follow(desk, known_projects, listed.show)

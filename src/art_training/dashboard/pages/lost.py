@@ -8,13 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from nicegui import Client, app, ui
 from starlette.exceptions import HTTPException
 
-from art_training.dashboard.parts.frame import Crumb, Desk, frame
+from art_training.dashboard.parts.frame import Crumb, frame
 from art_training.dashboard.parts.html import h, link
 
 _OWN = ("/static/", "/_nicegui")  # of pages, and asked for by no one
 
 
-def register(desk: Desk) -> None:
+def register() -> None:
     """Make known what is shown for pages that there are not."""
 
     async def lost(request: Request, error: Exception) -> Response:
@@ -27,7 +27,7 @@ def register(desk: Desk) -> None:
             h("p", "", "card call"),
         ):
             h("span", f"{_why(request, error)} Begin with ")
-            link(desk.project or "the projects", "/")
+            link("the projects", "/")
             h("span", ".")
         return client.build_response(request, 404)
 

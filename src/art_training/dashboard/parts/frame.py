@@ -30,12 +30,10 @@ class Desk:
     Attributes:
         source: the store.
         pulse: tells that it has changed.
-        project: opened first; empty for the list of projects.
     """
 
     source: Source
     pulse: Pulse
-    project: str = ""
 
 
 class _Trouble(NamedTuple):
