@@ -12,7 +12,8 @@ from art_training.records import Outcome, Reading, RunStatus
 from art_training.stores import Store
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run
-from art_training.views.health import HealthView, Verdict, health_of
+from art_training.views.health import HealthView, Verdict, health_from, health_of
+from art_training.views.points import PointsRow
 
 
 @pytest.fixture
@@ -95,3 +96,12 @@ def test_what_rules_said_of_each_training_is_told(store: Store) -> None:
     assert (row.training, row.passed, row.not_judged) == ("training", ("ART912",), {"ART913": "too short"})
     assert [(one.code, one.severity.value, one.remedy) for one in row.found] == [("ART911", "error", "a smaller rate")]
     assert health_of(store, "run-none") == HealthView((), ())
+
+
+def test_a_median_is_over_the_steps_and_not_over_the_points_that_were_kept_of_them(store: Store) -> None:
+    """What came last is read point by point, what was before it is thinned out."""
+    steps = (*range(0, 10_000, 100), *range(10_000, 10_200))
+    values = (1.0,) * 100 + (1e-7,) * 200
+    row = PointsRow("logged/update_ratio/a", "", "", None, "", steps, values, (), 10_200, truncated=True)
+    (found,) = health_from(None, [row]).layers
+    assert (found.worst, found.reason[:25]) == (1.0, "a step changes 1 of the w")

@@ -14,6 +14,7 @@ from art_training.records import (
     Candidate,
     Change,
     Interval,
+    Judgement,
     Plan,
     PlannedStep,
     ProcessId,
@@ -38,6 +39,7 @@ from art_training.views import (
     status_of,
     view_of,
 )
+from art_training.views.history import LogTail, tail_of
 from art_training.views.rows import CurveRow
 
 
@@ -315,6 +317,31 @@ def test_a_run_is_shown_with_everything(store):
     assert view.lines == 3
     assert isinstance(plain(view), dict)
     assert log_of(store, view.record).lines == ("epoch 0", "epoch 1", "epoch 2")
+
+
+def test_the_end_of_a_log_is_told_and_goes_on_from_where_it_was_read(store):
+    run = keep_run(store, "A", lines=[str(n) for n in range(10)]).id
+    tail = tail_of(store, run, 4)
+    assert tail == LogTail(6, ("6", "7", "8", "9"))
+    assert tail_of(store, run, 4, tail) is tail
+    store.append(run, lines=["10"])
+    assert tail_of(store, run, 4, tail) == tail_of(store, run, 4) == LogTail(7, ("7", "8", "9", "10"))
+    store.append(run, lines=[str(n) for n in range(11, 30)])
+    assert tail_of(store, run, 4, tail) == LogTail(26, ("26", "27", "28", "29"))
+    other = keep_run(store, "B", minute=1, lines=["a"]).id
+    assert tail_of(store, other, 4, tail) == LogTail(0, ("a",))
+    assert tail_of(store, "none", 4) == LogTail(0, ())
+
+
+def test_a_run_that_has_ended_is_shown_as_before_until_it_is_judged_again(store):
+    record = keep_run(store, "A", verdicts=[verdict("a")])
+    view = view_of(store, record)
+    assert view_of(store, record, view) is view
+    store.judge(record.id, Judgement((verdict("b"),), view.judgements[0].at, view.judgements[0].state))
+    assert [row.check for row in view_of(store, record, view).checks] == ["b"]
+    running = keep_run(store, "B", minute=1, status=RunStatus.RUNNING)
+    assert view_of(store, running, view_of(store, running)) == view_of(store, running)
+    assert view_of(store, running, view).record == running
 
 
 def test_nan_does_not_hide_the_lowest_value_of_a_curve(store):

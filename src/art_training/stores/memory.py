@@ -144,10 +144,10 @@ class MemoryStore(Store):
                 found.setdefault(name, []).append(point)
         return {name: _curve(some) for name, some in found.items()}
 
-    def log(self, run: str) -> Sequence[str]:
+    def log(self, run: str, *, after: int = 0) -> Sequence[str]:
         """One run's log."""
         with self._guard:
-            return list(self._runs[run].lines) if run in self._runs else []
+            return self._runs[run].lines[after:] if run in self._runs else []
 
     def uses(self, project: str) -> Sequence[Use]:
         """The uses of a project's test split."""

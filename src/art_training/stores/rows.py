@@ -151,6 +151,26 @@ def put_points(connection: Connection, run: str, points: Sequence[Point]) -> Non
         )
 
 
+def put_lines(connection: Connection, run: str, lines: Sequence[str]) -> None:
+    """Lines of the log behind those that there are."""
+    if lines:
+        first = 1 + last_line(connection, run)
+        new = [{"run": run, "number": first + n, "text": storable(str(line))} for n, line in enumerate(lines)]
+        connection.execute(insert(schema.lines), new)
+
+
+def last_line(connection: Connection, run: str) -> int:
+    """How many lines a log has: they are numbered from 1, and none goes but with its run."""
+    return connection.execute(select(func.max(schema.lines.c.number)).where(schema.lines.c.run == run)).scalar() or 0
+
+
+def lines_of(connection: Connection, run: str, after: int) -> list[str]:
+    """The lines of a log without so many of the first."""
+    lines = schema.lines.c
+    wanted = select(lines.text).where(lines.run == run, lines.number > after).order_by(lines.number)
+    return list(connection.execute(wanted).scalars())
+
+
 def curves_of(connection: Connection, run: str, names: Sequence[str] | None) -> Mapping[str, Curve]:
     """Curves by name, each in the order of its steps."""
     points = schema.points.c

@@ -22,7 +22,6 @@ from art_training.stores.codec import (
     encode,
     loads,
     state_without_judgement,
-    storable,
     time_text,
 )
 from art_training.stores.fields import Cell, Field, FieldSummary, RunGroup
@@ -121,11 +120,7 @@ class SqlStore(Store):
         with self._write("NORMAL") as connection:
             self._require(connection, run)
             rows.put_points(connection, run, points)
-            if lines:
-                last = select(func.max(schema.lines.c.number)).where(schema.lines.c.run == run)
-                first = 1 + (connection.execute(last).scalar() or 0)
-                new = [{"run": run, "number": first + n, "text": storable(str(line))} for n, line in enumerate(lines)]
-                connection.execute(insert(schema.lines), new)
+            rows.put_lines(connection, run, lines)
 
     def judge(self, run: str, judgement: Judgement) -> None:
         """Append a judgement, durably."""
@@ -233,11 +228,15 @@ class SqlStore(Store):
         with self._database.read() as connection:
             return sampled_of(connection, run, names, limit=limit, first=first, last=last)
 
-    def log(self, run: str) -> Sequence[str]:
+    def log(self, run: str, *, after: int = 0) -> Sequence[str]:
         """One run's log."""
-        wanted = select(schema.lines.c.text).where(schema.lines.c.run == run).order_by(schema.lines.c.number)
         with self._database.read() as connection:
-            return list(connection.execute(wanted).scalars())
+            return rows.lines_of(connection, run, after)
+
+    def lines(self, run: str) -> int:
+        """How many lines one run's log has."""
+        with self._database.read() as connection:
+            return rows.last_line(connection, run)
 
     def uses(self, project: str) -> Sequence[Use]:
         """The uses of a project's test split."""

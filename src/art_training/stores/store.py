@@ -276,8 +276,12 @@ class Store(ABC):
         }
 
     @abstractmethod
-    def log(self, run: str) -> Sequence[str]:
-        """One run's log lines in order."""
+    def log(self, run: str, *, after: int = 0) -> Sequence[str]:
+        """One run's log lines in order, without so many of the first."""
+
+    def lines(self, run: str) -> int:
+        """How many lines one run's log has."""
+        return len(self.log(run))
 
     @abstractmethod
     def uses(self, project: str) -> Sequence[Use]:

@@ -230,6 +230,19 @@ class SeriesContract:
         store.append("run-00000", lines=["a", ODD, "\udcff"])
         assert list(reopen().log("run-00000")) == ["b", "a", "", "a", ODD, "\\udcff"]
 
+    def test_a_log_is_read_from_where_it_was_read_last(self, store: Store, reopen: Reopen) -> None:
+        """A log of many lines that grows is looked at again and again."""
+        store.write(a_run())
+        store.write(a_run(1))
+        assert store.lines("run-00000") == store.lines("run-none") == 0
+        store.append("run-00000", lines=["a", "b"])
+        store.append("run-00001", lines=["other"])
+        store.append("run-00000", lines=["c"])
+        again = reopen()
+        assert again.lines("run-00000") == 3
+        found = {after: list(again.log("run-00000", after=after)) for after in (0, 1, 3, 9)}
+        assert found == {0: ["a", "b", "c"], 1: ["b", "c"], 3: [], 9: []}
+
     def test_runs_do_not_mix(self, store: Store) -> None:
         """Equal names in two runs are two curves."""
         for number in (0, 1):

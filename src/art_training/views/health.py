@@ -3,9 +3,10 @@
 import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any, cast
 
 from art_training.checks.healthy import HEALTH
@@ -14,7 +15,7 @@ from art_training.records.layers import ACTIVATION
 from art_training.stores import Store
 from art_training.views.points import PointsRow, natural, points_of
 
-_POINTS = 200  # of each curve: the lowest, the highest and every gap are among them
+_POINTS = 600  # of each curve: the lowest, the highest and every gap are among them
 _FAR = 1e3  # how many times smaller than the median layer's a gradient is that hardly arrives
 _JUMP = 1e2  # how many times larger than its own median a gradient is that jumps
 _SLOW, _FAST = 1e-5, 1e-1  # of weights that one step changes; about 1e-3 is usual
@@ -161,12 +162,22 @@ def health_of(store: Store, run: str) -> HealthView:
     """The health of a run, live or ended. Of layers there is what the runner saw, and what the module logged besides."""
     outcome = store.outcome(run)
     known = [*store.courses(run), *(outcome.curves if outcome else ())]
-    names = sorted({name for name in known if _read(name) is not None})
-    rows = points_of(store, run, names, _POINTS) if names else ()
+    names = sorted({name for name in known if is_of_layer(name)})
+    return health_from(outcome, points_of(store, run, names, _POINTS) if names else ())
+
+
+def health_from(outcome: Outcome | None, curves: Iterable[PointsRow]) -> HealthView:
+    """The health of a run whose outcome and curves were read already; curves that are of no layer say nothing of it."""
+    rows = [row for row in curves if is_of_layer(row.name)]
     layers = [row for family in _families(rows).values() for row in _judged(family)]
     order = list(Verdict)
     layers.sort(key=lambda row: (order.index(row.verdict), row.training, row.statistic, row.layer))
     return HealthView(tuple(_trainings(outcome)), tuple(layers))
+
+
+def is_of_layer(name: str) -> bool:
+    """Whether a curve of this name tells of a layer."""
+    return _read(name) is not None
 
 
 def _read(name: str) -> tuple[str, str] | None:
@@ -189,7 +200,7 @@ def _families(rows: Sequence[PointsRow]) -> dict[tuple[str, str], list[PointsRow
 
 
 def _judged(family: Sequence[PointsRow]) -> Iterator[LayerRow]:
-    middles = {row.name: _median(row.values) for row in family}
+    middles = {row.name: _middle(row) for row in family}
     usual = _median([middle for row in family if not math.isnan(middle := middles[row.name]) and not _is_whole(row)])
     for row in family:
         statistic, layer = _read(row.name) or ("", "")
@@ -247,6 +258,17 @@ def _verdict(statistic: str, values: Sequence[float], middle: float, usual: floa
             return middle, Verdict.WATCH, f"its median is {middle:.3g} where that of all layers is {usual:.3g}"
         return max(values, key=lambda value: abs(value - middle)), Verdict.GOOD, ""
     return max(values, key=lambda value: abs(value - middle)), Verdict.UNKNOWN, ""
+
+
+def _middle(row: PointsRow) -> float:
+    """The median over the steps: where points are left out, each of the others stands for the steps up to the next."""
+    if not row.truncated:
+        return _median(row.values)
+    lengths = [after - step for step, after in zip(row.steps, (*row.steps[1:], row.steps[-1] + 1), strict=True)]
+    finite = sorted(pair for pair in zip(row.values, lengths, strict=True) if math.isfinite(pair[0]))
+    half = sum(length for _, length in finite) / 2
+    past = accumulate(length for _, length in finite)
+    return next((value for (value, _), length in zip(finite, past, strict=True) if length >= half), math.nan)
 
 
 def _median(values: Sequence[float]) -> float:

@@ -26,6 +26,19 @@ class LogView:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class LogTail:
+    """The end of a log.
+
+    Attributes:
+        first: how many lines stand before it.
+        lines: those of the end.
+    """
+
+    first: int
+    lines: tuple[str, ...]
+
+
 def known_projects(store: Store) -> tuple[ProjectRow, ...]:
     """The projects that have runs in a store, the one that ran last first."""
     found = ((name, steps_that_ran(store, name)) for name in store.projects())
@@ -76,3 +89,23 @@ def best_first(store: Store, query: RunQuery) -> RunQuery:
 def log_of(store: Store, record: RunRecord) -> LogView:
     """The lines that a run wrote, in order."""
     return LogView(RunRow.of(record, store.outcome(record.id)), tuple(store.log(record.id)))
+
+
+def tail_of(store: Store, run: str, most: int, known: LogTail | None = None) -> LogTail:
+    """The last lines of a log, however long it is.
+
+    Args:
+        store: where the run is.
+        run: its id.
+        most: at most so many lines.
+        known: as it was seen before: only what is behind it is read, and it is given back as it is where nothing is.
+    """
+    count = store.lines(run)
+    end = known.first + len(known.lines) if known else 0
+    if known is None or end > count:  # of another run
+        known, end = LogTail(0, ()), 0
+    if end == count:
+        return known
+    added = store.log(run, after=max(end, count - most))
+    lines = (*known.lines, *added)[-most:]
+    return LogTail(max(end, count - most) + len(added) - len(lines), lines)

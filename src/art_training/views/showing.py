@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from art_training.records import Judgement, LayerCurve, Outcome, RunRecord
+from art_training.records import Judgement, LayerCurve, Outcome, RunRecord, RunStatus
 from art_training.stores import Course, Store
 from art_training.views.rows import CheckRow, CurveRow, RunRow, ScoreRow
 
@@ -34,11 +34,24 @@ class RunView:
     judgements: tuple[Judgement, ...]
     lines: int
 
+    @property
+    def told(self) -> tuple[RunRecord, tuple[Judgement, ...]]:
+        """All that can change once the run has ended."""
+        return self.record, self.judgements
 
-def view_of(store: Store, record: RunRecord) -> RunView:
-    """Everything that a store knows about a run."""
-    outcome = store.outcome(record.id)
+
+def view_of(store: Store, record: RunRecord, known: RunView | None = None) -> RunView:
+    """Everything that a store knows about a run.
+
+    Args:
+        store: where it is.
+        record: the run.
+        known: what was seen of it before: given back as it is where the run has ended and was not judged again.
+    """
     judgements = tuple(store.judgements(record.id))
+    if known is not None and record.status is not RunStatus.RUNNING and (record, judgements) == known.told:
+        return known
+    outcome = store.outcome(record.id)
     of_outcome = {name: Course.of(curve) for name, curve in (outcome.curves if outcome else {}).items()}
     curves, layers = _rows(of_outcome | dict(store.courses(record.id)))
     return RunView(
@@ -50,7 +63,7 @@ def view_of(store: Store, record: RunRecord) -> RunView:
         record=record,
         outcome=outcome,
         judgements=judgements,
-        lines=len(store.log(record.id)),
+        lines=store.lines(record.id),
     )
 
 

@@ -114,6 +114,10 @@ def test_a_log_follows_its_end_unless_one_reads(store, serve, page):
     expect(log).to_contain_text("500 earlier lines")
     place = "box => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)"
     assert log.evaluate(place) < 5
+    store.append(run, lines=[f"line {number}" for number in range(1500, 4000)])  # more at once than are shown
+    expect(log).to_contain_text("line 3999")
+    expect(log).to_contain_text("3000 earlier lines")
+    expect(log).not_to_contain_text("line 2999")
     log.evaluate("box => { box.scrollTop = 0 }")
     expect(page.get_by_role("button", name="To the end")).to_be_visible()
     store.append(run, lines=["the newest"])

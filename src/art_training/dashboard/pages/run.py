@@ -121,8 +121,8 @@ class _Page:
         empty = "No curve yet: the first points show up here by themselves." if running else ""
         self.gallery.show({"": found.points}, found.closer, empty)
         self.numbers.show(view.curves)
-        self.boxes["Log"].set_visibility(bool(found.lines))
-        self.tail.show(found.lines)
+        self.boxes["Log"].set_visibility(bool(found.log.lines))
+        self.tail.show(found.log)
         self.contents.show(tuple(title for title, box in self.boxes.items() if box.visible))
 
     def _part(self, section: "_Section") -> Part[Any]:

@@ -1,16 +1,18 @@
 """Everything that the page of a run shows, read for one visitor: of what has ended nothing is read twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from art_training.dashboard.parts.curves import Look
 from art_training.dashboard.parts.growing import Growing
+from art_training.dashboard.parts.tail import LINES
 from art_training.errors import ProjectError
-from art_training.records import Judgement, RunRecord, RunStatus
+from art_training.records import Outcome, RunRecord, RunStatus
 from art_training.stores import Store
-from art_training.views import CurveRow, PointsRow, Progress, RunView, log_of, progress_of, run_before, run_of, view_of
+from art_training.views import PointsRow, Progress, RunView, progress_of, run_before, run_of, view_of
 from art_training.views.artifacts import ArtifactRow, artifacts_of
-from art_training.views.health import HealthView, health_of
+from art_training.views.health import HealthView, health_from, is_of_layer
+from art_training.views.history import LogTail, tail_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Found:
     Attributes:
         view: the run.
         progress: how far it is; None unless it runs.
-        lines: of its log.
+        log: the end of it.
         points: its curves.
         closer: more points of the part that is looked at, as of `Growing`.
         health: of its trainings and layers.
@@ -30,7 +32,7 @@ class Found:
 
     view: RunView
     progress: Progress | None
-    lines: tuple[str, ...]
+    log: LogTail
     points: tuple[PointsRow, ...]
     closer: Mapping[tuple[str, str], PointsRow]
     health: HealthView
@@ -47,12 +49,14 @@ class Reading:
     """
 
     run: str
-    _growing: Growing = field(init=False)
-    _health: tuple[tuple[frozenset[str], tuple[CurveRow, ...], bool], HealthView] | None = None
-    _ended: tuple[RunRecord, tuple[Judgement, ...], Found] | None = None
+    _curves: Growing = field(init=False)
+    _layers: Growing = field(init=False)  # apart, as they are many and drawn as a table
+    _log: LogTail | None = None
+    _health: tuple[Outcome | None, tuple[PointsRow, ...], HealthView] | None = None
+    _ended: Found | None = None
 
     def __post_init__(self) -> None:
-        self._growing = Growing(self.run)
+        self._curves, self._layers = Growing(self.run), Growing(self.run)
 
     def read(self, store: Store, look: Look) -> Found:
         """The run as it is now.
@@ -64,34 +68,39 @@ class Reading:
         Raises:
             ProjectError: there is no such run.
         """
-        record = run_of(store, self.run)
-        judgements = tuple(store.judgements(self.run)) if self._ended else ()
-        if self._ended and self._ended[:2] == (record, judgements):
-            return replace(self._ended[2], closer=self._growing.closer(store, look))
-        view = view_of(store, record)
+        record, ended = run_of(store, self.run), self._ended
+        view = view_of(store, record, ended.view if ended else None)
+        if ended is not None and view is ended.view:
+            return replace(ended, closer=self._curves.closer(store, look))
+        points = self._curves.read(store, view.curves)
+        self._log = tail_of(store, self.run, LINES, self._log)
         found = Found(
             view=view,
             progress=progress_of(store, record),
-            lines=log_of(store, record).lines,
-            points=self._growing.read(store, view.curves),
-            closer=self._growing.closer(store, look),
-            health=self._read_health(store, view),
+            log=self._log,
+            points=points,
+            closer=self._curves.closer(store, look),
+            health=self._read_health(store, view, points),
             files=artifacts_of(store, self.run),
             before=_before(store, record),
         )
-        self._ended = None if record.status is RunStatus.RUNNING else (record, view.judgements, found)
+        self._ended = None if record.status is RunStatus.RUNNING else found
         return found
 
-    def _read_health(self, store: Store, view: RunView) -> HealthView:
-        """Layers are looked at rarely: with most points of other curves there is nothing new to read of them."""
-        logged = {curve.name for curve in view.curves}
-        known = (frozenset(logged), view.layers, view.outcome is None)
-        before = self._health
-        if before is not None and before[0] == known and not any(row.curve in logged for row in before[1].layers):
-            return before[1]
-        found = health_of(store, self.run)
-        self._health = (known, found)
+    def _read_health(self, store: Store, view: RunView, points: Sequence[PointsRow]) -> HealthView:
+        """Of layers too only what is new is read; what modules log of theirs stands among the curves."""
+        rows = tuple(row for row in (*self._layers.read(store, view.layers), *points) if is_of_layer(row.name))
+        known = self._health
+        if known is not None and known[0] == view.outcome and _are_same(known[1], rows):
+            return known[2]
+        found = health_from(view.outcome, rows)
+        self._health = (view.outcome, rows, found)
         return found
+
+
+def _are_same(before: Sequence[PointsRow], now: Sequence[PointsRow]) -> bool:
+    """Whether nothing was read of any: a curve that is as it was is the one that was held."""
+    return len(before) == len(now) and all(one is other for one, other in zip(before, now, strict=True))
 
 
 def _before(store: Store, record: RunRecord) -> str:

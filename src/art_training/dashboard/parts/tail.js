@@ -16,8 +16,9 @@ export default {
   methods: {
     // Lines from the one with this number on, which stand in the place of those that are there.
     feed(from, added) {
-      const lines = this.lines.slice(0, Math.max(from - this.first, 0)).concat(added);
-      if (from > this.first + this.lines.length || from < this.first) this.first = from;
+      const apart = from > this.first + this.lines.length || from < this.first;
+      const lines = (apart ? [] : this.lines.slice(0, from - this.first)).concat(added);
+      if (apart) this.first = from;
       const more = Math.max(lines.length - this.most, 0);
       this.first += more;
       this.lines = lines.slice(more);
