@@ -56,3 +56,16 @@ def test_the_keyboard_alone_finds_a_rule(serve, page):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(re.compile("^ART510:"))
+
+
+@pytest.mark.slow  # starts a process and looks at it with a browser
+def test_a_narrow_screen_has_room_for_what_a_rule_finds(serve, page):
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(f"{serve()}/rules?find=art402")
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="ART402"))
+    expect(row).to_be_visible()
+    assert row.bounding_box()["height"] < 120
+    cells = [one.bounding_box() for one in row.get_by_role("cell").all()]
+    assert cells[1]["width"] > 250  # what it finds
+    assert all(box["x"] + box["width"] <= 390 for box in cells)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -86,21 +86,21 @@ def _group(group: Group, project: str) -> None:
         h("span", str(len(rows)), "soft")
     with (
         h("div", "", "scroll", tabindex="0", role="region", aria_label=title),
-        h("table", "", "rows rules", aria_label=title),
+        h("table", "", "rows rules", role="table", aria_label=title),  # roles: on a narrow screen its rows are blocks
     ):
-        with h("thead"), h("tr"):
+        with h("thead", role="rowgroup"), h("tr", role="row"):
             for head in ("code", "finds", "severity", "told by"):
-                h("th", head, scope="col")
-        with h("tbody"):
+                h("th", head, scope="col", role="columnheader")
+        with h("tbody", role="rowgroup"):
             for row in rows:
                 _line(row, project)
 
 
 def _line(row: RuleRow, project: str) -> None:
-    with h("tr"):
-        with h("td"):
+    with h("tr", role="row"):
+        with h("td", role="cell"):
             link(row.code, "/rule", "mono", query=rule_query(row.code, project))
-        h("td", row.name)
-        with h("td"):
+        h("td", row.name, role="cell")
+        with h("td", role="cell"):
             severity_badge(*row.severities)
-        h("td", f"{row.told_by}, {row.stage}" if row.stage else row.told_by, "soft")
+        h("td", f"{row.told_by}, {row.stage}" if row.stage else row.told_by, "soft", role="cell")
