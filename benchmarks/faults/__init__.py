@@ -14,7 +14,7 @@ from benchmarks.faults.case import CATEGORIES, Case, Project
 
 __all__ = ["CATEGORIES", "Case", "Project", "load", "modules"]
 
-_PARTS = {"opened": "cases", "held_out": "held_out"}
+_PARTS = {"opened": "cases", "held_out": "held_out", "sealed": "sealed"}
 
 
 def modules(part: str = "opened") -> tuple[ModuleType, ...]:
@@ -34,5 +34,6 @@ def modules(part: str = "opened") -> tuple[ModuleType, ...]:
 
 
 def load(part: str = "opened") -> tuple[Case, ...]:
-    """The cases of one part: `opened`, which authors of rules read, or `held_out`, which they do not."""
+    """The cases of one part: `opened`, which authors of rules read; `held_out`, which they do not, but of whose misses they were
+    told the kind; or `sealed`, of which they know nothing, so that its figures are blind."""
     return tuple(case for module in modules(part) for case in module.CASES)
