@@ -1,10 +1,21 @@
 """What a result says, as text and as HTML."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from art_training.records import Fingerprint, Judgement, RunRecord, StepState, Verdict, VerdictState
+from art_training.records import (
+    Finding,
+    Fingerprint,
+    Judgement,
+    Outcome,
+    RunRecord,
+    Severity,
+    StepState,
+    Verdict,
+    VerdictState,
+)
 from art_training.runner.advice import next_sentence
 from art_training.runner.result import ProjectResult, StepResult
 
@@ -78,6 +89,36 @@ def test_the_next_thing_to_do_is_one_sentence(steps, says) -> None:
     sentence = next_sentence("p", steps)
     assert says in sentence
     assert "\n" not in sentence
+
+
+def found(kind: str, state: VerdictState, *findings: Finding) -> StepResult:
+    one = step(kind, state)
+    return replace(one, kind=kind, outcome=Outcome(findings=findings))
+
+
+REMARK = Finding("ART700", "metrics", Severity.INFO, "rows are few")
+WARNING = Finding("ART804", "transfer", Severity.WARNING, "no better than linear", remedy="use linear")
+ERROR = Finding("ART402", "loss", Severity.ERROR, "probabilities enter the loss", remedy="remove the softmax")
+
+
+def test_what_a_look_at_data_or_setup_found_is_what_is_to_be_mended() -> None:
+    sentence = next_sentence("p", [found("Diagnose", VerdictState.FAILED, REMARK, WARNING, ERROR)])
+    assert sentence == (
+        "Next: Diagnose found ART402: probabilities enter the loss (and 1 other finding; `art show Diagnose`); "
+        "remove the softmax, and type `art run` again."
+    )
+    assert "failed `check 0`" in next_sentence("p", [found("Diagnose", VerdictState.FAILED, REMARK)])
+    assert "failed `check 0`" in next_sentence("p", [found("Overfit", VerdictState.FAILED, ERROR)])
+
+
+def test_a_project_that_passed_says_what_it_was_warned_of() -> None:
+    sentence = next_sentence(
+        "p", [found("Overfit", VerdictState.PASSED, REMARK), found("FinalTest", VerdictState.PASSED, WARNING)]
+    )
+    assert sentence == (
+        "Next: every step passed, but FinalTest warns: no better than linear; look at the evidence with `art show FinalTest`; "
+        "the recipe is complete."
+    )
 
 
 def test_an_unknown_step_names_those_there_are() -> None:

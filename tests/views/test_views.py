@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tracemalloc
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -257,6 +258,35 @@ def test_a_completed_run_that_nobody_judged_is_not_judged(store):
     assert states(status_of(store, "toy")) == {"A": "not judged"}
 
 
+@pytest.fixture
+def living():
+    """Another process, which lives for as long as the test."""
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    yield str(ProcessId(socket.gethostname(), child.pid))
+    child.communicate()
+
+
+@pytest.mark.parametrize(("later", "state"), [(1, "running"), (3600, "not judged")])
+def test_a_run_that_has_just_ended_is_about_to_be_judged_by_its_process(store, living, later, state):
+    record = replace(keep_run(store, "A", verdicts=None, process=living), state=StepState.RUNNING)
+    store.write(record)  # as the runner leaves it until its checks have answered
+    now = record.ended + timedelta(seconds=later)
+    assert standing(record, now).value == state
+    found = status_of(store, "toy", now=now)
+    assert ("A is running" if later == 1 else "nothing has judged it yet") in found.next
+
+
+@pytest.mark.parametrize(("later", "running"), [(1, True), (3600, False)])
+def test_between_two_steps_of_a_living_process_nobody_is_told_to_start_it(store, living, later, running):
+    record = keep_run(store, "A", verdicts=[verdict("a")], process=living)
+    plan = Plan(
+        "toy", (PlannedStep("A", "A", Action.RECALL, "", run=record.id), PlannedStep("B", "B", Action.RUN, "new"))
+    )
+    found = status_of(store, "toy", plan, now=record.ended + timedelta(seconds=later))
+    assert ("toy is running; A has passed" in found.next) is running
+    assert ("type `art run`" in found.next) is not running
+
+
 # Finding a run
 
 
@@ -304,6 +334,12 @@ def test_the_run_before_is_the_newest_completed_one_of_its_step(store):
 
 
 # One run, two runs
+
+
+def test_scores_that_are_called_as_no_metric_is_are_compared_all_the_same(store):
+    first, second = (keep_run(store, "A", minute=n, scores={"recall/class 7": 0.5 + n / 10}) for n in (0, 1))
+    (change,) = difference(store, first, second).scores
+    assert (change.metric, change.difference, change.unlike) == ("recall/class 7", pytest.approx(0.1), "")
 
 
 def test_a_run_is_shown_with_everything(store):

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from art_training.records import StepState, Verdict, VerdictState
+from art_training.records import Finding, Outcome, Severity, StepState, Verdict, VerdictState
+from art_training.records.counted import counted
 from art_training.runner.result import StepResult
 
 _LAST = "FinalTest"  # after which the recipe has no other step
+_FINDS = frozenset({"ExploreData", "Diagnose"})  # kinds of steps whose findings are what their checks are about
+_SERIOUS = (Severity.ERROR, Severity.WARNING)
 
 
 def next_sentence(project: str, steps: Sequence[StepResult]) -> str:
@@ -26,8 +29,10 @@ def next_sentence(project: str, steps: Sequence[StepResult]) -> str:
         asked = [step.name for step in steps if step.asked]
         passed = f"{' and '.join(asked)} passed" if len(asked) < 3 else f"the {len(asked)} steps asked for passed"
         return f"Next: {passed}; type `art run` for the others too; `art plan` says what it would do."
-    done = steps[-1].name
-    look = f"Next: every step passed; look at the evidence with `art show {done}`"
+    warned = next((step for step in reversed(steps) if _serious(step.outcome)), None)
+    done = (warned or steps[-1]).name
+    but = f", but {done} warns: {_serious(warned.outcome)[0].message}" if warned else ""
+    look = f"Next: every step passed{but}; look at the evidence with `art show {done}`"
     if any(step.kind == _LAST for step in steps):
         return f"{look}; the recipe is complete."
     return f"{look}, or add the next step of the recipe."
@@ -39,6 +44,11 @@ def _sentence(step: StepResult) -> str:
         check = _first(verdicts, VerdictState.FAILED).check
         if step.stale:
             return f"Next: {name}, kept though it is stale, failed `{check}`; type `art run` to run it as it is now."
+        if step.kind in _FINDS and (found := _serious(step.outcome)):
+            others = counted(len(found) - 1, "other finding")
+            more = f" (and {others}; `art show {name}`)" if len(found) > 1 else ""
+            worst = found[0]
+            return f"Next: {name} found {worst.code}: {worst.message}{more}; {worst.remedy}, and type `art run` again."
         again = (
             "nothing that it depends on has changed since, so change the setup or the check"
             if step.recalled and not step.judged_again
@@ -64,6 +74,12 @@ def _sentence(step: StepResult) -> str:
     if step.state is StepState.INTERRUPTED:
         return f"Next: {name} was interrupted; type `art run` to go on from its last epoch."
     return f"Next: {name} ran, but no check asked whether its result is right; give it checks=[...]."
+
+
+def _serious(outcome: Outcome | None) -> list[Finding]:
+    """What was found that is more than a remark, the worst first."""
+    found = outcome.findings if outcome else ()
+    return sorted((one for one in found if one.severity in _SERIOUS), key=lambda one: _SERIOUS.index(one.severity))
 
 
 def _first(verdicts: Sequence[Verdict], state: VerdictState) -> Verdict:

@@ -6,6 +6,7 @@ from art_training.records import ProcessId, RunRecord, RunStatus, StepState
 from art_training.stores import RunSummary
 
 SILENCE = timedelta(seconds=60)
+_MOMENT = timedelta(seconds=15)  # after a step: its checks are asked, and what the next one depends on is read
 
 
 def is_alive(run: RunRecord | RunSummary, now: datetime | None = None) -> bool:
@@ -24,6 +25,15 @@ def is_alive(run: RunRecord | RunSummary, now: datetime | None = None) -> bool:
     return (now or datetime.now(UTC)) - (run.heartbeat or run.started) <= SILENCE
 
 
+def is_busy(run: RunRecord | RunSummary, now: datetime | None = None) -> bool:
+    """Whether the process of a run that has ended is likely still at work: it is there, and the end was a moment ago.
+
+    A notebook's process stays for hours behind its last run.
+    """
+    since = (now or datetime.now(UTC)) - (run.ended or run.started)
+    return since <= _MOMENT and is_alive(run, now)
+
+
 def standing(run: RunRecord | RunSummary, now: datetime | None = None) -> StepState:
     """Where a run stands. One whose process died reads as interrupted, whatever its record still says."""
     match run.status:
@@ -34,6 +44,7 @@ def standing(run: RunRecord | RunSummary, now: datetime | None = None) -> StepSt
         case RunStatus.ERRORED:
             return StepState.ERRORED
         case RunStatus.COMPLETED:
-            # A process that died between recording and judging leaves a completed run that nobody judged.
-            unjudged = run.state in {StepState.RUNNING, StepState.NOT_RUN}
-            return StepState.NOT_JUDGED if unjudged else run.state
+            # What is completed is judged at once; a process that died in between leaves a run that nobody judged.
+            if run.state not in {StepState.RUNNING, StepState.NOT_RUN}:
+                return run.state
+            return StepState.RUNNING if is_busy(run, now) else StepState.NOT_JUDGED

@@ -13,6 +13,8 @@ from art_training.records import (
     Plan,
     Planned,
     PlannedStep,
+    ProcessId,
+    RunRecord,
     Score,
     Severity,
     StepState,
@@ -22,7 +24,7 @@ from art_training.runner.advice import next_sentence
 from art_training.runner.result import StepResult
 from art_training.stores import RunQuery, Store
 from art_training.views.history import steps_that_ran
-from art_training.views.life import standing
+from art_training.views.life import is_busy, standing
 from art_training.views.rows import CheckRow, ScoreRow
 from art_training.views.seen import Kept, Seen
 
@@ -39,8 +41,9 @@ class StepStatus:
         kind: its class.
         state: where it stands. A step behind one that did not pass is `not run`, whatever it reached before.
         stale: whether its outcome is outdated.
-        reason: why it is stale, what it waits for, or what the next run does with it.
+        reason: why it is stale, else what the next run does with it and why.
         waits_for: the earlier step that did not pass; empty where none bars the way.
+        waiting: how that one ended, and how its own last run did, in words; empty where none bars the way.
         judge_again: whether the next run judges it again, because its checks would answer otherwise than they did; the
             old answers are then left out.
         broken: what its setup raised, in one line, so that it is not known whether its outcome is outdated; else empty.
@@ -63,6 +66,7 @@ class StepStatus:
     stale: bool = False
     reason: str = ""
     waits_for: str = ""
+    waiting: str = ""
     judge_again: bool = False
     broken: str = ""
     action: Action | None = None
@@ -76,6 +80,12 @@ class StepStatus:
     severities: Mapping[str, int] = field(default_factory=dict[str, int])
     summary: str = ""
     error: str = ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it does not stand as it did: what it waits for, and what made it stale, each by itself."""
+        own = self.reason if self.stale or self.judge_again else ""
+        return tuple(filter(None, (self.waiting, f"stale: {own}" if own and self.waiting and self.stale else own)))
 
 
 @dataclass(frozen=True)
@@ -131,13 +141,13 @@ def status_of(
         row = _row(planned, stored, baselines, is_planned=plan is not None, now=now)
         barred = _barrier(found, continuing, row)
         if barred is not None:
-            row = replace(row, state=StepState.NOT_RUN, waits_for=barred.step, reason=_waiting(row, barred))
+            row = replace(row, state=StepState.NOT_RUN, waits_for=barred.step, waiting=_waiting(row, barred))
         elif stored.outcome is not None and row.kind == BASELINES:
             baselines.append(stored.outcome)
         found.append(row)
         kept.append(stored)
     uses = _test_uses(store, project)
-    return ProjectStatus(project, store.location, tuple(found), _next(project, found, kept), uses)
+    return ProjectStatus(project, store.location, tuple(found), _next(project, found, kept, now), uses)
 
 
 def _ran(store: Store, project: str) -> Sequence[PlannedStep]:
@@ -156,7 +166,7 @@ def _meant(store: Store, project: str, planned: PlannedStep) -> str:
 def _row(
     planned: PlannedStep, kept: Kept, baselines: Sequence[Outcome], *, is_planned: bool, now: datetime | None
 ) -> StepStatus:
-    action, reason = (planned.action, planned.reason) if is_planned else (None, "")
+    action, reason = (planned.action, planned.changed or planned.reason) if is_planned else (None, "")
     record, outcome, judgement = kept
     if record is None:
         return StepStatus(
@@ -231,7 +241,20 @@ def _best_baseline(metric: str, own: Score, baselines: Sequence[Outcome]) -> tup
     return best(reached, key=lambda one: one[1], default=None)
 
 
-def _next(project: str, found: Sequence[StepStatus], kept: Sequence[Kept]) -> str:
+def _between(found: Sequence[StepStatus], kept: Sequence[Kept], now: datetime | None) -> RunRecord | None:
+    """The run after which another process is about to begin the next step; None where none seems to."""
+    records = [one.record for one in kept if one.record is not None]
+    ended = max(records, key=lambda one: one.ended or one.started, default=None)
+    if ended is None or ended.process == str(ProcessId.current()) or not is_busy(ended, now):
+        return None
+    place = next(place for place, one in enumerate(kept) if one.record is ended)
+    goes_on = found[place].state is StepState.PASSED and any(row.state is not StepState.PASSED for row in found[place:])
+    return ended if goes_on else None
+
+
+def _next(project: str, found: Sequence[StepStatus], kept: Sequence[Kept], now: datetime | None) -> str:
+    if (ended := _between(found, kept, now)) is not None:
+        return f"Next: {project} is running; {ended.step} has passed, and what comes after it is about to begin."
     if not found:
         return f"Next: project {project!r} has no runs yet; type `art run`."
     for row in found:
@@ -244,7 +267,7 @@ def _next(project: str, found: Sequence[StepStatus], kept: Sequence[Kept]) -> st
         if row.judge_again and not row.waits_for:
             return f"Next: type `art run`; the checks of {row.step} changed, and it judges them on what the step left."
         if row.state is StepState.NOT_JUDGED and not row.checks:
-            return f"Next: type `art run`; {row.step} was measured, but the process died before it was judged."
+            return f"Next: type `art run`; {row.step} was measured, but nothing has judged it yet."
         if row.state is not StepState.PASSED:
             break
     return next_sentence(

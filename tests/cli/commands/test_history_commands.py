@@ -34,7 +34,7 @@ def test_what_a_person_reads(art, toy, snapshot, columns, arguments):
     ("arguments", "keys"),
     [
         ("status", {"project", "store", "steps", "next", "test_uses"}),
-        ("show Overfit", {"run", "checks", "scores", "curves", "record", "outcome", "judgements", "lines"}),
+        ("show Overfit", {"run", "checks", "scores", "curves", "layers", "record", "outcome", "judgements", "lines"}),
         ("diff Overfit", {"before", "after", "fingerprint", "parameters", "versions", "machine", "code_before",
                           "code_after", "files", "scores", "checks"}),
         ("log Overfit", {"run", "lines"}),
