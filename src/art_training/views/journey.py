@@ -7,10 +7,15 @@ from art_training.records import Change, StepState
 from art_training.records.fingerprint import differences
 from art_training.records.plain import Plain, plain
 from art_training.views.account import Account, StepAccount
+from art_training.views.delivered import declared, delivered_of
 from art_training.views.overall import deciding_score
+from art_training.views.readable import readable
 from art_training.views.rows import ScoreRow
 from art_training.views.tried import TriedRow, tried_of
+from art_training.views.wording import shortened
 
+_GAIN = "gain"
+_LONGEST = 160  # characters of a point of a search
 _DECIDES = {"TransferLearning", "Regularize", "Tune", "Squeeze"}
 _UNTRAINED = {"ExploreData", "Diagnose", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch", "FinalTest"}
 
@@ -53,6 +58,7 @@ class Journey:
         changes: in which settings the delivered model's training differs from what was declared at first.
         settings: with which it was trained, by name.
         delivered_by: the step that made the delivered model; empty where none has passed.
+        beyond: what was made of it that these settings do not tell; else empty.
     """
 
     metric: str
@@ -63,26 +69,28 @@ class Journey:
     changes: tuple[Change, ...]
     settings: Mapping[str, Plain]
     delivered_by: str
+    beyond: str = ""
 
 
 def journey_of(account: Account, metric: str = "") -> Journey:
     """The journey of a project's model, by a metric; by default the one that decides on validation."""
     trained = [one for one in account.steps if _trained(one)]
     followed = metric or next((score.metric for one in reversed(trained) if (score := deciding_score(one.status))), "")
-    declared = _data(account.steps[0]) if account.steps else None
-    main = [one for one in trained if _data(one) == declared]
+    data = _data(account.steps[0]) if account.steps else None
+    main = [one for one in trained if _data(one) == data]
     scores = [(one, score) for one in main for score in one.status.scores if score.metric == followed]
     best = next((score for _, score in reversed(scores) if score.baseline is not None), None)
-    delivering = main[-1] if main else None
+    delivered = delivered_of(account.steps, main)
     return Journey(
         metric=followed,
         stages=tuple(Stage(one.status.step, score) for one, score in scores),
         aside=tuple(one.status.step for one in trained if one not in main),
         baseline=(best.baseline_name, best.baseline) if best and best.baseline is not None else None,
         decisions=tuple(decision for one in trained if (decision := _decision(one)) is not None),
-        changes=_changes(account.steps[0], delivering) if delivering else (),
-        settings=_settings(delivering) if delivering else {},
-        delivered_by=delivering.status.step if delivering else "",
+        changes=differences(delivered.settings, declared(account.steps[0])) if delivered else (),
+        settings=delivered.settings if delivered else {},
+        delivered_by=delivered.by if delivered else "",
+        beyond=delivered.note if delivered else "",
     )
 
 
@@ -102,26 +110,17 @@ def _decision(one: StepAccount) -> Decision | None:
     chosen = next((row for row in tried.rows if row.chosen), None)
     if chosen is None:
         return None
-    gain = next((score for score in one.status.scores if score.metric == "gain"), chosen.gain)
-    return Decision(one.status.step, _what(chosen), chosen.why, gain)
+    why, outcome = chosen.why, one.view.outcome
+    if outcome.parameters.get("carried") is False:
+        return Decision(one.status.step, "the incoming setup", f"{chosen.name}, the best: {why}", None)
+    gain = next((score for score in one.status.scores if score.metric == _GAIN), chosen.gain)
+    if chosen.gain is None and any(row.gain is not None for row in tried.rows):
+        gain = None  # the step's gain is that of the best of the others, which was not chosen
+    return Decision(one.status.step, _what(chosen), why, gain)
 
 
 def _what(chosen: TriedRow) -> str:
     """What was chosen by its name; of a point of a search also what it is."""
-    values = {name: value for name, value in chosen.parameters.items() if isinstance(value, float)}
-    few = values if 0 < len(values) <= 4 and chosen.name.startswith("trial ") else {}
-    said = ", ".join(f"{name}={value:.4g}" for name, value in few.items())
-    return f"{chosen.name} ({said})" if said else chosen.name
-
-
-def _changes(first: StepAccount, last: StepAccount) -> tuple[Change, ...]:
-    return differences(_declared(last), _declared(first))
-
-
-def _declared(one: StepAccount) -> dict[str, Plain]:
-    parameters = one.view.record.parameters if one.view else {}
-    return {name: plain(value) for name, value in parameters.items() if not name.startswith("step.")}
-
-
-def _settings(one: StepAccount) -> dict[str, Plain]:
-    return dict(_declared(one))
+    if not chosen.name.startswith("trial "):
+        return chosen.name
+    return f"{chosen.name} ({shortened(readable(chosen.parameters), _LONGEST)})"

@@ -29,7 +29,14 @@ def winner(account: Account) -> Section | None:
         "The winning set-up, and why",
         "winner",
         told(
-            warning, begin, _way(journey), _decisions(journey), _changes(journey), _settings(journey), _aside(journey)
+            warning,
+            begin,
+            _way(journey),
+            _decisions(journey),
+            _changes(journey),
+            _settings(journey),
+            _beyond(journey),
+            _aside(journey),
         ),
     )
 
@@ -59,6 +66,10 @@ def _changes(journey: Journey) -> Table | None:
 def _settings(journey: Journey) -> Table | None:
     rows = [(name, readable(value, exact=True)) for name, value in journey.settings.items()]
     return table(("setting", "value"), [row for row in rows if row[1]], "The set-up that was delivered")
+
+
+def _beyond(journey: Journey) -> Text | None:
+    return Text(journey.beyond) if journey.beyond else None
 
 
 def _aside(journey: Journey) -> Text | None:
