@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from art_training.errors import CheckError
 from art_training.records import Metric, Split
+from art_training.records.metric import address_of
 
 names = st.from_regex(r"[A-Za-z_][\w.\-]*", fullmatch=True)
 
@@ -49,3 +50,9 @@ def test_a_loader_needs_a_split() -> None:
 def test_two_metrics_of_one_name_on_two_splits_differ() -> None:
     assert Metric("loss", Split.TRAIN) != Metric("loss", Split.TEST)
     assert len({Metric("loss", split) for split in Split}) == 3
+
+
+@pytest.mark.parametrize("text", ["recall/class 7", "", "5", "a/b/c", "train/", "<b>"])
+def test_what_is_no_address_is_none_to_whoever_only_shows_it(text):
+    assert address_of(text) is None
+    assert address_of("validation:noisy/accuracy") == Metric("accuracy", Split.VALIDATION, "noisy")

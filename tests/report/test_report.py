@@ -190,6 +190,18 @@ def test_the_final_test_is_told_with_interval_and_number_of_uses(markdown, store
     assert "each use after the first" in told.partition("## Limits")[2]
 
 
+def test_a_final_test_may_call_its_scores_anything(markdown, store):
+    scores = {"recall/class 7": 0.31, "test/accuracy": Score(0.95, Interval(0.93, 0.97), 400, "maximize")}
+    keep_run(store, "FinalTest", scores=scores | {"test/class_recall.a": 0.5}, verdicts=[verdict("x")])
+    final = markdown(store).partition("## Final test")[2]
+    assert "recall/class 7" in final
+    assert "Each class on the test split" in final
+    keep_run(
+        store, "FinalTest", minute=1, scores={"recall/class 7": 0.31}, verdicts=[verdict("recall/class 7 beats x")]
+    )
+    assert "0.31" in markdown(store).partition("## Final test")[2]
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=[repr(one[:24]) for one in HOSTILE])
 def test_nothing_out_of_a_store_is_markup(page, markdown, store, text):
     plain = text.encode("utf-8", "replace").decode()  # a store keeps no lone surrogate

@@ -110,3 +110,8 @@ def test_too_few_too_many_and_the_same_run_twice_are_refused(store: Store) -> No
     ):
         with pytest.raises(ProjectError, match=said):
             compared_of(store, runs)
+
+
+def test_scores_that_are_called_as_no_metric_is_are_compared_all_the_same(store: Store) -> None:
+    records = [keep_run(store, "A", minute=n, scores={"recall/class 7": 0.5, "": 1.0}) for n in (0, 1)]
+    assert [score.metric for score in compared_of(store, records).scores] == ["recall/class 7", ""]

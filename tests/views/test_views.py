@@ -4,7 +4,6 @@ import subprocess
 import sys
 import tracemalloc
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -268,11 +267,9 @@ def living():
 
 @pytest.mark.parametrize(("later", "state"), [(1, "running"), (3600, "not judged")])
 def test_a_run_that_has_just_ended_is_about_to_be_judged_by_its_process(store, living, later, state):
-    record = replace(keep_run(store, "A", verdicts=None, process=living), state=StepState.RUNNING)
-    store.write(record)  # as the runner leaves it until its checks have answered
-    now = record.ended + timedelta(seconds=later)
-    assert standing(record, now).value == state
-    found = status_of(store, "toy", now=now)
+    record = keep_run(store, "A", verdicts=None, process=living)
+    found = status_of(store, "toy", now=record.ended + timedelta(seconds=later))
+    assert states(found) == {"A": state}
     assert ("A is running" if later == 1 else "nothing has judged it yet") in found.next
 
 

@@ -63,3 +63,11 @@ class Metric:
             return self.name
         place = self.split.value if self.loader is None else f"{self.split.value}:{self.loader}"
         return f"{place}/{self.name}"
+
+
+def address_of(text: str) -> Metric | None:
+    """The address that a text is; None where it is none: a step of the user's own may call a score anything."""
+    try:
+        return Metric.parse(text)
+    except CheckError:
+        return None

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from art_training.records import Change, Metric, Outcome, Plain, Provenance, RunRecord, plain
+from art_training.records import Change, Outcome, Plain, Provenance, RunRecord, plain
+from art_training.records.metric import address_of
 from art_training.stores import Store
 from art_training.views.rows import CheckRow, RunRow, ScoreRow
 
@@ -145,7 +146,8 @@ def _score_changes(
 
 def unlike(metric: str, a: ScoreRow, b: ScoreRow, changed: set[str]) -> str:
     """Why two numbers of one name cannot be compared."""
-    name = Metric.parse(metric).name
+    address = address_of(metric)
+    name = address.name if address else metric
     if any(component.startswith(_OTHER_DATA) for component in changed):
         return "on other data"
     if name == "loss" and (a.source != b.source or any(one.startswith("model.loss") for one in changed)):

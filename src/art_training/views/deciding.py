@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from art_training.checks.against import BASELINE
-from art_training.errors import CheckError
-from art_training.records import Direction, Metric, Split
+from art_training.records import Direction, Split
+from art_training.records.metric import address_of
 from art_training.views.rows import ScoreRow
 from art_training.views.status import StepStatus
 
@@ -70,11 +70,8 @@ def _by_split(step: StepStatus) -> ScoreRow | None:
 
 def _whole(metric: str, split: Split) -> str:
     """The name of a score of a whole split; empty for one of another split, and of a class or a part of it."""
-    try:
-        address = Metric.parse(metric)
-    except CheckError:  # a step of the user's own may call a score anything
-        return ""
-    return address.name if address.split is split and "." not in address.name else ""
+    address = address_of(metric)
+    return address.name if address and address.split is split and "." not in address.name else ""
 
 
 def _beside(step: StepStatus, score: ScoreRow) -> Deciding:

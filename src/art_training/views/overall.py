@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from art_training.records import Metric, StepState
+from art_training.records import StepState
 from art_training.records.counted import counted
+from art_training.records.metric import address_of
 from art_training.views.deciding import Deciding
 from art_training.views.rows import ScoreRow
 from art_training.views.status import ProjectStatus, StepStatus
@@ -118,8 +119,9 @@ def _why(step: StepStatus) -> str:
 def _reached(step: StepStatus | None, score: ScoreRow | None) -> str:
     if step is None or score is None:
         return ""
-    split = Metric.parse(score.metric).split
-    rows = f" on {score.rows:,} {split or ''} examples".replace("  ", " ") if score.rows else ""
+    address = address_of(score.metric)
+    split = f"{address.split} " if address and address.split else ""
+    rows = f" on {score.rows:,} {split}examples" if score.rows else ""
     beside = Deciding.of(step)
     against = (
         f"; the best baseline, {beside.baseline_name}, reached {beside.baseline:.4g}"

@@ -1,7 +1,8 @@
 """The final test: the number that no decision has seen."""
 
-from art_training.records import Metric, Split, StepState
+from art_training.records import Split, StepState
 from art_training.records.counted import counted
+from art_training.records.metric import address_of
 from art_training.report.document import Drawing, Points, Section, Table, Text, table, told
 from art_training.report.telling import interval_figure, scores_table
 from art_training.views import ScoreRow
@@ -59,9 +60,10 @@ def _readings(one: StepAccount) -> Points | None:
 def _figure(one: StepAccount) -> Drawing | None:
     """The metric on the test split, on validation, and of the best baseline on the same test examples."""
     score = deciding_score(one.status)
-    if score is None:
+    address = address_of(score.metric) if score else None
+    if address is None:
         return None
-    name = Metric.parse(score.metric).name
+    name = address.name
     found = {row.metric: row for row in one.status.scores}
     wanted = (
         (f"test/{name}", "test, this model", "test"),
@@ -80,7 +82,8 @@ def _tables(one: StepAccount) -> tuple[Table | None, ...]:
 
 def _classes(scores: tuple[ScoreRow, ...]) -> Table | None:
     """Recall and precision of each class on the test split."""
-    found = {score.metric: score for score in scores if Metric.parse(score.metric).split is Split.TEST}
+    on_test = [score for score in scores if (address := address_of(score.metric)) and address.split is Split.TEST]
+    found = {score.metric: score for score in on_test}
     names = [metric.split("class_recall.", 1)[1] for metric in found if "class_recall." in metric]
     rows = [
         (name, *(score_text(row) if (row := found.get(f"test/{begin}{name}")) else "" for begin in _CLASS))
