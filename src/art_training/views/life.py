@@ -44,7 +44,6 @@ def standing(run: RunRecord | RunSummary, now: datetime | None = None) -> StepSt
         case RunStatus.ERRORED:
             return StepState.ERRORED
         case RunStatus.COMPLETED:
-            # What is completed is judged at once; a process that died in between leaves a run that nobody judged.
-            if run.state not in {StepState.RUNNING, StepState.NOT_RUN}:
-                return run.state
-            return StepState.RUNNING if is_busy(run, now) else StepState.NOT_JUDGED
+            # A process that died between recording and judging leaves a completed run that nobody judged.
+            unjudged = run.state in {StepState.RUNNING, StepState.NOT_RUN}
+            return StepState.NOT_JUDGED if unjudged else run.state

@@ -15,6 +15,7 @@ from art_training.records import (
     PlannedStep,
     ProcessId,
     RunRecord,
+    RunStatus,
     Score,
     Severity,
     StepState,
@@ -173,11 +174,14 @@ def _row(
             planned.step, planned.kind, StepState.NOT_RUN, reason=reason, broken=planned.broken, action=action
         )
     scores = outcome.scores.items() if outcome else ()
+    # What is completed is judged at once: until then its process is at work, if it is there.
+    at_work = record.status is RunStatus.COMPLETED and judgement is None and is_busy(record, now)
+    state = StepState.NOT_JUDGED if planned.judge_again else StepState.RUNNING if at_work else standing(record, now)
     verdicts = judgement.verdicts if judgement and not planned.judge_again else ()
     return StepStatus(
         step=planned.step,
         kind=planned.kind,
-        state=StepState.NOT_JUDGED if planned.judge_again else standing(record, now),
+        state=state,
         stale=bool(planned.changes),
         reason=reason if not planned.judge_again else _JUDGE_AGAIN,
         judge_again=planned.judge_again,
