@@ -61,8 +61,13 @@ def test_layers_of_a_plain_module_are_in_the_store_by_its_users_names_and_beside
     assert [layer.name for layer in layers[1:]] == ["body.0", "body.1", "head"]
 
 
-def test_a_step_of_many_trainings_follows_the_first_of_them():
+def test_a_step_of_many_trainings_follows_the_first_setups_each_under_one_seed():
+    labels = [f"{name}, seed {seed}" for name in ("reference", "too fast") for seed in (1, 2)]
+    watch = LayerWatch()
+    assert [bool(watch.begin(label, Called())) for label in labels] == [True, False, True, False]
+    assert watch.begin("too fast, seed 1", Called())  # which goes on after it was broken off
     watch = LayerWatch()
     followed = [bool(watch.begin(f"trial {number}", Called())) for number in range(20)]
     assert followed == [True] * 8 + [False] * 12
+    assert watch.begin("trial 3", Called())
     assert list(watch.points()) == []

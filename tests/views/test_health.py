@@ -12,7 +12,7 @@ from art_training.records import Outcome, Reading, RunStatus
 from art_training.stores import Store
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run
-from art_training.views.health import HealthView, Verdict, health_from, health_of
+from art_training.views.health import HealthView, Verdict, health_from, health_of, not_followed
 from art_training.views.points import PointsRow
 
 
@@ -85,6 +85,14 @@ def test_trainings_of_a_step_are_told_apart(store: Store) -> None:
         ("trial 0", "head", Verdict.BAD),
         ("trial 1", "head", Verdict.GOOD),
     }
+
+
+def test_trainings_whose_layers_nobody_looked_at_are_named(store: Store) -> None:
+    names = [f"{label}/train/loss" for label in ("trial 10", "trial 9", "trial 2")]
+    seen = {"trial 2/layers/grad_norm/head": [1.0]}
+    view = health_of(store, keep_run(store, "Tune", curves=seen).id)
+    assert not_followed(view.layers, [*names, *seen, "learning rates"]) == ("trial 9", "trial 10")
+    assert not_followed((), names) == ()
 
 
 def test_what_rules_said_of_each_training_is_told(store: Store) -> None:

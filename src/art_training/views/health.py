@@ -13,7 +13,7 @@ from art_training.checks.healthy import HEALTH
 from art_training.records import LayerCurve, Outcome, Severity
 from art_training.records.layers import ACTIVATION
 from art_training.stores import Store
-from art_training.views.points import PointsRow, natural, points_of
+from art_training.views.points import Pairing, PointsRow, natural, points_of
 
 _POINTS = 600  # of each curve: the lowest, the highest and every gap are among them
 _FAR = 1e3  # how many times smaller than the median layer's a gradient is that hardly arrives
@@ -173,6 +173,18 @@ def health_from(outcome: Outcome | None, curves: Iterable[PointsRow]) -> HealthV
     order = list(Verdict)
     layers.sort(key=lambda row: (order.index(row.verdict), row.training, row.statistic, row.layer))
     return HealthView(tuple(_trainings(outcome)), tuple(layers))
+
+
+def not_followed(layers: Iterable[LayerRow], curves: Iterable[str]) -> tuple[str, ...]:
+    """The trainings of a step with curves of which no layer is known, where some is known of others.
+
+    Args:
+        layers: what is known.
+        curves: names of all curves of the run.
+    """
+    followed = {row.training for row in layers}
+    trainings = {Pairing.of(name).training for name in curves if not is_of_layer(name)}
+    return tuple(sorted(trainings - followed - {""}, key=natural)) if followed else ()
 
 
 def is_of_layer(name: str) -> bool:

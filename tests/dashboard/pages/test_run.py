@@ -208,6 +208,9 @@ def test_many_trainings_are_told_apart_and_can_be_left_out_and_each_layer_is_jud
     expect(first).to_contain_text("watch")
     expect(page.locator("#health tbody tr")).to_have_count(5)
     expect(page.locator("#health tbody tr").last).to_contain_text("layer3✓good0.001 → 0.0020.001 → 0.002")
+    left_out = "Layers were followed in 1 of 11 trainings. Nothing is known of those of trial 0; trial 1;"
+    expect(page.locator("#health")).to_contain_text(left_out)
+    expect(page.locator("#health")).to_contain_text("trial 7; and 2 more.")
     expect(loss.page.locator("figure.curves")).to_have_count(1)  # layers have the table, not a picture each
     picture = page.get_by_role("img", name="worst.png: the worst")
     expect(picture).to_be_visible()

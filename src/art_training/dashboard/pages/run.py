@@ -14,7 +14,7 @@ from art_training.dashboard.parts.curves import Look
 from art_training.dashboard.parts.evidence import Judged, draw_checks, draw_findings
 from art_training.dashboard.parts.frame import Crumb, Desk, follow, frame
 from art_training.dashboard.parts.gallery import Gallery
-from art_training.dashboard.parts.health import draw_health
+from art_training.dashboard.parts.health import Told, draw_health
 from art_training.dashboard.parts.html import facts, h, link
 from art_training.dashboard.parts.live import Part
 from art_training.dashboard.parts.made_of import (
@@ -35,7 +35,7 @@ from art_training.errors import ARTError
 from art_training.records import Finding, RunRecord, StepState
 from art_training.views import Progress, RunRow, ScoreRow, run_of
 from art_training.views.artifacts import ArtifactRow
-from art_training.views.health import HealthView
+from art_training.views.health import not_followed
 from art_training.views.wording import duration, when
 
 
@@ -183,9 +183,11 @@ def _findings(found: Found) -> tuple[str, tuple[Finding, ...]] | None:
     return (found.view.record.project, findings) if findings else None
 
 
-def _health(found: Found) -> tuple[str, HealthView, bool] | None:
-    told = found.health
-    return (found.view.record.project, told, bool(found.view.curves)) if told.trainings or told.layers else None
+def _health(found: Found) -> Told | None:
+    health, curves = found.health, [curve.name for curve in found.view.curves]
+    if not health.trainings and not health.layers:
+        return None
+    return Told(found.view.record.project, health, bool(curves), not_followed(health.layers, curves))
 
 
 def _pictures(found: Found) -> tuple[str, tuple[ArtifactRow, ...]] | None:

@@ -1,6 +1,7 @@
 """The health of a training as one table: what is wrong first, each layer in words and numbers."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from art_training.dashboard.parts.html import h, link
 from art_training.dashboard.parts.severities import rule_query, severity_badge
@@ -9,6 +10,7 @@ from art_training.records.layers import ACTIVATION, GRADIENT, SATURATED, SILENT,
 from art_training.views.health import HealthView, Layer, LayerRow, TrainingRow, Verdict, by_layer
 
 _SHOWN = 30  # layers; the others stand behind a line that opens
+_NAMED = 8  # trainings that are named
 _TITLES: Mapping[str, str] = {
     GRADIENT: "gradient norm",
     UPDATE: "update by weights",
@@ -24,13 +26,25 @@ _SIGNS: Mapping[Verdict, tuple[str, str]] = {
 }
 
 
-def draw_health(told: tuple[str, HealthView, bool]) -> None:
-    """What rules said of each training, and what is known of each layer.
+class Told(NamedTuple):
+    """What is told of the health of a run.
 
-    Args:
-        told: the project, the health, and whether anything was trained.
+    Attributes:
+        project: whose.
+        health: it.
+        trained: whether anything was trained.
+        not_followed: the trainings whose layers nobody looked at, though at those of others.
     """
-    project, health, trained = told
+
+    project: str
+    health: HealthView
+    trained: bool
+    not_followed: tuple[str, ...]
+
+
+def draw_health(told: Told) -> None:
+    """What rules said of each training, and what is known of each layer."""
+    project, health, trained, not_followed = told
     alike: dict[str, list[TrainingRow]] = {}
     for training in health.trainings:
         alike.setdefault(_told(training), []).append(training)
@@ -48,6 +62,8 @@ def draw_health(told: tuple[str, HealthView, bool]) -> None:
             "the share of values at the ends of their range.",
             "soft small",
         )
+        if not_followed:
+            h("p", _left_out(len({layer.training for layer in layers}), not_followed), "small")
         _layers(layers[:_SHOWN], "Layers")
         if len(layers) > _SHOWN:
             with h("details"):
@@ -55,6 +71,14 @@ def draw_health(told: tuple[str, HealthView, bool]) -> None:
                 _layers(layers[_SHOWN:], "More layers")
     elif trained:
         h("p", "Nothing is known of its layers: it was trained before they were followed.", "soft small")
+
+
+def _left_out(followed: int, others: Sequence[str]) -> str:
+    more = f"; and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return (
+        f"Layers were followed in {followed} of {followed + len(others)} trainings. Nothing is known of those of "
+        f"{'; '.join(others[:_NAMED])}{more}."
+    )
 
 
 def _told(training: TrainingRow) -> str:
