@@ -1,3 +1,4 @@
+import math
 import re
 
 import pytest
@@ -200,3 +201,50 @@ def test_everybody_can_use_it(store, serve, browser, scheme):
 def _violations(page):
     found = Axe().run(page).response["violations"]
     return [(one["id"], [node["target"] for node in one["nodes"]]) for one in found]
+
+
+def test_a_line_passes_the_foot_of_an_axis_on_which_its_run_has_no_value(store, serve, page):
+    keep_run(store, "A", parameters={"opt": "adam", "lr": 0.1}, scores={"accuracy": 0.5}, verdicts=[verdict("good")])
+    keep_run(
+        store, "A", minute=1, parameters={"lr": 0.3}, scores={"accuracy": 0.9}, verdicts=[verdict("good", "failed")]
+    )
+    keep_run(store, "A", minute=2, parameters={"opt": "adam"}, scores={"accuracy": 0.7}, status=RunStatus.ERRORED)
+    keep_run(
+        store,
+        "A",
+        minute=3,
+        parameters={"opt": "adam", "lr": 0.2},
+        scores={"accuracy": math.nan},
+        verdicts=[verdict("good")],
+    )
+    axes = "&axis=parameter:opt&axis=parameter:lr&axis=score:accuracy"
+    page.goto(f"{serve()}/step?project=toy&step=A&look=lines&color=state{axes}")
+    plot = page.locator(".plot")
+    expect(plot).to_have_attribute("data-drawn", "lines 4")
+    expect(page.get_by_text("2 have no value on some axis, and pass it at its foot")).to_be_visible()
+    width, height = page.evaluate(
+        "() => { const one = document.querySelector('.plot canvas'); return [one.clientWidth, one.clientHeight]; }"
+    )
+    foot = height - 24
+    red, green = (_heights(page, 66, one) for one in ("red", "green"))  # beside the first axis
+    assert max(red) > max(green) + 40  # the run without an optimiser does not pass at that of the others
+    middle = round((60 + width - 90) / 2)
+    assert max(_heights(page, middle + 6, "red")) > foot - 12  # the run that errored has no rate
+    assert max(_heights(page, width - 90 - 6, "green")) > foot - 12  # what is not finite has no place, either
+
+
+def _heights(page, x, colour):
+    """Where the picture has a line of a colour at a distance from its left edge, from above."""
+    return page.evaluate(
+        """([x, colour]) => {
+            const canvas = document.querySelector('.plot canvas'), scale = canvas.width / canvas.clientWidth;
+            const data = canvas.getContext('2d').getImageData(Math.round(x * scale), 0, 1, canvas.height).data, seen = [];
+            for (let at = 0; at < data.length; at += 4) {
+                const [red, green, blue, seen_] = data.slice(at, at + 4);
+                const is = colour === 'red' ? red > green + 50 && red > blue + 50 : green > red + 30 && green > blue + 30;
+                if (seen_ > 60 && is) seen.push(at / 4 / scale);
+            }
+            return seen;
+        }""",
+        [x, colour],
+    )

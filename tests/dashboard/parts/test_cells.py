@@ -51,7 +51,17 @@ def test_what_was_searched_over_decades_is_the_first_axis() -> None:
     asked = with_axes(Asked("digits", look="points"), COLUMNS)
     assert (asked.x, asked.y, asked.color) == ("parameter:hparams.lr", "score:validation/accuracy", "state")
     assert with_axes(Asked("digits", look="lines"), COLUMNS).color == "score:validation/accuracy"
-    assert with_axes(Asked("digits", look="lines"), COLUMNS[:3]).axis == ("seconds",)
+    assert with_axes(Asked("digits", look="lines"), COLUMNS[:3]).axis == ("started", "seconds")
+
+
+def test_axes_that_are_not_asked_for_are_those_that_most_runs_have() -> None:
+    lines = Asked("digits", look="lines")
+    assert "parameter:step.rare" not in with_axes(lines, COLUMNS).axis
+    several = (*COLUMNS, column("step"), column("parameter:step.epochs", low=1, high=1000))
+    drawn = with_axes(lines, several)
+    assert drawn.axis == ("parameter:hparams.width", "parameter:hparams.lr", "score:validation/accuracy")
+    assert "step.epochs" in with_axes(lines, several[:-2] + several[-1:]).axis[-2]
+    assert with_axes(Asked("digits", look="points"), several).x == "parameter:hparams.lr"
 
 
 def test_cells_read_as_a_person_writes_them() -> None:

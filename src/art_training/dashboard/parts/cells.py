@@ -25,20 +25,28 @@ def shown_columns(columns: Sequence[Column], chosen: Sequence[str]) -> tuple[Col
     state = [column for column in columns if column.key == "state"]
     if chosen:
         return (*state, *(column for column in columns if column.key in chosen and column.key != "state"))
-    most = max((column.runs for column in columns), default=0)
-    common = [column for column in columns if column.runs >= _SHARE * most]
-    own = [column for column in common if column.kind == "run" and column.key != "state"]
+    own = [column for column in _common(columns) if column.kind == "run" and column.key != "state"]
     own.sort(key=lambda column: column.key != "step")
-    varied = [column for column in common if column.kind == "parameter" and column.differs]
-    if any(column.key == "step" for column in own):  # several steps; their own options say little of each other
+    return (*state, *own, *telling_parameters(columns)[:_VARIED], *telling_scores(_common(columns))[:_SCORES])
+
+
+def telling_parameters(columns: Sequence[Column]) -> list[Column]:
+    """Parameters of many runs that differ."""
+    varied = [column for column in _common(columns) if column.kind == "parameter" and column.differs]
+    if any(column.key == "step" for column in columns):  # several steps; their own options say little of each other
         varied = [column for column in varied if not column.name.startswith("step.")]
-    return (*state, *own, *varied[:_VARIED], *telling_scores(common)[:_SCORES])
+    return varied
 
 
 def telling_scores(columns: Sequence[Column]) -> list[Column]:
     """Scores, those of most runs first, and among them those of a held-out split."""
     scores = [column for column in columns if column.kind == "score"]
     return sorted(scores, key=lambda column: (-column.runs, not column.name.startswith(("validation/", "test/"))))
+
+
+def _common(columns: Sequence[Column]) -> list[Column]:
+    most = max((column.runs for column in columns), default=0)
+    return [column for column in columns if column.runs >= _SHARE * most]
 
 
 def options_of(columns: Sequence[Column]) -> tuple[Option, ...]:

@@ -3,6 +3,7 @@ import { echarts } from "nicegui-echart";
 
 const SYMBOLS = ["circle", "triangle", "diamond", "rect", "pin", "arrow", "roundRect"];
 const COLOURS = 8;
+const FOOT = 0.15; // of the length between the smallest value and the largest, below the smallest
 const LOOKS = {
   "is-passed": "--passed", "is-failed": "--failed", "is-errored": "--failed", "is-warned": "--warned",
   "is-running": "--running", "is-stopped": "--stopped", "is-idle": "--idle",
@@ -74,12 +75,13 @@ export default {
       return (value) => (value === null ? none : inks[value]);
     },
     legend(paint) {
+      const seen = new Set(this.colours);
+      const none = seen.has(null) ? [{ name: "none", fill: paint(null) }] : [];
       if (this.scale) {
         const { low, high, texts } = this.scale;
-        return texts.map((name, at) => ({ name, fill: paint(at ? high : low) }));
+        return [...texts.map((name, at) => ({ name, fill: paint(at ? high : low) })), ...none];
       }
-      const seen = new Set(this.colours);
-      return this.levels.map(({ name }, at) => ({ name, fill: paint(at), at })).filter((one) => seen.has(one.at));
+      return [...this.levels.map(({ name }, at) => ({ name, fill: paint(at), at })).filter((one) => seen.has(one.at)), ...none];
     },
     axis(one) {
       const rule = { lineStyle: { color: this.ink("--line") } };
@@ -118,12 +120,12 @@ export default {
       const data = this.runs.map((run, at) => {
         const picked = this.picked.includes(run);
         const lineStyle = { color: paint(this.colours[at]), width: picked ? 4 : 1.5, opacity: picked ? 1 : faint };
-        return { at, value: this.values[at].map((value) => value ?? "-"), lineStyle };
+        return { at, value: this.values[at].map((value, place) => placed(value, this.axes[place])), lineStyle };
       });
       const parallelAxis = this.axes.map((one, dim) => {
-        const made = this.axis(one);
+        const made = { ...this.axis(one), ...footed(one) };
         const nameTextStyle = { ...made.nameTextStyle, width: 110, overflow: "truncate" };
-        const axisLabel = { color: this.ink("--ink"), backgroundColor: this.ink("--card"), padding: [1, 3], hideOverlap: true };
+        const axisLabel = { ...made.axisLabel, color: this.ink("--ink"), backgroundColor: this.ink("--card"), padding: [1, 3] };
         const axisLine = { lineStyle: { color: this.ink("--soft"), width: 1.5 } };
         return { ...made, dim, nameTextStyle, axisLabel, axisLine, splitLine: { show: false }, z: 20 };
       });
@@ -132,9 +134,9 @@ export default {
     },
     tell(at) {
       if (at === undefined) return "";
-      const rows = this.axes.map(({ name, levels }, place) => {
+      const rows = this.axes.map(({ name, levels, gap }, place) => {
         const value = this.values[at][place];
-        const text = value === null ? "none" : levels.length ? levels[value] : String(Number(value.toPrecision(4)));
+        const text = value === null ? gap : levels.length ? levels[value] : rounded(value);
         return `${clip(name)}  ${clip(text)}`;
       });
       const click = this.picked.includes(this.runs[at]) ? "click to untick" : "click to tick";
@@ -142,6 +144,36 @@ export default {
     },
   },
 };
+
+// The foot of an axis, below all its values, is where a line passes whose run has none on it: through a value, or
+// between two that its neighbours have, it would show what no run has.
+function foot({ low, high, logarithmic }) {
+  if (logarithmic) return low / (high / low) ** FOOT;
+  return low - FOOT * (high - low || Math.abs(high) || 1);
+}
+
+function isOfLevels({ levels, low }) {
+  return levels.length > 0 || low === null; // without a number there is nothing but the foot
+}
+
+function placed(value, axis) {
+  if (isOfLevels(axis)) return value === null ? 0 : value + (axis.gap ? 1 : 0);
+  return value ?? foot(axis);
+}
+
+function footed(axis) {
+  const { levels, low, gap } = axis;
+  if (!gap) return {};
+  if (isOfLevels(axis)) return { type: "category", data: [gap, ...levels.map((level) => clip(level, 20))] };
+  const min = foot(axis);
+  const isFoot = (value) => Math.abs(value - min) < 0.1 * (low - min);
+  const formatter = (value) => (isFoot(value) ? gap : value < low ? "" : rounded(value));
+  return { min, axisLabel: { formatter, showMinLabel: true, hideOverlap: true } };
+}
+
+function rounded(value) {
+  return String(Number(value.toPrecision(4)));
+}
 
 function clip(text, most = 36) {
   const plain = text.replace(/[{}|]/g, " "); // which rich text takes for its own

@@ -17,6 +17,7 @@ from art_training.views.rows import short
 from art_training.views.scatter import Axis, ScatterView
 
 _STATES = list(StepState)
+_GAPS = {(False, False): "", (True, False): "none", (False, True): "not finite", (True, True): "no number"}
 
 
 class Cloud(Element, component="cloud.js"):
@@ -51,13 +52,28 @@ class Cloud(Element, component="cloud.js"):
         self.props.update(
             shape=shape,
             told=_told(axes, view),
-            axes=[{"name": one.name, "levels": list(one.levels), "logarithmic": one.logarithmic} for one in axes],
+            axes=[_sent(axis, place, view) for place, axis in enumerate(axes)],
             runs=[line.run for line in view.lines],
             names=[f"{short(line.run)}, {line.state.value}" for line in view.lines],
             values=[_places(line.values, axes) for line in view.lines],
             picked=list(picked),
             **(_by_value(view) if colour else _by_state(view)),
         )
+
+
+def _sent(axis: Axis, place: int, view: ScatterView) -> dict[str, Any]:
+    """An axis as the browser draws it; `gap` says what those have who have no place on it, empty where all have one."""
+    values = [line.values[place] for line in view.lines]
+    missing = any(value is None for value in values)
+    endless = any(value is not None and _place(value, axis) is None for value in values)
+    return {
+        "name": axis.name,
+        "levels": list(axis.levels),
+        "logarithmic": axis.logarithmic,
+        "low": axis.lowest,
+        "high": axis.highest,
+        "gap": _GAPS[missing, endless],
+    }
 
 
 def _by_state(view: ScatterView) -> dict[str, Any]:

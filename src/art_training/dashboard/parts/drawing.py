@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from art_training.dashboard.parts.asked import Asked
-from art_training.dashboard.parts.cells import options_of, telling_scores
+from art_training.dashboard.parts.cells import options_of, telling_parameters, telling_scores
 from art_training.dashboard.parts.choice import Choice
 from art_training.dashboard.parts.cloud import Cloud
 from art_training.dashboard.parts.html import h
 from art_training.dashboard.parts.sieve import Change
 from art_training.records.counted import counted
 from art_training.stores import Store
-from art_training.views.scatter import MOST_AXES, ScatterView, parallel_of, scatter_of, telling
+from art_training.views.scatter import MOST_AXES, ScatterView, parallel_of, scatter_of
 from art_training.views.table import Column
 
 _STATE = "state"
@@ -21,7 +21,7 @@ _AXES = 7  # of parameters, where none are asked for
 
 def with_axes(asked: Asked, columns: Sequence[Column]) -> Asked:
     """The same with the axes and the colour that tell most, where none are asked for."""
-    varied = [column for column in telling(columns) if column.kind == "parameter"]
+    varied = telling_parameters(columns)
     scores = [column.key for column in telling_scores(columns)]
     across = max(varied, key=_decades, default=None)
     score = scores[0] if scores else "seconds"
@@ -29,7 +29,7 @@ def with_axes(asked: Asked, columns: Sequence[Column]) -> Asked:
         asked,
         x=asked.x or (across.key if across else "started"),
         y=asked.y or score,
-        axis=asked.axis or (*(column.key for column in varied[:_AXES]), score),
+        axis=asked.axis or (*([column.key for column in varied[:_AXES]] or ["started"]), score),
         color=asked.color or (score if asked.look == "lines" else _STATE),
     )
 
@@ -81,7 +81,7 @@ class Drawing:
         self._axes.set_visibility(not points)
         self._color.show(options, [asked.color])
         self._plot.show(asked.look, view, colour=asked.color != _STATE, picked=asked.run)
-        self._note.text = _note(view)
+        self._note.text = _note(view, points=points)
 
     async def _across(self, keys: tuple[str, ...]) -> None:
         await self._change(x=keys[0])
@@ -96,11 +96,14 @@ class Drawing:
         await self._change(color=keys[0])
 
 
-def _note(view: ScatterView) -> str:
+def _note(view: ScatterView, *, points: bool) -> str:
     drawn = f"{len(view.lines):,}" if len(view.lines) == view.total else f"{len(view.lines):,} of {view.total:,}"
     told = [f"{counted(drawn, 'run')}; a click ticks one"]
     if view.sampled:
         told.append("a sample drawn at random")
     if view.incomplete:
         told.append(f"{view.incomplete:,} have no value here")
+    gaps = 0 if points else sum(any(value is None for value in line.values) for line in view.lines)
+    if gaps:
+        told.append(f"{gaps:,} have no value on some axis, and pass it at its foot")
     return "; ".join(told)
