@@ -210,3 +210,16 @@ def test_no_step_before_the_last_success_looks_passed_that_did_not_pass(store):
     assert [one.status.state.value for one in found.steps] == ["not run", "failed", "not run", "not run"]
     assert [one.status.waits_for for one in found.steps] == ["", "", "B", "B"]
     assert found.passed == 0
+
+
+def test_a_difference_within_overlapping_intervals_is_maybe_chance(store):
+    def scored(value: float, low: float, high: float) -> Score:
+        return Score(value, Interval(low, high), rows=100, direction="maximize")
+
+    for minute, baseline, apart in ((0, scored(0.98, 0.94, 0.99), False), (10, scored(0.90, 0.85, 0.94), True)):
+        linear = Candidate("linear", {"validation/accuracy": baseline})
+        keep_run(store, "EvaluateBaseline", minute=minute, candidates=[linear], verdicts=[verdict("a")])
+        own = {"validation/accuracy": scored(0.99, 0.95, 0.998)}
+        keep_run(store, "Overfit", minute=minute + 1, scores=own, verdicts=[verdict("a")])
+        score = timeline_of(store, "toy").steps[-1].score
+        assert (score.compared, score.apart) == ("better", apart)

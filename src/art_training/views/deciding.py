@@ -13,6 +13,7 @@ _TEST = "FinalTest"  # the kind of step that scores on the test split
 # Kinds of steps whose scores are not meant to be good: they try, count or compare.
 _UNTRAINED = frozenset({"ExploreData", "Diagnose", "EvaluateBaseline", "CheckLossOnInit", "OverfitOneBatch"})
 _LOSS = "loss"
+_Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Deciding:
         baseline_name: its name.
         difference: the value minus the baseline's.
         compared: whether the difference is in the good direction, in the bad one, or nil; empty where nobody can say.
+        apart: whether the two intervals do not overlap, so that the difference is hardly chance; None where one is missing.
     """
 
     metric: str
@@ -40,6 +42,7 @@ class Deciding:
     baseline_name: str = ""
     difference: float | None = None
     compared: Literal["better", "worse", "equal", ""] = ""
+    apart: bool | None = None
 
     @classmethod
     def of(cls, step: StepStatus) -> "Deciding | None":
@@ -75,9 +78,9 @@ def _whole(metric: str, split: Split) -> str:
 
 
 def _beside(step: StepStatus, score: ScoreRow) -> Deciding:
-    theirs, name = score.baseline, score.baseline_name
+    theirs, name, between = score.baseline, score.baseline_name, (score.baseline_low, score.baseline_high)
     if theirs is None:
-        theirs, name = _on_test(step, score.metric)
+        theirs, name, between = _on_test(step, score.metric)
     difference = None if theirs is None else score.value - theirs
     return Deciding(
         metric=score.metric,
@@ -88,15 +91,26 @@ def _beside(step: StepStatus, score: ScoreRow) -> Deciding:
         baseline=theirs,
         baseline_name=name,
         difference=difference,
+        apart=_apart((score.low, score.high), between),
         compared=_compared(difference, score.direction),
     )
 
 
-def _on_test(step: StepStatus, metric: str) -> tuple[float | None, str]:
+def _on_test(step: StepStatus, metric: str) -> tuple[float | None, str, _Bounds]:
     """What the best baseline reached on the test split, which a final test scores itself."""
     place, _, name = metric.rpartition("/")
     found = next((one for one in step.scores if one.metric == f"{place}/{BASELINE}.{name}"), None)
-    return (None, "") if found is None else (found.value, found.source.removeprefix(f"{BASELINE} "))
+    if found is None:
+        return None, "", (None, None)
+    return found.value, found.source.removeprefix(f"{BASELINE} "), (found.low, found.high)
+
+
+def _apart(own: _Bounds, theirs: _Bounds) -> bool | None:
+    low, high = own
+    lowest, highest = theirs
+    if low is None or high is None or lowest is None or highest is None:
+        return None
+    return high < lowest or highest < low
 
 
 def _compared(difference: float | None, way: Direction | None) -> Literal["better", "worse", "equal", ""]:

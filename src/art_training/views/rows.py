@@ -35,6 +35,8 @@ class ScoreRow:
         note: what a reader must know.
         baseline: the best baseline's number; a declared human score is not one.
         baseline_name: its name.
+        baseline_low: lower bound of its interval, if it has one.
+        baseline_high: upper bound.
     """
 
     metric: str
@@ -47,10 +49,14 @@ class ScoreRow:
     note: str = ""
     baseline: float | None = None
     baseline_name: str = ""
+    baseline_low: float | None = None
+    baseline_high: float | None = None
 
     @classmethod
-    def of(cls, metric: str, score: Score, baseline: tuple[str, float] | None = None) -> "ScoreRow":
-        """The row of one score."""
+    def of(cls, metric: str, score: Score, baseline: tuple[str, Score] | None = None) -> "ScoreRow":
+        """The row of one score, beside the score of the best baseline by its name."""
+        name, best = baseline or ("", None)
+        theirs = best.interval if best else None
         return cls(
             metric=metric,
             value=score.value,
@@ -60,8 +66,10 @@ class ScoreRow:
             direction=score.direction,
             source=score.source,
             note=score.note,
-            baseline=baseline[1] if baseline else None,
-            baseline_name=baseline[0] if baseline else "",
+            baseline=best.value if best else None,
+            baseline_name=name,
+            baseline_low=theirs.low if theirs else None,
+            baseline_high=theirs.high if theirs else None,
         )
 
 

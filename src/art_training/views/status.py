@@ -228,12 +228,12 @@ def _test_uses(store: Store, project: str) -> int:
     return len(of_rows(uses, uses[-1].rows)) if uses else 0
 
 
-def _best_baseline(metric: str, own: Score, baselines: Sequence[Outcome]) -> tuple[str, float] | None:
+def _best_baseline(metric: str, own: Score, baselines: Sequence[Outcome]) -> tuple[str, Score] | None:
     """Of those on the same rows: a step may have data of its own, on which no baseline was scored."""
     if own.direction is None:
         return None
     reached = [
-        (candidate.name, score.value)
+        (candidate.name, score)
         for outcome in baselines
         for candidate in outcome.candidates
         if candidate.parameters.get("kind") not in NOT_TO_BEAT
@@ -242,7 +242,7 @@ def _best_baseline(metric: str, own: Score, baselines: Sequence[Outcome]) -> tup
         and (own.rows is None or score.rows is None or own.rows == score.rows)
     ]
     best = max if own.direction == "maximize" else min
-    return best(reached, key=lambda one: one[1], default=None)
+    return best(reached, key=lambda one: one[1].value, default=None)
 
 
 def _between(found: Sequence[StepStatus], kept: Sequence[Kept], now: datetime | None) -> RunRecord | None:

@@ -88,14 +88,15 @@ def _step(row: TimelineStep, project: str) -> None:
             draw_progress(row.progress)
         if row.score and row.score.baseline is not None:
             _score(row.score)
-        if step.reason and (step.stale or step.waits_for or step.judge_again):
-            h("p", step.reason, "why")
+        for reason in step.reasons:
+            h("p", reason, "why")
         for trouble in filter(None, (step.error, step.broken)):
             h("p", trouble, "why is-bad")
         if not step.waits_for:
             _checks(step)
         if step.findings:
-            h("p", counted(step.findings, "finding"), "why")
+            with h("p", "", "why"):
+                link(counted(step.findings, "finding"), "/findings", query={"name": project, "find": step.step})
         if step.run:
             link("its run: curves, evidence, log", "/run", "small", query={"id": step.run})
 
@@ -110,10 +111,12 @@ def _times(row: TimelineStep) -> str:
 def _score(score: Deciding) -> None:
     interval = "" if score.low is None or score.high is None else f" [{number(score.low)}, {number(score.high)}]"
     baseline = "" if score.baseline is None else number(score.baseline)
-    kind = {"better": "is-passed", "worse": "is-failed"}.get(score.compared, "is-idle")
+    chance = score.apart is False and score.compared in {"better", "worse"}
+    kind = "is-idle" if chance else {"better": "is-passed", "worse": "is-failed"}.get(score.compared, "is-idle")
     with h("p", "", "score"):
         h("span", f"{score.metric} {number(score.value)}{interval}")
-        told = f"{score.compared or 'beside'} than {score.baseline_name}'s {baseline}"
+        maybe = ", maybe by chance: the intervals overlap" if chance else ""
+        told = f"{score.compared or 'beside'} than {score.baseline_name}'s {baseline}{maybe}"
         words = {"better": told, "worse": told, "equal": f"equal to {score.baseline_name}'s {baseline}"}
         h("span", words.get(score.compared, f"{score.baseline_name}: {baseline}"), f"badge {kind}")
 
