@@ -1,4 +1,4 @@
-"""What the rows of the benchmark say: counts of both parts, the opened one by name, the held-out one by kind of fault."""
+"""What the rows of the benchmark say: counts of its parts, the opened one by name, the others by kind of fault."""
 
 import os
 import platform
@@ -18,8 +18,9 @@ from benchmarks.faults.rows import Counts, Key, Row, counted
 STAGES = ("inspect", "probe", "train", "evaluate")
 REPORT = Path(__file__).with_name("REPORT.md")
 NOTES = Path(__file__).with_name("notes.toml")
-KINDS = Path(__file__).with_name("held_out") / "kinds.toml"
-_TITLES = {"opened": "opened", "held_out": "held out"}
+SEALED = Path(__file__).with_name("SEALED.md")
+KINDS = tuple(Path(__file__).with_name(part) / "kinds.toml" for part in ("held_out", "sealed"))
+_TITLES = {"opened": "opened", "held_out": "held out", "sealed": "sealed"}
 _WIDTH = 138
 
 
@@ -32,22 +33,24 @@ class Notes:
         history: of the held-out part; it holds for every measurement.
         run: how it was measured.
         held_out: a remark on the figures of that part.
+        sealed: how the sealed part came to be; it holds for every measurement.
         missed: why an opened case was missed.
-        kinds: of held-out cases, the kind of fault in words that do not tell the case.
+        kinds: of held-out and sealed cases, the kind of fault in words that do not tell the case.
     """
 
     commit: str = ""
     history: str = ""
     run: str = ""
     held_out: str = ""
+    sealed: str = ""
     missed: Mapping[str, str] = field(default_factory=dict[str, str])
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def read(cls) -> "Notes":
         """Those that stand beside this file."""
-        # A checkout may be without the held-out part, and then without its kinds.
-        kinds = tomllib.loads(KINDS.read_text()) if KINDS.exists() else {}
+        # A checkout may be without one of these parts, and then without its kinds.
+        kinds = {name: kind for one in KINDS if one.exists() for name, kind in tomllib.loads(one.read_text()).items()}
         return cls(**tomllib.loads(NOTES.read_text()), kinds=kinds)
 
     def about(self, commits: set[str]) -> "Notes":
@@ -100,12 +103,12 @@ def part_of(name: str, cases: Sequence[Case], rows: dict[Key, Row], seeds: Seque
 
 
 def report(parts: Sequence[Part], jobs: int, budget: float, notes: Notes) -> str:
-    """The whole account; names of held-out cases are not in it."""
+    """The whole account; names of held-out and sealed cases are not in it."""
     commits = {row.commit for part in parts for row in part.counts.rows}
     notes = notes.about(commits)
     lines = [*_head(parts, jobs, budget, commits, notes), *_counts(parts), *_by_seeds(parts), *_by_stage(parts)]
     for part in parts:
-        lines += _opened(part, notes) if part.name == "opened" else _held_out(part, notes)
+        lines += _opened(part, notes) if part.name == "opened" else _by_kind(part, notes)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -121,7 +124,7 @@ def _head(parts: Sequence[Part], jobs: int, budget: float, commits: set[str], no
         "# Silent faults, and how ART diagnoses them",
         "",
         *_text(
-            f"`make bench-faults`, which is `python -m benchmarks.faults --jobs {jobs}`; seeds {seeds}; every case in both "
+            f"{_command(parts, jobs)}; seeds {seeds}; every case in both "
             f"forms, each diagnosis in a process of its own, {jobs} at a time, with a budget of {budget:g} s. Machine: "
             f"{platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}. {measured} "
             f"{notes.run}"
@@ -137,6 +140,12 @@ def _head(parts: Sequence[Part], jobs: int, budget: float, commits: set[str], no
         ),
         "",
     ]
+
+
+def _command(parts: Sequence[Part], jobs: int) -> str:
+    if [part.name for part in parts] == ["sealed"]:
+        return f"`python -m benchmarks.faults --part sealed --jobs {jobs}`"
+    return f"`make bench-faults`, which is `python -m benchmarks.faults --jobs {jobs}`"
 
 
 def _counts(parts: Sequence[Part]) -> list[str]:
@@ -202,15 +211,15 @@ def _opened(part: Part, notes: Notes) -> list[str]:
     ]
 
 
-def _held_out(part: Part, notes: Notes) -> list[str]:
+def _by_kind(part: Part, notes: Notes) -> list[str]:
     """Kinds of faults alone: those who write rules do not know the cases."""
     missed = Counter((notes.kind(case), of - n, of) for case, n, of in part.shown() if n < of)
     alarms = Counter(f"{code} on a clean form" for row in part.counts.clean for code in {one[0] for one in row.serious})
     alarms += Counter("a diagnosis did not come to an end" for _ in part.counts.broken)
     return [
-        "## The held-out part, by kind",
+        f"## The {part.title.replace(' ', '-')} part, by kind",
         "",
-        *_text(f"{notes.history} {notes.held_out}"),
+        *_text(notes.sealed if part.name == "sealed" else f"{notes.history} {notes.held_out}"),
         "",
         *_listed(
             "Missed",

@@ -83,10 +83,15 @@ def computed(todo: Iterable[Job], judge: Callable[[Job], Sequence[Row]], results
                 rows[row.key] = row
                 file.write(json.dumps(asdict(row)) + "\n")
                 file.flush()
-                print(
-                    row.case, row.form, row.seed, row.seconds, [one[0] for one in row.serious], row.broken, flush=True
-                )
+                print(*_told(row), flush=True)
     return rows
+
+
+def _told(row: Row) -> list[Any]:
+    """What stands in the terminal; of a sealed case nothing that tells which it is."""
+    if row.part == "sealed":
+        return [row.part, row.form, row.seed, row.seconds]
+    return [row.case, row.form, row.seed, row.seconds, [one[0] for one in row.serious], row.broken]
 
 
 def new_findings(faulty: Row, clean: Row) -> list[list[Any]]:

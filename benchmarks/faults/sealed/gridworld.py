@@ -58,7 +58,7 @@ class Worth(L.LightningModule):
         self.save_hyperparameters()
         self.online, self.target = network(width, 4), network(width, 4)
         self.target.load_state_dict(self.online.state_dict())
-        self.target.requires_grad_(False).eval()
+        self.target.requires_grad_(False)
 
     def forward(self, place: Tensor) -> Tensor:
         return self.online(seen(place))

@@ -10,6 +10,7 @@ from benchmarks import faults
 from benchmarks.faults import CATEGORIES, Case, Project, load
 
 CASES = load("opened") + load("held_out")
+SEALED = load("sealed")
 FAULTY = [case for case in CASES if case.faulty is not None]
 CLEAN = [case for case in CASES if case.faulty is None]
 
@@ -17,11 +18,16 @@ CLEAN = [case for case in CASES if case.faulty is None]
 def distinct() -> dict[str, tuple[Case, str]]:
     """Every project once: many cases share a clean twin."""
     seen: dict[str, tuple[Case, str]] = {}
-    for case in CASES:
+    for case in (*CASES, *SEALED):
         seen.setdefault(f"{case.clean.__module__} {case.name.split('-')[0]} {case.clean!r}", (case, "clean"))
         if case.faulty is not None:
             seen[f"{case.name} faulty"] = (case, "faulty")
     return seen
+
+
+def shown(case: Case, form: str) -> str:
+    """What a test is called, which of a sealed case does not tell its name."""
+    return f"sealed-{SEALED.index(case)}-{form}" if case in SEALED else f"{case.name}-{form}"
 
 
 PROJECTS = list(distinct().values())
@@ -36,6 +42,21 @@ def test_a_third_of_them_is_held_out():
     held = load("held_out")
     assert 0.3 < sum(case.faulty is not None for case in held) / len(FAULTY) < 0.4
     assert 0.3 < sum(case.faulty is None for case in held) / len(CLEAN) < 0.4
+
+
+def test_the_sealed_part_has_thirty_faults_and_ten_clean_set_ups_each_of_a_row_of_its_own():
+    assert sum(case.faulty is not None for case in SEALED) == 30
+    assert sum(case.faulty is None for case in SEALED) == 10
+    assert len({case.source for case in SEALED}) == 40
+
+
+def test_sealed_cases_are_whole_and_of_other_files_than_the_others():
+    # Numbers, since what a failing assertion shows would tell the names.
+    unknown = sum(not set(case.categories) <= set(CATEGORIES) or len(case.title) < 20 for case in SEALED)
+    again = len(SEALED) - len({case.name for case in SEALED} - {case.name for case in CASES})
+    bases = {module.__name__.rpartition(".")[2] for part in ("opened", "held_out") for module in faults.modules(part)}
+    shared = sum(module.__name__.rpartition(".")[2] in bases for module in faults.modules("sealed"))
+    assert (unknown, again, shared) == (0, 0, 0)
 
 
 def test_names_are_unique_and_titles_say_something():
@@ -56,7 +77,7 @@ def test_a_case_refuses_unknown_categories_and_a_fault_without_one():
 
 
 def test_an_unknown_part_is_refused():
-    with pytest.raises(ValueError, match="no part 'hidden' of the benchmark; there are: opened, held_out"):
+    with pytest.raises(ValueError, match="no part 'hidden' of the benchmark; there are: opened, held_out, sealed"):
         load("hidden")
 
 
@@ -77,7 +98,7 @@ def test_seeds_draw_other_data():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(PROJECTS)), ids=[f"{case.name}-{form}" for case, form in PROJECTS])
+@pytest.mark.parametrize("number", range(len(PROJECTS)), ids=[shown(*one) for one in PROJECTS])
 def test_a_project_trains_and_validates_in_silence(number: int, tmp_path: Path):
     case, form = PROJECTS[number]
     made = case.clean if form == "clean" else case.faulty

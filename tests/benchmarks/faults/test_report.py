@@ -11,12 +11,14 @@ from benchmarks.faults.rows import Counts, Row
 from benchmarks.faults import Case, load
 
 HELD_OUT = load("held_out")
+SEALED = load("sealed")
 SEEDS = (0, 1)
 NOTES = Notes(
     commit="abc1234",
     history="They were counted before.",
     run="Two at a time.",
     held_out="One of them is hardly seen.",
+    sealed="Rows were drawn.",
     missed={"net-unseen": "Its rule passed."},
     kinds={"secret-unseen": "a mask that is inverted", "secret-misnamed": "a mask that is missing"},
 )
@@ -146,6 +148,23 @@ def test_the_held_out_part_is_told_by_kind_and_never_by_name_title_or_message():
     assert not any(told in text for told in ("secret", "something is spoilt", "its first word"))
 
 
+def test_the_sealed_part_is_told_by_kind_with_its_own_command_and_word():
+    text = joined(written(made_up("sealed", "secret")))
+    assert "`python -m benchmarks.faults --part sealed --jobs 2`; seeds 0, 1;" in text
+    assert "## The sealed part, by kind Rows were drawn. Missed:" in text
+    assert "- a mask that is inverted (2 of 2 seeds)" in text
+    assert "- ART3 on a clean form: 1" in text
+    assert "They were counted before." not in text
+    assert not any(told in text for told in ("secret", "something is spoilt", "its first word", "make bench-faults"))
+
+
+def test_every_sealed_fault_has_a_kind_that_names_no_case():
+    kinds = Notes.read().kinds
+    untold = sum(case.name not in kinds for case in SEALED if case.faulty is not None)
+    telling = sum(case.name.split("-")[0] in kinds.get(case.name, "") for case in SEALED)
+    assert (untold, telling) == (0, 0)
+
+
 def test_faults_of_a_kind_are_told_together_and_a_kind_that_nobody_wrote_is_not_guessed():
     part = made_up("held_out", "secret")
     alike = joined(
@@ -190,24 +209,28 @@ def test_notes_are_of_cases_that_there_are():
     notes = Notes.read()
     assert set(notes.missed) <= {case.name for case in load("opened")}
     # Counts, since what a failing assertion shows would tell the names.
-    strange = len(set(notes.kinds) - {case.name for case in HELD_OUT})
+    strange = len(set(notes.kinds) - {case.name for case in (*HELD_OUT, *SEALED)})
     assert strange == 0
 
 
-def test_neither_the_report_nor_the_notes_name_a_held_out_case():
+def test_neither_the_report_nor_the_notes_name_a_held_out_or_sealed_case():
     notes = Notes.read()
     for text in (
         REPORT.read_text(),
-        " ".join([notes.history, notes.run, notes.held_out, *notes.missed.values(), *notes.kinds.values()]),
+        " ".join(
+            [notes.history, notes.run, notes.held_out, notes.sealed, *notes.missed.values(), *notes.kinds.values()]
+        ),
     ):
-        named = sum(case.name in text or case.title in joined(text) for case in HELD_OUT)
+        named = sum(case.name in text or case.title in joined(text) for case in (*HELD_OUT, *SEALED))
         assert named == 0
 
 
-def test_the_whole_benchmark_missed_throughout_is_told_without_a_held_out_name():
-    rows = [row(case.name, form, 0, broken=case.name) for case in HELD_OUT for form in ("faulty", "clean")]
-    text = written(part_of("held_out", HELD_OUT, {one.key: one for one in rows}, [0]), notes=Notes.read())
-    named = sum(case.name in text or case.title in joined(text) for case in HELD_OUT)
+@pytest.mark.parametrize("part", ["held_out", "sealed"])
+def test_the_whole_benchmark_missed_throughout_is_told_without_a_name(part: str):
+    cases = load(part)
+    rows = [row(case.name, form, 0, broken=case.name) for case in cases for form in ("faulty", "clean")]
+    text = written(part_of(part, cases, {one.key: one for one in rows}, [0]), notes=Notes.read())
+    named = sum(case.name in text or case.title in joined(text) for case in cases)
     assert named == 0
 
 

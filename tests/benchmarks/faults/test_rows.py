@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from benchmarks.faults.rows import Row, computed, counted, known, new_findings
 
 from benchmarks.faults import Case
@@ -46,3 +47,9 @@ def test_rows_are_read_back_as_they_were_written(tmp_path: Path):
     assert known(results) == rows
     computed(["c"], lambda name: [row(name, "clean")], results, 1)
     assert set(known(results)) == {(name, "clean", 0) for name in "abc"}
+
+
+def test_the_terminal_is_not_told_which_sealed_case_was_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    judged = [row("a-name", "faulty", "X1"), Row("sealed", "a-secret", "faulty", 2, 3.5, [], [], "died of a secret")]
+    computed(judged, lambda one: [one], tmp_path / "results.jsonl", 1)
+    assert capsys.readouterr().out.splitlines() == ["a-name faulty 0 1.0 ['X1'] ", "sealed faulty 2 3.5"]
