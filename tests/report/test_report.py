@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -106,6 +107,16 @@ def test_how_to_reproduce_holds_commit_patch_versions_and_seeds(markdown, toy):
     assert "not all steps ran with the versions below" in told.lower()
 
 
+def test_what_was_typed_is_told_to_the_letter(markdown, store):
+    typed = ("python", "-m", "art_training", "run", "--set", "hparams.name='two words'")
+    keep_run(store, "Overfit", provenance=Provenance(command=typed))
+    keep_run(store, "Tune", minute=1, provenance=Provenance(command=("python", "train.py")))
+    told = markdown(store).partition("What was typed")[2]
+    (line,) = [line for line in told.splitlines() if "art_training" in line]
+    assert tuple(shlex.split(line)) == typed
+    assert "\npython train.py\n" in told
+
+
 @pytest.mark.parametrize(
     ("ended", "word"),
     [
@@ -154,6 +165,25 @@ def test_a_stale_step_says_that_it_is_stale_and_why(page, toy):
     assert "stale, passed before" in read.text
     assert "Left out: Tune, which needs a space." in read.text
     assert "is not known" not in read.text
+
+
+def test_a_failure_is_told_before_an_earlier_step_that_is_stale_and_before_what_changed(page, markdown, store):
+    keep_run(store, "Diagnose", minute=1, verdicts=[verdict("healthy")])
+    keep_run(store, "Overfit", minute=2, verdicts=[verdict("a > 1", "failed", "a is 0.96, not above linear's 0.98")])
+    newest = store.latest("toy")
+    changes = (Change("step.rules", "a", "b"),)
+    stale = PlannedStep("Diagnose", "Diagnose", Action.RUN, "step.rules changed", changes, newest["Diagnose"].id)
+    failed = PlannedStep(
+        "Overfit", "Overfit", Action.RECALL, "nothing changed since it failed", run=newest["Overfit"].id
+    )
+    plan = Plan("toy", (stale, failed))
+    told = page(store, plan=plan).text
+    assert (
+        "0 of 2 steps passed: Overfit failed, because a is 0.96, not above linear's 0.98; "
+        "Diagnose passed, but is stale (step.rules changed)."
+    ) in told
+    row = next(line for line in markdown(store, plan=plan).splitlines() if line.startswith("| Overfit"))
+    assert row.index("not above linear's 0.98") < row.index("nothing changed since it failed")
 
 
 def test_what_waits_shows_nothing_of_what_it_reached_before(markdown, store):

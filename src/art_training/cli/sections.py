@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ class Sections:
             "log": f"{counted(view.lines, 'line')}: art log {view.run.step}" if view.lines else "",
         }
         where = {
-            "command": " ".join(origin.command),
+            "command": shlex.join(origin.command),
             "folder": origin.folder,
             "machine": " ".join(part for part in (origin.host, python) if part),
         }

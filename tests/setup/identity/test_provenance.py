@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,39 @@ def test_devices_are_told_where_torch_is_imported() -> None:
     import torch
 
     assert ("accelerators" in collect().hardware) == (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+TELL = "import sys\nfrom art_training.setup.identity.provenance import collect\nprint(*collect().command, sep='\\n')\n"
+
+
+@pytest.mark.parametrize("options", [[], ["-X", "utf8"]])
+@pytest.mark.parametrize("program", [["train.py"], ["-m", "train"], ["./train.py"]])
+def test_the_command_is_what_was_typed(tmp_path: Path, program: list[str], options: list[str]) -> None:
+    (tmp_path / "train.py").write_text(TELL)
+    typed = [sys.executable, *options, *program, "run", "--lr", "1e 3"]
+    told = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert told == typed
+
+
+@pytest.mark.parametrize(
+    ("on_path", "typed", "told"), [(True, "art-told", "art-told"), (False, "bin/art-told", "bin/art-told")]
+)
+def test_an_installed_script_is_told_by_its_name(tmp_path: Path, on_path: bool, typed: str, told: str) -> None:
+    """As `art` is: where the shell found it by its name, and else as it was given."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    python = folder / "python"
+    python.symlink_to(sys.executable)
+    (tmp_path / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    script = folder / "art-told"
+    script.write_text(f"#!{python}\n{TELL}")
+    script.chmod(0o755)
+    beside = [entry for entry in sys.path if entry]
+    environment = {
+        "PYTHONPATH": os.pathsep.join(beside),
+        "PATH": f"{folder}:/usr/bin:/bin" if on_path else "/usr/bin:/bin",
+    }
+    answer = subprocess.run(
+        ["/bin/sh", "-c", f"{typed} run"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines() == [told, "run"]

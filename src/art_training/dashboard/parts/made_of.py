@@ -1,5 +1,6 @@
 """What a run was made with and what it left: parameters, origin, readings, files."""
 
+import shlex
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -103,7 +104,7 @@ def draw_origin(record: RunRecord) -> None:
     )
     facts(
         [
-            ("command", " ".join(origin.command)),
+            ("command", shlex.join(origin.command)),
             ("folder", origin.folder),
             ("machine", origin.host),
             ("Python", origin.python),

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterable
-from pathlib import PurePath
 
 from art_training.records import Provenance, RunRecord
 from art_training.report.document import Block, Code, Section, Table, Text, table, told
@@ -40,7 +39,7 @@ def reproduce(account: Account) -> Section | None:
 
 def _commands(runs: list[RunRecord], account: Account) -> list[Block]:
     origin = runs[-1].provenance
-    ran = list(dict.fromkeys(shlex.join(_typed(run.provenance.command)) for run in runs if run.provenance.command))
+    ran = list(dict.fromkeys(shlex.join(run.provenance.command) for run in runs if run.provenance.command))
     folders = ", ".join(dict.fromkeys(run.provenance.folder for run in runs if run.provenance.folder))
     versions = [f"{name}=={origin.versions[name].partition('+')[0]}" for name in _FIRST if name in origin.versions]
     again = [
@@ -55,11 +54,6 @@ def _commands(runs: list[RunRecord], account: Account) -> list[Block]:
     ]
     where = f"What was typed, in {folders}" if folders else "What was typed"
     return [*([Code("\n".join(ran), where, "sh")] if ran else []), Code("\n".join(again), "To make it again", "sh")]
-
-
-def _typed(command: tuple[str, ...]) -> list[str]:
-    """The command as a person types it: a program by its name."""
-    return [PurePath(command[0]).name, *command[1:]] if command else []
 
 
 def _code(runs: list[RunRecord]) -> list[Block]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def collect(
     """What can be told of this process, its machine and the repository around `folder`. Never raises.
 
     Args:
-        command: the command line; that of this process by default.
+        command: the command line; what was typed to start this process by default.
         folder: where the project lies.
         data_digest: digest of the data.
         seeds: every seed that is set, by name.
@@ -35,7 +36,7 @@ def collect(
     here = Path(folder).absolute()
     commit, dirty, difference = _repository(here)
     return Provenance(
-        command=mask_command(sys.argv if command is None else command),
+        command=mask_command(_typed() if command is None else command),
         folder=str(here),
         host=socket.gethostname(),
         python=platform.python_version(),
@@ -66,6 +67,20 @@ def installed_versions() -> Mapping[str, str]:
             if dash and name.endswith(".dist-info"):
                 found.setdefault(distribution.lower().replace("_", "-"), version)
     return dict(sorted(found.items()))
+
+
+def _typed() -> list[str]:
+    """What was typed: with the interpreter and its options, but for a script that an installer put beside it.
+
+    The system hands such a script to the interpreter by its path, where the shell had found it by its name.
+    """
+    words = list(sys.orig_argv) or list(sys.argv)
+    script = Path(words[1]) if len(words) > 1 else Path()
+    if not script.is_file() or script.parent.resolve() != Path(sys.executable).parent.resolve():
+        return words
+    found = shutil.which(script.name)
+    by_name = script.is_absolute() and found is not None and script.samefile(found)
+    return [script.name if by_name else str(words[1]), *words[2:]]
 
 
 @cache
