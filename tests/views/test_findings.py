@@ -48,7 +48,9 @@ def test_a_finding_is_gone_when_the_newest_run_has_it_no_more_and_open_when_it_c
     clean = keep(store, 1)
     row = only(store)
     assert (row.state, row.settled, row.settled_by, row.runs) == ("settled", "gone", clean, (first,))
-    again = keep(store, 2, DEAD)
+    keep(store, 2)
+    assert only(store).settled_by == clean  # whatever runs come later
+    again = keep(store, 3, DEAD)
     assert (only(store).state, only(store).runs) == ("open", (first, again))
 
 
@@ -64,6 +66,8 @@ def test_an_ignored_rule_is_settled_with_its_reason(store: Store) -> None:
     keep(store, 0, DEAD)
     keep(store, 1, parameters={"step.ignore": {"ART411": "on purpose"}})
     assert (only(store).settled, only(store).reason) == ("ignored", "on purpose")
+    gone = [keep(store, minute) for minute in range(2, 30)]
+    assert (only(store).settled, only(store).settled_by) == ("gone", gone[0])
 
 
 def test_a_declaration_that_settles_the_rule_is_told(store: Store) -> None:

@@ -1,14 +1,17 @@
 """All findings of a project over time: since when, until when, and how each was settled."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
+from itertools import count
 from typing import Any, Literal, cast
 
 from art_training.checks.healthy import HEALTH
 from art_training.records import Finding, Outcome, RunRecord, RunStatus, Severity, plain
-from art_training.stores import Field, RunQuery, Store
+from art_training.stores import Field, RunQuery, Store, Where
+from art_training.stores.codec import time_text
 from art_training.views.rulebook import rule_of
 
 FindingState = Literal["open", "settled", "not judged"]
@@ -16,6 +19,7 @@ Settlement = Literal["", "gone", "ignored", "declared"]
 
 _SEVERITIES = tuple(Severity)  # the worst first
 _STATES: tuple[FindingState, ...] = ("open", "not judged", "settled")
+_AT_ONCE = 20  # runs that are looked through for the one that settled a finding
 _IGNORED = "step.ignore"
 _DECLARED = "declarations."
 
@@ -45,7 +49,7 @@ class FindingRow:
             no longer has it; `not judged`: that run could not tell.
         settled: how, where it is.
         reason: the reason to ignore it, what was declared, or why it was not judged; else empty.
-        settled_by: the run that no longer has it; empty where it is open.
+        settled_by: the first run since it was seen last that settles it so; empty where it is open.
         first_seen: when the first run that found it began.
         last_seen: when the last one began.
         runs: that found it, oldest first.
@@ -97,38 +101,70 @@ def findings_of(store: Store, project: str) -> tuple[FindingRow, ...]:
         step, started = str(about[run][0]), datetime.fromisoformat(str(about[run][1]))
         for one in findings:
             seen.setdefault((step, one.code, _place(one)), []).append(Occurrence(run, started, one))
-    newest = {step: _Newest.of(store, project, step) for step in {step for step, _, _ in seen}}
-    rows = [_row(store, step, occurrences, newest[step]) for (step, _, _), occurrences in seen.items()]
+    ended = {step: _Ended(store, project, step) for step in {step for step, _, _ in seen}}
+    rows = [_row(occurrences, ended[step]) for (step, _, _), occurrences in seen.items()]
     rows.sort(key=lambda row: row.last_seen, reverse=True)
     rows.sort(key=lambda row: (_STATES.index(row.state), _SEVERITIES.index(row.severity)))
     return tuple(rows)
 
 
 @dataclass(frozen=True)
-class _Newest:
-    """The newest run of a step that came to its end; None where none did."""
+class _Run:
+    """A run that came to its end."""
 
-    record: RunRecord | None
+    record: RunRecord
     outcome: Outcome | None
 
-    @classmethod
-    def of(cls, store: Store, project: str, step: str) -> "_Newest":
-        ended = store.runs(RunQuery(project=project, step=step, status=RunStatus.COMPLETED, limit=1))
-        return cls(store.run(ended[0].id), store.outcome(ended[0].id)) if ended else cls(None, None)
+
+class _Ended:
+    """The runs of a step that came to their end; each is read once."""
+
+    def __init__(self, store: Store, project: str, step: str) -> None:
+        self.store, self.step = store, step
+        self._query = RunQuery(project=project, step=step, status=RunStatus.COMPLETED)
+        self._read: dict[str, _Run] = {}
+
+    @cached_property
+    def newest(self) -> _Run | None:
+        """None where none came to its end."""
+        runs = self.store.runs(replace(self._query, limit=1))
+        return self._of(runs[0].id) if runs else None
+
+    def since(self, last: Occurrence) -> Iterator[_Run]:
+        """Those that began after a run that found something, oldest first."""
+        later = Where(Field("run", "started"), ">=", time_text(last.started))
+        for begin in count(0, _AT_ONCE):
+            query = replace(self._query, where=(later,), descending=False, limit=_AT_ONCE, offset=begin)
+            runs = self.store.runs(query)
+            found = (self._of(run.id) for run in runs if (run.started, run.id) > (last.started, last.run))
+            yield from (run for run in found if run is not None)
+            if len(runs) < _AT_ONCE:
+                return
+
+    def _of(self, run: str) -> _Run | None:
+        """None of one that was removed a moment ago."""
+        if run not in self._read and (record := self.store.run(run)) is not None:
+            self._read[run] = _Run(record, self.store.outcome(run))
+        return self._read.get(run)
 
 
-def _row(store: Store, step: str, occurrences: Sequence[Occurrence], newest: _Newest) -> FindingRow:
-    last = occurrences[-1]
-    state, settled, reason = _settlement(store, last, newest)
+def _row(occurrences: Sequence[Occurrence], ended: _Ended) -> FindingRow:
+    last, newest = occurrences[-1], ended.newest
+    is_later = newest is not None and (newest.record.started, newest.record.id) > (last.started, last.run)
+    state, settled, reason = _settlement(ended.store, last, newest) if newest and is_later else ("open", "", "")
+    by = ""
+    if state == "settled":
+        so = (run for run in ended.since(last) if _settlement(ended.store, last, run)[:2] == (state, settled))
+        by = next((run.record.id for run in so), "")
     return FindingRow(
         code=last.finding.code,
         category=last.finding.category,
         severity=min((one.finding.severity for one in occurrences if one.run == last.run), key=_SEVERITIES.index),
-        step=step,
+        step=ended.step,
         state=state,
         settled=settled,
         reason=reason,
-        settled_by=newest.record.id if newest.record is not None and state == "settled" else "",
+        settled_by=by,
         first_seen=occurrences[0].started,
         last_seen=last.started,
         runs=tuple(dict.fromkeys(one.run for one in occurrences)),
@@ -136,14 +172,13 @@ def _row(store: Store, step: str, occurrences: Sequence[Occurrence], newest: _Ne
     )
 
 
-def _settlement(store: Store, last: Occurrence, newest: _Newest) -> tuple[FindingState, Settlement, str]:
-    record, code = newest.record, last.finding.code
-    if record is None or (last.started, last.run) >= (record.started, record.id):
-        return "open", "", ""
+def _settlement(store: Store, last: Occurrence, later: _Run) -> tuple[FindingState, Settlement, str]:
+    """What a later run that does not have a finding says of it."""
+    record, code = later.record, last.finding.code
     ignored: Any = record.parameters.get(_IGNORED)
     if isinstance(ignored, Mapping) and code in ignored:
         return "settled", "ignored", str(cast("Mapping[str, Any]", ignored)[code])
-    if why := _not_judged(newest.outcome, code):
+    if why := _not_judged(later.outcome, code):
         return "not judged", "", why
     if declared := _declared_since(store, last.run, record, code):
         return "settled", "declared", declared
