@@ -36,7 +36,7 @@ def test_a_search_is_seen_trial_by_trial_while_it_runs_and_when_it_has_ended(sto
     address = serve()
     keep_run(store, "Other")
     page.goto(f"{address}/tune?name=toy")
-    expect(page.locator("main")).to_contain_text("Nothing was tuned yet.")
+    expect(page.locator("main")).to_contain_text("Nothing was tuned yet. Add art_training.steps.Tune(...) to the steps")
     space = {"step.by": LOSS, "step.trials": 3, "step.space.lr": {"low": 0.01, "high": 0.1, "log": True}}
     running = {"status": RunStatus.RUNNING, "heartbeat": datetime.now(UTC), "parameters": space}
     record = keep_run(store, "Tune", minute=1, **running)

@@ -149,9 +149,7 @@ def _head(found: Found, project: str) -> None:
 def _missing(chosen: Chosen) -> str:
     if chosen.named:
         return "The run that the address names is none of Tune's in this project."
-    return (
-        "Nothing was tuned yet. Add art.Tune(...) to the steps and type `art run`; its trials show up here as they end."
-    )
+    return "Nothing was tuned yet. Add art_training.steps.Tune(...) to the steps and type `art run`; its trials show up here as they end."
 
 
 def _verdict(view: SearchView) -> str:
