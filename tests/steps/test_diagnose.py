@@ -101,7 +101,7 @@ def test_it_is_recalled_until_the_rules_change(monkeypatch):
     made.run()
     assert "recall" in str(made.plan())
     monkeypatch.setattr("art_training.rules.version", lambda: "another")
-    assert "step.rules changed" in str(project(Net, Diagnose(budget=120), store=store).plan())
+    assert "step.rules of ART changed" in str(project(Net, Diagnose(budget=120), store=store).plan())
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class Diagnose(Step):
     def configuration(self) -> dict[str, Any]:
         from art_training.rules import version
 
-        return {**super().configuration(), "rules": {"digest": version()}}
+        return {**super().configuration(), "rules of ART": {"digest": version()}}
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (Equals(ERRORS, 0), Equals(WARNINGS, 0), Healthy())
