@@ -49,6 +49,14 @@ class Uses(Constant):
 
 
 @dataclass(frozen=True)
+class Stopped(Constant):
+    """The user stops it."""
+
+    def run(self, bench: Bench) -> Outcome:
+        raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
 class Unknowable(Constant):
     """Nobody can tell what it would work on."""
 
@@ -186,6 +194,23 @@ def test_what_a_forced_run_did_not_come_to_is_not_forced_any_more(store):
     assert "forced" not in seen
 
 
+def test_steps_behind_one_that_was_interrupted_say_that_they_wait_and_why_they_are_stale(store):
+    def declared(lr: float, first: Step) -> ArtProject:
+        setup = Setup(MODEL, DATA, hparams={"lr": lr})
+        return ArtProject("toy", setup, steps=[first, Constant(name="b"), Constant(name="c")], store=store)
+
+    declared(0.1, Constant(name="a")).run()
+    with pytest.raises(KeyboardInterrupt):
+        declared(0.2, Stopped(name="a")).run()
+    first, *behind = status_of(store, "toy", planned_of(store, "toy")).steps
+    assert (first.state.value, first.stale, first.reasons) == ("interrupted", False, ())
+    for row in behind:
+        assert (row.state.value, row.stale, row.waits_for) == ("not run", True, "a")
+        waits = "waits for a, which was interrupted; its own last run passed"
+        assert (row.waiting, row.reason) == (waits, "hparams.lr: 0.1 -> 0.2")
+        assert row.reasons == (waits, "stale: hparams.lr: 0.1 -> 0.2")
+
+
 # Made-up history
 
 
@@ -219,7 +244,7 @@ def test_what_waited_waits_no_more_once_the_way_is_free(store):
     keep_run(store, "A", verdicts=[verdict("a", "failed")])
     waits = PlannedStep("B", "B", Action.WAIT, "waits for A, which failed")
     keep_plan(store, plan(STALE, waits), at=BEGINNING + timedelta(minutes=5))
-    assert status_of(store, "toy", planned_of(store, "toy")).steps[1].reason == "waits for A, which failed"
+    assert status_of(store, "toy", planned_of(store, "toy")).steps[1].reasons == ("waits for A, which failed",)
     keep_run(store, "A", minute=10, verdicts=[verdict("a")])
     status = status_of(store, "toy", planned_of(store, "toy"))
     assert [(row.state.value, row.waits_for, row.reason) for row in status.steps] == [

@@ -80,7 +80,7 @@ def test_steps_behind_one_that_failed_do_not_look_done(store):
         status = status_of(store, "toy", plan, continuing)
         assert states(status) == {"A": "failed", "B": "not run"}
         assert status.steps[1].waits_for == "A"
-        assert status.steps[1].reason == "waits for A, which failed; its own last run passed"
+        assert status.steps[1].waiting == "waits for A, which failed; its own last run passed"
 
 
 def test_a_step_that_is_judged_again_and_fails_bars_the_way_for_what_ran_before(store):

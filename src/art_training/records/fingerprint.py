@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from art_training.records.plain import Plain, show
 
 UNKNOWN = "unknown"
+_NAMED = 3
 _CONSUMES = "consumes"
 
 
@@ -68,6 +69,13 @@ def differences(after: Mapping[str, Plain], before: Mapping[str, Plain]) -> tupl
         for name in sorted({*after, *before})
         if (name in after) != (name in before) or _text(after[name]) != _text(before[name])
     )
+
+
+def in_words(changes: Sequence[Change]) -> str:
+    """The first of them, and how many more there are; empty where there is none."""
+    named = "; ".join(str(change) for change in changes[:_NAMED])
+    more = len(changes) - _NAMED
+    return named if more <= 0 else f"{named}; and {more} more"
 
 
 def digest_component(hexadecimal: str) -> Plain:

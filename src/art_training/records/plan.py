@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from html import escape
 
-from art_training.records.fingerprint import Change
+from art_training.records.fingerprint import Change, in_words
 from art_training.records.table import html_table, text_table
 
 
@@ -49,6 +49,11 @@ class PlannedStep:
     unknown: tuple[str, ...] = ()
     judge_again: bool = False
     broken: str = ""
+
+    @property
+    def changed(self) -> str:
+        """What changed since the stored outcome, in words; empty where it is not stale."""
+        return in_words(self.changes)
 
     @property
     def row(self) -> tuple[str, str, str, str]:

@@ -6,10 +6,9 @@ from typing import Literal
 
 from art_training.errors import ARTError
 from art_training.records import Action, Change, Fingerprint, PlannedStep, ProcessId, RunStatus, StepState
+from art_training.records.fingerprint import in_words
 from art_training.steps.step import Step
 from art_training.stores import RunQuery, RunSummary, Store
-
-_CHANGES_NAMED = 3
 
 _ENDS = {
     RunStatus.INTERRUPTED: "the run before was interrupted",
@@ -82,9 +81,10 @@ def plan_step(store: Store, project: str, step: Step, fingerprint: Fingerprint, 
         return planned(Action.RUN, "no run of it was completed" if _newest(store, of_step) else "new")
     record = store.run(before.id)
     changes = fingerprint.changes(record.fingerprint) if record else ()
+    reason = in_words(changes) or "what it depends on changed"
     if wish.stale == "keep":
-        return planned(Action.KEEP, f"stale, kept: {_reason(changes)}", run=before, changes=changes)
-    return planned(Action.RUN, _reason(changes), changes=changes)
+        return planned(Action.KEEP, f"stale, kept: {reason}", run=before, changes=changes)
+    return planned(Action.RUN, reason, changes=changes)
 
 
 def skipped(step: Step, wish: Wish) -> PlannedStep:
@@ -141,11 +141,3 @@ def _ends(run: RunSummary) -> str:
 
 def _recalled(run: RunSummary) -> str:
     return "nothing changed" if run.state is StepState.PASSED else f"nothing changed since it {run.state.ended}"
-
-
-def _reason(changes: tuple[Change, ...]) -> str:
-    if not changes:
-        return "what it depends on changed"
-    named = "; ".join(str(change) for change in changes[:_CHANGES_NAMED])
-    more = len(changes) - _CHANGES_NAMED
-    return named if more <= 0 else f"{named}; and {more} more"

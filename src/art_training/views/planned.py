@@ -79,5 +79,5 @@ def _held(store: Store, planned: PlannedStep, plan: Planned, *, moved: bool) -> 
             planned = replace(planned, judge_again=False, reason="")
     if moved and planned.action is Action.WAIT:  # whether it still waits is told by where the others stand now
         action = Action.RECALL if planned.run else Action.RUN
-        return replace(planned, action=action, reason="; ".join(str(change) for change in planned.changes))
+        return replace(planned, action=action, reason=planned.changed)
     return planned

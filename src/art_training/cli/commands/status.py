@@ -104,7 +104,6 @@ def _row(step: "StepStatus") -> Any:
     if step.findings:
         found = counted(step.findings, "finding")
         lines.append(Text(f"{found}; `art show {step.step}` has the list", "yellow"))
-    if step.stale or step.waits_for or step.judge_again:
-        lines.append(Text(step.reason, "yellow"))
+    lines += [Text(reason, "yellow") for reason in step.reasons]
     beside = "setup broken" if step.broken else "stale" if step.stale else ""
     return step.step, step.state, beside, lines, duration(step.seconds)

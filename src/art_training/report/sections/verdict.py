@@ -37,10 +37,8 @@ def anchor(place: int) -> str:
 
 
 def because(step: StepStatus) -> tuple[str, ...]:
-    """Why a step is not simply passed: what waits, is stale, is broken, failed or was raised."""
-    found = [step.reason] if step.stale or step.waits_for or step.judge_again or step.reason else []
-    if step.broken:
-        found.append(f"its setup is broken: {step.broken}")
+    """Why a step is not simply passed: what was raised, what failed, what it waits for or what made it stale; the worst first."""
+    found = [f"its setup is broken: {step.broken}"] if step.broken else []
     if step.error:
         found.append(step.error)
     if not step.waits_for:
@@ -48,7 +46,7 @@ def because(step: StepStatus) -> tuple[str, ...]:
         found += asked[:_REASONS]
         if len(asked) > _REASONS:
             found.append(f"and {len(asked) - _REASONS} more")
-    return tuple(found)
+    return (*found, *(step.reasons or filter(None, (step.reason,))))
 
 
 def _row(step: StepStatus, place: int) -> tuple[str | Cell, ...]:
