@@ -46,6 +46,11 @@ def test_any_address_asks_for_something_or_is_refused_in_a_sentence(pairs: list[
         asked.query()
 
 
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "1", "9" * 16, "٣" * 5000, "-1", "0", ""])
+def test_a_number_that_no_page_has_is_left_aside(digits: str) -> None:
+    assert Asked.read([("name", "toy"), ("page", digits), ("rows", digits)]) == Asked("toy")
+
+
 def test_what_is_as_at_the_beginning_is_not_in_the_address() -> None:
     assert Asked("digits").address == "/step?project=digits"
     assert Asked.read([("name", "digits")]) == Asked("digits")

@@ -132,4 +132,5 @@ class Asked:
 
 
 def _count(text: str, otherwise: int) -> int:
-    return int(text) if text.isdecimal() and 1 <= int(text) < 1_000_000_000 else otherwise
+    """A number of an address; Python refuses to read one of thousands of digits."""
+    return (int(text) if text.isdecimal() and len(text) < 10 else 0) or otherwise
