@@ -171,8 +171,8 @@ def test_a_failure_is_told_before_an_earlier_step_that_is_stale_and_before_what_
     keep_run(store, "Diagnose", minute=1, verdicts=[verdict("healthy")])
     keep_run(store, "Overfit", minute=2, verdicts=[verdict("a > 1", "failed", "a is 0.96, not above linear's 0.98")])
     newest = store.latest("toy")
-    changes = (Change("step.rules", "a", "b"),)
-    stale = PlannedStep("Diagnose", "Diagnose", Action.RUN, "step.rules changed", changes, newest["Diagnose"].id)
+    changes = (Change("hparams.lr", 0.001, 0.01),)
+    stale = PlannedStep("Diagnose", "Diagnose", Action.RUN, "hparams.lr: 0.001 -> 0.01", changes, newest["Diagnose"].id)
     failed = PlannedStep(
         "Overfit", "Overfit", Action.RECALL, "nothing changed since it failed", run=newest["Overfit"].id
     )
@@ -180,7 +180,7 @@ def test_a_failure_is_told_before_an_earlier_step_that_is_stale_and_before_what_
     told = page(store, plan=plan).text
     assert (
         "0 of 2 steps passed: Overfit failed, because a is 0.96, not above linear's 0.98; "
-        "Diagnose passed, but is stale (step.rules changed)."
+        "Diagnose passed, but is stale (hparams.lr: 0.001 -> 0.01)."
     ) in told
     row = next(line for line in markdown(store, plan=plan).splitlines() if line.startswith("| Overfit"))
     assert row.index("not above linear's 0.98") < row.index("nothing changed since it failed")

@@ -1,5 +1,6 @@
 """Where a project stands as a whole, in one sentence, and the one number that says how good its model is."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from art_training.records import StepState
@@ -87,8 +88,16 @@ def _verdict(status: ProjectStatus, passed: int) -> str:
     if passed == len(steps):
         return f"All {passed} steps passed." if passed > 1 else f"{steps[0].step} passed."
     of = f"{passed} of {counted(len(steps), 'step')} passed"
-    first = next(step for step in steps if step.state is not StepState.PASSED or step.stale or step.broken)
-    return f"{of}: {_why(first)}."
+    return f"{of}: {'; '.join(_why(step) for step in _telling(steps))}."
+
+
+def _telling(steps: Sequence[StepStatus]) -> Iterator[StepStatus]:
+    """The steps that say why a project is not at its end: the one that did worst, and the first of the others that is outdated."""
+    left = [step for step in steps if step.state is not StepState.PASSED or step.stale or step.broken]
+    ran = [step for step in left if step.state not in {StepState.PASSED, StepState.NOT_RUN}]
+    worst = min(ran, key=lambda step: _WORST.index(step.state), default=left[0])
+    yield worst
+    yield from [step for step in left if (step.stale or step.broken) and step is not worst and not step.waits_for][:1]
 
 
 def _why(step: StepStatus) -> str:
@@ -96,6 +105,10 @@ def _why(step: StepStatus) -> str:
         return f"the setup of {step.step} is broken ({step.broken})"
     if step.stale and step.state is StepState.PASSED:
         return f"{step.step} passed, but is stale ({step.reason})"
+    return f"{_ended(step)}{f', and is stale ({step.reason})' if step.stale and not step.waits_for else ''}"
+
+
+def _ended(step: StepStatus) -> str:
     match step.state:
         case StepState.FAILED:
             asked = next((check for check in step.checks if check.state.value == "failed"), None)
