@@ -159,6 +159,8 @@ def test_evidence_stands_beside_its_limits_and_what_was_found_beside_its_remedy(
     failed = page.locator(".evidence > li").first
     expect(failed).to_contain_text("train/loss is 0.31, not < 0.05")
     expect(failed).to_contain_text("0.31, to be below 0.05")
+    expect(failed.locator(".scale")).to_have_text("00.4")
+    expect(failed.locator(".at")).to_have_attribute("style", re.compile(r"left: ?77\.5"))
     failed.locator("summary").click()
     expect(failed.locator("details")).to_contain_text("rows360")
     finding = page.locator("#findings")

@@ -8,14 +8,16 @@ from art_training.checks.values import number
 from art_training.dashboard.parts.html import facts, h, link
 from art_training.dashboard.parts.severities import rule_query, severity_badge
 from art_training.dashboard.parts.states import badge, mark
-from art_training.records import Finding, Judgement, Verdict, plain
+from art_training.records import Finding, Judgement, Verdict, VerdictState, plain
 from art_training.records.counted import counted
 from art_training.views import CheckRow
 from art_training.views.limits import Limit
 from art_training.views.readable import readable
 from art_training.views.wording import when
 
-_ROOM = 0.25  # beside what a gauge shows, as a share of it
+_ENDS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a scale, in powers of ten
+_ROOM = 1.1  # so much farther than the last number a scale goes
+_NEARLY_ALL = 0.8  # from which on what is at most 1 stands on a scale up to 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _check(check: CheckRow, verdict: Verdict) -> None:
     with h("div"):
         h("p", check.told)
         if check.limit:
-            _gauge(check.limit, passed=check.state.value == "passed")
+            _gauge(check, check.limit)
         numbers = [(name, readable(plain(value))) for name, value in check.numbers.items()]
         asked = [(name, readable(plain(value), exact=True)) for name, value in verdict.configuration.items()]
         if numbers or asked or verdict.traceback:
@@ -97,14 +99,13 @@ def _check(check: CheckRow, verdict: Verdict) -> None:
                     h("pre", verdict.traceback, "log", tabindex="0", role="region", aria_label="Where the check raised")
 
 
-def _gauge(limit: Limit, *, passed: bool) -> None:
-    """A number on a scale on which what passes is marked."""
+def _gauge(check: CheckRow, limit: Limit) -> None:
+    """A number, with its interval where it has one, on a scale on which what passes is marked."""
     ends = [end for end in (limit.above, limit.below) if end is not None]
     if not all(math.isfinite(value) for value in (limit.value, *ends)) or {limit.value} == {*ends}:
         return  # nothing to see: no place on a scale, or a point on a point
-    low, high = min(limit.value, *ends), max(limit.value, *ends)
-    room = (high - low or abs(high) or 1.0) * _ROOM
-    low, high = low - room, high + room
+    interval = _interval(check)
+    low, high = scale((limit.value, *ends, *interval))
 
     def share(value: float) -> float:
         return 100 * (value - low) / (high - low)
@@ -112,10 +113,41 @@ def _gauge(limit: Limit, *, passed: bool) -> None:
     begin = 0.0 if limit.above is None else share(limit.above)
     end = 100.0 if limit.below is None else share(limit.below)
     with h("div", "", "gauge"):
-        with h("div", "", "track", aria_hidden="true"):
-            h("div", "", "zone", style=f"left: {begin:.2f}%; width: {max(end - begin, 0.5):.2f}%")
-            h("div", "", f"at {'is-passed' if passed else 'is-failed'}", style=f"left: {share(limit.value):.2f}%")
+        with h("div", "", "scale small soft", aria_hidden="true"):
+            h("span", number(low))
+            with h("div", "", "track"):
+                h("div", "", "zone", style=f"left: {begin:.2f}%; width: {max(end - begin, 0.5):.2f}%")
+                if interval:
+                    left, right = (share(value) for value in interval)
+                    h("div", "", "interval", style=f"left: {left:.2f}%; width: {right - left:.2f}%")
+                passed = check.state is VerdictState.PASSED
+                h("div", "", f"at {'is-passed' if passed else 'is-failed'}", style=f"left: {share(limit.value):.2f}%")
+            h("span", number(high))
         h("span", f"{number(limit.value)}, to be {_wanted(limit)}", "small soft")
+
+
+def scale(numbers: Sequence[float]) -> tuple[float, float]:
+    """The ends of a scale with zero on it, so that lengths can be compared; all numbers lie between them."""
+    low, high = min(numbers), max(numbers)
+    if low >= 0 and _NEARLY_ALL < high <= 1:
+        return 0.0, 1.0
+    return 0.0 - _end(-low), _end(high) or (1.0 if low >= 0 else 0.0)
+
+
+def _end(value: float) -> float:
+    """A round number somewhat above a positive one; else 0."""
+    if value <= 0:
+        return 0.0
+    unit = 10.0 ** math.floor(math.log10(value * _ROOM))
+    return next(end * unit for end in _ENDS if end * unit >= value * _ROOM or end == _ENDS[-1])
+
+
+def _interval(check: CheckRow) -> tuple[float, float] | tuple[()]:
+    """The interval of the number that decided."""
+    low, high = check.numbers.get("low"), check.numbers.get("high")
+    if isinstance(low, int | float) and isinstance(high, int | float) and math.isfinite(low) and math.isfinite(high):
+        return (float(low), float(high)) if low <= high else ()
+    return ()
 
 
 def _wanted(limit: Limit) -> str:
