@@ -102,7 +102,17 @@ def test_every_answer_tells_the_browser_to_load_nothing_from_elsewhere():
         assert "http" not in policy
 
 
-@pytest.mark.parametrize(("host", "expected"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("", False)])
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("localhost", True),
+        ("::ffff:10.0.0.1", False),
+        ("", False),
+    ],
+)
 def test_loopback_is_told_from_other_addresses(host, expected):
     assert is_loopback(host) is expected
     assert not is_loopback("0.0.0.0")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from art_training.dashboard.serving import listening
+from art_training.errors import UsageError
 from art_training.testing.history import keep_run, verdict
 
 
@@ -76,3 +78,21 @@ def test_a_port_that_is_taken_and_one_that_is_none_are_one_sentence():
     answer = art("--host", "203.0.113.7", "--store", "art.db")
     assert answer.returncode == 2
     assert "is it this machine's?" in answer.stderr
+
+
+def test_who_starts_second_gets_another_port_or_a_sentence():
+    with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
+        ports = [one.getsockname()[1] for one in (first, second)]
+        assert len(set(ports)) == 2
+        with pytest.raises(UsageError, match=f"cannot listen at 127.0.0.1, port {ports[0]}: .*; name another"):
+            listening("127.0.0.1", ports[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "::1", "localhost"])
+def test_it_answers_at_any_address_of_this_machine(store, serve, host):
+    keep_run(store, "A", verdicts=[verdict("a")])
+    read = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    address = serve("--host", host)
+    answer = subprocess.run([sys.executable, "-c", read, address], capture_output=True, text=True, check=True)
+    assert "Projects" in answer.stdout

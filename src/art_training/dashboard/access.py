@@ -15,7 +15,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _COOKIE = "art_token"
-_HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\[\]@/\\]+)(?::\d+)?")  # a name or an address, and a port
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]@/\\]+)(?::\d+)?")  # a name or an address, and a port
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "  # Vue compiles its templates in the browser
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
@@ -32,7 +32,8 @@ _OPENS = "the address that `art dashboard` printed opens it: it ends in ?token=.
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server at this address."""
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost"
 

@@ -44,16 +44,17 @@ def serve(
         UsageError: the address cannot be listened at, or the extra `dashboard` is not installed.
     """
     _require_nicegui()
-    chosen = _free(host, port)
+    listener = listening(host, port)
+    chosen = int(listener.getsockname()[1])
     access = Access.to(host, chosen)
     shown = f"[{host}]" if ":" in host else host
     name = socket.gethostname() if host in {"0.0.0.0", "::"} else shown  # noqa: S104  Compared, not bound.
     query = urlencode({key: value for key, value in (("name", project), ("token", access.token)) if value})
     address = f"http://{name}:{chosen}/{'project' if project else ''}" + (f"?{query}" if query else "")
-    with tempfile.TemporaryDirectory(prefix="art-dashboard-") as scratch:
+    with listener, tempfile.TemporaryDirectory(prefix="art-dashboard-") as scratch:
         os.environ["NICEGUI_STORAGE_PATH"] = scratch  # else it makes a folder where the user works
         _register(source, access, _greeting(host, chosen, lambda: _greet(address, told, browse=browse)))
-        _run(host, chosen)
+        _run(listener, host, chosen)
 
 
 def _register(source: Source, access: Access, greeting: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -82,9 +83,12 @@ def _register(source: Source, access: Access, greeting: Callable[[], Coroutine[N
     app.add_middleware(Guard, access=access)
 
 
-def _run(host: str, port: int) -> None:
+def _run(listener: socket.socket, host: str, port: int) -> None:
     from nicegui import ui
 
+    takes = hasattr(socket, "AF_UNIX")
+    if not takes:  # on Windows the server opens a socket of its own
+        listener.close()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")  # to stderr
     with suppress(KeyboardInterrupt):
         ui.run(
@@ -100,6 +104,7 @@ def _run(host: str, port: int) -> None:
             tailwind=False,
             binding_refresh_interval=None,
             uvicorn_logging_level="error",
+            fd=listener.fileno() if takes else None,
             timeout_graceful_shutdown=1,  # open pages hold connections for as long as they are open
         )
 
@@ -128,8 +133,12 @@ def _greet(address: str, told: Callable[[str], None], *, browse: bool) -> None:
         webbrowser.open(address)
 
 
-def _free(host: str, port: int | None) -> int:
-    """The port to listen at.
+def listening(host: str, port: int | None) -> socket.socket:
+    """The socket that the dashboard answers at: from here on nobody else can take the port.
+
+    Args:
+        host: the address.
+        port: of it; 0 means any that is free, None 8642 or one of the next.
 
     Raises:
         UsageError: it is taken, or there is no such address.
@@ -140,14 +149,17 @@ def _free(host: str, port: int | None) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     why = ""
     for one in tried:
-        with socket.socket(family, socket.SOCK_STREAM) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((host, one))
-            except (OSError, OverflowError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-            else:
-                return int(listener.getsockname()[1])
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            listener.bind((host, one))
+            listener.listen()  # until then another can be bound to the same
+        except (OSError, OverflowError) as error:
+            listener.close()
+            why = getattr(error, "strerror", None) or str(error)
+        else:
+            return listener
     ports = f"port {port}" if port is not None else f"any port of {_PORT} to {_PORT + _TRIES - 1}"
     remedy = "name another with --port, or 0 for any that is free" if is_loopback(host) else "is it this machine's?"
     raise UsageError(f"the dashboard cannot listen at {host}, {ports}: {why}; {remedy}")
