@@ -73,6 +73,49 @@ class Divided(Reader):
         return total / (ids[:, 1:] != PAD).sum().clamp(min=1)
 
 
+class Masked(Reader):
+    """A mean over real targets, made by hand of what torch gives for each."""
+
+    def training_step(self, batch, index):
+        ids = batch[0]
+        each = F.cross_entropy(self.logits(ids[:, :-1]).transpose(1, 2), ids[:, 1:], reduction="none")
+        real = (ids[:, 1:] != PAD).float()
+        return (each * real).sum() / real.sum()
+
+
+class ByHand(Reader):
+    """The same without a loss of torch."""
+
+    def training_step(self, batch, index):
+        ids = batch[0]
+        said = self.logits(ids[:, :-1]).log_softmax(2).gather(2, ids[:, 1:, None])[..., 0]
+        return -said[ids[:, 1:] != PAD].mean()
+
+
+class Accumulates(Reader):
+    """Steps by itself after every fourth batch."""
+
+    reduction, by = "mean", 4
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, index):
+        ids = batch[0]
+        logits = self.logits(ids[:, :-1]).transpose(1, 2)
+        loss = F.cross_entropy(logits, ids[:, 1:], ignore_index=PAD, reduction=self.reduction)
+        self.manual_backward(loss / self.by)
+        if (index + 1) % 4 == 0:
+            self.optimizers().step()
+            self.optimizers().zero_grad()
+
+    def validation_step(self, batch, index):
+        self.log(
+            "loss", F.cross_entropy(self.logits(batch[0][:, :-1]).transpose(1, 2), batch[0][:, 1:], ignore_index=PAD)
+        )
+
+
 @pytest.fixture
 def found(judged):
     def ask(model, data, **options):
@@ -138,14 +181,24 @@ def batches(uneven):
     return art.data(DataLoader(Batches(uneven), batch_size=None))
 
 
+def both(uneven):
+    return art.data(*(DataLoader(Batches(uneven), batch_size=None) for _ in range(2)))
+
+
 ACCUMULATED = {"accumulate_grad_batches": 4}
 
 
-@pytest.mark.parametrize("model", [Reader, Divided])
+@pytest.mark.parametrize("model", [Reader, Divided, Masked, ByHand])
 def test_batches_of_unequal_numbers_of_tokens_are_seen(model, found):
     seen = found(model, batches(uneven=True), trainer=ACCUMULATED)["ART426"]
     assert seen.severity == "warning"
     assert "are left" in seen.confirmed_by
+
+
+def test_a_step_that_accumulates_by_itself_is_judged_likewise(found):
+    assert "of 4 batches" in found(Accumulates, both(uneven=True))["ART426"].message
+    assert not found(type("Total", (Accumulates,), {"reduction": "sum", "by": 400}), both(uneven=True))
+    assert not found(Accumulates, both(uneven=False))
 
 
 def test_batches_of_rows_at_random_are_not_accused(found):

@@ -194,16 +194,20 @@ class Widened(Rows):
 class Vectors(Rows):
     """Numbers, and how many they are, or a mask of them."""
 
-    def __init__(self, rows, told="length"):
+    def __init__(self, rows, told="length", value=-1.0):
         super().__init__(rows)
-        self.told = told
+        self.told, self.value = told, value
 
     def __getitem__(self, index):
         one = self.rows[index].float()
         steps = torch.stack([one.sin(), one.cos()], 1)
         mask = torch.arange(WIDTH) < len(one)
         ends = {"length": len(one), "mask": mask, "ignored": ~mask}[self.told]
-        return {"steps": F.pad(steps, (0, 0, 0, WIDTH - len(one)), value=-1.0), self.told: ends, "y": int(one[0] > 10)}
+        return {
+            "steps": F.pad(steps, (0, 0, 0, WIDTH - len(one)), value=self.value),
+            self.told: ends,
+            "y": int(one[0] > 10),
+        }
 
 
 def of_one_width(rows):
@@ -221,7 +225,7 @@ class Named(Mean):
 class Steps(Mean):
     """Attention over vectors, and one of the ways to bring positions together."""
 
-    pool = "mean"
+    pool, nothing = "mean", -1.0
 
     def __init__(self):
         super().__init__()
@@ -230,7 +234,7 @@ class Steps(Mean):
 
     def training_step(self, batch, index):
         steps, y = batch["steps"], batch["y"]
-        kept = (steps != -1).any(2)
+        kept = (steps != self.nothing).any(2)
         hidden = self.enter(steps)
         if self.pool == "attention":
             hidden = self.layer(hidden, src_key_padding_mask=~kept if self.real else None)[:, 0]
@@ -281,6 +285,74 @@ def test_a_mask_that_would_end_it_confirms_that_padding_counts(judged, pool):
     assert found.severity is Severity.WARNING
     assert "left out" in found.confirmed_by
     assert not judged(real(model), of_one_width(Vectors(texts())), codes="ART313")
+
+
+class Tags(Rows):
+    """Rows of one width with a tag for each token, of which 0 pads too."""
+
+    def __getitem__(self, index):
+        one = self.rows[index]
+        rest = (0, WIDTH - len(one))
+        return {"ids": F.pad(one, rest), "real": torch.arange(WIDTH) < len(one), "tags": F.pad(1 + one % 3, rest)}
+
+
+def torchs(logits, batch, *, real):
+    return F.cross_entropy(logits.transpose(1, 2), batch["tags"], ignore_index=0 if real else -100)
+
+
+def masked_each(logits, batch, *, real):
+    each = F.cross_entropy(logits.flatten(0, 1), batch["tags"].flatten(), reduction="none").reshape(batch["tags"].shape)
+    weights = batch["real"].float() if real else torch.ones_like(each)
+    return (each * weights).sum() / weights.sum()
+
+
+def hand_written(logits, batch, *, real):
+    said = logits.log_softmax(2).gather(2, batch["tags"][..., None])[..., 0]
+    return -(said[batch["real"]] if real else said).mean()
+
+
+class Marks(Mean):
+    """A tag for each token; how the loss is made is exchanged."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 4)
+
+    def training_step(self, batch, index):
+        return self.loss(self.head(self.words(batch["ids"])), batch, real=self.real)
+
+
+@pytest.mark.parametrize("loss", [torchs, masked_each, hand_written])
+def test_tags_of_padding_that_count_are_seen(judged, loss):
+    model = type("Marks", (Marks,), {"loss": staticmethod(loss)})
+    found = judged(model, of_one_width(Tags(texts())), codes="ART432")["ART432"]
+    assert found.severity is Severity.WARNING
+    assert found.evidence["share"] > 0.2
+    assert "have a gradient" in found.confirmed_by
+    assert not judged(real(model), of_one_width(Tags(texts())), codes="ART432")
+
+
+class Rebuilds(Mean):
+    """What vectors are made of again, with an error over all of them or over real ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+
+    def training_step(self, batch, index):
+        error = (self.net(batch["steps"]) - batch["steps"]).square().mean(2)
+        return error[batch["mask"]].mean() if self.real else error.mean()
+
+
+def test_vectors_of_padding_that_are_rebuilt_are_seen(judged):
+    found = judged(Rebuilds, of_one_width(Vectors(texts(), "mask")), codes="ART432")["ART432"]
+    assert found.severity is Severity.WARNING
+    assert not judged(real(Rebuilds), of_one_width(Vectors(texts(), "mask")), codes="ART432")
+
+
+def test_a_class_with_the_number_that_pads_vectors_is_no_padding(judged):
+    data = of_one_width(Vectors(texts(), value=0.0))
+    assert not judged(real(type("Zeros", (Steps,), {"nothing": 0.0})), data, codes=("ART313", "ART432"))
 
 
 class Convolved(Named):

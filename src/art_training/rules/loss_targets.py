@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from art_training.probes.counted_padding import counted_padding
 from art_training.probes.offsets import offsets
 from art_training.probes.specimen import Specimen
 from art_training.probes.step_losses import SeenLoss, steps
@@ -16,6 +17,7 @@ from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import size
 
 _OF_CLASSES = {"cross_entropy", "nll_loss"}
+_MUCH = 0.1  # of the targets that count
 _FEWEST = 8  # positions, or a class may be missing by chance
 
 
@@ -100,8 +102,9 @@ def ignored_class(laboratory: Laboratory) -> Found | None:
     stage=Stage.PROBE,
     finds=(
         "More than a tenth of the targets that count are the padding token: the one that is declared, the padding_idx of an "
-        "embedding, or one that was inferred, since a mask or lengths in the batch leave it out, or since the user's own collation makes "
-        "rows as long as the longest of their batch with it. Only where the loss has as many classes as an embedding has tokens: classes and tags of sequences are no tokens."
+        "embedding, or one that was inferred as for ART313, where the loss has as many classes as an embedding has tokens. Or, whatever is "
+        "predicted and however the loss is written, more than a tenth of the predictions that have a gradient of it are of positions that "
+        "are padding: told where the gradient is that of a cross entropy of each position, or draws each number to that of an entry of its shape."
     ),
     why="Predicting padding is easy: it takes over the mean, the loss looks good, and what is learned is to stop.",
     wrong="F.cross_entropy(logits.flatten(0, 1), tokens.flatten())",
@@ -112,21 +115,44 @@ def ignored_class(laboratory: Laboratory) -> Found | None:
 def padding_learned(laboratory: Laboratory) -> Found | None:
     """Padding among the targets that count."""
     calls = [call for call in _of_classes(laboratory) if call.options.get("reduction") != "none"]
-    if not calls:
-        raise NotApplicable("the step calls no loss of class numbers that takes a mean or a sum")
+    found = _among_targets(laboratory, calls) if calls else None
+    if found is not None:
+        return found
+    counted = laboratory.ask(counted_padding)
+    if counted is None:
+        if not calls:
+            raise NotApplicable("no loss takes a mean or a sum over positions of padded sequences")
+        return None
+    if counted.share <= _MUCH:
+        return None
+    return Found(
+        f"{counted.share:.0%} of the positions that count in the loss are padding (padding is {counted.token:g}, as was inferred: "
+        f"{counted.told_by})",
+        {"share": counted.share, "padding": counted.token, "positions": counted.positions},
+        "leave them out: ignore_index, or reduction='none' and a mean over real positions",
+        confirmed_by=(
+            f"{counted.positions} predictions have a gradient of the loss, and {counted.positions - counted.padding} of them are of what is "
+            "not padding"
+        ),
+    )
+
+
+def _among_targets(laboratory: Laboratory, calls: list[SeenLoss]) -> Found | None:
+    """Padding that is a target by its number."""
     tokens, classes = laboratory.ask(_paddings), int(calls[0].prediction.shape[1])
     # What pads tokens is a target only where tokens are predicted, and not where their sequence has a class or tags.
     predicts_tokens = classes in tokens or not tokens
     known = padding_of(laboratory) if predicts_tokens else None
+    known = known if known is None or known.of_tokens else None
     declared = known is not None and not known.told_by
     own = tokens.get(classes)
     pad = known.token if known is not None and (declared or own is None) else own
     if pad is None:
-        raise NotApplicable("no token is known to be padding")
+        return None
     inferred = known.inferred if known is not None and own is None else ""
     counted = torch.cat([call.target[_kept(call)].reshape(-1) for call in calls])
     share = float((counted == pad).double().mean()) if len(counted) else 0.0
-    if share <= 0.1:
+    if share <= _MUCH:
         return None
     return Found(
         f"{share:.0%} of the targets that count are padding{inferred or f' ({pad:g})'}",

@@ -1,15 +1,15 @@
 """Rules on which tokens a loss of sequences asks for, and how much each of them counts."""
 
+from art_training.probes.asked import Asked, asked, batches_a_step
 from art_training.probes.serving import plan
-from art_training.probes.step_losses import SeenStep, steps
 from art_training.probes.terminators import effective_share, terminator
 from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 from art_training.setup.data.batch import size
 
-_OF_CLASSES = {"cross_entropy", "nll_loss"}
 _LOST = 0.75
+_ALIKE = 1e-2  # of a factor, which single precision tells to about a thousandth
 
 
 @rule(
@@ -55,9 +55,10 @@ def never_ends(laboratory: Laboratory) -> Found | None:
     severity=Severity.WARNING,
     stage=Stage.PROBE,
     finds=(
-        "The trainer accumulates gradients over several batches, the step returns the mean over its own targets that count (as torch "
-        "computes it or as a sum that is divided by them, to a hundred-thousandth), and batches have such different numbers of them that by Kish's effective sample size less than three "
-        "quarters of the tokens are left. Batches of rows of any length taken at random stay above."
+        "The trainer, or the step itself, accumulates gradients over several batches. By the gradients of what is differentiated, however it is "
+        "written, it is a mean over the targets of the batch that count, each by the same factor, and batches have such different numbers of them "
+        "that by Kish's effective sample size less than three quarters of the tokens are left. Batches of rows of any length taken at random "
+        "stay above."
     ),
     why=(
         "A mean of means is not the mean: a token of a short batch counts many times as much as one of a long batch, and the result "
@@ -69,15 +70,16 @@ def never_ends(laboratory: Laboratory) -> Found | None:
 )
 def mean_of_means(laboratory: Laboratory) -> Found | None:
     """Batches of unequal numbers of tokens that count alike."""
-    batches = laboratory.ask(plan).accumulate
+    batches = max(laboratory.ask(plan).accumulate, laboratory.ask(batches_a_step))
     if batches < 2:
         raise NotApplicable("gradients are not accumulated")
-    seen = laboratory.ask(steps)
-    full = max(size(one.batch) for one in seen)  # a short last batch is not what an accumulation is made of
-    counts = [_counted(one) for one in seen if size(one.batch) == full]
-    known = [one for one in counts if one is not None]
-    if len(known) < 3 or len(known) < len(counts):
-        raise NotApplicable("the step does not return a mean over tokens, or batches are too few")
+    seen = laboratory.ask(asked)
+    full = max(size(one) for one in seen.batches)  # a short last batch is not what an accumulation is made of
+    counts = [_counted(seen, place) for place, one in enumerate(seen.batches) if size(one) == full]
+    told = [one for one in counts if one is not None]
+    if len(told) < 3 or len(told) < len(counts) or not _are_means(told):
+        raise NotApplicable("what is differentiated is no mean over tokens, or batches are too few")
+    known = [count for count, _ in told]
     left = effective_share(known)
     if left >= _LOST:
         return None
@@ -90,17 +92,18 @@ def mean_of_means(laboratory: Laboratory) -> Found | None:
     )
 
 
-def _counted(one: SeenStep) -> int | None:
-    """How many targets the mean of a step is taken of; None where the step returns anything else."""
-    calls = [call for call in one.calls if call.learns]
-    if len(calls) != 1 or len(one.totals) != 1 or calls[0].name not in _OF_CLASSES:
+def _counted(seen: Asked, place: int) -> tuple[int, float] | None:
+    """How many targets of a batch count, and what each is multiplied with; None where each has another factor, or examples have one."""
+    found = [one for one in seen.classes if one.batch == place and one.weights.shape[1] > 1]
+    if len(found) != 1:
         return None
-    call = calls[0]
-    reduction = call.options.get("reduction", "mean")
-    if reduction == "none" or call.options.get("weight") is not None:
+    weights = found[0].weights[found[0].weights > 0]
+    if not len(weights) or float(weights.max()) > (1 + _ALIKE) * float(weights.min()):
         return None
-    if call.target.is_floating_point() or call.target.numel() <= size(one.batch):  # one label an example
-        return None
-    count = int((call.target != call.options.get("ignore_index", -100)).sum())
-    mean = float(call.value) / (1 if reduction == "mean" else max(1, count))
-    return count or None if abs(one.totals[0] - mean) <= 1e-5 * abs(mean) else None
+    return len(weights), float(weights.mean())
+
+
+def _are_means(told: list[tuple[int, float]]) -> bool:
+    """Whether factors are one over the number of targets, but for a number that is the same for all batches."""
+    totals = [count * weight for count, weight in told]
+    return max(totals) <= (1 + _ALIKE) * min(totals)

@@ -17,6 +17,7 @@ class Padding:
         told_by: what says so where nobody declared it, for a sentence; empty: it is declared.
         by_entry: whether an entry of the batch says it.
         path: of the sequences in the batch; empty where it is declared.
+        of_tokens: whether it is a token, and not a number in the place of numbers.
     """
 
     token: float
@@ -24,6 +25,7 @@ class Padding:
     told_by: str = ""
     by_entry: bool = False
     path: str = ""
+    of_tokens: bool = True
 
     @property
     def inferred(self) -> str:
@@ -47,4 +49,4 @@ def padding_of(laboratory: Laboratory) -> Padding | None:
     if not read or len({one.token for one in read}) > 1:  # sequences of two kinds, each with its own
         return None
     one = read[0]
-    return Padding(one.token, one.at_end, one.told_by, one.by_entry, one.path)
+    return Padding(one.token, one.at_end, one.told_by, one.by_entry, one.path, one.tokens)
