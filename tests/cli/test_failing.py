@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from art_training.cli.exits import ExitCode, exit_code
-from art_training.cli.failing import told
+from art_training.cli.failing import run, told
 from art_training.cli.frames import folded, is_users
 from art_training.errors import Interrupted, OutOfMemory, ProjectError, ProjectLocked, StoreCorrupt, UnknownMetric
 from art_training.records import StepState
@@ -26,6 +26,11 @@ from art_training.records import StepState
 def test_every_error_has_a_sentence_and_an_exit_code(error, code, said, capsys):
     assert told(error) == code
     assert capsys.readouterr() == ("", said)
+
+
+def test_a_value_that_an_option_does_not_take_is_told_without_the_validators_words(capsys):
+    assert run(["diagnose", "--format", "docx"]) == 2
+    assert "Invalid value for '--format': 'docx' is not one of 'text', 'json'" in capsys.readouterr().err
 
 
 def test_notes_of_an_error_are_told_after_its_sentence(capsys):

@@ -53,7 +53,8 @@ def told(error: BaseException) -> int:
             _say("Nothing was done.")
             return ExitCode.WRONG_USE
         case typer.TyperException():
-            _say(f"Error: {error.format_message()}", *_hint(error))
+            message = error.format_message().replace(": Value error, ", ": ")  # the validator's own words help nobody
+            _say(f"Error: {message}", *_hint(error))
             return ExitCode.WRONG_USE
         case UsageError():
             _say(f"Error: {error}", *getattr(error, "__notes__", ()))

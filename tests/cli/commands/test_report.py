@@ -29,6 +29,17 @@ def test_a_format_that_is_asked_for_counts_more_than_the_name(art, toy):
     assert (toy / "told.txt").read_text().startswith("# toy\n")
 
 
+def test_the_report_of_a_run_leaves_that_of_the_project_alone_and_what_it_replaces_is_said(art, toy):
+    assert art("report").code == 0
+    whole = (toy / "art-report.html").read_text()
+    newest, before = art("report", "Overfit"), art("report", "Overfit~1")
+    assert newest.code == before.code == 0
+    assert (toy / "art-report.html").read_text() == whole
+    assert len(list(toy.glob("art-report-Overfit-*.html"))) == 2
+    assert "in place of the one that was there" not in newest.out
+    assert "in place of the one that was there" in art("report", "Overfit").out
+
+
 def test_a_report_can_be_piped(art, toy):
     answer = art("report", "--format", "md", "-o", "-")
     assert answer.out.startswith("# toy\n")
@@ -57,6 +68,25 @@ def test_a_report_that_is_there_is_replaced_as_a_whole(art, toy):
         (("report", "Overfitt"), "has no run or step 'Overfitt' (did you mean 'Overfit'?)"),
         (("report", "-o", "nowhere/report.html"), "there is no folder nowhere"),
         (("report", "-o", "."), "is a folder; name a file"),
+        (
+            ("report", "-o", "report.pdf"),
+            "report.pdf is named like no report: these end in .html or .md; for a PDF write the page and print it",
+        ),
+        (("report", "-o", "report.docx"), "report.docx is named like no report"),
+        (("report", "--format", "md", "-o", "report.pdf"), "report.pdf is named like no report"),
+        (
+            ("report", "--format", "md", "-o", "report.html"),
+            "--format md and the name report.html contradict each other",
+        ),
+        (
+            ("report", "--format", "html", "-o", "report.md"),
+            "--format html and the name report.md contradict each other",
+        ),
+        (
+            ("report", "--format", "pdf"),
+            "--format pdf is neither html nor md; for a PDF write the page and print it from a browser",
+        ),
+        (("report", "--format", "HTML"), "--format HTML is neither html nor md"),
         (("report", "--store", "gone.db"), "there is no store at gone.db"),
     ],
 )

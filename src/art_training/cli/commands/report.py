@@ -1,6 +1,7 @@
 """`art report`: what happened, in one file, for reading and for print."""
 
 import os
+import re
 import sys
 import tempfile
 from contextlib import suppress
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from art_training.views.account import Account
 
 _STDOUT = "-"
-_MARKDOWN = {".md", ".markdown"}
+_LONGEST = 60  # characters of a step's name in the name of a file
 
 
 class Format(StrEnum):
@@ -24,6 +25,10 @@ class Format(StrEnum):
 
     HTML = "html"
     MARKDOWN = "md"
+
+
+_ENDS = {".html": Format.HTML, ".htm": Format.HTML, ".md": Format.MARKDOWN, ".markdown": Format.MARKDOWN}
+_PDF = "for a PDF write the page and print it from a browser"
 
 
 def report(
@@ -37,9 +42,12 @@ def report(
     ] = None,
     *,
     form: Annotated[
-        Format | None,
+        str | None,
         typer.Option(
-            "--format", help="A page or Markdown; by default as the file's name ends, else a page.", show_default=False
+            "--format",
+            metavar="html|md",
+            help="A page or Markdown; by default as the file's name ends, else a page. Print the page from a browser for a PDF.",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[
@@ -48,7 +56,7 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where to; - is stdout. By default art-report.html here.",
+            help="Where to; - is stdout. By default art-report.html here; of a run art-report-STEP-RUN.html.",
             show_default=False,
         ),
     ] = None,
@@ -63,18 +71,21 @@ def report(
     from art_training.report import as_html, as_markdown, report_of
     from art_training.views.wording import size
 
-    wanted = form or _by_name(output)
-    target = output or f"art-report.{wanted.value}"
-    if target != _STDOUT:
-        require_place(Path(target))
-    made = report_of(_account(run, project, store))
+    wanted = _format(form, output)
+    if output not in {None, _STDOUT}:
+        require_place(Path(str(output)))
+    account = _account(run, project, store)
+    target = output or _usual_name(account, wanted)
+    require_place(Path(target))
+    made = report_of(account)
     text = as_markdown(made) if wanted is Format.MARKDOWN else as_html(made)
     if target == _STDOUT:
         sys.stdout.write(text)
         return
     data = text.encode()
+    there = Path(target).exists()
     write(Path(target), data)
-    sys.stdout.write(f"wrote {target} ({size(len(data))})\n")
+    sys.stdout.write(f"wrote {target} ({size(len(data))}){', in place of the one that was there' if there else ''}\n")
 
 
 def require_place(file: Path) -> None:
@@ -113,8 +124,35 @@ def write(file: Path, data: bytes) -> None:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}; name another place") from None
 
 
-def _by_name(output: str | None) -> Format:
-    return Format.MARKDOWN if output and Path(output).suffix.lower() in _MARKDOWN else Format.HTML
+def _format(asked: str | None, output: str | None) -> Format:
+    """As it was asked for, else as the file's name ends; the two may not contradict each other.
+
+    Raises:
+        UsageError: they do, or no report is written so.
+    """
+    from art_training.errors import UsageError
+
+    if asked is not None and asked not in list(Format):
+        raise UsageError(f"--format {asked} is neither html nor md; {_PDF}")
+    end = "" if output in {None, _STDOUT} else Path(str(output)).suffix.lower()
+    named = _ENDS.get(end)
+    if end == ".pdf" or (end and asked is None and named is None):
+        raise UsageError(f"{output} is named like no report: these end in .html or .md; {_PDF}")
+    if asked is None:
+        return named or Format.HTML
+    if named not in {None, asked}:
+        raise UsageError(
+            f"--format {asked} and the name {output} contradict each other; leave --format out, or name another file"
+        )
+    return Format(asked)
+
+
+def _usual_name(account: "Account", form: Format) -> str:
+    """Of a run its own, so that it takes the place of no other report."""
+    if not account.only:
+        return f"art-report.{form.value}"
+    step = re.sub(r"[^\w.-]+", "-", account.steps[0].status.step)[:_LONGEST].strip("-")
+    return f"art-report-{step}-{account.only.rpartition('-')[2]}.{form.value}"
 
 
 def _account(run: str | None, project: str | None, store: str | None) -> "Account":
