@@ -124,6 +124,11 @@ def test_rows_that_were_divided_well_are_not_accused(name):
     assert not judged(*CLEAN[name])
 
 
+def test_probabilities_of_a_yes_are_no_classes():
+    x = GENERATOR.normal(size=(600, 4))
+    assert "ART154" not in judged(*cut((x, 1 / (1 + np.exp(-x[:, 0])))), classes=2)
+
+
 def test_classes_that_are_meant_to_be_new_are_not_accused():
     x, y = by_target(DIGITS)
     assert "ART154" not in judged((x[y < 7], y[y < 7]), (x[y >= 7], y[y >= 7]), classes=7)

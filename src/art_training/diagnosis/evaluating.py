@@ -20,18 +20,24 @@ def evaluated(engine: Engine, job: EvaluateJob, *, again: int) -> Evaluation:
     Args:
         engine: that passes.
         job: of the validation split.
-        again: batches of the second pass, which has another seed.
+        again: batches of the second pass, at most, which has another seed, and one batch less than the first at least, so that
+            what is logged once a pass is seen of two different sets of rows.
 
     Raises:
         Exception: whatever the user's code raises.
     """
     seen: list[list[BatchObservation]] = [[], []]
     first = engine.evaluate(job, lambda one: seen[0].append(_on_cpu(one)), _unwatched)
-    other = replace(job, limit=again, seed=job.seed + 1)
-    engine.evaluate(other, lambda one: seen[1].append(_on_cpu(one)), _unwatched)
+    other = replace(job, limit=min(again, max(1, len(seen[0]) - 1)), seed=job.seed + 1)
+    second = engine.evaluate(other, lambda one: seen[1].append(_on_cpu(one)), _unwatched)
     logged = {name: value for one in first.logged.values() for name, value in one.items()}
     return Evaluation(
-        tuple(seen[0]), tuple(seen[1]), logged, first.rows.get("validation"), _learned(engine, job, seen[0])
+        tuple(seen[0]),
+        tuple(seen[1]),
+        logged,
+        first.rows.get("validation"),
+        _learned(engine, job, seen[0]),
+        logged_again={name: value for one in second.logged.values() for name, value in one.items()},
     )
 
 

@@ -1,7 +1,7 @@
 """What a pass over the validation split with trained weights showed, and whether another pass shows the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from art_training.setup.observation import BatchObservation
 
@@ -18,6 +18,7 @@ class Evaluation:
         learned: the batches of the first pass through the training step in evaluation mode, which compares predictions
             with targets where the step of validation does not; empty where that was not needed, or could not be done.
         in_training: the last values that the module had logged in its own validation with the same weights, by name.
+        logged_again: what the module logged over the second pass, which leaves out one batch or more where there are several.
     """
 
     observations: tuple[BatchObservation, ...]
@@ -26,3 +27,10 @@ class Evaluation:
     rows: int | None = None
     learned: tuple[BatchObservation, ...] = ()
     in_training: Mapping[str, float] = field(default_factory=dict[str, float])
+    logged_again: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def fewer(self) -> "Evaluation":
+        """The second pass, as the first."""
+        return replace(
+            self, observations=self.again, logged=self.logged_again, learned=self.learned[: len(self.again)], again=()
+        )

@@ -52,7 +52,8 @@ def divided_in_order(laboratory: Laboratory) -> Found | None:
     assert validation.labels is not None
     if not (train.whole and validation.whole) and (_in_order(train.labels) or _in_order(validation.labels)):
         raise NotMeasured("there was no time to read all rows, and the first ones are sorted")
-    if task.kind is TaskKind.CLASSIFICATION:
+    shares = any(one.dtype.kind == "f" and bool((one % 1 != 0).any()) for one in (train.labels, validation.labels))
+    if task.kind is TaskKind.CLASSIFICATION and not shares:  # of a yes or no a target may be the probability, too
         return _cut_by_class(train.labels, validation.labels, task.classes)
     return _cut_by_number(train, validation)
 

@@ -10,6 +10,7 @@ from art_training.probes.recomputed import Batch, batches_of
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.metric_names import family_of, says_nothing
 from art_training.rules.metric_values import ERRORS, RANKINGS, RATES, Made, made
+from art_training.setup.task import Task
 
 _RELATIVE, _ABSOLUTE = 1e-4, 2e-6  # single precision, summed in another order
 _LOWER = frozenset({"mae", "mse", "rmse", "loss", "perplexity"})
@@ -61,12 +62,20 @@ def _batches(laboratory: Laboratory) -> tuple[Batch, ...]:
     found = batches_of(evaluation, laboratory.task)
     if found is None:
         raise NotMeasured("predictions and targets of a validation are not known")
-    if (
-        not all(len(one.targets) for one in found)
-        or len({(one.predictions.shape[1:], one.targets.shape[1:]) for one in found}) > 1
-    ):
+    if not _alike(found):
         raise NotMeasured("batches of a validation have predictions of several shapes")
     return found
+
+
+def batches_in(evaluation: Evaluation, task: Task | None) -> tuple[Batch, ...] | None:
+    """What a pass predicted; None where it is not known, or has several shapes."""
+    found = batches_of(evaluation, task)
+    return found if found and _alike(found) else None
+
+
+def _alike(batches: tuple[Batch, ...]) -> bool:
+    shapes = {(one.predictions.shape[1:], one.targets.shape[1:]) for one in batches}
+    return all(len(one.targets) for one in batches) and len(shapes) == 1
 
 
 def _logged(evaluation: Evaluation) -> list[Logged]:

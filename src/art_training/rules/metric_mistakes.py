@@ -7,7 +7,7 @@ import numpy as np
 
 from art_training.probes.counted import Values
 from art_training.probes.recomputed import Batch, Candidate, averages, classes_of, decided, is_decision
-from art_training.rules.metric_values import RANKINGS, RATES, SO_FAR, made, of_decisions, of_scores, ranked
+from art_training.rules.metric_values import RANKINGS, RATES, SO_FAR, as_classes, made, of_decisions, of_scores, ranked
 
 _AT_HALF, _AT_ZERO = "logits cut at 0.5", "probabilities cut at 0"
 _ONE_OUTPUT, _PAIRS = "the argmax of a single output", "all pairs of predictions and targets of a batch"
@@ -75,6 +75,7 @@ def _choices(batches: Sequence[Batch], *, every: bool) -> Iterator[tuple[str, li
         yield _AT_ZERO, [np.ones_like(one) for one in raw]
     if not several:
         yield _ONE_OUTPUT, [np.zeros_like(one.targets) for one in batches]
+    if not several or as_classes(batches) is not None:
         return
     labels = np.arange(first.targets.shape[1])
     yield _ONE_LABEL, [(one.predictions.argmax(1)[:, None] == labels).astype(np.float64) for one in batches]

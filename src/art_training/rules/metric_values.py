@@ -1,7 +1,7 @@
 """What a metric of a name may rightly be, and what common mistakes make of it, from the same predictions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -71,7 +71,30 @@ class Made:
 
 
 def made(family: str, batches: Sequence[Batch]) -> Made:
-    """What a metric of this family comes to; nothing where the predictions are none that it is made of."""
+    """What a metric of this family comes to; nothing where the predictions are none that it is made of.
+
+    Where labels exclude each other, as of one-hot targets, it may be one of classes as well.
+    """
+    found = _made(family, batches)
+    classes = as_classes(batches) if family in RATES or family in RANKINGS else None
+    if classes is None:
+        return found
+    other = _made(family, classes)
+    right = found.right | {f"{words} of classes": value for words, value in other.right.items()}
+    return Made(right, found.averaged + other.averaged, found.last + other.last, found.whole + other.whole)
+
+
+def as_classes(batches: Sequence[Batch]) -> list[Batch] | None:
+    """The same with class numbers as targets; None where a row may have several labels, or none."""
+    if any(
+        one.targets.ndim != 2 or not bool((one.targets.sum(1) == 1).all() and (one.targets.max(1) == 1).all())
+        for one in batches
+    ):
+        return None
+    return [replace(one, targets=one.targets.argmax(1).astype(np.float64), raw=None) for one in batches]
+
+
+def _made(family: str, batches: Sequence[Batch]) -> Made:
     if family in {"loss", "perplexity"}:
         return _of_loss(family, batches)
     if family in ERRORS:
@@ -144,7 +167,10 @@ def _of_errors(error: Error, batches: Sequence[Batch]) -> Made:
         return Made({})
     found = of_scores(lambda one: dict(errors(error, one.predictions, one.targets)), batches)
     whole = pooled(batches)
-    found.right["averaged over rows"] = by_row(error, whole.predictions, whole.targets)
+    if (
+        whole.targets.ndim > 1
+    ):  # of one number a row the root of its square is its absolute value, and no root of a mean
+        found.right["averaged over rows"] = by_row(error, whole.predictions, whole.targets)
     return found
 
 
