@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from art_training.records import Provenance, RunRecord
 from art_training.report.document import Block, Code, Section, Table, Text, table, told
+from art_training.report.sections.code import Kept, code, lacking
 from art_training.views.account import Account
 from art_training.views.readable import readable
 from art_training.views.wording import size
@@ -29,15 +30,15 @@ def reproduce(account: Account) -> Section | None:
         return None
     last = runs[-1]
     parts = (
-        Section("Commands", "commands", told(*_commands(runs, account))),
-        Section("Code", "code", told(*_code(runs))),
+        Section("Commands", "commands", _commands(runs, account)),
+        Section("Code", "code", tuple(code(runs))),
         Section("Seeds, fingerprints and data", "seeds", tuple(_seeds(runs))),
         Section("Versions and machine", "versions", told(_machine(runs), _differing(runs), _versions(last.provenance))),
     )
     return Section("How to reproduce it", "reproduce", (), parts, fresh=True)
 
 
-def _commands(runs: list[RunRecord], account: Account) -> list[Block]:
+def _commands(runs: list[RunRecord], account: Account) -> tuple[Block, ...]:
     origin = runs[-1].provenance
     ran = list(dict.fromkeys(shlex.join(run.provenance.command) for run in runs if run.provenance.command))
     folders = ", ".join(dict.fromkeys(run.provenance.folder for run in runs if run.provenance.folder))
@@ -46,53 +47,17 @@ def _commands(runs: list[RunRecord], account: Account) -> list[Block]:
         *([f"git checkout {shlex.quote(origin.git_commit)}"] if origin.git_commit else []),
         *(
             ["git apply uncommitted.patch   # the uncommitted changes below, saved under this name"]
-            if origin.git_diff
+            if Kept(origin).patch
             else []
         ),
         *([f"python -m pip install {shlex.join(versions)}"] if versions else []),
         f"art run{f' --force-step {shlex.quote(account.steps[0].status.step)}' if account.only else ''}",
     ]
     where = f"What was typed, in {folders}" if folders else "What was typed"
-    return [*([Code("\n".join(ran), where, "sh")] if ran else []), Code("\n".join(again), "To make it again", "sh")]
-
-
-def _code(runs: list[RunRecord]) -> list[Block]:
-    commits = {run.provenance.git_commit for run in runs}
-    last = runs[-1].provenance
-    blocks: list[Block] = []
-    if not last.git_commit:
-        blocks.append(
-            Text(
-                "The code lay in no git repository, so that no commit names it; what the result depends on is kept by digest.",
-                "note",
-            )
-        )
-    else:
-        dirty = (
-            ", with uncommitted changes, which follow"
-            if last.git_diff
-            else ", with uncommitted changes that were not kept"
-            if last.git_dirty
-            else ", without uncommitted changes"
-        )
-        blocks.append(Text(f"Commit {last.git_commit}{dirty}."))
-    if len(commits) > 1:
-        rows = [
-            (run.step, run.provenance.git_commit or "none", "yes" if run.provenance.git_dirty else "no") for run in runs
-        ]
-        drawn = table(("step", "commit", "uncommitted changes"), rows, "The steps were run at different commits")
-        blocks += [drawn] if drawn else []
-    blocks += [Code(diff, f"Uncommitted changes{of}; secrets are masked", "diff") for diff, of in _diffs(runs)]
-    return blocks
-
-
-def _diffs(runs: list[RunRecord]) -> list[tuple[str, str]]:
-    """Each different patch once, with the steps that ran with it."""
-    found: dict[str, list[str]] = {}
-    for run in runs:
-        if run.provenance.git_diff:
-            found.setdefault(run.provenance.git_diff, []).append(run.step)
-    return [(diff, f" at {', '.join(steps)}" if len(found) > 1 else "") for diff, steps in found.items()]
+    typed = Code("\n".join(ran), where, "sh") if ran else None
+    lacks = lacking(runs)
+    with_what = ", with its code at hand" if lacks else ""
+    return told(typed, lacks, Code("\n".join(again), f"To make it again{with_what}", "sh"))
 
 
 def _seeds(runs: list[RunRecord]) -> list[Block]:
