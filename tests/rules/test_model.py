@@ -491,6 +491,41 @@ def test_a_row_for_padding_of_a_real_word_in_a_bag_is_seen(padding):
     assert ("ART323" in found) is (padding == 0)
 
 
+class Offsets(Net):
+    """Bags of words one after another, with the places where each begins."""
+
+    padding = None
+
+    def build(self):
+        return nn.ModuleDict({"bag": nn.EmbeddingBag(30, 12, padding_idx=self.padding), "head": nn.Linear(12, 3)})
+
+    def training_step(self, batch, index):
+        words, starts, y = batch
+        return F.cross_entropy(self.net["head"](self.net["bag"](words, starts)), y)
+
+
+def bags(rows):
+    words, labels = zip(*rows, strict=True)
+    ends = torch.tensor([len(one) for one in words]).cumsum(0)
+    return torch.cat(words), torch.cat([torch.zeros(1, dtype=torch.int64), ends[:-1]]), torch.tensor(labels)
+
+
+def test_a_row_for_padding_of_a_real_word_is_seen_where_offsets_tell_bags_apart():
+    drawn = torch.Generator().manual_seed(0)
+    rows = [(torch.randint(0, 29, (5 + i % 9,), generator=drawn), i % 3) for i in range(90)]
+    data = art.data(train=DataLoader(rows, batch_size=30, collate_fn=bags))
+    assert "ART323" in accused(type("Real", (Offsets,), {"padding": 0}), data)
+    assert not accused(type("Free", (Offsets,), {"padding": 29}), data)
+
+
+def test_a_word_with_the_number_that_pads_is_seen_however_much_is_padded():
+    wide = F.pad(tokens().clamp(1)[:, :8], (0, 56))
+    word = torch.where(tokens()[:, :8] == 3, 0, wide[:, :8])
+    both = torch.cat([word, wide[:, 8:]], 1)
+    assert "ART323" in accused(Padded, loaders(both, both.sum(1) % 3))
+    assert "ART323" not in accused(Padded, loaders(wide, wide.sum(1) % 3))
+
+
 class Padded(Net):
     """Of the mean of words that are not padding; or of all."""
 

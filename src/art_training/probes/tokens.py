@@ -19,7 +19,9 @@ class Padding:
         module: name of the embedding.
         index: the token that it is of.
         occurs: how often it occurs in the batches.
-        inside: of these, how often it stands between other tokens of its sequence.
+        inside: of these, how often it stands between other tokens of its sequence, or in a bag that tells where it ends.
+        alone: of those inside, how many have no other beside them, as words have and what fills something up has not.
+        span: tokens of all kinds between the first and the last one of their sequence that is another.
         tokens: of all kinds, in the batches.
         gradient: the norm of what the row gets; 0, since it is not trained.
         otherwise: the norm of what it would get.
@@ -29,6 +31,8 @@ class Padding:
     index: int
     occurs: int
     inside: int
+    alone: int
+    span: int
     tokens: int
     gradient: float
     otherwise: float
@@ -51,25 +55,47 @@ def paddings(specimen: Specimen) -> tuple[Padding, ...]:
             one.remove()
     result: list[Padding] = []
     for name, module in found.items():
-        sequences = [one for one in seen[name] if one.ndim >= 2 and one.shape[-1] >= 4]
+        bags = isinstance(module, nn.EmbeddingBag)
+        sequences = [one for one in seen[name] if (bags and one.ndim == 1) or (one.ndim >= 2 and one.shape[-1] >= 4)]
         index = module.padding_idx
         if not sequences or index is None:
             continue
         flat = [one.reshape(-1, one.shape[-1]) == index for one in sequences]
-        occurs = sum(int(one.sum()) for one in flat)
-        inside = sum(int(_inside(one).sum()) for one in flat)
-        gradient, otherwise = _gradients(specimen, name, module) if inside else (0.0, 0.0)
-        tokens = sum(one.numel() for one in flat)
-        result.append(Padding(name, index, occurs, inside, tokens, gradient, otherwise))
+        # The items of several bags one after another: nothing fills them up.
+        spans = [
+            torch.ones_like(one) if given.ndim == 1 else _span(one) for one, given in zip(flat, sequences, strict=True)
+        ]
+        inside = [one & span for one, span in zip(flat, spans, strict=True)]
+        total = sum(int(one.sum()) for one in inside)
+        gradient, otherwise = _gradients(specimen, name, module) if total else (0.0, 0.0)
+        result.append(
+            Padding(
+                module=name,
+                index=index,
+                occurs=sum(int(one.sum()) for one in flat),
+                inside=total,
+                alone=sum(int((one & ~_beside(padding)).sum()) for one, padding in zip(inside, flat, strict=True)),
+                span=sum(int(one.sum()) for one in spans),
+                tokens=sum(one.numel() for one in flat),
+                gradient=gradient,
+                otherwise=otherwise,
+            )
+        )
     return tuple(result)
 
 
-def _inside(padding: Tensor) -> Tensor:
-    """Where padding stands with other tokens on both sides."""
+def _span(padding: Tensor) -> Tensor:
+    """What lies between the first and the last token of a sequence that is not padding, these included."""
     other = (~padding).int()
-    before = other.cumsum(1) > 0
-    after = other.flip(1).cumsum(1).flip(1) > 0
-    return padding & before & after
+    return (other.cumsum(1) > 0) & (other.flip(1).cumsum(1).flip(1) > 0)
+
+
+def _beside(padding: Tensor) -> Tensor:
+    """Where the token before or behind is padding."""
+    found = torch.zeros_like(padding)
+    found[:, 1:] |= padding[:, :-1]
+    found[:, :-1] |= padding[:, 1:]
+    return found
 
 
 def _gradients(specimen: Specimen, name: str, module: nn.Embedding | nn.EmbeddingBag) -> tuple[float, float]:

@@ -9,6 +9,8 @@ from art_training.records import Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
+_RARE = 0.005  # of the tokens of sequences; the rarest of the words that matter are about as rare
+
 
 @rule(
     "ART320",
@@ -155,7 +157,9 @@ def mixed_streams(laboratory: Laboratory) -> Iterable[Found]:
     stage=Stage.PROBE,
     finds=(
         "The token whose embedding is never trained (padding_idx) stands between other tokens, where padding never does, in "
-        "more than a tenth of its occurrences. Confirmed by the gradient that its row would get."
+        "more than a tenth of its occurrences; or single ones between others are more than one in two hundred tokens of the sequences without "
+        "their padding, as where a word has the number that pads them too. In bags that are told apart by offsets nothing is padding. "
+        "Confirmed by the gradient that its row would get."
     ),
     why="A frequent token keeps the embedding 0 and means nothing to the model.",
     wrong="nn.Embedding(vocabulary, 64, padding_idx=0)  # and 0 is 'the'",
@@ -170,12 +174,20 @@ def pads_a_token(laboratory: Laboratory) -> Iterable[Found]:
     if not known:
         raise NotApplicable("no embedding of sequences has a padding_idx")
     for one in known:
-        if one.index == declared or one.inside <= 0.1 * one.occurs or one.inside < 5:
+        much = one.inside > 0.1 * one.occurs or one.alone > _RARE * one.span
+        if one.index == declared or not much or one.inside < 5:
             continue
         yield Found(
             f"{one.module} never trains the row of token {one.index}, which makes up {one.occurs / one.tokens:.1%} of all tokens "
             f"and stands between others in {one.inside / one.occurs:.0%} of its occurrences",
-            {"index": one.index, "occurs": one.occurs, "inside": one.inside, "tokens": one.tokens},
+            {
+                "index": one.index,
+                "occurs": one.occurs,
+                "inside": one.inside,
+                "alone": one.alone,
+                "span": one.span,
+                "tokens": one.tokens,
+            },
             "give padding a number of its own and name that one as padding_idx; or declare padding=... where it is padding",
             where=one.module,
             confirmed_by=(
