@@ -7,8 +7,8 @@ from art_training.report.document import Report
 from art_training.report.sections import sections_of
 from art_training.report.states import of_step
 from art_training.report.telling import when
-from art_training.report.visible import name as named
 from art_training.views.account import Account
+from art_training.views.visible import name as named
 from art_training.views.wording import duration, score_text
 
 

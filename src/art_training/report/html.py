@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from art_training.report.document import Block, Code, Drawing, Picture, Points, Report, Table, Text
 from art_training.report.telling import when
-from art_training.report.visible import spelled, visible
+from art_training.views.visible import spelled, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment

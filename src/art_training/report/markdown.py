@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from art_training.report.document import Block, Cell, Code, Drawing, Picture, Points, Report, Section, Table, Text
 from art_training.report.telling import when
-from art_training.report.visible import spelled, visible
+from art_training.views.visible import spelled, visible
 
 _TICKED = re.compile(r"`([^`\n]+)`")
 _SPECIAL = re.compile(r"[\\*~|`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from art_training.report.document import Block, Picture, Text
-from art_training.report.visible import name as named
 from art_training.views.account import KeptPicture
+from art_training.views.visible import name as named
 from art_training.views.wording import size
 
 _BUDGET_BYTES = 1_100_000  # of all pictures together, before base64 adds a third

@@ -9,10 +9,10 @@ from art_training.records import Curve
 from art_training.report.document import Block, Cell, Drawing, Table, table
 from art_training.report.figures import Line, Span, curves, intervals
 from art_training.report.states import of_check
-from art_training.report.visible import name as named
 from art_training.views import CheckRow, ScoreRow
 from art_training.views.readable import readable
 from art_training.views.tried import Tried, TriedRow
+from art_training.views.visible import name as named
 from art_training.views.wording import score_text, shortened
 
 _DRAWN = 40  # rows of a figure of intervals

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
+from art_training.views.visible import legible
+
 
 class Option(NamedTuple):
     """One that can be chosen.
@@ -43,6 +45,6 @@ class Choice(Element, component="choice.js"):
 
     def show(self, options: Sequence[Option], chosen: Sequence[str]) -> None:
         """Offer these; drawn again only where something has changed."""
-        offered = {"options": [list(one) for one in options], "chosen": list(chosen)}
+        offered = {"options": [[one.key, *legible(one[1:])] for one in options], "chosen": list(chosen)}
         if any(self.props[name] != value for name, value in offered.items()):
             self.props.update(offered)

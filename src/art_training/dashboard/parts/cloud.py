@@ -15,6 +15,7 @@ from art_training.records.counted import counted
 from art_training.stores.fields import Cell, is_number, written
 from art_training.views.rows import short
 from art_training.views.scatter import Axis, ScatterView
+from art_training.views.visible import legible, spelled
 
 _STATES = list(StepState)
 _GAPS = {(False, False): "", (True, False): "none", (False, True): "not finite", (True, True): "no number"}
@@ -51,13 +52,13 @@ class Cloud(Element, component="cloud.js"):
         axes = view.axes[:-1] if colour else view.axes
         self.props.update(
             shape=shape,
-            told=_told(axes, view),
-            axes=[_sent(axis, place, view) for place, axis in enumerate(axes)],
+            told=spelled(_told(axes, view)),
+            axes=[legible(_sent(axis, place, view)) for place, axis in enumerate(axes)],
             runs=[line.run for line in view.lines],
             names=[f"{short(line.run)}, {line.state.value}" for line in view.lines],
             values=[_places(line.values, axes) for line in view.lines],
             picked=list(picked),
-            **(_by_value(view) if colour else _by_state(view)),
+            **legible(_by_value(view) if colour else _by_state(view)),
         )
 
 

@@ -13,6 +13,7 @@ from nicegui.elements import echart
 from art_training.records import Split
 from art_training.records.counted import counted
 from art_training.views import PointsRow
+from art_training.views.visible import spelled
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
 _DASHES = {Split.TRAIN: 0, Split.VALIDATION: 1, Split.TEST: 2}
@@ -129,9 +130,9 @@ def _lines(
         made.append(
             Line(
                 key=f"{run}\n{row.name}",
-                name=label if alone else f"{group}, {label}",
-                group=group,
-                label=label,
+                name=spelled(label if alone else f"{group}, {label}"),
+                group=spelled(group),
+                label=spelled(label),
                 colour=at if alone else colours[group],
                 dash=_DASHES[row.split] if row.split else 0,
                 fine=(run, f"{row.name}{_EPOCH}") in names,
@@ -221,7 +222,7 @@ def curve_panel(
         on_range: is told the steps, both included, that a visitor chose to see; None and None for all of them.
     """
     element = _Picture()
-    element.props["title"] = title
+    element.props["title"] = spelled(title)
     element.props["begin"] = _told(look)
     panel = CurvePanel(element, look)
     element.on("ready", panel.begin)

@@ -14,6 +14,7 @@ from art_training.dashboard.pulse import Pulse
 from art_training.dashboard.source import Source
 from art_training.errors import ARTError, UsageError
 from art_training.stores import Store
+from art_training.views.visible import spelled
 
 Rows = TypeVar("Rows")
 
@@ -67,7 +68,7 @@ def frame(title: str, *, project: str = "", at: str = "", crumbs: Sequence[Crumb
         crumbs: the pages above it.
     """
     ui.add_head_html('<link rel="stylesheet" href="/static/art.css">')
-    ui.page_title(f"{title} - ART")
+    ui.page_title(spelled(f"{title} - ART"))
     with ui.header(fixed=False, wrap=False).classes("top"):  # beside Quasar's <main>, in which the rest stands
         h("a", "To the content", "skip", href="#content")
         with h("a", "", "brand", href="/"):

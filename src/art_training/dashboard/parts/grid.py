@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 
 from nicegui.element import Element
 
+from art_training.views.visible import legible
+
 
 @dataclass(frozen=True)
 class GridColumn:
@@ -60,7 +62,9 @@ class Grid(Element, component="grid.js"):
     def show(self, columns: Sequence[GridColumn], rows: Sequence[GridRow], picked: Sequence[str] = ()) -> None:
         """Show these rows; the browser draws again what has changed."""
         self.props.update(
-            columns=[asdict(one) for one in columns], rows=[asdict(one) for one in rows], picked=list(picked)
+            columns=[legible(asdict(one)) for one in columns],
+            rows=[{**legible(asdict(one)), "id": one.id} for one in rows],
+            picked=list(picked),
         )
 
     def on_arrange(self, handler: Callable[[int], Awaitable[None]]) -> None:

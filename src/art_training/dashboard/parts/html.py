@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
+from art_training.views.visible import spelled
+
 
 def h(tag: str, text: str = "", classes: str = "", **attributes: str) -> TextElement:
-    """An element with text that is escaped, whatever it is; `with` puts others into it.
+    """An element with text that is escaped and reads as it is, whatever it is; `with` puts others into it.
 
     Args:
         tag: such as `h2`. Never from a store.
@@ -16,10 +18,12 @@ def h(tag: str, text: str = "", classes: str = "", **attributes: str) -> TextEle
         classes: of the style sheet.
         **attributes: such as `href`; underscores stand for dashes: `aria_label`, and one at the end is left out: `for_`.
     """
-    made = TextElement(tag=tag, text=text)
+    made = TextElement(tag=tag, text=spelled(text))
     made.classes(classes)
     for name, value in attributes.items():
-        made.props[name.rstrip("_").replace("_", "-")] = value  # not props("..."), which would parse hostile text
+        made.props[name.rstrip("_").replace("_", "-")] = spelled(
+            value
+        )  # not props("..."), which would parse hostile text
     return made
 
 

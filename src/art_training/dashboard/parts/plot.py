@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 from nicegui.element import Element
 from nicegui.elements import echart
 
+from art_training.views.visible import legible
+
 Kind = Literal["points", "steps", "bars"]
 Mark = Literal["circle", "triangle", "rect", "diamond", "emptyCircle"]
 
@@ -93,7 +95,7 @@ class PlotPanel(Element, component="plot.js", esm={"nicegui-echart": str(Path(ec
 
     def show(self, plot: Plot) -> None:
         """Show this now."""
-        told = sent(plot)
+        told = legible(sent(plot))
         if self.props.get("plot") != told:
             self.props["plot"] = told
 

@@ -19,6 +19,7 @@ from art_training.records import StepState
 from art_training.stores import Where
 from art_training.stores.fields import Operator
 from art_training.views.table import TableView
+from art_training.views.visible import spelled
 from art_training.views.wording import shortened
 
 _STATES = [state for state in StepState if state is not StepState.NOT_RUN]
@@ -105,7 +106,7 @@ class Sieve:
         try:
             where = str(Where.parse(text))
         except UsageError as error:
-            self._trouble.text = str(error)
+            self._trouble.text = spelled(str(error))
             return
         self._trouble.text = ""
         await self._change(where=tuple(dict.fromkeys([*self._asked.where, where])))

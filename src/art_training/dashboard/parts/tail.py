@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from nicegui.element import Element
 
 from art_training.views.history import LogTail
+from art_training.views.visible import legible
 
 LINES = 1000  # that are shown
 
@@ -39,4 +40,4 @@ class Tail:
     def _feed(self, known: int) -> None:
         """Send what is behind so many lines."""
         begin = max(known, self._shown.first)
-        self.element.run_method("feed", begin, self._shown.lines[begin - self._shown.first :])
+        self.element.run_method("feed", begin, legible(self._shown.lines[begin - self._shown.first :]))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from art_training.report.visible import visible
+from art_training.views.visible import visible
 
 CHARACTER = 6.1  # width of one, in units of the picture, at the size that the page gives to labels
 

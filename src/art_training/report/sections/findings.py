@@ -3,9 +3,9 @@
 from art_training.report.document import Cell, Section, Table, Text, table, told
 from art_training.report.states import of_finding
 from art_training.report.telling import when
-from art_training.report.visible import name as named
 from art_training.views import FindingRow
 from art_training.views.account import Account
+from art_training.views.visible import name as named
 
 _SETTLED = {"gone": "no longer found", "ignored": "ignored", "declared": "declared as meant"}
 

@@ -16,10 +16,10 @@ from art_training.report.telling import (
     tried_table,
     when,
 )
-from art_training.report.visible import name as named
 from art_training.views.account import Account, StepAccount
 from art_training.views.attempts import Attempts
 from art_training.views.tried import Tried, tried_of
+from art_training.views.visible import name as named
 from art_training.views.wording import duration
 
 _ELSEWHERE = {"ExploreData": "data", "EvaluateBaseline": "baselines", "FinalTest": "final"}

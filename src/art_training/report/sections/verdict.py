@@ -3,10 +3,10 @@
 from art_training.records import VerdictState
 from art_training.report.document import Cell, Section, Text, table, told
 from art_training.report.states import of_step
-from art_training.report.visible import name as named
 from art_training.views import StepStatus
 from art_training.views.account import Account
 from art_training.views.overall import deciding_score
+from art_training.views.visible import name as named
 from art_training.views.wording import duration, score_text
 
 _REASONS = 2  # answers of checks that a row of the table tells

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from art_training.report.visible import name, spelled, visible
+from art_training.views.visible import name, spelled, visible
 
 
 @given(st.text(st.characters(codec=None)))
