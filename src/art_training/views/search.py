@@ -132,6 +132,11 @@ class SearchView:
     verdict: str = ""
     forgotten: bool = field(default=False)
 
+    def has_won(self, trial: int) -> bool:
+        """Whether the trial of this number won under fresh seeds."""
+        found = _TRIAL.fullmatch(self.winner)
+        return found is not None and int(found[1]) == trial
+
 
 def search_of(store: Store, record: RunRecord) -> SearchView:
     """A search, whether it runs, ended or was broken off.

@@ -63,6 +63,8 @@ def test_a_search_is_seen_trial_by_trial_while_it_runs_and_when_it_has_ended(sto
     outcome = Outcome(candidates=(*candidates, again), readings=(shares, won), parameters={"winner": "trial 2"})
     store.write(replace(record, status=RunStatus.COMPLETED, ended=AT), outcome)
     expect(page.locator(".call")).to_contain_text("trial 2: handed on: it is better")
+    expect(page.locator("main")).to_contain_text("winner under fresh seedstrial 2")
+    expect(rows.filter(has_text="winner").locator("td:first-child")).to_have_text(["2"])
     expect(page.get_by_role("img", name="lr 100%")).to_be_visible()
     expect(page.locator("#again tbody tr")).to_have_text("trial 20.33")
     assert violations(f"{address}/tune?name=toy", "handed on") == []

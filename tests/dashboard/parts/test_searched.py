@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from art_training.dashboard.parts.searched import importance_plot, progress_plot, slice_plot
@@ -40,3 +41,11 @@ def test_dimensions_stand_on_the_scale_that_they_are_searched_on() -> None:
     assert (choice.x.labels, choice.series[0].points[0].x) == (("relu", "tanh"), 1)
     shown = slice_plot(VIEW, SliceRow("width", None, None, False, ("small", "wide"), ((0, 64, 0.5), (1, True, 0.4))))
     assert (shown.x.labels, [point.x for point in shown.series[0].points]) == (("64", "true"), [0, 1])
+
+
+def test_the_trial_that_won_has_a_mark_of_its_own() -> None:
+    view = replace(VIEW, winner="trial 0")
+    won = progress_plot(view).series[-1]
+    assert (won.name, won.mark, [(point.x, point.y) for point in won.points]) == ("the winner", "triangle", [(0, 0.5)])
+    rate = slice_plot(view, SliceRow("lr", 0.001, 1.0, True, (), ((0, 0.1, 0.5), (2, 0.2, 0.25))))
+    assert [(point.x, point.y) for point in rate.series[-1].points] == [(0.1, 0.5)]

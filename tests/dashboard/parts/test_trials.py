@@ -27,16 +27,22 @@ VIEW = SearchView(
 def test_the_newest_trials_stand_first_or_the_best() -> None:
     newest, best = (trial_rows(VIEW, best_first=one) for one in (False, True))
     assert newest.head == ("trial", "state", LOSS, "lr", "act", "epochs", "took", "note")
-    assert [row[0] for row in newest.rows] == ["3", "2", "1", "0"]
-    assert [row[0] for row in best.rows][:2] == ["2", "0"]
-    assert best.rows[1] == ("0", "finished", "0.5 [0.4, 0.6]", "0.1", "relu", "", "2.0 s", "")
-    assert newest.rows[0][2] == "1.9 so far"
+    assert [row.cells[0] for row in newest.rows] == ["3", "2", "1", "0"]
+    assert [row.cells[0] for row in best.rows][:2] == ["2", "0"]
+    assert best.rows[1].cells == ("0", "finished", "0.5 [0.4, 0.6]", "0.1", "relu", "", "2.0 s", "")
+    assert newest.rows[0].cells[2] == "1.9 so far"
     higher = replace(VIEW, direction="maximize")
-    assert [row[0] for row in trial_rows(higher, best_first=True).rows][:2] == ["0", "2"]
+    assert [row.cells[0] for row in trial_rows(higher, best_first=True).rows][:2] == ["0", "2"]
 
 
 def test_a_long_search_shows_its_newest_trials_or_its_best_and_says_how_many_are_left_out() -> None:
     trials = tuple(TrialRow(at, "finished", {}, float(at)) for at in range(MOST + 5))
     for best_first, first in ((True, "0"), (False, str(MOST + 4))):
         shown = trial_rows(replace(VIEW, trials=trials), best_first=best_first)
-        assert (shown.rows[0][0], len(shown.rows), shown.left_out) == (first, MOST, 5)
+        assert (shown.rows[0].cells[0], len(shown.rows), shown.left_out) == (first, MOST, 5)
+
+
+def test_the_trial_that_won_is_marked_though_another_was_better_in_the_search() -> None:
+    rows = trial_rows(replace(VIEW, winner="trial 0"), best_first=True).rows
+    assert [row.cells[0] for row in rows if row.won] == ["0"]
+    assert not any(row.won for row in trial_rows(VIEW, best_first=True).rows)

@@ -133,13 +133,15 @@ def _head(found: Found, project: str) -> None:
         h("p", _missing(found.chosen), "card call")
         return
     h("p", _verdict(view), "card call", role="status")
+    best = f"{number(view.best[-1].value)}, by trial {view.best[-1].number}" if view.best else ""
     states = Counter(one.state for one in view.trials)
     facts(
         [
             ("trials", ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"),
             ("at most", ", ".join(f"{_amount(name, value)}" for name, value in view.budget.items())),
             ("goes by", view.by),
-            ("best so far", f"{number(view.best[-1].value)}, by trial {view.best[-1].number}" if view.best else ""),
+            ("best so far" if view.live else "best of the search", best),
+            ("winner under fresh seeds", view.winner),
         ]
     )
     if view.forgotten:

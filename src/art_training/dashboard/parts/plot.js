@@ -90,7 +90,7 @@ function drawn(one, color) {
   const common = { name: one.name, data, color, emphasis: { disabled: true } };
   if (one.kind === "bars") return { ...common, type: "bar", barMaxWidth: 26 };
   if (one.kind === "steps") return { ...common, type: "line", step: "end", symbol: one.mark, symbolSize: 8, lineStyle: { width: 2 } };
-  return { ...common, type: "scatter", symbol: one.mark, symbolSize: 10, itemStyle: { opacity: 0.65 } };
+  return { ...common, type: "scatter", symbol: one.mark, symbolSize: one.mark === "circle" ? 10 : 15, itemStyle: { opacity: one.mark === "circle" ? 0.65 : 1 } };
 }
 
 function label(value) {

@@ -1,5 +1,7 @@
 """The pictures of a search: the best so far, what decides, and each dimension against what was reached."""
 
+from collections.abc import Mapping
+
 from art_training.checks.values import number
 from art_training.dashboard.parts.plot import Plot, PlotAxis, PlotPoint, PlotSeries
 from art_training.records.counted import counted
@@ -11,7 +13,9 @@ _BETTER = {"minimize": "lower is better", "maximize": "higher is better", None: 
 
 def progress_plot(view: SearchView) -> Plot:
     """What each trial reached, and the best so far."""
-    reached = tuple(PlotPoint(one.number, one.value, trial_told(one)) for one in view.trials if one.value is not None)
+    reached = {
+        one.number: PlotPoint(one.number, one.value, trial_told(one)) for one in view.trials if one.value is not None
+    }
     best = [
         PlotPoint(one.number, one.value, f"best so far: {number(one.value)}, by trial {one.number}")
         for one in view.best
@@ -24,8 +28,9 @@ def progress_plot(view: SearchView) -> Plot:
         else "none is the best yet"
     )
     series = (
-        PlotSeries("trials", reached, colour=0),
+        PlotSeries("trials", tuple(reached.values()), colour=0),
         PlotSeries("best so far", tuple(best), "steps", colour=1, mark="diamond"),
+        *_winner(view, reached),
     )
     return Plot("", PlotAxis("trial", whole=True), value_axis(view), series, told)
 
@@ -43,15 +48,22 @@ def slice_plot(view: SearchView, one: SliceRow) -> Plot:
     """A dimension against what was reached."""
     numeric = all(is_number(value) for _, value, _ in one.points) and not one.levels
     labels = () if numeric else _labels(one)
-    points = tuple(
-        PlotPoint(float(value), reached, f"trial {trial}: {cell_text(value)}, {number(reached)}")
+    points = {
+        trial: PlotPoint(float(value), reached, f"trial {trial}: {cell_text(value)}, {number(reached)}")
         if isinstance(value, int | float) and numeric
         else PlotPoint(labels.index(written(value)), reached, f"trial {trial}: {cell_text(value)}, {number(reached)}")
         for trial, value, reached in one.points
-    )
+    }
     axis = PlotAxis(one.name, one.logarithmic and numeric, labels, one.low, one.high)
     told = f"{view.by} against {one.name} of {counted(len(points), 'finished trial')}; the numbers stand in the table of trials"
-    return Plot(one.name, axis, value_axis(view), (PlotSeries(view.by, points),), told)
+    series = (PlotSeries("trials", tuple(points.values())), *_winner(view, points))
+    return Plot(one.name, axis, value_axis(view), series, told)
+
+
+def _winner(view: SearchView, points: Mapping[int, PlotPoint]) -> tuple[PlotSeries, ...]:
+    """The trial that won, over the others, with a mark of its own."""
+    won = tuple(point for number, point in points.items() if view.has_won(number))
+    return (PlotSeries("the winner", won, colour=2, mark="triangle"),) if won else ()
 
 
 def value_axis(view: SearchView) -> PlotAxis:

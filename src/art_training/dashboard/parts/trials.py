@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from art_training.checks.values import number
 from art_training.dashboard.parts.html import h
@@ -12,6 +13,14 @@ from art_training.views.search import SearchView, TrialRow
 from art_training.views.wording import duration
 
 MOST = 100
+_STATE = 1  # the place of the state among the cells
+
+
+class TrialCells(NamedTuple):
+    """One trial: its cells, and whether it won."""
+
+    cells: tuple[str, ...]
+    won: bool
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Trials:
     """The table of trials: its heads, its rows, and how many there are beyond `MOST`."""
 
     head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[TrialCells, ...]
     left_out: int = 0
 
 
@@ -31,19 +40,20 @@ def trial_rows(view: SearchView, *, best_first: bool) -> Trials:
         ranked.sort(key=lambda one: math.inf if one.value is None or math.isnan(one.value) else sign * one.value)
     names = list(dict.fromkeys(name for one in view.trials for name in one.parameters))
     head = ("trial", "state", view.by, *names, "epochs", "took", "note")
-    rows = tuple(
-        (
-            str(one.number),
-            one.state,
-            _reached(one),
-            *(cell_text(one.parameters[name]) if name in one.parameters else "" for name in names),
-            "" if one.epochs is None else f"{one.epochs} of {one.planned}" if one.planned else str(one.epochs),
-            duration(one.seconds),
-            one.note,
-        )
-        for one in ranked[:MOST]
-    )
+    rows = tuple(TrialCells(_texts(one, names), view.has_won(one.number)) for one in ranked[:MOST])
     return Trials(head, rows, max(0, len(ranked) - MOST))
+
+
+def _texts(one: TrialRow, names: Sequence[str]) -> tuple[str, ...]:
+    return (
+        str(one.number),
+        one.state,
+        _reached(one),
+        *(cell_text(one.parameters[name]) if name in one.parameters else "" for name in names),
+        "" if one.epochs is None else f"{one.epochs} of {one.planned}" if one.planned else str(one.epochs),
+        duration(one.seconds),
+        one.note,
+    )
 
 
 def _reached(trial: TrialRow) -> str:
@@ -62,7 +72,7 @@ class TrialsTable:
         self._table = h("div", "", "scroll", tabindex="0", role="region", aria_label="Trials")
         with self._table, h("table", "", "rows", aria_label="Trials"):
             self._head = Part(_heading, h("thead"))
-            self._rows = Parts[tuple[str, ...]](_number, lambda: h("tr"), _cells, h("tbody"))
+            self._rows = Parts[TrialCells](_number, lambda: h("tr"), _cells, h("tbody"))
         self._left = Part(_left_out, h("div"))
 
     def show(self, shown: Trials) -> None:
@@ -90,14 +100,18 @@ def _heading(head: tuple[str, ...]) -> None:
             h("th", title, _kind(at, head), scope="col")
 
 
-def _cells(row: tuple[str, ...]) -> None:
-    for at, cell in enumerate(row):
-        h("td", cell, _kind(at, row))
+def _cells(row: TrialCells) -> None:
+    for at, cell in enumerate(row.cells):
+        with h("td", "" if at == _STATE and row.won else cell, _kind(at, row.cells)):
+            if at == _STATE and row.won:
+                with h("span", "", "badge is-passed"):
+                    h("span", "✓", aria_hidden="true")
+                    h("span", "winner")
 
 
 def _kind(at: int, row: Sequence[str]) -> str:
     return "number" if 2 <= at < len(row) - 1 else ""
 
 
-def _number(row: tuple[str, ...]) -> str:
-    return row[0]
+def _number(row: TrialCells) -> str:
+    return row.cells[0]
