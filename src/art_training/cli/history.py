@@ -116,7 +116,7 @@ def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["St
     wanted = plain_name(project)
     place = store or _place(None if wanted else project)
     if isinstance(place, str):
-        _require(place)
+        require_store(place)
         return open_store(place, project_folder=Path.cwd(), read_only=not write), wanted
     if isinstance(place, Path):  # a store without a project file, as a notebook leaves it
         return open_store(place, project_folder=place.parent, read_only=not write), wanted
@@ -127,7 +127,7 @@ def _opened(project: str | None, store: str | None, *, write: bool) -> tuple["St
         with redirect_stdout(sys.stderr), nullcontext() if write else looking():
             loaded = load_project(place)
             return loaded.store, wanted or loaded.name
-    _require(os.environ.get("ART_STORE") or str(place.folder / DEFAULT), name)
+    require_store(os.environ.get("ART_STORE") or str(place.folder / DEFAULT), name)
     return open_store(None, project_folder=place.folder, read_only=not write), wanted or name
 
 
@@ -154,11 +154,25 @@ def plain_name(project: str | None) -> str:
     return project
 
 
-def _require(path: str, project: str = "") -> None:
-    """Looking must not make a store."""
+def require_store(path: str, project: str = "") -> None:
+    """Looking must not make a store.
+
+    Raises:
+        ProjectError: there is none.
+    """
     if "://" not in path and path != "memory" and not Path(path).expanduser().exists():
         whose = f"project {project!r} has not been run yet" if project else "there are no records there"
         raise ProjectError(f"there is no store at {path}: {whose}; `art run` makes it")
+
+
+def require_records(store: "Store", project: str) -> None:
+    """Of what never ran there is nothing to tell.
+
+    Raises:
+        ProjectError: the store is not there, or holds only other projects.
+    """
+    require_store(store.location, project)
+    _known(store, project)
 
 
 def _known(store: "Store", name: str) -> str:

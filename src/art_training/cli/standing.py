@@ -31,7 +31,7 @@ class Standing(NamedTuple):
 
 
 @contextmanager
-def standing(project: str | None, store: str | None, *, named: bool) -> Generator[Standing]:
+def standing(project: str | None, store: str | None, *, named: bool, recorded: bool = False) -> Generator[Standing]:
     """With the plan where there is a project file; a store alone knows of stale steps what the last plan found.
 
     A project file that cannot be imported, as on the machine of a colleague who lacks a package, is said on stderr, and the
@@ -41,12 +41,13 @@ def standing(project: str | None, store: str | None, *, named: bool) -> Generato
         project: a place, or a name in the store.
         store: what the user gave as `--store`.
         named: whether `project` may be a name in the store, as `--project` may.
+        recorded: whether the project must have run; else what it declares is enough where no store was named.
 
     Raises:
-        ProjectError: the project cannot be told, or there is no store yet.
+        ProjectError: the project cannot be told, there is no such store, or none with records of it.
         StoreError: it cannot be opened.
     """
-    from art_training.cli.history import history, plain_name
+    from art_training.cli.history import history, plain_name, require_records, require_store
     from art_training.cli.locating import locate
     from art_training.stores.where import looking
     from art_training.views import planned_of
@@ -64,6 +65,10 @@ def standing(project: str | None, store: str | None, *, named: bool) -> Generato
             mine = declared is not None and name in {"", declared.name}
             plan = declared.plan(lenient=True) if declared is not None and mine else None
         if declared is not None and mine:
+            if store is not None:  # a name that was mistyped must not read as a project that never ran
+                require_store(declared.store.location)
+            if recorded:
+                require_records(declared.store, declared.name)
             continuing = [step.name for step in declared.steps if step.continue_on_failure]
             yield Standing(declared.store, declared.name, plan, continuing)
             return

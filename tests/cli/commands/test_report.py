@@ -135,3 +135,40 @@ def test_a_project_of_which_only_its_own_code_tells_where_its_store_is_must_impo
     answer = art("report")
     assert answer.code == 2
     assert "No module named 'no_such_package'" in answer.err
+
+
+DECLARED = """
+import torch
+from torch import nn
+
+import art_training as art
+
+model = art.from_torch(lambda: nn.Linear(2, 2), loss=nn.CrossEntropyLoss, lr=0.1)
+rows = (torch.eye(2), torch.arange(2))
+project = art.ArtProject("toy", art.Setup(model, art.data(rows)), steps=[art.steps.Overfit()])
+"""
+
+
+@pytest.mark.parametrize("command", ["report", "status"])
+def test_a_store_that_is_named_and_is_not_there_is_not_taken_for_an_empty_one(art, tmp_path, command):
+    (tmp_path / "art_project.py").write_text(DECLARED)
+    answer = art(command, "--store", "typo.db")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"there is no store at {tmp_path / 'typo.db'}: there are no records there" in " ".join(answer.err.split())
+    assert not list(tmp_path.glob("*report*"))
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_of_a_project_that_has_not_run_there_is_nothing_to_report_but_its_status(art, tmp_path):
+    (tmp_path / "art_project.py").write_text(DECLARED)
+    answer = art("report")
+    assert (answer.code, answer.out) == (2, "")
+    assert "project 'toy' has not been run yet; `art run` makes it" in " ".join(answer.err.split())
+    assert "it begins with Overfit (new)" in " ".join(art("status").out.split())
+
+
+def test_a_store_of_another_project_is_not_reported_as_this_ones(art, toy):
+    (toy / "art_project.py").write_text(DECLARED.replace('"toy"', '"mine"'))
+    answer = art("report")
+    assert (answer.code, answer.out) == (2, "")
+    assert "project 'mine' has no runs in" in answer.err

@@ -163,7 +163,7 @@ def _account(run: str | None, project: str | None, store: str | None) -> "Accoun
     from art_training.views import find_run
     from art_training.views.account import account_of, account_of_run
 
-    with standing(project, store, named=True) as known:
+    with standing(project, store, named=True, recorded=True) as known:
         if run is None:
             return account_of(known.store, known.project, known.plan, known.continuing)
         record = find_run(known.store, known.project, run, partial(declared_steps, project, known.project))
