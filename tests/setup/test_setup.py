@@ -72,13 +72,13 @@ def test_a_task_can_be_declared_and_stays_declared(setup: Setup) -> None:
     ("change", "sentences"),
     [
         ({"hparams": {"lr": 0.2}}, ["hparams.lr: 0.1 -> 0.2"]),
-        ({"hparams": {"width": 3}}, ["hparams.width is new"]),
+        ({"hparams": {"width": 3}}, ["hparams.width is new: 3"]),
         ({"hparams": {"lr": None}}, ["hparams.lr: 0.1 -> None"]),
         ({"trainer": {"max_epochs": 9}}, ["trainer.max_epochs: 3 -> 9"]),
         ({"model": Data}, [f"model: {__name__}.Net -> {__name__}.Data"]),
-        ({"data_version": "2"}, ["data_version is new"]),
-        ({"task": {"kind": "regression"}}, ["task.kind is new"]),
-        ({"declarations": {"imbalance_expected": True}}, ["declarations.imbalance_expected is new"]),
+        ({"data_version": "2"}, ["data_version is new: '2'"]),
+        ({"task": {"kind": "regression"}}, ["task.kind is new: 'regression'"]),
+        ({"declarations": {"imbalance_expected": True}}, ["declarations.imbalance_expected is new: True"]),
         ({}, []),
     ],
 )

@@ -48,7 +48,7 @@ def test_a_setup_takes_it_and_shows_the_optimisers_arguments():
     assert plain(setup.model)["optimizer_arguments"] == {"momentum": 0.9, "lr": 1e-3}
     changed = setup.but(hparams={"lr": 1e-2})
     assert changed.model(**changed.hparams).settings["lr"] == 1e-2
-    assert [str(change) for change in changed - setup] == ["hparams.lr is new"]
+    assert [str(change) for change in changed - setup] == ["hparams.lr is new: 0.01"]
 
 
 def test_training_lowers_the_loss():

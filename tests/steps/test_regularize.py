@@ -164,7 +164,9 @@ def test_a_candidate_that_varies_several_things_is_told() -> None:
     outcome = run({"several": several, "one": DROPOUT}, setup=setup_of(epochs=1), seeds=1)
     told = [finding.message for finding in outcome.findings if finding.code == "ART741"]
     assert len(told) == 1
-    assert told[0].startswith("'several' varies 2 things: hparams.dropout is new; hparams.width is new; which of them")
+    assert told[0].startswith(
+        "'several' varies 2 things: hparams.dropout is new: 0.5; hparams.width is new: 32; which of them"
+    )
 
 
 @pytest.mark.slow

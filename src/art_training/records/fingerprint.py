@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from art_training.records.plain import Plain, show
+from art_training.records.plain import Plain, is_marked, show
 
 UNKNOWN = "unknown"
 _NAMED = 3
 _CONSUMES = "consumes"
+_LONGEST = 60  # characters of a value in a sentence
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Change:
         if kind == _CONSUMES and self.before is not None and self.after is not None:
             return f"{step} has another outcome"
         if self.before is None:
-            return f"{self.component} is new"
+            return f"{self.component} is new{_told(': ', kind, self.after)}"
         if self.after is None:
-            return f"{self.component} is gone"
+            return f"{self.component} is gone{_told(', it was ', kind, self.before)}"
         if _is_digest(self.before) or _is_digest(self.after) or _text(self.before) == _text(self.after):
             return f"{self.component} changed"
         return f"{self.component}: {show(self.before)} -> {show(self.after)}"
@@ -88,6 +89,14 @@ def _side(components: Mapping[str, Plain], name: str) -> Plain:
         return None
     value = components[name]
     return {"__repr__": "None", "__type__": "NoneType"} if value is None else value
+
+
+def _told(begin: str, kind: str, value: Plain) -> str:
+    """The value of a setting, where it is one that a person wrote: no digest, no code, and short."""
+    if kind == _CONSUMES or _is_digest(value) or (is_marked(value) and value != _side({"": None}, "")):
+        return ""
+    said = show(value)
+    return f"{begin}{said}" if len(said) <= _LONGEST else ""
 
 
 def _text(value: Plain) -> str:

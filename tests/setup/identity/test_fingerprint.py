@@ -80,11 +80,11 @@ def test_it_is_the_same_each_time(setup: Setup) -> None:
     ("change", "sentence"),
     [
         ({"hparams": {"lr": 0.01}}, "hparams.lr: 0.001 -> 0.01"),
-        ({"hparams": {"width": 3}}, "hparams.width is new"),
+        ({"hparams": {"width": 3}}, "hparams.width is new: 3"),
         ({"trainer": {"max_epochs": 5}}, "trainer.max_epochs: 3 -> 5"),
-        ({"trainer": {"gradient_clip_val": 1.0}}, "trainer.gradient_clip_val is new"),
+        ({"trainer": {"gradient_clip_val": 1.0}}, "trainer.gradient_clip_val is new: 1.0"),
         ({"task": {"kind": "regression"}}, "task.kind is new"),
-        ({"declarations": {"imbalance_expected": True}}, "declarations.imbalance_expected is new"),
+        ({"declarations": {"imbalance_expected": True}}, "declarations.imbalance_expected is new: True"),
         ({"engine": "torch"}, "engine: 'lightning' -> 'torch'"),
         ({"outputs": lambda batch, returned: returned}, "outputs: setup.lambda is new"),
     ],
@@ -99,7 +99,7 @@ def test_each_part_of_a_setup_is_told_by_name(setup: Setup, change: dict[str, An
     [
         ({"step": Step(0.9)}, "step.rate: 0.5 -> 0.9"),
         ({"seed": 2}, "seed: 1 -> 2"),
-        ({"metrics": {"accuracy": {"classes": 3}}}, "metrics.accuracy is new"),
+        ({"metrics": {"accuracy": {"classes": 3}}}, "metrics.accuracy is new: {'classes': 3}"),
         ({"consumes": {"Overfit": "abc"}}, "consumes.Overfit is new"),
         ({"data": DataDigest("abd", components={"data digest": {"digest": "abd"}})}, "data digest changed"),
     ],
