@@ -82,7 +82,8 @@ def test_html_shows_what_steps_say_as_text() -> None:
         ((NOT_ASKED, step("a", VerdictState.PASSED)), "a passed; type `art run` for the others too"),
         ((NOT_ASKED, step("a", VerdictState.FAILED)), "a failed"),
         ((StepResult("a", "Overfit", StepState.UNCHECKED),), "no check asked"),
-        ((StepResult("a", "Overfit", StepState.INTERRUPTED),), "go on from its last epoch"),
+        ((StepResult("a", "Overfit", StepState.INTERRUPTED),), "go on from what it saved last, as a training's last"),
+        ((StepResult("a", "Diagnose", StepState.INTERRUPTED),), "a was interrupted; type `art run` to run it again."),
     ],
 )
 def test_the_next_thing_to_do_is_one_sentence(steps, says) -> None:

@@ -9,6 +9,7 @@ from art_training.runner.result import StepResult
 
 _LAST = "FinalTest"  # after which the recipe has no other step
 _FINDS = frozenset({"ExploreData", "Diagnose"})  # kinds of steps whose findings are what their checks are about
+_WHOLE = frozenset({"ExploreData", "Diagnose", "CheckLossOnInit"})  # kinds of steps that save nothing on the way
 _SERIOUS = (Severity.ERROR, Severity.WARNING)
 
 
@@ -72,7 +73,9 @@ def _sentence(step: StepResult) -> str:
             f"{step.kind}(checks=only(...))."
         )
     if step.state is StepState.INTERRUPTED:
-        return f"Next: {name} was interrupted; type `art run` to go on from its last epoch."
+        if step.kind in _WHOLE:
+            return f"Next: {name} was interrupted; type `art run` to run it again."
+        return f"Next: {name} was interrupted; type `art run` to go on from what it saved last, as a training's last epoch."
     return f"Next: {name} ran, but no check asked whether its result is right; give it checks=[...]."
 
 
