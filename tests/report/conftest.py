@@ -12,7 +12,7 @@ from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_toy_project
 from art_training.views import account
 
-_VOID = {"meta", "img", "br", "link", "input"}
+_VOID = {"meta", "img", "br", "wbr", "link", "input"}
 
 
 @dataclass

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from art_training.records import Artifact
+from art_training.records import Artifact, Candidate, Interval, Score
 from art_training.report import as_html, report_of
 from art_training.testing.history import keep_run, verdict
 from art_training.views.account import account_of
@@ -63,3 +63,64 @@ def test_on_paper_no_table_is_cut_off(browser, written):
         assert page.evaluate("[...document.querySelectorAll('table')].every(one => one.offsetWidth <= 680)")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.pdf().startswith(b"%PDF")
+
+
+SPLIT = """() => {
+    const split = [], texts = document.createTreeWalker(document.querySelector('main') ?? document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        if (!text.parentElement.closest('td, th')) continue;
+        for (const found of text.data.matchAll(/[-+]?\\d[\\d.,]*(e[-+]?\\d+)?/g)) {
+            const range = document.createRange();
+            range.setStart(text, found.index);
+            range.setEnd(text, found.index + found[0].length);
+            if (new Set([...range.getClientRects()].map((one) => Math.round(one.top))).size > 1) split.push(found[0]);
+        }
+    }
+    return split;
+}"""
+BEYOND = """() => [...document.querySelectorAll('svg.figure text')].filter((one) => {
+    const frame = one.ownerSVGElement.getBoundingClientRect(), box = one.getBoundingClientRect();
+    return box.right > frame.right + 1 || box.left < frame.left - 1;
+}).map((one) => one.textContent)"""
+
+
+@pytest.mark.parametrize("width", [680, 390])
+def test_no_number_is_broken_in_a_table_or_cut_in_a_figure(browser, store, tmp_path, width):
+    """However little room a column has: half of a number is another number."""
+
+    def candidate(name: str, seed: int) -> Candidate:
+        scores = {
+            metric: Score(value, Interval(value - 0.0123456, value + 0.0123456), 400)
+            for metric, value in (("validation/accuracy", 0.9638), ("validation/loss", 0.1364), ("gap", -0.002189))
+        }
+        cost = {
+            "training_seconds": 63.91,
+            "parameters": 23070 + seed,
+            "bytes": 92280,
+            "temperature": 1.014,
+            "batch": 1.5e-05,
+        }
+        return Candidate(
+            name,
+            scores | {"gain": Score(-0.001189 * seed, Interval(-0.005587, 0.0012081))},
+            cost,
+            "better by 0.1158 [0.06111, 0.1688] with a decay of 0.980392",
+        )
+
+    keep_run(
+        store,
+        "Squeeze",
+        candidates=[candidate("ensemble", 1), candidate("calibrated", 2), candidate("student", 3)],
+        verdicts=[verdict("export_difference <= 1e-05", "passed", "the export is at most 1.234e-06 off")],
+    )
+    file = tmp_path / "report.html"
+    file.write_text(as_html(report_of(account_of(store, "toy"))), encoding="utf-8")
+    with closing(browser.new_context(viewport={"width": width, "height": 1000})) as context:
+        page = context.new_page()
+        page.goto(file.as_uri())
+        if width == 680:
+            page.emulate_media(media="print")
+        assert "23071" in page.content()
+        assert page.evaluate(SPLIT) == []
+        assert page.evaluate(BEYOND) == []

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TICKED = re.compile(r"`([^`\n]+)`")
+_ROOM = 24  # characters of the longest word that is not broken ...
+_PIECE = 16  # ... and of what one that is longer is broken into
+_LONG = re.compile(rf"\S{{{_ROOM + 1},}}")
+_PARTS = re.compile(r"(?<=[/_.=:,;|-])(?=[^\W\d])")  # before a letter, so that `1.047` and `1e-05` stay whole
 _KINDS = {Code: "code", Drawing: "drawing", Picture: "picture", Points: "points", Table: "table", Text: "text"}
 
 
@@ -47,9 +51,25 @@ def _ticked(text: str) -> Markup:
     """Plain text, with what stands between ticks set as code."""
     parts = _TICKED.split(visible(text))
     written = (
-        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+        Markup("<code>{}</code>").format(_breakable(part)) if place % 2 else _breakable(part)
+        for place, part in enumerate(parts)
     )
     return Markup("").join(written)
+
+
+def _breakable(text: str) -> Markup:
+    """Words that no column has room for may be broken, before anything else where a part of a name ends; numbers never are."""
+    found: list[Markup] = []
+    at = 0
+    for word in _LONG.finditer(text):
+        pieces = (piece for part in _PARTS.split(word[0]) for piece in _chunks(part))
+        found += [escape(text[at : word.start()]), Markup("<wbr>").join(map(escape, pieces))]
+        at = word.end()
+    return Markup("").join([*found, escape(text[at:])])
+
+
+def _chunks(part: str) -> list[str]:
+    return [part] if len(part) <= _ROOM else [part[at : at + _PIECE] for at in range(0, len(part), _PIECE)]
 
 
 def _whole(text: str) -> Markup:

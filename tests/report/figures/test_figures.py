@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from art_training.checks.values import number
 from art_training.report.figures import Bars, Line, Span, bars, curves, intervals
 from art_training.report.figures.scale import scale_of, tick_text
+from art_training.report.figures.svg import CHARACTER
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -109,3 +111,12 @@ def test_names_in_figures_are_text():
     assert "<script" not in svg
     assert "<b>" not in svg
     assert "<img" not in svg
+
+
+@pytest.mark.parametrize("value", [0.5, -1.2345e-101, 123456789012345.0])
+def test_no_number_beside_a_figure_is_cut(value):
+    text = f"{number(value)} [{number(value)}, {number(value)}]"
+    root = parsed(intervals([Span("a", value, value, value, text)], "numbers", axis="accuracy"))
+    (drawn,) = [one for one in root.iter() if one.get("class") == "label number"]
+    assert drawn.text == text
+    assert float(drawn.get("x", "")) + CHARACTER * len(text) <= float(root.get("width", "")) + 0.01

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from art_training.report.figures.scale import Scale, scale_of, tick_text
-from art_training.report.figures.svg import Box, fitting, label, line, picture, tag
+from art_training.report.figures.svg import CHARACTER, Box, fitting, label, line, picture, tag
 
 _WIDTH = 640.0
 _ROW = 25.0
-_NAMES, _NUMBERS = 180.0, 186.0
+_NAMES, _NUMBERS = 180.0, 186.0  # beside the frame; longer numbers take more, as none is cut
+_FRAME = 170.0  # at least
+_GAP = 12.0
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,14 @@ def intervals(
         reference: a name and a number to compare with.
         logarithmic: let numbers that are positive and span decades be drawn so.
     """
-    frame = Box(_NAMES, 22, _WIDTH - _NAMES - _NUMBERS, len(spans) * _ROW)
+    numbers = max(_NUMBERS, _GAP + CHARACTER * max((len(one.text) for one in spans), default=0))
+    frame = Box(_NAMES, 22, max(_FRAME, _WIDTH - _NAMES - numbers), len(spans) * _ROW)
     ends = [end for one in spans for end in (one.value, one.low, one.high) if end is not None]
     if reference is not None:
         ends.append(reference[1])
     across = scale_of(ends, frame.left, frame.right, logarithmic=None if logarithmic else False)
     return picture(
-        _WIDTH,
+        frame.right + numbers,
         frame.bottom + 40,
         told,
         *_axis(frame, across, axis),
@@ -91,7 +94,7 @@ def _reference(frame: Box, across: Scale, reference: tuple[str, float] | None) -
 def _row(one: Span, frame: Box, across: Scale, place: int) -> Iterator[Markup]:
     y = frame.top + (place + 0.5) * _ROW
     yield label(_NAMES - 10, y + 4, fitting(one.name, _NAMES - 14), anchor="end", look=f"row {one.look}")
-    yield label(frame.right + 12, y + 4, fitting(one.text, _NUMBERS - 12), look="number")
+    yield label(frame.right + _GAP, y + 4, one.text, look="number")
     drawable = math.isfinite(one.value) and not (across.logarithmic and one.value <= 0)
     if not drawable:
         yield label(frame.left + 6, y + 4, "cannot be drawn", look="tick")
