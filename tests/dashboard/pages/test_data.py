@@ -85,6 +85,20 @@ def test_what_was_found_in_the_data_is_shown_when_it_is_found(store, serve, page
 
 
 @pytest.mark.slow  # starts a process and looks at it with a browser
+def test_who_chooses_among_other_runs_is_not_disturbed_by_a_new_one(store, serve, page, tmp_path):
+    first, _ = explore(store, tmp_path, 1), explore(store, tmp_path, 2)
+    page.goto(f"{serve()}/data?name=toy")
+    page.get_by_text("Other runs").click()
+    link = page.get_by_role("link", name=first.id[-6:])
+    link.focus()
+    explore(store, tmp_path, 3, examples=90.0)
+    expect(page.locator("main")).to_contain_text("train 90 examples")
+    expect(page.locator(".others li")).to_have_count(2)
+    expect(link).to_be_visible()
+    expect(link).to_be_focused()
+
+
+@pytest.mark.slow  # starts a process and looks at it with a browser
 def test_hostile_names_are_text_and_other_runs_are_none(store, serve, page, tmp_path):
     explore(store, tmp_path, 1, project=HOSTILE, name=HOSTILE)
     other = keep_run(store, "Other", minute=2, project=HOSTILE)

@@ -70,6 +70,48 @@ def test_a_search_is_seen_trial_by_trial_while_it_runs_and_when_it_has_ended(sto
     assert violations(f"{address}/tune?name=toy", "handed on") == []
 
 
+def keep_training(store, record, number: int, epochs: int) -> None:
+    """Remember how far the trial is that trains now."""
+    memory = memory_folder(
+        project_folder(store, record.project), record.step, same_work(record.fingerprint, AMOUNTS).digest
+    )
+    memory.mkdir(parents=True, exist_ok=True)
+    told = {"number": number, "planned": 5, "seconds": 1.0, "curves": {LOSS: dict.fromkeys(range(epochs), 0.5)}}
+    remembered(memory, "trial in progress").write_text(json.dumps(told))
+    store.append(record.id, lines=["an epoch ended"])
+
+
+@pytest.mark.slow  # starts a process and looks at it with a browser
+def test_who_reads_the_head_is_not_disturbed_by_an_epoch(store, serve, page):
+    older = keep_run(store, "Tune", parameters={"step.by": LOSS})
+    running = {"status": RunStatus.RUNNING, "heartbeat": datetime.now(UTC), "parameters": {"step.by": LOSS}}
+    record = keep_run(store, "Tune", minute=1, **running)
+    keep_training(store, record, 0, 1)
+    page.goto(f"{serve()}/tune?name=toy")
+    status = page.locator(".call [role=status]")
+    expect(status).to_have_text("It searches: trial 0 trains.")
+    expect(page.locator(".call")).to_contain_text("epoch 1 of 5")
+    page.get_by_text("Other runs").click()
+    page.locator(".others a").focus()
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            new MutationObserver((seen) => window.heard.push(...seen.filter((one) => one.target.closest?.('[role=status]'))))
+                .observe(document.body, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    keep_training(store, record, 0, 2)
+    expect(page.locator(".call")).to_contain_text("epoch 2 of 5")
+    assert page.evaluate("window.heard.length") == 0
+    keep_trials(store, record, trial(0, 0.5))
+    keep_training(store, record, 1, 1)
+    expect(status).to_have_text("It searches: trial 1 trains.")
+    assert page.evaluate("window.heard.length") > 0
+    keep_run(store, "Tune", minute=2, parameters={"step.by": LOSS})
+    expect(page.locator(".others li")).to_have_count(2)
+    expect(page.get_by_role("link", name=older.id[-6:])).to_be_focused()
+
+
 @pytest.mark.slow  # starts a process and looks at it with a browser
 def test_hostile_dimensions_and_notes_are_text(store, serve, page):
     trials = [Candidate(f"trial {at}", {LOSS: Score(0.5)}, {HOSTILE: HOSTILE}) for at in range(2)]

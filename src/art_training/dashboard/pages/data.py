@@ -1,7 +1,7 @@
 """What ExploreData found in the data: numbers, pictures of the examples that it names, findings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nicegui import ui
 
@@ -11,7 +11,7 @@ from art_training.dashboard.parts.frame import Crumb, Desk, follow, frame
 from art_training.dashboard.parts.html import facts, h, table
 from art_training.dashboard.parts.live import Part, Parts
 from art_training.dashboard.parts.made_of import draw_files, draw_pictures
-from art_training.dashboard.parts.newest import Chosen, chosen_of, draw_chosen
+from art_training.dashboard.parts.newest import Chosen, Heading, chosen_of
 from art_training.dashboard.parts.plot import Plot, PlotAxis, PlotPanel, PlotPoint, PlotSeries
 from art_training.stores import Store
 from art_training.stores.fields import Cell, is_number, written
@@ -45,7 +45,8 @@ def register(desk: Desk) -> None:
 
         crumbs = [Crumb("Projects", "/"), Crumb(name, "/project", {"name": name})]
         with frame("Data", project=name, at="/data", crumbs=crumbs):
-            head = Part[Found](lambda found: _head(found, name), h("div"))
+            heading = Heading("/data", name)
+            told = Part(_told, h("div"))
             contents = Part(_contents, h("nav", "", "contents", aria_label="On this page"))
 
             def draw(section: ExploredSection) -> None:
@@ -56,36 +57,38 @@ def register(desk: Desk) -> None:
             files = Part(_files, h("div"))
 
             def show(found: Found) -> None:
-                told = found.view.sections if found.view else ()
+                drawn = found.view.sections if found.view else ()
                 now = found.chosen.run.id if found.chosen.run else ""
                 if shown[0] != now:
                     sections.show(())
                     shown[0] = now
-                head.show(Found(found.chosen, found.view and replace(found.view, sections=())))
-                contents.show((*(section.title for section in told), *(["files"] if told else [])))
-                sections.show(told)
-                files.show((now, tuple(row for section in told for row in section.artifacts)))
+                heading.show(found.chosen)
+                told.show(_summary(found))
+                contents.show((*(section.title for section in drawn), *(["files"] if drawn else [])))
+                sections.show(drawn)
+                files.show((now, tuple(row for section in drawn for row in section.artifacts)))
 
             await follow(desk, question, show)
 
 
-def _head(found: Found, project: str) -> None:
-    draw_chosen(found.chosen, "/data", project)
+def _summary(found: Found) -> tuple[str, str]:
+    """What it found in a sentence, or why there is none; and the splits that it read."""
     if found.view is None:
-        _missing(found.chosen)
-        return
-    if found.view.summary:
-        h("p", found.view.summary, "card call")
-    else:
-        h("p", "It has left nothing yet: what it finds is shown when it has ended.", "card call")
-    facts([("splits that were read", ", ".join(found.view.places))])
+        return _missing(found.chosen), ""
+    nothing = "It has left nothing yet: what it finds is shown when it has ended."
+    return found.view.summary or nothing, ", ".join(found.view.places)
 
 
-def _missing(chosen: Chosen) -> None:
+def _told(summary: tuple[str, str]) -> None:
+    sentence, places = summary
+    h("p", sentence, "card call")
+    facts([("splits that were read", places)])
+
+
+def _missing(chosen: Chosen) -> str:
     if chosen.named:
-        h("p", "The run that the address names is none of ExploreData's in this project.", "card call")
-    else:
-        h("p", "The data was not looked at yet. Add art.ExploreData() to the steps and type `art run`.", "card call")
+        return "The run that the address names is none of ExploreData's in this project."
+    return "The data was not looked at yet. Add art.ExploreData() to the steps and type `art run`."
 
 
 def _contents(titles: tuple[str, ...]) -> None:

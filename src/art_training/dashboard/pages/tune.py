@@ -12,14 +12,14 @@ from art_training.dashboard.parts.asking import tell_address
 from art_training.dashboard.parts.frame import Crumb, Desk, follow, frame
 from art_training.dashboard.parts.html import facts, h, table
 from art_training.dashboard.parts.live import Part
-from art_training.dashboard.parts.newest import Chosen, chosen_of, draw_chosen
+from art_training.dashboard.parts.newest import Chosen, Heading, chosen_of
 from art_training.dashboard.parts.plot import Plot, PlotPanel
 from art_training.dashboard.parts.searched import importance_plot, progress_plot, slice_plot
 from art_training.dashboard.parts.trials import TrialsTable, trial_rows
 from art_training.records.counted import counted
 from art_training.stores import Store
 from art_training.views import run_of
-from art_training.views.search import AgainRow, SearchView, search_of
+from art_training.views.search import AgainRow, SearchView, TrialRow, search_of
 from art_training.views.wording import duration, score_text
 
 KIND = "Tune"
@@ -62,7 +62,7 @@ class _Shown:
     def __init__(self, project: str, run: str, *, best_first: bool) -> None:
         self._project, self._run, self._best_first = project, run, best_first
         self._view: SearchView | None = None
-        self._head = Part[Found](lambda found: _head(found, project), h("div"))
+        self._head = _Head(project)
         with h("div") as self._body:
             with h("section", "", "card", id="best"):
                 h("h2", "What each trial reached, and the best so far")
@@ -126,26 +126,56 @@ class _Pictures:
                     self._panels.append(PlotPanel(plot))
 
 
-def _head(found: Found, project: str) -> None:
-    draw_chosen(found.chosen, "/tune", project)
-    view = found.view
-    if view is None:
-        h("p", _missing(found.chosen), "card call")
-        return
-    h("p", _verdict(view), "card call", role="status")
+class _Head:
+    """Which search is shown and how it stands; what changes is drawn by itself."""
+
+    def __init__(self, project: str) -> None:
+        self._chosen = Heading("/tune", project)
+        self._missing = Part(_call, h("div"))
+        with h("div", "", "card call") as self._told:
+            self._verdict = Part(_text, h("p", role="status"))  # heard when a trial begins, not at each epoch
+            self._epoch = Part(_soft, h("div"))
+        self._facts = Part(facts, h("div"))
+        self._forgotten = Part(_forgotten, h("div"))
+
+    def show(self, found: Found) -> None:
+        """Show how it stands."""
+        view = found.view
+        self._chosen.show(found.chosen)
+        self._missing.show("" if view else _missing(found.chosen))
+        self._told.set_visibility(view is not None)
+        self._facts.inside.set_visibility(view is not None)
+        self._forgotten.show(view is not None and view.forgotten)
+        if view is not None:
+            self._verdict.show(_verdict(view))
+            self._epoch.show(_epoch(view))
+            self._facts.show(_facts(view))
+
+
+def _facts(view: SearchView) -> tuple[tuple[str, str], ...]:
     best = f"{number(view.best[-1].value)}, by trial {view.best[-1].number}" if view.best else ""
     states = Counter(one.state for one in view.trials)
-    facts(
-        [
-            ("trials", ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"),
-            ("at most", ", ".join(f"{_amount(name, value)}" for name, value in view.budget.items())),
-            ("goes by", view.by),
-            ("best so far" if view.live else "best of the search", best),
-            ("winner under fresh seeds", view.winner),
-        ]
+    return (
+        ("trials", ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"),
+        ("at most", ", ".join(f"{_amount(name, value)}" for name, value in view.budget.items())),
+        ("goes by", view.by),
+        ("best so far" if view.live else "best of the search", best),
+        ("winner under fresh seeds", view.winner),
     )
-    if view.forgotten:
+
+
+def _forgotten(is_so: bool) -> None:
+    if is_so:
         h("p", "Trials may be missing: what the search remembered while it ran is no longer there.", "why")
+
+
+def _call(text: str) -> None:
+    if text:
+        h("p", text, "card call")
+
+
+def _text(text: str) -> None:
+    h("span", text)
 
 
 def _missing(chosen: Chosen) -> str:
@@ -155,15 +185,25 @@ def _missing(chosen: Chosen) -> str:
 
 
 def _verdict(view: SearchView) -> str:
-    training = next((one for one in view.trials if one.state == "running"), None)
-    if view.live and training is not None:
-        planned = f" of {training.planned}" if training.planned else ""
-        return f"It searches: trial {training.number} trains, epoch {training.epochs}{planned}."
+    training = _training(view)
+    if training is not None:
+        return f"It searches: trial {training.number} trains."
     if view.live:
         return "It searches."
     if view.verdict:
         return f"{view.winner}: {view.verdict}" if view.winner else view.verdict
     return "It did not come to its end: nothing was handed on."
+
+
+def _epoch(view: SearchView) -> str:
+    training = _training(view)
+    if training is None or training.epochs is None:
+        return ""
+    return f"epoch {training.epochs}" + (f" of {training.planned}" if training.planned else "")
+
+
+def _training(view: SearchView) -> TrialRow | None:
+    return next((one for one in view.trials if one.state == "running"), None) if view.live else None
 
 
 def _amount(name: str, value: float) -> str:
