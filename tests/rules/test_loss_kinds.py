@@ -93,9 +93,15 @@ def test_quantities_are_not_accused(found, name):
     assert not found(lambda: Net(x.shape[1]), tensors(x, y))
 
 
-def test_quantities_that_are_floats_are_not_accused(found):
+def test_class_numbers_that_are_floats_by_their_type_are_a_warning(found):
     x, y = tensors(*DIGITS)
-    assert not found(Net, (x, y.float()))
+    assert found(Net, (x, y.float()))["ART436"].severity == "warning"
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_quantities_that_are_floats_are_not_accused(found, name):
+    x, y = tensors(*COUNTS[name])
+    assert not found(lambda: Net(x.shape[1]), (x, y.float()))
 
 
 class Rounded(Net):

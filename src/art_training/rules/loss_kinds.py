@@ -1,6 +1,9 @@
 """Rules on losses that do not fit what is learned."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from art_training.probes.ordering import ordering
 from art_training.probes.rows import Rows
@@ -24,7 +27,7 @@ _FEWEST = 10  # rows of a class
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "A squared or absolute error is taken of one number an example, whose target is a whole number by its type, with 3 to 100 "
+        "A squared or absolute error is taken of one number an example, whose target is a whole number (a warning where its type is that of other numbers), with 3 to 100 "
         "different values of ten rows each and none left out between them; 15 neighbours by the inputs know it (0.6 of what a guess leaves open) and "
         "know better by vote than by mean; and the order of the numbers means nothing to them: in more than a third of all orders of "
         "the classes neighbours that differ would lie nearer to each other. Of counts and grades, neighbours that differ are next to "
@@ -43,8 +46,8 @@ def names_as_numbers(laboratory: Laboratory) -> Found | None:
     """A regression of class ids."""
     task = _of_numbers(laboratory)
     train = laboratory.get(Rows).splits.get(Split.TRAIN)
-    if task.loss not in _OF_NUMBERS or train is None or train.labels is None or train.labels.dtype.kind not in "iu":
-        raise NotApplicable("targets are not one whole number a row, by their type, in a loss of numbers")
+    if task.loss not in _OF_NUMBERS or train is None or train.labels is None or not _are_whole(train.labels):
+        raise NotApplicable("targets are not one whole number a row in a loss of numbers")
     classes, counts = np.unique(train.labels, return_counts=True)
     if not 3 <= len(classes) <= _MOST_CLASSES or classes[-1] - classes[0] != len(classes) - 1 or counts.min() < _FEWEST:
         raise NotApplicable("targets are not the numbers of 3 to 100 classes")
@@ -67,7 +70,13 @@ def names_as_numbers(laboratory: Laboratory) -> Found | None:
             f"15 neighbours name the class of {found.voted:.0%} of the rows by vote, and by the mean of their numbers of "
             f"{found.averaged:.0%}"
         ),
+        severity=None if train.labels.dtype.kind in "iu" else Severity.WARNING,
     )  # fmt: skip
+
+
+def _are_whole(labels: NDArray[Any]) -> bool:
+    kind = labels.dtype.kind
+    return kind in "iu" or (kind == "f" and bool(np.isfinite(labels).all() and (labels == np.round(labels)).all()))
 
 
 def _of_numbers(laboratory: Laboratory) -> Task:
