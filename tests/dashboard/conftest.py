@@ -86,11 +86,13 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         for line in child.stdout:
             said += line
             if found := re.search(r"http://\S+", line):
+                start.said.append(said)
                 threading.Thread(target=child.stdout.read, daemon=True).start()  # so that it never waits for a reader
                 return found[0].rstrip("/")
         raise AssertionError(f"the dashboard ended with {child.wait()}: {said}")
 
     start.processes = started
+    start.said = []  # by each until it gave its address
     yield start
     for child in started:
         child.terminate()

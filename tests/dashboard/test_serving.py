@@ -80,6 +80,25 @@ def test_a_port_that_is_taken_and_one_that_is_none_are_one_sentence():
     assert "is it this machine's?" in answer.stderr
 
 
+@pytest.mark.slow
+def test_what_is_no_store_is_said_at_once_and_what_is_not_there_yet_beside_the_address(store, serve, page, tmp_path):
+    wrong = tmp_path / "art_project.py"
+    wrong.write_text("project = None\n")
+    answer = art("--port", "0", "--store", str(wrong))
+    assert (answer.returncode, answer.stdout) == (3, "")
+    assert re.fullmatch(rf"Error: .*{re.escape(str(wrong))}.*\n", answer.stderr)
+    keep_run(store, "A")
+    address = serve("--project", "nope")
+    assert "Project 'nope' has no runs in" in serve.said[-1]
+    assert "it holds: toy" in serve.said[-1]
+    page.goto(address)
+    expect(page.locator(".call")).to_have_text(re.compile("'nope' .* it holds: toy"))
+    expect(page.locator("main")).not_to_contain_text("0 of 0")
+    (tmp_path / "art.db").unlink()
+    serve()
+    assert "There is no store at" in serve.said[-1]
+
+
 def test_who_starts_second_gets_another_port_or_a_sentence():
     with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
         ports = [one.getsockname()[1] for one in (first, second)]

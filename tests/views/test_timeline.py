@@ -223,3 +223,9 @@ def test_a_difference_within_overlapping_intervals_is_maybe_chance(store):
         keep_run(store, "Overfit", minute=minute + 1, scores=own, verdicts=[verdict("a")])
         score = timeline_of(store, "toy").steps[-1].score
         assert (score.compared, score.apart) == ("better", apart)
+
+
+def test_a_name_that_the_store_does_not_have_is_told_beside_those_that_it_has(store):
+    keep_run(store, "A")
+    found = timeline_of(store, "nope")
+    assert found.next == f"project 'nope' has no runs in {store.location}; it holds: toy"

@@ -80,7 +80,7 @@ def timeline_of(store: Store, project: str, now: datetime | None = None, seen: S
         project=project,
         store=status.store,
         steps=steps,
-        next=status.next,
+        next=status.next if steps else nothing_of(store, project) or status.next,
         running=_running(status),
         passed=sum(_holds(step) for step in status.steps),
         test_uses=status.test_uses,
@@ -88,6 +88,14 @@ def timeline_of(store: Store, project: str, now: datetime | None = None, seen: S
         planned=plan.at if plan else None,
         notes=(*store.notes, *([trouble] if trouble else [])),
     )
+
+
+def nothing_of(store: Store, project: str) -> str:
+    """That a store has only other projects, in a sentence; empty where it has this one, or none at all."""
+    names = store.projects()
+    if not names or project in names:
+        return ""
+    return f"project {project!r} has no runs in {store.location}; it holds: {', '.join(names)}"
 
 
 def _step(store: Store, step: StepStatus, plan: Planned | None, now: datetime) -> TimelineStep:

@@ -48,7 +48,7 @@ def _name(step: TimelineStep) -> str:
 def _summary(found: Timeline) -> None:
     facts(
         [
-            ("steps passed", f"{found.passed} of {len(found.steps)}"),
+            ("steps passed", f"{found.passed} of {len(found.steps)}" if found.steps else ""),
             ("running", found.running),
             ("test split used", counted(found.test_uses, "time") if found.test_uses else "never"),
             ("planned", when(found.planned) if found.planned else "not yet: what is outdated is not known"),
