@@ -69,9 +69,19 @@ def test_candidates_stand_in_the_order_of_the_score_that_decides_and_say_what_be
     assert [row.name for row in tried.rows if row.chosen] == ["moved"]
     why = {row.name: row.why for row in tried.rows}
     assert why["moved"] == "better beyond doubt"
-    assert why["dropout"].startswith("no better beyond doubt: gain 0.05")
+    assert why["dropout"].startswith("better, though not beyond doubt: gain 0.05")
     assert why["noise"].startswith("worse: gain -0.4")
     assert why["broken"] == "ran out of memory"
+
+
+def test_a_candidate_that_did_worse_is_called_worse_though_few_seeds_leave_a_doubt():
+    gain = Score(-6768.0, Interval(-303821.0, 290285.0), direction="maximize")
+
+    def why(seeds: list[float]) -> str:
+        return tried_of(Outcome(candidates=(Candidate("too fast", {"gain": gain}, {"by_seed": seeds}),))).rows[0].why
+
+    assert why([-30151.0, -1.0]) == "worse under every seed, though not beyond doubt: gain -6768 [-303821, 290285]"
+    assert why([-30151.0, 1.0]) == "worse, though not beyond doubt: gain -6768 [-303821, 290285]"
 
 
 def test_candidates_that_share_no_score_keep_their_order():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from art_training.checks.values import number
 from art_training.records import Curve
 from art_training.report.document import Block, Cell, Drawing, Table, table
-from art_training.report.figures import Line, Span, curves, intervals
+from art_training.report.figures import Line, Span, beyond, curves, intervals
 from art_training.report.states import of_check
 from art_training.views import CheckRow, ScoreRow
 from art_training.views.readable import readable
@@ -105,10 +105,13 @@ def interval_figure(
         caption,
         numbers=(1, 2),
     )
+    drawn = spans(shown)
+    far = beyond(drawn, reference, logarithmic=logarithmic)
+    left = f" {', '.join(far)} {'lie' if len(far) > 1 else 'lies'} beyond the axis, as an arrow says." if far else ""
     svg = intervals(
-        spans(shown), f"{caption}: {told}{against}", axis=axis, reference=reference, logarithmic=logarithmic
+        drawn, f"{caption}: {told}{against}.{left}", axis=axis, reference=reference, logarithmic=logarithmic
     )
-    return Drawing(svg, f"{caption}.{more}", told, numbers)
+    return Drawing(svg, f"{caption}.{left}{more}", told, numbers)
 
 
 def tried_table(tried: Tried, caption: str) -> Table | None:

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from art_training.checks.values import number
 from art_training.records import Candidate, Direction, Outcome
 from art_training.views.rows import ScoreRow
 from art_training.views.wording import score_text
@@ -103,18 +102,20 @@ def _row(one: Candidate, by: str, chosen: str, because: str) -> TriedRow:
 def _why(one: Candidate, gain: ScoreRow | None, because: str, *, chosen: bool) -> str:
     if chosen:
         return "; ".join(filter(None, (because, one.note)))
-    told = "" if gain is None else _of_gain(gain)
+    told = "" if gain is None else _of_gain(gain, one.parameters.get("by_seed"))
     return "; ".join(filter(None, (told, one.note)))
 
 
-def _of_gain(gain: ScoreRow) -> str:
-    if gain.low is None or gain.high is None:
-        return f"gain {number(gain.value)}"
-    if gain.high < 0:
-        return f"worse: gain {score_text(gain)}"
-    if gain.low > 0:
-        return f"better: gain {score_text(gain)}"
-    return f"no better beyond doubt: gain {score_text(gain)}"
+def _of_gain(gain: ScoreRow, by_seed: Any) -> str:
+    """Which way it went and how sure that is; that all seeds agree is worth saying where the interval does not decide."""
+    if gain.low is None or gain.high is None or math.isnan(gain.value):
+        return f"gain {score_text(gain)}"
+    way = "better" if gain.value > 0 else "worse" if gain.value < 0 else "neither better nor worse"
+    if gain.high < 0 or gain.low > 0 or gain.value == 0:
+        return f"{way}: gain {score_text(gain)}"
+    seeds = cast("list[float]", by_seed) if isinstance(by_seed, list) else []
+    agreed = len(seeds) > 1 and all((one > 0) == (gain.value > 0) and one != 0 for one in seeds)
+    return f"{way}{' under every seed' if agreed else ''}, though not beyond doubt: gain {score_text(gain)}"
 
 
 def _place(row: TriedRow, direction: Direction | None) -> tuple[bool, float]:

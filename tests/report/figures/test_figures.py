@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from art_training.checks.values import number
-from art_training.report.figures import Bars, Line, Span, bars, curves, intervals
+from art_training.report.figures import Bars, Line, Span, bars, beyond, curves, intervals
 from art_training.report.figures.scale import scale_of, tick_text
 from art_training.report.figures.svg import CHARACTER
 
@@ -94,6 +94,32 @@ def test_an_interval_is_drawn_from_its_low_to_its_high_end():
     bar = whiskers[0]
     dot = next(one for one in root.iter() if one.tag.endswith("circle"))
     assert float(bar.get("x1", "")) < float(dot.get("cx", "")) < float(bar.get("x2", ""))
+
+
+GAINS = [
+    Span("dropout", -0.0023, -0.0134, 0.0088),
+    Span("decay", -0.0095, -0.0141, -0.0048),
+    Span("short", -0.0327, -0.1045, 0.0391),
+    Span("narrow", -0.0554, -0.4611, 0.3503),
+    Span("too fast", -6768.0, -303821.0, 290285.0),
+]
+
+
+def test_one_that_diverged_does_not_hide_the_others_and_ends_in_an_arrow():
+    assert beyond(GAINS, ("no difference", 0.0)) == ["too fast"]
+    root = parsed(intervals(GAINS, "gains", axis="gain", reference=("no difference", 0.0)))
+    dots = [float(one.get("cx", "")) for one in root.iter() if one.tag.endswith("circle")]
+    assert len(dots) == 4
+    assert min(abs(one - other) for place, one in enumerate(dots) for other in dots[:place]) > 2
+    arrows = [
+        one for one in root.iter() if one.get("class") in {"dot plain", "arrow plain"} and one.tag.endswith("path")
+    ]
+    assert len(arrows) == 3  # itself, and both ends of its interval
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.1, 900.0], [1.0, 1.0, 1.0, 30.0, 31.0, 32.0]])
+def test_where_half_of_them_lie_far_off_nothing_is_cut(values):
+    assert beyond([Span(str(value), value) for value in values], None) == []
 
 
 @given(st.lists(st.floats(0, 1e12), min_size=1, max_size=50))

@@ -2,6 +2,6 @@
 
 from art_training.report.figures.bars import Bars, bars
 from art_training.report.figures.curves import Line, curves
-from art_training.report.figures.intervals import Span, intervals
+from art_training.report.figures.intervals import Span, beyond, intervals
 
-__all__ = ["Bars", "Line", "Span", "bars", "curves", "intervals"]
+__all__ = ["Bars", "Line", "Span", "bars", "beyond", "curves", "intervals"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from art_training.report.figures.scale import Scale, scale_of, tick_text
+from art_training.report.figures.scale import Scale, bulk_of, scale_of, tick_text
 from art_training.report.figures.svg import CHARACTER, Box, fitting, label, line, picture, tag
 
 _WIDTH = 640.0
@@ -47,6 +47,8 @@ def intervals(
 ) -> Markup:
     """Each number as a dot, its interval as a bar; a reference is a dashed line through all.
 
+    What would leave the others no room on the axis ends at its edge in an arrow, as `beyond` tells.
+
     Args:
         spans: from top to bottom.
         told: what is to be seen, in words.
@@ -56,10 +58,7 @@ def intervals(
     """
     numbers = max(_NUMBERS, _GAP + CHARACTER * max((len(one.text) for one in spans), default=0))
     frame = Box(_NAMES, 22, max(_FRAME, _WIDTH - _NAMES - numbers), len(spans) * _ROW)
-    ends = [end for one in spans for end in (one.value, one.low, one.high) if end is not None]
-    if reference is not None:
-        ends.append(reference[1])
-    across = scale_of(ends, frame.left, frame.right, logarithmic=None if logarithmic else False)
+    across = _across(spans, reference, frame, logarithmic=logarithmic)
     return picture(
         frame.right + numbers,
         frame.bottom + 40,
@@ -68,6 +67,33 @@ def intervals(
         *_reference(frame, across, reference),
         *(part for place, one in enumerate(spans) for part in _row(one, frame, across, place)),
     )
+
+
+def beyond(spans: Sequence[Span], reference: tuple[str, float] | None, *, logarithmic: bool = False) -> list[str]:
+    """The names of what is drawn as an arrow; arguments as of `intervals`."""
+    across = _across(spans, reference, Box(0, 0, 1, 1), logarithmic=logarithmic)
+    return [one.name for one in spans if math.isfinite(one.value) and _outside(one.value, across)]
+
+
+def _across(spans: Sequence[Span], reference: tuple[str, float] | None, frame: Box, *, logarithmic: bool) -> Scale:
+    """Where numbers span decades the axis holds them all; else the few that would leave the others no room are cut off."""
+    ends = [end for one in spans for end in (one.value, one.low, one.high) if end is not None]
+    more = [] if reference is None else [reference[1]]
+    whole = scale_of([*ends, *more], frame.left, frame.right, logarithmic=None if logarithmic else False)
+    values = sorted(one.value for one in spans if math.isfinite(one.value))
+    if whole.logarithmic or not values:
+        return whole
+    around = more[0] if more and math.isfinite(more[0]) else values[len(values) // 2]
+    extents = [(min(one), max(one)) for span in spans if (one := _finite(span))]
+    return scale_of([*bulk_of(extents, around), *more], frame.left, frame.right)
+
+
+def _finite(one: Span) -> list[float]:
+    return [end for end in (one.value, one.low, one.high) if end is not None and math.isfinite(end)]
+
+
+def _outside(value: float, across: Scale) -> bool:
+    return not across.low <= value <= across.high
 
 
 def _axis(frame: Box, across: Scale, name: str) -> Iterator[Markup]:
@@ -102,6 +128,18 @@ def _row(one: Span, frame: Box, across: Scale, place: int) -> Iterator[Markup]:
     if one.low is not None and one.high is not None:
         low, high = across.at(one.low), across.at(one.high)
         yield line(low, y, high, y, f"whisker {one.look}")
-        yield line(low, y - 4, low, y + 4, f"whisker {one.look}")
-        yield line(high, y - 4, high, y + 4, f"whisker {one.look}")
-    yield tag("circle", cx=across.at(one.value), cy=y, r=4.5, class_=f"dot {one.look}")
+        for end, x, way in ((one.low, low, -1), (one.high, high, 1)):
+            if _outside(end, across):  # no end is drawn where the interval does not end
+                yield _arrow(x, y, way, f"arrow {one.look}", 4)
+            else:
+                yield line(x, y - 4, x, y + 4, f"whisker {one.look}")
+    if _outside(one.value, across):
+        yield _arrow(across.at(one.value), y, 1 if one.value > across.high else -1, f"dot {one.look}", 6)
+    else:
+        yield tag("circle", cx=across.at(one.value), cy=y, r=4.5, class_=f"dot {one.look}")
+
+
+def _arrow(x: float, y: float, way: int, look: str, size: float) -> Markup:
+    """A triangle whose point is at an edge of the axis."""
+    back = x - way * size * 1.6
+    return tag("path", d=f"M{x:.1f} {y:.1f}L{back:.1f} {y - size:.1f}L{back:.1f} {y + size:.1f}Z", class_=look)

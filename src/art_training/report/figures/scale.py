@@ -1,10 +1,11 @@
 """From numbers to places on an axis, and the few round numbers that are written beside it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _TICKS = 5
+_FARTHER = 20  # times
 _LARGEST, _SMALLEST = 1e300, 1e-290  # what lies beyond is drawn at the edge: sums of larger numbers are infinite
 _DECADES = 1.5  # from so many on, positive numbers are drawn on a logarithmic axis
 
@@ -66,6 +67,29 @@ def scale_of(values: Iterable[float], begin: float, end: float, *, logarithmic: 
     if air <= size * 1e-9 or air < _SMALLEST:  # one number, or as good as that
         air = size * 0.05 if size > _SMALLEST else 0.5
     return Scale(low - air, high + air, begin, end)
+
+
+def bulk_of(extents: Sequence[tuple[float, float]], around: float) -> list[float]:
+    """The ends that an axis is drawn for: of all, or without the few that would leave the others no room.
+
+    Extents are left out from where the next one reaches so many times farther than all before it; never half of them.
+
+    Args:
+        extents: low and high ends.
+        around: from where their reach counts.
+    """
+    finite = [one for one in extents if math.isfinite(one[0]) and math.isfinite(one[1])]
+    ranked = sorted(finite, key=lambda one: _reach(one, around))
+    for place in range(len(ranked) // 2 + 1, len(ranked)):
+        before = _reach(ranked[place - 1], around)
+        if before > 0 and _reach(ranked[place], around) / _FARTHER > before:
+            ranked = ranked[:place]
+            break
+    return [end for one in ranked for end in one]
+
+
+def _reach(extent: tuple[float, float], around: float) -> float:
+    return max(abs(end - around) for end in extent)
 
 
 def tick_text(value: float) -> str:
