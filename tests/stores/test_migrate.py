@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,14 @@ from art_training.records import Score, Use
 from art_training.records.use import TESTED_MODEL, TESTED_ROWS
 from art_training.stores import Field, RunQuery, Where, migrate, schema
 from art_training.stores.sql import SqlStore
-from art_training.testing.records import a_run, an_outcome
+from art_training.testing.records import BEGINNING, a_run, an_outcome
 
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:
@@ -43,10 +44,10 @@ def path(tmp_path: Path) -> Path:
 def move_on(monkeypatch: pytest.MonkeyPatch, folder: Path, last: str = "") -> None:
     """As if this ART had one revision more."""
     shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0005_extra.py").write_text(NEXT.format(last=last))
+    (folder / "versions" / "v0006_extra.py").write_text(NEXT.format(last=last))
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003", "0004", "0005"))
-    monkeypatch.setattr(schema, "REVISION", "0005")
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003", "0004", "0005", "0006"))
+    monkeypatch.setattr(schema, "REVISION", "0006")
 
 
 def tables(path: Path) -> set[str]:
@@ -82,13 +83,13 @@ def test_an_older_store_moves_on_and_keeps_its_records(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     move_on(monkeypatch, tmp_path / "migrations")
-    with pytest.raises(StoreError, match="has schema 0004, this ART reads 0005; open it once for writing"):
+    with pytest.raises(StoreError, match="has schema 0005, this ART reads 0006; open it once for writing"):
         SqlStore(path, read_only=True)
     with closing(SqlStore(path)) as store:
         assert store.run("run-00000") == a_run()
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT * FROM extra").fetchall() == [("run-00000",)]
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0006",)]
         assert raw.execute("SELECT count(*) FROM about WHERE name = 'store'").fetchone() == (1,)
 
 
@@ -102,6 +103,7 @@ def test_uses_of_the_test_split_from_before_they_had_a_table_are_noted(path: Pat
         raw.execute("DROP TABLE uses")
         raw.execute("DROP TABLE parameters")
         raw.execute("DROP TABLE findings")
+        raw.execute("ALTER TABLE runs DROP COLUMN seconds_before")
         raw.execute("UPDATE alembic_version SET version_num = '0001'")
         raw.execute("UPDATE outcomes SET body = '{\"scores\": 3' WHERE run = 'run-00003'")
     with closing(SqlStore(path)) as store:
@@ -160,6 +162,7 @@ def test_parameters_and_findings_from_before_they_had_tables_are_kept_there(path
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("DROP TABLE parameters")
         raw.execute("DROP TABLE findings")
+        raw.execute("ALTER TABLE runs DROP COLUMN seconds_before")
         raw.execute("UPDATE alembic_version SET version_num = '0002'")
         raw.execute("UPDATE parts SET body = '{\"hparams' WHERE body LIKE '%broken%'")
     with closing(SqlStore(path)) as store:
@@ -169,3 +172,20 @@ def test_parameters_and_findings_from_before_they_had_tables_are_kept_there(path
         assert left == {one.field: one.runs - (one.field == rate) for one in columns}
         assert store.findings("digits") == findings != {}
         assert store.values(["run-00001"], [Field("parameter", "model")]) == {"run-00001": ["net.Net"]}
+
+
+def test_runs_from_before_their_table_told_of_those_that_they_went_on_from_are_as_long_as_they_were(path: Path) -> None:
+    times = {"started": BEGINNING, "ended": BEGINNING + timedelta(seconds=2), "resumed": "run-before"}
+    with closing(SqlStore(path)) as store:
+        for number, before in ((1, 0.05), (2, 65.0), (3, 7.0)):
+            store.write(a_run(number, **times, seconds_before=before))
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("ALTER TABLE runs DROP COLUMN seconds_before")
+        raw.execute("UPDATE alembic_version SET version_num = '0004'")
+        raw.execute("UPDATE records SET body = '{\"resumed\": \"x\"' WHERE run = 'run-00003'")
+    with closing(SqlStore(path)) as store:
+        assert {run.id: run.seconds for run in store.runs() if run.ended} == {
+            "run-00001": 2.05,
+            "run-00002": 67.0,
+            "run-00003": 2.0,
+        }

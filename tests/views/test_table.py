@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from art_training.stores import Store, Where
 from art_training.stores.memory import MemoryStore
 from art_training.stores.sql import SqlStore
 from art_training.testing.history import keep_run, verdict
+from art_training.views.rows import RunRow
+from art_training.views.status import status_of
 from art_training.views.table import MOST_GROUPS, TableQuery, table_of
 
 
@@ -138,3 +141,12 @@ def test_wrong_use_is_refused_when_a_query_is_made(wrong: dict[str, object]) -> 
 def test_a_project_without_runs_has_an_empty_table(store: Store) -> None:
     table = table_of(store, TableQuery("none", group_by="state"))
     assert (table.rows, table.total, table.groups) == ((), 0, ())
+
+
+def test_a_run_that_went_on_from_another_is_as_long_in_a_table_as_everywhere(store: Store) -> None:
+    record = keep_run(store, "Overfit", project="resumed", seconds=15.0, verdicts=[verdict("a")])
+    store.write(replace(record, resumed="before", seconds_before=65.0))
+    table = table_of(store, TableQuery("resumed", where=(Where.parse("seconds > 79"),)))
+    (step,) = status_of(store, "resumed").steps
+    whole = RunRow.of(store.run(record.id))
+    assert [row.run.seconds for row in table.rows] == [step.seconds] == [whole.seconds] == [80.0]

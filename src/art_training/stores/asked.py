@@ -83,7 +83,7 @@ def of_run(name: str, dead: Sequence[str]) -> ColumnElement[Any]:
     if name == "seconds":  # whole seconds, and the fraction that stands in the text: exact, where a Julian day is not
         whole = (cast(func.strftime("%s", column), sql.Float) for column in (runs.ended, runs.started))
         fraction = (cast(func.substr(column, 20, 7), sql.Float) for column in (runs.ended, runs.started))
-        return func.round(_less(*whole) + _less(*fraction), 6)
+        return func.round(runs.seconds_before + _less(*whole) + _less(*fraction), 6)
     return runs[name]
 
 

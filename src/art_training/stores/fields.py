@@ -30,7 +30,8 @@ class Field:
     """One value that runs have: a column of a table, an axis of a plot.
 
     Written `parameter:hparams.lr`, `score:validation/accuracy`, or by its name alone where it is one of every run:
-    `id`, `step`, `kind`, `state`, `started` (a time as text) and `seconds` (from start to end).
+    `id`, `step`, `kind`, `state`, `started` (a time as text) and `seconds` (that its result took,
+    with the runs that it went on from).
 
     Attributes:
         kind: what it is of.

@@ -121,8 +121,7 @@ def groups_of(found: Iterable[Listed], query: RunQuery, field: Field) -> list[Ru
 
 def _of_run(run: RunSummary, name: str, dead: Sequence[str]) -> tuple[bool, Cell]:
     if name == "seconds":
-        seconds = None if run.ended is None else (run.ended - run.started).total_seconds()
-        return seconds is not None, seconds
+        return run.seconds is not None, None if run.seconds is None else round(run.seconds, 6)
     told: Mapping[str, Callable[[], str]] = {
         "id": lambda: run.id,
         "step": lambda: run.step,

@@ -222,5 +222,6 @@ def _summary(kept: _Kept) -> RunSummary:
         heartbeat=record.heartbeat,
         process=record.process,
         fingerprint=record.fingerprint.digest,
+        seconds_before=record.seconds_before,
         scores=dict(kept.scores),
     )

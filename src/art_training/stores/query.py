@@ -76,4 +76,10 @@ class RunSummary:
     heartbeat: datetime | None
     process: str
     fingerprint: str
+    seconds_before: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def seconds(self) -> float | None:
+        """As of the run's record: with what the runs took that it went on from."""
+        return None if self.ended is None else self.seconds_before + (self.ended - self.started).total_seconds()

@@ -81,6 +81,7 @@ def _narrow(run: RunRecord, state: StepState, heartbeat: str | None) -> dict[str
         "heartbeat": heartbeat,
         "process": storable(run.process),
         "fingerprint": run.fingerprint.digest,
+        "seconds_before": run.seconds_before,
     }
 
 
@@ -274,6 +275,7 @@ def summary_of(row: Row[Any], scores: Mapping[str, float]) -> RunSummary:
         heartbeat=None if row.heartbeat is None else time_of(row.heartbeat),
         process=row.process,
         fingerprint=row.fingerprint,
+        seconds_before=row.seconds_before,
         scores=scores,
     )
 

@@ -8,7 +8,7 @@ that is NaN is NULL, because SQLite keeps no NaN.
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
 
 # Revisions of the schema, oldest first; each is a migration of that name.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 REVISION = REVISIONS[-1]
 
 # In the file's header, so that tools such as `file` tell an ART store from another database: "ART2".
@@ -37,6 +37,7 @@ runs = Table(
     Column("heartbeat", Text),
     Column("process", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
+    Column("seconds_before", Float, nullable=False, server_default="0"),
     Index("runs_by_step", "project", "step", "started", "id"),
     Index("runs_by_start", "project", "started", "id"),
     Index("runs_by_fingerprint", "fingerprint"),

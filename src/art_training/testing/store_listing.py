@@ -39,6 +39,7 @@ def keep_varied(store: Store) -> list[Listed]:
             step="Tune" if number % 6 == 5 else "Overfit",
             project="else" if number == 11 else "digits",
             status=RunStatus.RUNNING if ended is None else RunStatus.COMPLETED,
+            seconds_before=0.0 if number % 3 else number / 7,
             parameters={**parameters, "trainer.max_epochs": number % 3, ODD: "same"},
         )
         store.write(run, Outcome(scores=scores))

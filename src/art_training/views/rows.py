@@ -130,7 +130,7 @@ class CurveRow:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run as a line of a table; `state` knows of processes that died."""
+    """One run as a line of a table; `state` knows of processes that died, `seconds` of the runs that it went on from."""
 
     id: str
     project: str
@@ -156,7 +156,7 @@ class RunRow:
             status=run.status,
             started=run.started,
             ended=run.ended,
-            seconds=None if run.ended is None else (run.ended - run.started).total_seconds(),
+            seconds=run.seconds,
             scores=dict(scores),
         )
 

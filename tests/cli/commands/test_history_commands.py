@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -437,3 +438,12 @@ def test_sentences_are_wrapped_and_digests_that_nobody_copies_are_short(art, toy
 )
 def test_what_does_not_fit_a_line_is_cut_between_clauses_or_words(text, told):
     assert shortened(text, 30) == told
+
+
+def test_a_run_that_went_on_from_another_is_as_long_in_every_command(art, tmp_path):
+    with closing(SqlStore(tmp_path / ".art" / "art.db")) as store:
+        run = keep_run(store, "Overfit", seconds=15.0, verdicts=[verdict("a")])
+        store.write(replace(run, resumed="run-before", seconds_before=65.0))
+    for command in (["status"], ["runs"], ["show", "Overfit"]):
+        assert "1 min 20 s" in " ".join(art(*command).out.split()), command
+    assert "went on from run run-before, which took 1 min 5 s of it" in art("show", "Overfit").out

@@ -162,6 +162,22 @@ def test_a_step_that_ran_before_says_how_long_it_will_take_in_all(store, serve, 
     expect(page.locator("ol.timeline > li")).to_contain_text("so far, about 1 h 56 min left")
 
 
+def test_a_run_that_went_on_from_another_is_as_long_on_every_page(store, serve, page):
+    first, last = (keep_run(store, "A", minute=m, seconds=15.0, verdicts=[verdict("a")]) for m in range(2))
+    store.write(replace(last, resumed=first.id, seconds_before=65.0))
+    address = serve()
+    pages = (
+        "/project?name=toy",
+        "/step?project=toy&step=A",
+        f"/compare?run={first.id}&run={last.id}",
+        f"/run?id={last.id}",
+    )
+    for path in pages:
+        page.goto(f"{address}{path}")
+        expect(page.locator("main")).to_contain_text("1 min 20 s")
+    expect(page.locator("main")).to_contain_text("of it before it was broken off1 min 5 s")
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [(0.95, ("better than linear's 0.9", "is-passed")), (0.5, ("worse than linear's 0.9", "is-failed"))],

@@ -65,8 +65,8 @@ def _headline(view: "RunView") -> "RenderableType":
     if view.outcome and view.outcome.stopped:
         lines.append(Text(f"stopped early: {view.outcome.stopped}", "yellow"))
     if view.record.resumed:
-        in_all = f", {duration(view.record.seconds)} in all" if view.record.seconds is not None else ""
-        lines.append(Text(f"went on from run {view.record.resumed}{in_all}"))
+        before = f", which took {duration(view.record.seconds_before)} of it" if view.record.seconds_before else ""
+        lines.append(Text(f"went on from run {view.record.resumed}{before}"))
     return Text("\n").join(lines)
 
 

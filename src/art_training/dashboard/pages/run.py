@@ -47,7 +47,7 @@ class Head:
     summary: str
     stopped: str
     resumed: str
-    in_all: float | None
+    seconds_before: float
     before: str
 
     @classmethod
@@ -56,7 +56,7 @@ class Head:
         outcome = found.view.outcome
         told = (outcome.summary, outcome.stopped) if outcome else ("", "")
         record = found.view.record
-        return cls(found.view.run, *told, record.resumed, record.seconds if record.resumed else None, found.before)
+        return cls(found.view.run, *told, record.resumed, record.seconds_before, found.before)
 
 
 def register(desk: Desk) -> None:
@@ -245,7 +245,7 @@ def _head(head: Head) -> None:
             [
                 ("started", when(run.started)),
                 ("took", duration(run.seconds)),
-                ("in all", duration(head.in_all)),
+                ("of it before it was broken off", duration(head.seconds_before or None)),
                 ("run", run.id),
                 ("class", run.kind if run.kind != run.step else ""),
             ]
