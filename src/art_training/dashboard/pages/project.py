@@ -4,7 +4,7 @@ from nicegui import ui
 
 from art_training.checks.values import number
 from art_training.dashboard.parts.frame import Crumb, Desk, follow, frame
-from art_training.dashboard.parts.html import facts, h, link
+from art_training.dashboard.parts.html import facts, h, link, sentence
 from art_training.dashboard.parts.live import Part, Parts
 from art_training.dashboard.parts.progress import draw_progress
 from art_training.dashboard.parts.states import badge, look, mark
@@ -58,7 +58,7 @@ def _summary(found: Timeline) -> None:
 
 
 def _following(text: str) -> None:
-    h("p", text, "card call")
+    sentence(text, "card call")
 
 
 def _rest(found: Timeline) -> None:

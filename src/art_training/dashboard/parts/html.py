@@ -27,6 +27,16 @@ def h(tag: str, text: str = "", classes: str = "", **attributes: str) -> TextEle
     return made
 
 
+def sentence(text: str, classes: str = "") -> TextElement:
+    """A paragraph in which what stands between backticks, such as a command to type, is set as code."""
+    made = h("p", "", classes)
+    with made:
+        for place, part in enumerate(text.split("`")):
+            if part:
+                h("code" if place % 2 else "span", part)
+    return made
+
+
 def link(text: str, path: str, classes: str = "", *, query: dict[str, str] | None = None, **attributes: str) -> Element:
     """A link to a page of the dashboard.
 
