@@ -87,6 +87,37 @@ def test_it_is_searched_while_one_types_and_columns_are_chosen(store, serve, pag
     expect(page).to_have_url(re.compile(r"search=adam.*column="))
 
 
+def test_the_way_back_leads_through_what_was_shown_and_not_through_letters(store, serve, page):
+    keep_search(store, 60)
+    address = serve()
+    page.goto(f"{address}/")
+    page.goto(f"{address}/step?project=toy")
+    expect(rows(page)).to_have_count(50)
+    page.get_by_role("button", name="Page after").click()
+    expect(rows(page)).to_have_count(10)
+    page.get_by_label("search").press_sequentially("adam", delay=30)
+    expect(rows(page)).to_have_count(30)
+    page.get_by_role("button", name="Points").click()
+    expect(page.locator(".plot")).to_have_attribute("data-drawn", "points 30")
+    page.evaluate("window.same = true; location.hash = '#content'")  # a place within the page
+    page.go_back()
+    expect(page).to_have_url(re.compile("look=points"))
+    assert page.evaluate("window.same")
+    page.go_back()
+    expect(rows(page)).to_have_count(30)
+    expect(page.get_by_label("search")).to_have_value("adam")
+    expect(page.get_by_role("button", name="Table")).to_have_attribute("aria-pressed", "true")
+    page.go_back()
+    expect(rows(page)).to_have_count(50)
+    expect(page.get_by_label("search")).to_have_value("")
+    page.go_forward()
+    expect(rows(page)).to_have_count(30)
+    page.go_back()
+    expect(rows(page)).to_have_count(50)
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Projects")
+
+
 def test_two_to_ten_runs_that_are_ticked_are_compared(store, serve, page):
     keep_search(store, 12)
     page.goto(f"{serve()}/step?project=toy&step=Overfit")

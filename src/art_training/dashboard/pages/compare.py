@@ -9,6 +9,7 @@ from fastapi import Request
 from nicegui import ui
 from nicegui.element import Element
 
+from art_training.dashboard.parts.asking import tell
 from art_training.dashboard.parts.beside import (
     Cell,
     beside,
@@ -125,7 +126,7 @@ class _Comparison:
     async def _looked(self, look: Look) -> None:
         closer = look.is_zoomed and (look.first, look.last) != (self.look.first, self.look.last)
         self.look = look
-        ui.navigate.history.replace(address(self.runs, look))
+        tell(address(self.runs, look))
         if closer and self._again is not None:
             await self._again()
 

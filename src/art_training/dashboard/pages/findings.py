@@ -101,7 +101,7 @@ class _Shown:
             section.show([row for row in chosen if row.state == state], spans)
 
     def _search(self, text: str) -> None:
-        self._narrow(Narrowed(text, self._narrowed.states, self._narrowed.severities))
+        self._narrow(Narrowed(text, self._narrowed.states, self._narrowed.severities), turned=False)
 
     def _choose_states(self, states: frozenset[str]) -> None:
         self._narrow(Narrowed(self._narrowed.find, states, self._narrowed.severities))
@@ -109,10 +109,10 @@ class _Shown:
     def _choose_severities(self, severities: frozenset[str]) -> None:
         self._narrow(Narrowed(self._narrowed.find, self._narrowed.states, severities))
 
-    def _narrow(self, narrowed: Narrowed) -> None:
+    def _narrow(self, narrowed: Narrowed, *, turned: bool = True) -> None:
         self._narrowed = narrowed
         self.show(self._rows)
-        tell_address("/findings", narrowed.query(self._project))
+        tell_address("/findings", narrowed.query(self._project), turned=turned)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from art_training.dashboard.parts.asked import LOOKS, Asked
+from art_training.dashboard.parts.asking import tell
 from art_training.dashboard.parts.cells import heads, line, shown_columns
 from art_training.dashboard.parts.counts import Counts
 from art_training.dashboard.parts.drawing import Drawing, picture_of, with_axes
@@ -84,11 +85,11 @@ class _Runs:
 
     async def change(self, **changes: Any) -> None:
         """Ask for something else, and let the address say so."""
-        await self._turn(self.asked.but(**changes))
+        await self._ask(self.asked.but(**changes), turned=set(changes) != {"search"})
 
-    async def _turn(self, asked: Asked) -> None:
+    async def _ask(self, asked: Asked, *, turned: bool) -> None:
         self.asked = asked
-        ui.navigate.history.replace(asked.address)
+        tell(asked.address, turned=turned)
         if self._again is not None:
             await self._again()
 
@@ -148,7 +149,7 @@ class _Runs:
         h("button", "Untick all", "button", type="button").on("click", self._untick)
 
     async def _untick(self) -> None:
-        await self._turn(replace(self.asked, run=()))
+        await self._ask(replace(self.asked, run=()), turned=False)
 
     async def _to_page(self, page: int) -> None:
         await self.change(page=page)
@@ -161,13 +162,13 @@ class _Runs:
 
     async def _arrange(self, place: int) -> None:
         if 1 <= place <= len(self.columns):
-            await self._turn(self.asked.sorted_by(self.columns[place - 1].key))
+            await self._ask(self.asked.sorted_by(self.columns[place - 1].key), turned=True)
 
     async def _pick(self, run: str, picked: bool) -> None:
-        await self._turn(self.asked.with_picked(run, picked))
+        await self._ask(self.asked.with_picked(run, picked), turned=False)
 
     async def _toggle(self, run: str) -> None:
-        await self._turn(self.asked.with_picked(run, run not in self.asked.run))
+        await self._ask(self.asked.with_picked(run, run not in self.asked.run), turned=False)
 
 
 def _looks(choose: Callable[[str], Awaitable[None]]) -> dict[str, Element]:

@@ -104,7 +104,7 @@ class _Shown:
         if self._view is not None:
             self._trials.show(trial_rows(self._view, best_first=self._best_first))
         sort = _BEST_FIRST if self._best_first else ""
-        tell_address("/tune", {"name": self._project, "run": self._run, "sort": sort})
+        tell_address("/tune", {"name": self._project, "run": self._run, "sort": sort}, turned=True)
 
 
 class _Pictures:

@@ -77,7 +77,17 @@ def narrowing_buttons(label: str, buttons: Iterable[Narrowing], changed: Callabl
             made[one.key] = button.on("click", partial(toggle, one.key))
 
 
-def tell_address(path: str, query: dict[str, str]) -> None:
-    """Put what the page shows into its address, so that it can be sent; what is empty is left out."""
-    address = url(path, {name: value for name, value in query.items() if value})
-    ui.run_javascript(f"history.replaceState(history.state, '', {json.dumps(address)})")
+def tell_address(path: str, query: dict[str, str], *, turned: bool = False) -> None:
+    """Put what the page shows into its address, so that it can be sent; what is empty is left out.
+
+    Args:
+        path: of the page.
+        query: what it shows.
+        turned: whether the browser's way back leads to what was shown until now; not for each letter that is typed.
+    """
+    tell(url(path, {name: value for name, value in query.items() if value}), turned=turned)
+
+
+def tell(address: str, *, turned: bool = False) -> None:
+    """As `tell_address`, of a whole address."""
+    ui.run_javascript(f"tellAddress({json.dumps(address)}, {json.dumps(turned)})")

@@ -67,7 +67,7 @@ def frame(title: str, *, project: str = "", at: str = "", crumbs: Sequence[Crumb
         at: the path of the page in the bar.
         crumbs: the pages above it.
     """
-    ui.add_head_html('<link rel="stylesheet" href="/static/art.css">')
+    ui.add_head_html('<link rel="stylesheet" href="/static/art.css"><script src="/static/address.js"></script>')
     ui.page_title(spelled(f"{title} - ART"))
     with ui.header(fixed=False, wrap=False).classes("top"):  # beside Quasar's <main>, in which the rest stands
         h("a", "To the content", "skip", href="#content")
