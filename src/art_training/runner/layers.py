@@ -1,14 +1,13 @@
 """The layers of a step's trainings, on their way into the store."""
 
-import re
 from collections.abc import Iterator
 
 from art_training.probes.layers import Layers
 from art_training.records import LayerCurve
+from art_training.records.labels import without_seed
 from art_training.setup.called import Called
 
 _SETUPS = 8  # of one step: a search has hundreds, and each would bring some hundred curves
-_SEED = re.compile(r",? ?seed \d+")  # in a label; another seed of a setup tells least that is new
 
 
 class LayerWatch:
@@ -28,7 +27,7 @@ class LayerWatch:
             called: how the user calls the parts of the model.
         """
         self._monitor, self._label, self._called = Layers(), label, called
-        first = self._followed.setdefault(_SEED.sub("", label), label)
+        first = self._followed.setdefault(without_seed(label), label)  # another seed tells least that is new
         if len(self._followed) > _SETUPS:
             self._followed.popitem()
             return ()

@@ -61,10 +61,10 @@ def test_what_tells_runs_apart_and_what_came_out_stand_beside_each_other(store, 
     expect(page.get_by_role("region", name="to toy/net.py")).to_contain_text("+x = 1")
     picture = page.get_by_role("img", name=re.compile("^loss over optimiser steps"))
     expect(picture).to_have_attribute("aria-label", re.compile("0.3"))
-    page.get_by_label("log scale").check()
+    page.get_by_label("scale").select_option("log")
     expect(page).to_have_url(re.compile(r"run=.*run=.*run=.*log=1"))
     page.goto(page.url)
-    expect(page.get_by_label("log scale")).to_be_checked()
+    expect(page.get_by_label("scale")).to_have_value("log")
     page.get_by_role("link", name="leave 000003 out").click()
     expect(table(page, "Runs").get_by_role("columnheader")).to_have_count(2)
 

@@ -137,7 +137,7 @@ def test_a_drag_chooses_the_steps_and_the_address_says_so(store, serve, page):
     loss = page.locator("figure.curves")
     expect(loss).to_have_attribute("data-log", "true")
     expect(loss).to_have_attribute("data-points", "200")
-    expect(page.get_by_label("log scale")).to_be_checked()
+    expect(page.get_by_label("scale")).to_have_value("log")
     expect(page.get_by_label("smoothing")).to_have_value("0.9")
     box = loss.locator(".plot").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
@@ -217,6 +217,21 @@ def test_many_trainings_are_told_apart_and_can_be_left_out_and_each_layer_is_jud
     picture = page.get_by_role("img", name="worst.png: the worst")
     expect(picture).to_be_visible()
     page.wait_for_function("image => image.naturalWidth === 1", arg=picture.element_handle())
+
+
+def test_one_training_that_diverges_does_not_hide_the_others(store, serve, page):
+    falls = [1.0, 0.5, 0.25, 0.0]
+    curves = {"fast/train/loss": [5.0, 12_000.0, 9_000.0, 11_000.0], "slow/train/loss": falls, "slow/lr/0": falls}
+    run = keep_run(store, "Regularize", curves=curves, verdicts=[verdict("a")]).id
+    page.goto(f"{serve()}/run?id={run}")
+    loss, rate = page.locator("figure.curves").all()
+    expect(loss).to_have_attribute("data-log", "true")
+    expect(loss).to_contain_text("log scale: the values span more than three decades; 1 not above 0 left out")
+    expect(rate).to_have_attribute("data-log", "false")
+    page.get_by_label("scale").select_option("linear")
+    expect(loss).to_have_attribute("data-log", "false")
+    expect(loss).not_to_contain_text("log scale")
+    expect(page).to_have_url(re.compile("log=0"))
 
 
 def test_hostile_names_logs_numbers_and_files_are_text(store, serve, page, tmp_path):

@@ -34,6 +34,14 @@ def test_the_trainings_of_a_step_have_a_colour_each_and_their_splits_a_dash_each
     assert lines[3].name == "trial 1, validation"
 
 
+def test_where_colours_would_repeat_each_setup_has_one_and_its_seeds_differ_in_their_marks():
+    names = [f"{name}, seed {seed}/train/loss" for name in ("a", "b", "c", "d", "e", "too fast") for seed in (1, 2)]
+    colours = {line.group: line.colour for line in lines_of({"": [_row(name) for name in names]})["loss"]}
+    assert len({*colours.values()}) == len(names)
+    assert (colours["too fast, seed 1"] % 8, colours["too fast, seed 2"] % 8) == (5, 5)
+    assert len({colour % 8 for colour in colours.values()}) == 6
+
+
 def test_a_run_has_one_colour_in_every_picture_that_it_is_compared_in():
     runs = {"first": [_row("train/loss")], "second": [_row("train/loss"), _row("train/accuracy")]}
     pictures = lines_of(runs)

@@ -8,14 +8,17 @@ const MARKS = ["circle", "triangle", "rect", "diamond"];
 const SHAPES = ["", "M14 1 19 11 9 11Z", "M10 2H18V10H10Z", "M14 0 20 6 14 12 8 6Z"]; // the same, in the legend
 const MANY = 3; // groups, beyond which fine lines are not drawn until one asks for them
 const COLOURS = 8;
+const DECADES = 1e3; // between the lowest and the highest value, from which on they are better read on a log scale
+const OFTEN = 0.75; // of the values that have to be above 0 for that
+const MARKS_ON_LONG = 12; // of a line that only its mark tells from another of its colour
 const MARKED = 40; // so many points or fewer are marked, so that one alone is seen
 const TOLD = 14; // lines in a tooltip
 const LEAST_DRAG = 6; // pixels
 
 export default {
   template: `
-    <figure class="curves" :data-points="points" :data-first="look.first" :data-last="look.last" :data-log="look.log">
-      <figcaption><h3>{{ title }}</h3><span class="soft small">{{ note }}</span></figcaption>
+    <figure class="curves" :data-points="points" :data-first="look.first" :data-last="look.last" :data-log="log">
+      <figcaption><h3>{{ title }}</h3><span class="soft small">{{ [note, scaled].filter(Boolean).join("; ") }}</span></figcaption>
       <div class="plot" ref="plot" role="img" :aria-label="told"></div>
       <ul class="legend" :aria-label="'Lines of ' + title">
         <li v-for="entry in entries" :key="entry.name">
@@ -39,7 +42,7 @@ export default {
     </figure>`,
   props: { title: String, begin: Object },
   data() {
-    return { look: { ...this.begin }, entries: [], sorts: [], note: "", told: "", points: 0 };
+    return { look: { ...this.begin }, entries: [], sorts: [], note: "", scaled: "", told: "", points: 0, log: false };
   },
   mounted() {
     this.lines = new Map(); // by the number that the server gave it
@@ -101,14 +104,18 @@ export default {
       const ink = (name) => style.getPropertyValue(name).trim();
       const series = [];
       const shown = lines.filter((line) => this.isShown(line)).map((line) => [line, this.visible(line)]);
+      this.log = this.look.log ?? spans(shown);
+      this.scaled = this.log ? onLog(shown, this.look.log === null) : "";
       const usual = Math.min(...shown.map(([, data]) => gap(data)));
-      for (const [line, data] of shown) {
+      for (const [line, raw] of shown) {
+        const data = this.log ? raw.map(([step, value]) => [step, value > 0 ? value : null]) : raw;
         const look = { color: ink(`--curve${line.colour % COLOURS}`), dash: DASHES[line.dash % DASHES.length] };
         const mark = MARKS[Math.floor(line.colour / COLOURS) % MARKS.length];
         const smoothed = this.look.smooth > 0 && data.length > 2;
         const width = line.fine && !smoothed ? 1 : 2;
-        if (smoothed) series.push(lineOf(line.name, data, look, mark, 1, 0.25));
-        series.push(lineOf(line.name, smoothed ? smooth(data, this.look.smooth, usual) : data, look, mark, width, 1));
+        const marked = line.colour >= COLOURS;
+        if (smoothed) series.push(lineOf(line.name, data, look, mark, 1, 0.25, marked));
+        series.push(lineOf(line.name, smoothed ? smooth(data, this.look.smooth, usual) : data, look, mark, width, 1, marked));
       }
       this.points = lines.reduce((sum, line) => sum + this.visible(line).length, 0);
       const axis = {
@@ -132,7 +139,7 @@ export default {
             nameGap: 24,
             splitLine: { show: false },
           },
-          yAxis: { ...axis, type: this.look.log ? "log" : "value", scale: true },
+          yAxis: { ...axis, type: this.log ? "log" : "value", scale: true },
           tooltip: {
             trigger: "axis",
             renderMode: "richText",
@@ -188,7 +195,7 @@ export default {
     },
     // The points that are shown, with the nearest ones beside them, so that the line leaves the picture where it goes on.
     visible(line) {
-      const { first, last, log } = this.look;
+      const { first, last } = this.look;
       const low = first ?? -Infinity;
       const high = last ?? Infinity;
       const detail = line.detail;
@@ -199,8 +206,7 @@ export default {
       }
       const from = Math.max(data.findIndex((one) => one[0] >= low) - 1, 0);
       const past = data.findIndex((one) => one[0] > high);
-      const shown = data.some((one) => one[0] >= low) ? data.slice(from, past < 0 ? data.length : past + 1) : [];
-      return log ? shown.map(([step, value]) => [step, value > 0 ? value : null]) : shown;
+      return data.some((one) => one[0] >= low) ? data.slice(from, past < 0 ? data.length : past + 1) : [];
     },
     // A drag over the picture chooses the steps that are shown; a double click shows all of them again.
     catchDrags() {
@@ -242,14 +248,31 @@ function flipped(names, name) {
   return names.includes(name) ? names.filter((one) => one !== name) : [...names, name];
 }
 
-function lineOf(name, data, look, mark, width, opacity) {
+// Whether values lie so many decades apart that one line would hide all others; what is often 0 or below has no such scale.
+function spans(shown) {
+  const values = shown.flatMap(([, data]) => data.map((one) => one[1]).filter((value) => value !== null));
+  const positive = values.filter((value) => value > 0);
+  if (positive.length < OFTEN * values.length || values.some((value) => value < 0)) return false;
+  const [low, high] = positive.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, 0]);
+  return high > DECADES * low;
+}
+
+function onLog(shown, asNeeded) {
+  const lost = shown.reduce((sum, [, data]) => sum + data.filter((one) => one[1] !== null && one[1] <= 0).length, 0);
+  const told = asNeeded ? ["log scale: the values span more than three decades"] : [];
+  return [...told, ...(lost ? [`${lost} not above 0 left out`] : [])].join("; ");
+}
+
+function lineOf(name, data, look, mark, width, opacity, marked) {
+  const few = data.length <= MARKED;
+  const every = Math.ceil(data.length / MARKS_ON_LONG);
   return {
     type: "line",
     name,
     data,
     symbol: mark,
-    symbolSize: 5,
-    showSymbol: opacity === 1 && data.length <= MARKED,
+    symbolSize: few ? 5 : (_, { dataIndex }) => (dataIndex % every ? 0 : 7),
+    showSymbol: opacity === 1 && (few || marked),
     connectNulls: false,
     color: look.color,
     lineStyle: { width, type: look.dash, opacity },

@@ -1,7 +1,7 @@
 """Curves in one picture: lines of one run or of several, live, zoomed by a drag, with more points where one looks closer."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self, cast
@@ -12,10 +12,12 @@ from nicegui.elements import echart
 
 from art_training.records import Split
 from art_training.records.counted import counted
+from art_training.records.labels import without_seed
 from art_training.views import PointsRow
 from art_training.views.visible import spelled
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
+COLOURS = 8  # of the palette
 _DASHES = {Split.TRAIN: 0, Split.VALIDATION: 1, Split.TEST: 2}
 _BETWEEN = "\n"  # names in an address
 _EPOCH = "_epoch"  # behind the name of what is a mean over each epoch
@@ -26,7 +28,7 @@ class Look:
     """How curves are looked at; a part of the address of a page.
 
     Attributes:
-        log: whether values stand on a log scale.
+        log: whether values stand on a log scale; None where they span decades.
         smooth: share of the mean so far in a smoothed line, in 0..1; 0 smooths nothing.
         first: only steps from this one on.
         last: only steps up to this one.
@@ -34,7 +36,7 @@ class Look:
         also: labels that are drawn though there are too many lines to draw them at first.
     """
 
-    log: bool = False
+    log: bool | None = None
     smooth: float = 0.0
     first: int | None = None
     last: int | None = None
@@ -49,13 +51,13 @@ class Look:
             first = last = None
         smooth = next((one for one in SMOOTHINGS if f"{one:g}" == query.get("smooth")), 0.0)
         hide, also = (_names(query.get(name, "")) for name in ("hide", "also"))
-        return cls(query.get("log") == "1", smooth, first, last, hide, also)
+        return cls({"1": True, "0": False}.get(query.get("log", "")), smooth, first, last, hide, also)
 
     @property
     def query(self) -> dict[str, str]:
         """What an address says of it."""
         said = {
-            "log": "1" if self.log else "",
+            "log": "" if self.log is None else str(int(self.log)),
             "smooth": f"{self.smooth:g}" if self.smooth else "",
             "hide": _BETWEEN.join(self.hide),
             "also": _BETWEEN.join(self.also),
@@ -80,7 +82,7 @@ class Line:
         name: what it is called alone.
         group: the training or the run that it belongs to; lines of one have one colour.
         label: what it is within its group: its split.
-        colour: of the palette of eight; from 8 on told apart by marks.
+        colour: of the palette; from `COLOURS` on told apart by marks.
         dash: solid for train, dashed for validation, dotted for test.
         fine: whether it has a value of each step beside a line of the same that has means over epochs: it is drawn thin.
         row: its points.
@@ -111,10 +113,24 @@ def lines_of(
     for run, rows in runs.items():
         for row in rows:
             panels.setdefault(row.panel, []).append((run, row))
-    colours = {
-        group: at for at, group in enumerate(dict.fromkeys(_group(run, row) for run in runs for row in runs[run]))
-    }
+    colours = _colours(dict.fromkeys(_group(run, row) for run in runs for row in runs[run]))
     return {panel: _lines(found, colours, details or {}) for panel, found in panels.items()}
+
+
+def _colours(groups: Iterable[str]) -> dict[str, int]:
+    """A colour for each group; where there are too many for that one for each setup, whose seeds differ in their marks."""
+    alone = list(groups)
+    if len(alone) <= COLOURS:
+        return {group: at for at, group in enumerate(alone)}
+    setups: dict[str, list[str]] = {}
+    for group in alone:
+        setups.setdefault(without_seed(group), []).append(group)
+    seeds = max(map(len, setups.values()), default=1)
+    return {
+        group: at % COLOURS + COLOURS * (at // COLOURS * seeds + place)
+        for at, alike in enumerate(setups.values())
+        for place, group in enumerate(alike)
+    }
 
 
 def _lines(

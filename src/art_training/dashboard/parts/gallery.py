@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from nicegui import events
 from nicegui.element import Element
@@ -11,8 +11,10 @@ from art_training.dashboard.parts.curves import SMOOTHINGS, CurvePanel, Look, cu
 from art_training.dashboard.parts.html import h
 from art_training.views import PointsRow
 
-_CHECKED = "(event) => emit(event.target.checked)"
 _VALUE = "(event) => emit(event.target.value)"
+_SCALES: Mapping[str, bool | None] = {"as values need": None, "log": True, "linear": False}
+_SMOOTHINGS = {f"{share:g}" if share else "none": share for share in SMOOTHINGS}
+Value = TypeVar("Value")
 
 
 @dataclass(eq=False)
@@ -31,8 +33,8 @@ class Gallery:
     def __post_init__(self) -> None:
         self._empty = h("p", "", "soft")
         with h("div", "", "tools", role="group", aria_label="How the curves are looked at") as self._tools:
-            self._log = _checkbox("log scale", self.look.log, lambda on: self._set(log=on))
-            self._smooth = _choice("smoothing", self.look.smooth, lambda share: self._set(smooth=share))
+            _choice("scale", _SCALES, self.look.log, lambda log: self._set(log=log))
+            _choice("smoothing", _SMOOTHINGS, self.look.smooth, lambda share: self._set(smooth=share))
             self._first = _step("from step", lambda step: self._set(first=step))
             self._last = _step("to step", lambda step: self._set(last=step))
             self._whole = h("button", "all steps", "button", type="button")
@@ -91,34 +93,20 @@ class Gallery:
         self._whole.props["disabled"] = not self.look.is_zoomed
 
 
-def _checkbox(text: str, on: bool, chosen: Callable[[bool], Awaitable[None]]) -> Element:
-    with h("label"):
-        made = h("input", type="checkbox")
-        if on:
-            made.props["checked"] = True
-        h("span", text)
-
-    async def take(event: events.GenericEventArguments) -> None:
-        await chosen(event.args is True)
-
-    made.on("change", take, js_handler=_CHECKED)
-    return made
-
-
-def _choice(text: str, chosen: float, choose: Callable[[float], Awaitable[None]]) -> Element:
+def _choice(text: str, offered: Mapping[str, Value], chosen: Value, choose: Callable[[Value], Awaitable[None]]) -> None:
     with h("label"):
         h("span", text)
         with h("select") as made:
-            for share in SMOOTHINGS:
-                option = h("option", f"{share:g}" if share else "none", value=f"{share:g}")
-                if share == chosen:
+            for name, value in offered.items():
+                option = h("option", name, value=name)
+                if value is chosen or value == chosen:
                     option.props["selected"] = True
 
     async def take(event: events.GenericEventArguments) -> None:
-        await choose(next((share for share in SMOOTHINGS if f"{share:g}" == event.args), 0.0))
+        if event.args in offered:
+            await choose(offered[event.args])
 
     made.on("change", take, js_handler=_VALUE)
-    return made
 
 
 def _step(text: str, chosen: Callable[[int | None], Awaitable[None]]) -> Element:
