@@ -133,8 +133,8 @@ def test_hostile_dimensions_and_notes_are_text(store, serve, page):
 
 @pytest.mark.slow  # starts a process and looks at it with a browser
 def test_a_store_that_cannot_be_read_says_so_and_nothing_else(serve, page, tmp_path):
-    (tmp_path / "art.db").write_bytes(b"this is no database" * 100)
     address = serve()
+    (tmp_path / "art.db").write_bytes(b"this is no database" * 100)
     for path in ("tune", "data", "findings"):
         page.goto(f"{address}/{path}?name=toy")
         expect(page.locator(".notice")).to_contain_text("This cannot be shown:")
