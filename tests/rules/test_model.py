@@ -273,6 +273,18 @@ def test_examples_that_see_each_other_are_seen_where_weights_move_within_a_step(
     assert "were held as they were" in found.confirmed_by
 
 
+def hand_written(self, outputs, y):
+    """A cross entropy over real tokens, without a loss of torch."""
+    said = outputs.log_softmax(2).gather(2, y[..., None])[..., 0]
+    return -(said * (y != 10)).sum() / (y != 10).sum()
+
+
+def test_a_missing_causal_mask_is_seen_though_the_loss_is_written_by_hand():
+    wrong = type("Wrong", (Language,), {"mask": "none", "loss": hand_written})
+    assert "under a causal mask" in judged(wrong, texts())["ART312"].confirmed_by
+    assert "ART312" not in accused(type("Right", (Language,), {"loss": hand_written}), texts())
+
+
 @pytest.mark.parametrize("kind", ["function", "module", "by hand"])
 @pytest.mark.parametrize("mask", ["none", "inverted"])
 def test_attention_that_looks_ahead_is_seen_and_confirmed_by_a_mask(kind, mask):
