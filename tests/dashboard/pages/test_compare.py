@@ -69,6 +69,33 @@ def test_what_tells_runs_apart_and_what_came_out_stand_beside_each_other(store, 
     expect(table(page, "Runs").get_by_role("columnheader")).to_have_count(2)
 
 
+def test_what_only_one_step_has_is_folded_and_curves_come_last(store, serve, page):
+    options = [{"step.share": 0.01, "step.steps": 1}, {"step.target": 0.1, "step.steps": 2}]
+    names = (["a", "both"], ["b", "both"])
+    runs = [
+        keep_run(
+            store,
+            f"Step{at}",
+            minute=at,
+            parameters=options[at],
+            curves={"train/loss": [1.0, 0.5]},
+            verdicts=[verdict(name, "passed" if at or name != "both" else "failed") for name in names[at]],
+        ).id
+        for at in (0, 1)
+    ]
+    page.goto(serve() + address(*runs))
+    expect(table(page, "What differs: step").get_by_role("rowheader", name="step.")).to_have_text(["step.steps"])
+    expect(table(page, "Checks whose answers differ").get_by_role("rowheader")).to_have_text(["both"])
+    expect(table(page, "Options that not all have")).not_to_be_visible()
+    page.get_by_text("2 options that not all of these steps have").click()
+    expect(table(page, "Options that not all have").get_by_role("rowheader")).to_have_text(
+        ["step.share", "step.target"]
+    )
+    page.get_by_text("2 checks that not all of them were asked").click()
+    expect(table(page, "Checks that not all were asked")).to_be_visible()
+    expect(page.get_by_role("heading", level=2)).to_have_text(["Runs", "What tells them apart", "Checks", "Curves"])
+
+
 def test_a_run_that_goes_on_in_another_process_is_drawn_as_it_goes(store, serve, page):
     done = keep(store, 1, 0.5)
     going = keep(store, 2, 0.6, status=RunStatus.RUNNING)

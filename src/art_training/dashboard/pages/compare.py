@@ -116,12 +116,12 @@ class _Comparison:
         with section("Runs"):
             self.head = Part[tuple[tuple[RunRow, ...], tuple[str, ...]]](lambda row: _draw_runs(*row), h("div"))
         self.scores = _card("Scores", lambda row: draw_scores(*row))
-        with section("Curves"):
-            self.gallery = Gallery(self.look, self._looked)
         with section("What tells them apart"):
             self.differences = Part[_Differences](lambda row: draw_sections(*row), h("div"))
-        self.checks = _card("Checks whose answers differ", lambda row: draw_checks(*row))
+        self.checks = _card("Checks", lambda row: draw_checks(*row))
         self.files = _card("Uncommitted changes that differ", lambda row: draw_files(*row))
+        with section("Curves"):
+            self.gallery = Gallery(self.look, self._looked)
 
     async def _looked(self, look: Look) -> None:
         closer = look.is_zoomed and (look.first, look.last) != (self.look.first, self.look.last)

@@ -8,11 +8,13 @@ from nicegui.element import Element
 
 from art_training.dashboard.parts.html import h
 from art_training.dashboard.parts.states import badge
+from art_training.records.counted import counted
 from art_training.views.compared import ComparedCheck, ComparedFile, ComparedRow, ComparedScore, ComparedSection
 from art_training.views.rows import ScoreRow
 from art_training.views.wording import score_text, shortened
 
 _LONGEST = 300  # characters of one value
+_OPTIONS = "step"  # the section of what only steps of one class have alike
 Cell = Callable[[], object]
 
 
@@ -105,9 +107,19 @@ def draw_sections(sections: Sequence[ComparedSection], shared: int, heads: Seque
         h("p", "They were made alike: the same code, parameters, data, versions and machine.")
     for section in sections:
         h("h3", section.title)
-        rows = [(_named(row), [text_cell(value) for value in row.values]) for row in section.rows]
-        beside(f"What differs: {section.title}", "", heads, rows)
+        partly = [row for row in section.rows if section.title == _OPTIONS and None in row.values]
+        rows = [row for row in section.rows if row not in partly]
+        if rows:
+            beside(f"What differs: {section.title}", "", heads, [_text_row(row) for row in rows])
+        if partly:
+            with h("details"):
+                h("summary", f"{counted(len(partly), 'option')} that not all of these steps have")
+                beside("Options that not all have", "", heads, [_text_row(row) for row in partly])
     h("p", f"{shared:,} things that all of them share are left out.", "small soft")
+
+
+def _text_row(row: ComparedRow) -> tuple[str, Sequence[Cell]]:
+    return _named(row), [text_cell(value) for value in row.values]
 
 
 def _named(row: ComparedRow) -> str:
@@ -128,12 +140,19 @@ def draw_checks(checks: Sequence[ComparedCheck], heads: Sequence[str]) -> None:
 
         return draw
 
-    beside(
-        "Checks whose answers differ",
-        "check",
-        heads,
-        [(one.check, [cell(one, place) for place in range(len(heads))]) for one in checks],
-    )
+    def row(check: ComparedCheck) -> tuple[str, Sequence[Cell]]:
+        return check.check, [cell(check, place) for place in range(len(heads))]
+
+    differ = [one for one in checks if len({answer.state for answer in one.answers if answer}) > 1]
+    others = [one for one in checks if one not in differ]
+    if differ:
+        beside("Checks whose answers differ", "check", heads, [row(one) for one in differ])
+    else:
+        h("p", "No check that several of them were asked was answered otherwise.")
+    if others:
+        with h("details"):
+            h("summary", f"{counted(len(others), 'check')} that not all of them were asked")
+            beside("Checks that not all were asked", "check", heads, [row(one) for one in others])
 
 
 def draw_files(files: Sequence[ComparedFile], heads: Sequence[str]) -> None:
