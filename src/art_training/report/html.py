@@ -17,7 +17,10 @@ _TICKED = re.compile(r"`([^`\n]+)`")
 _ROOM = 24  # characters of the longest word that is not broken ...
 _PIECE = 16  # ... and of what one that is longer is broken into
 _LONG = re.compile(rf"\S{{{_ROOM + 1},}}")
-_PARTS = re.compile(r"(?<=[/_.=:,;|-])(?=[^\W\d])")  # before a letter, so that `1.047` and `1e-05` stay whole
+_PARTS = re.compile(
+    r"(?<=[/_.=:,;|-])(?=[^\W\d])|(?<=[a-z])(?=[A-Z])"
+)  # before a letter, so that `1.047` and `1e-05` stay whole
+_HELD = re.compile(r"[-+]?\d[\d.,]*e[-+]\d+|->")  # a browser would break them behind their hyphen
 _KINDS = {Code: "code", Drawing: "drawing", Picture: "picture", Points: "points", Table: "table", Text: "text"}
 
 
@@ -63,8 +66,18 @@ def _breakable(text: str) -> Markup:
     at = 0
     for word in _LONG.finditer(text):
         pieces = (piece for part in _PARTS.split(word[0]) for piece in _chunks(part))
-        found += [escape(text[at : word.start()]), Markup("<wbr>").join(map(escape, pieces))]
+        found += [_held(text[at : word.start()]), Markup("<wbr>").join(map(escape, pieces))]
         at = word.end()
+    return Markup("").join([*found, _held(text[at:])])
+
+
+def _held(text: str) -> Markup:
+    """Numbers and arrows with a hyphen stay in one line."""
+    found: list[Markup] = []
+    at = 0
+    for whole in _HELD.finditer(text):
+        found += [escape(text[at : whole.start()]), Markup('<span class="held">{}</span>').format(whole[0])]
+        at = whole.end()
     return Markup("").join([*found, escape(text[at:])])
 
 

@@ -57,7 +57,7 @@ def test_what_tells_runs_apart_and_what_came_out_stand_beside_each_other(store, 
     expect(table(page, "What differs: versions")).to_contain_text("2.3.0")
     expect(table(page, "What differs: versions")).not_to_contain_text("numpy")
     expect(table(page, "Checks whose answers differ")).to_contain_text("failed")
-    page.get_by_text("1 lines added, 1 removed").click()
+    page.get_by_text("1 line added, 1 removed").click()
     expect(page.get_by_role("region", name="to toy/net.py")).to_contain_text("+x = 1")
     picture = page.get_by_role("img", name=re.compile("^loss over optimiser steps"))
     expect(picture).to_have_attribute("aria-label", re.compile("0.3"))

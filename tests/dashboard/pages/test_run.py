@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -103,6 +104,24 @@ def test_a_run_that_trains_is_followed_and_keeps_its_zoom_and_only_new_points_tr
     expect(page.locator("#checks")).to_contain_text("train/loss < 0.05: failed")
     expect(page.locator("#content")).to_contain_text("it ended")
     expect(loss).to_have_attribute("data-first", "100")
+
+
+def test_what_another_process_writes_is_seen_within_a_second(store, serve, page):
+    """The soonest of a few: what shares the machine makes some of them wait."""
+    run = keep_run(store, "Overfit", status=RunStatus.RUNNING, heartbeat=datetime.now(UTC), lines=["it begins"]).id
+    page.goto(f"{serve()}/run?id={run}")
+    expect(page.locator("pre.log")).to_contain_text("it begins")
+    waited = []
+    for number in range(5):
+        page.wait_for_timeout(300)
+        began = time.monotonic()
+        _points(store, run, 10 * number, 10 * number + 10)
+        page.wait_for_function(
+            "(points) => document.querySelector('figure.curves')?.dataset.points === points", arg=str(20 * number + 20)
+        )
+        expect(page.locator("pre.log")).to_contain_text(f"step {10 * number + 9}")
+        waited.append(time.monotonic() - began)
+    assert min(waited) < 1
 
 
 def test_a_log_follows_its_end_unless_one_reads(store, serve, page):

@@ -174,7 +174,7 @@ def _size(patch: str) -> str:
     lines = patch.splitlines()
     plus = sum(line.startswith("+") and not line.startswith("+++") for line in lines)
     minus = sum(line.startswith("-") and not line.startswith("---") for line in lines)
-    return f"{plus} lines added, {minus} removed"
+    return f"{counted(plus, 'line')} added, {minus} removed"
 
 
 def _of_line(line: str) -> str:
