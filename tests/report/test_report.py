@@ -311,7 +311,7 @@ def _of_page(source: str) -> list[list[list[str]]]:
             [re.sub(r"<[^>]+>|\s", "", cell) for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
             for row in re.findall(r"<tr\b.*?</tr>", one, re.DOTALL)
         ]
-        for one in re.findall(r"<table>.*?</table>", source, re.DOTALL)
+        for one in re.findall(r"<table\b.*?</table>", source, re.DOTALL)
     ]
 
 
