@@ -6,25 +6,30 @@ import random
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from art_training.records import (
     Fingerprint,
     Interval,
     Judgement,
+    LayerCurve,
     Outcome,
     ProcessId,
     Provenance,
     RunRecord,
     RunStatus,
     Score,
+    StepProgress,
     StepState,
     Verdict,
     VerdictState,
 )
+from art_training.records.layers import ACTIVATION, GRADIENT, SATURATED, SILENT, UPDATE
 from art_training.stores import Point, Store
+from art_training.stores.progress import keep_progress
 from art_training.stores.sql import SqlStore
 
 RUNS, POINTS, LONG = 10_000, 1_000_000, 10_000
@@ -118,22 +123,49 @@ def _value(number: int, place: int, step: int) -> float:
     return 2.3 * math.exp(-step / (1500 + 200 * number)) + 0.05 * place + chance.gauss(0, 0.02)
 
 
+@dataclass(frozen=True)
+class Live:
+    """A run of another process, and what it has behind it when somebody begins to look.
+
+    Attributes:
+        number: of the run.
+        lines: of its log.
+        layers: whose gradients its module logs at every step, beside what the runner follows of them.
+    """
+
+    number: int = RUNS
+    lines: int = 0
+    layers: int = 0
+
+
+LONG_LOG = Live(RUNS + 100, lines=200_000)
+LAYERS = Live(RUNS + 101, layers=60)
+_LOGGED = 3_000  # points that each curve of a layer has
+_FOLLOWED = 30  # and each that the runner followed
+_STATISTICS = (GRADIENT, UPDATE, ACTIVATION, SILENT, SATURATED)
+
+
 @contextmanager
-def training(where: Path) -> Generator[None]:
-    """Another process that trains, for as long as this lasts."""
-    process = multiprocessing.get_context("spawn").Process(target=_train, args=(where,), daemon=True)
+def training(where: Path, live: Live | None = None) -> Generator[None]:
+    """Another process that trains, for as long as this lasts; what it has behind it is written first."""
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    process = context.Process(target=_train, args=(where, live or Live(), begun), daemon=True)
     process.start()
     try:
+        while not begun.wait(1):
+            if not process.is_alive():
+                raise RuntimeError(f"the process that trains ended with {process.exitcode}")
         yield
     finally:
         process.terminate()
         process.join()
 
 
-def _train(where: Path) -> None:
+def _train(where: Path, live: Live, begun: Event) -> None:
     with closing(SqlStore(where)) as store:
         run = replace(
-            record(RUNS),
+            record(live.number),
             started=datetime.now(UTC),
             heartbeat=datetime.now(UTC),
             status=RunStatus.RUNNING,
@@ -141,10 +173,38 @@ def _train(where: Path) -> None:
             process=str(ProcessId.current()),
         )
         store.write(run)
-        step = 0
+        store.append(run.id, points=_before(live), lines=[f"2026-01-01 00:00:00 step {n}" for n in range(live.lines)])
+        begun.set()
+        step = _LOGGED if live.layers else 0
         while True:
             steps = range(step, step + AT_ONCE // len(_names()))
-            store.append(run.id, points=points_of(0, steps), lines=[f"step {step}"])
+            store.append(run.id, points=points_of(0, steps) + _logged(live, steps), lines=[f"step {step}"])
             store.beat(run.id, datetime.now(UTC))
+            told = StepProgress(
+                STEP, "fit", epoch=step // 100, epochs=1000, fraction=step / 100_000, seconds_left=600.0
+            )
+            keep_progress(store, PROJECT, run.id, told, datetime.now(UTC))
             step = steps.stop
             time.sleep(0.5)
+
+
+def _before(live: Live) -> list[Point]:
+    """The curves of a training that has gone on for a while."""
+    if not live.layers:
+        return []
+    steps = range(_LOGGED)
+    followed = [
+        Point(str(LayerCurve("", statistic, f"block.{layer}")), step, step // 100, 0.01)
+        for layer in range(live.layers)
+        for statistic in _STATISTICS
+        for step in range(0, _LOGGED, _LOGGED // _FOLLOWED)
+    ]
+    return [*points_of(0, steps), *_logged(live, steps), *followed]
+
+
+def _logged(live: Live, steps: range) -> list[Point]:
+    return [
+        Point(f"logged/grad_2.0_norm/block.{layer}", step, step // 100, 1 + layer / 100)
+        for layer in range(live.layers)
+        for step in steps
+    ]
