@@ -18,7 +18,7 @@ def test_it_opens_with_the_project_that_is_meant_and_the_others_are_one_click_aw
     page.goto(opened.geturl())
     expect(page.locator("h1")).to_have_text(name)
     page.get_by_role("link", name="Projects").click()
-    listed = page.locator("ul.timeline > li")
+    listed = page.locator("ul.projects > li")
     expect(listed).to_have_count(2)
     page.get_by_role("link", name="other").click()
     expect(page.locator("h1")).to_have_text("other")

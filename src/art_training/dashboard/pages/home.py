@@ -24,7 +24,7 @@ def _draw(projects: tuple[ProjectRow, ...]) -> None:
     if not projects:
         h("p", "No project has run yet. Type `art run` in a project's folder; it will show up here.", "card call")
         return
-    with h("ul", "", "timeline"):
+    with h("ul", "", "projects"):
         for project in projects:
             with h("li", "", "step"):
                 link(project.project, "/project", query={"name": project.project})
