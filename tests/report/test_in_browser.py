@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from art_training.records import Artifact, Candidate, Interval, Score
+from art_training.records import Artifact, Candidate, Interval, Provenance, Score
 from art_training.report import as_html, report_of
 from art_training.testing.history import keep_run, verdict
 from art_training.views.account import account_of
@@ -51,6 +51,59 @@ def test_nothing_runs_over_the_edge_of_the_screen(browser, written, width):
         page = context.new_page()
         page.goto(written)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture
+def compared(store, tmp_path) -> str:
+    """The address of a report with a table of many columns, of which two hold sentences."""
+    scores = {metric: Score(0.9636, Interval(0.9102, 0.9858)) for metric in ("validation/loss", "validation/accuracy")}
+    point = {"lr": 0.006938, "width": 24, "dropout": 0.1771, "weight_decay": 0.0123}
+    note = "pruned after epoch 2 of 10, at validation/loss 0.5741, because the median of the others was lower by then"
+    trials = [Candidate(f"trial {place}", scores, point, note) for place in range(3)]
+    versions = {f"package{place}": "1.0" for place in range(170)}
+    keep_run(store, "Tune", candidates=trials, verdicts=[verdict("x")], provenance=Provenance(versions=versions))
+    file = tmp_path / "report.html"
+    file.write_text(as_html(report_of(account_of(store, "toy"))), encoding="utf-8")
+    return file.as_uri()
+
+
+def test_a_narrow_screen_shows_every_column_and_each_row_is_still_a_row(browser, compared):
+    with closing(browser.new_context(viewport={"width": 390, "height": 800}, bypass_csp=True)) as context:
+        page = context.new_page()
+        page.goto(compared)
+        table = page.get_by_role("table").filter(has_text="trial 0")
+        assert table.get_by_role("row").count() == 4
+        assert table.get_by_role("cell").filter(has_text="pruned after epoch 2").count() == 3
+        rights = "every => every.map((one) => one.getBoundingClientRect().right)"
+        assert max(page.locator("table.stacked :is(td:not(.empty), th[scope=row])").evaluate_all(rights)) <= 390
+        names = "one => getComputedStyle(one, '::before').content"
+        assert "what became of it" in table.get_by_text("pruned after epoch 2").first.evaluate(names)
+        assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+
+
+def test_a_wide_screen_gives_sentences_and_settings_their_room(browser, compared):
+    with closing(browser.new_context(viewport={"width": 1280, "height": 800})) as context:
+        page = context.new_page()
+        page.goto(compared)
+        widths = page.locator("td.long").evaluate_all("every => every.map((one) => one.offsetWidth)")
+        assert widths
+        assert min(widths) >= 230
+
+
+def test_paper_begins_no_page_without_need_and_holds_no_page_of_packages(browser, compared):
+    with closing(browser.new_context(viewport={"width": 680, "height": 1000})) as context:
+        page = context.new_page()
+        page.goto(compared)
+        folded = page.locator("details", has_text="All 170 installed distributions")
+        assert folded.locator("pre").is_hidden()
+        folded.locator("summary").click()
+        assert folded.locator("pre").is_visible()
+        page.emulate_media(media="print")
+        assert folded.is_hidden()
+        forced = (
+            "[...document.querySelectorAll('*')].filter((one) => getComputedStyle(one).breakBefore === 'page').length"
+        )
+        assert page.evaluate(forced) == 0
 
 
 def test_on_paper_no_table_is_cut_off(browser, written):

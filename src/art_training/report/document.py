@@ -12,6 +12,9 @@ from markupsafe import Markup
 
 from art_training.report.states import Mark
 
+_SHORT = 32  # characters of a cell
+_PAIR, _SIDE_BY_SIDE = 2, 3  # columns
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -48,6 +51,22 @@ class Table:
     numbers: frozenset[int] = frozenset()
     strong: frozenset[int] = frozenset()
 
+    @property
+    def long(self) -> frozenset[int]:
+        """The places of columns whose text needs room: sentences and settings."""
+        return frozenset(
+            place for place, _ in enumerate(self.head) if any(_longest(row[place]) > _SHORT for row in self.rows)
+        )
+
+    @property
+    def stacked(self) -> bool:
+        """Whether a narrow screen has too little room for its columns side by side, and shows each row as a block."""
+        return len(self.head) > _SIDE_BY_SIDE or (len(self.head) > _PAIR and bool(self.long))
+
+
+def _longest(cell: "str | Cell") -> int:
+    return len(cell) if isinstance(cell, str) else max(map(len, (cell.text, *cell.below)))
+
 
 @dataclass(frozen=True)
 class Text:
@@ -72,11 +91,19 @@ class Points:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines to type, or to read as they are."""
+    """Lines to type, or to read as they are.
+
+    Attributes:
+        text: the lines.
+        caption: what they are.
+        language: in which they are written.
+        folded: whether the page shows them only to who opens them, and paper not at all.
+    """
 
     text: str
     caption: str = ""
     language: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,7 +157,6 @@ class Section:
         blocks: what it says.
         parts: the parts that it has.
         mark: the state that its heading shows, if any.
-        fresh: whether it begins a new page in print.
     """
 
     title: str
@@ -138,7 +164,6 @@ class Section:
     blocks: tuple[Block, ...] = ()
     parts: "tuple[Section, ...]" = ()
     mark: Mark | None = None
-    fresh: bool = False
 
 
 @dataclass(frozen=True)

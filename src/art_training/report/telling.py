@@ -107,11 +107,9 @@ def interval_figure(
     )
     drawn = spans(shown)
     far = beyond(drawn, reference, logarithmic=logarithmic)
-    left = f" {', '.join(far)} {'lie' if len(far) > 1 else 'lies'} beyond the axis, as an arrow says." if far else ""
-    svg = intervals(
-        drawn, f"{caption}: {told}{against}.{left}", axis=axis, reference=reference, logarithmic=logarithmic
-    )
-    return Drawing(svg, f"{caption}.{left}{more}", told, numbers)
+    left = f"; {', '.join(far)} {'lie' if len(far) > 1 else 'lies'} beyond the axis" if far else ""
+    svg = intervals(drawn, f"{caption}: {told}{against}{left}", axis=axis, reference=reference, logarithmic=logarithmic)
+    return Drawing(svg, f"{caption}.{more}", told, numbers)
 
 
 def tried_table(tried: Tried, caption: str) -> Table | None:

@@ -63,7 +63,12 @@ def intervals(
         frame.right + numbers,
         frame.bottom + 40,
         told,
-        *_axis(frame, across, axis),
+        *_axis(
+            frame,
+            across,
+            axis,
+            *(["an arrow is beyond the axis"] if beyond(spans, reference, logarithmic=logarithmic) else []),
+        ),
         *_reference(frame, across, reference),
         *(part for place, one in enumerate(spans) for part in _row(one, frame, across, place)),
     )
@@ -96,16 +101,14 @@ def _outside(value: float, across: Scale) -> bool:
     return not across.low <= value <= across.high
 
 
-def _axis(frame: Box, across: Scale, name: str) -> Iterator[Markup]:
+def _axis(frame: Box, across: Scale, *names: str) -> Iterator[Markup]:
     for value in across.ticks(5):
         x = across.at(value)
         yield line(x, frame.top - 4, x, frame.bottom, "grid")
         yield label(x, frame.bottom + 15, tick_text(value), anchor="middle", look="tick")
-    logs = ", logarithmic" if across.logarithmic else ""
+    said = "; ".join(names) + (", logarithmic" if across.logarithmic else "")
     middle = (frame.left + frame.right) / 2
-    yield label(
-        middle, frame.bottom + 32, fitting(f"{name}{logs}", frame.width + 120), anchor="middle", look="axis-name"
-    )
+    yield label(middle, frame.bottom + 32, fitting(said, frame.width + 120), anchor="middle", look="axis-name")
 
 
 def _reference(frame: Box, across: Scale, reference: tuple[str, float] | None) -> Iterator[Markup]:

@@ -35,7 +35,7 @@ def reproduce(account: Account) -> Section | None:
         Section("Seeds, fingerprints and data", "seeds", tuple(_seeds(runs))),
         Section("Versions and machine", "versions", told(_machine(runs), _differing(runs), _versions(last.provenance))),
     )
-    return Section("How to reproduce it", "reproduce", (), parts, fresh=True)
+    return Section("How to reproduce it", "reproduce", (), parts)
 
 
 def _commands(runs: list[RunRecord], account: Account) -> tuple[Block, ...]:
@@ -120,4 +120,5 @@ def _versions(origin: Provenance) -> Code | None:
     first = [name for name in _FIRST if name in origin.versions]
     rest = sorted(name for name in origin.versions if name not in first)
     lines = [f"{name}=={origin.versions[name]}" for name in (*first, *rest)]
-    return Code("\n".join(lines), f"All {len(lines)} installed distributions", "requirements") if lines else None
+    caption = f"All {len(lines)} installed distributions"
+    return Code("\n".join(lines), caption, "requirements", folded=True) if lines else None

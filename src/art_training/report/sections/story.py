@@ -33,7 +33,7 @@ def story(account: Account, album: Album) -> Section | None:
     if not parts:
         return None
     begin = Text("Each step asks one question; the next one may build on it only when its checks have passed.", "lead")
-    return Section("What happened, step by step", "story", (begin,), parts, fresh=True)
+    return Section("What happened, step by step", "story", (begin,), parts)
 
 
 def _part(one: StepAccount, place: int, album: Album) -> Section:
