@@ -6,6 +6,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from art_training.records import RunStatus
+from art_training.records.plan import Action, Plan, PlannedStep
+from art_training.stores.planned import keep_plan
 from art_training.testing.history import keep_run, verdict
 
 pytestmark = pytest.mark.slow  # each starts a process and looks at it with a browser
@@ -197,10 +199,23 @@ def test_hostile_names_values_and_addresses_are_text(store, serve, page):
     assert "pwned" not in page.title().replace(HOSTILE, "")
 
 
+def test_a_step_says_what_it_asks_where_it_stands_and_what_it_waits_for(store, serve, page):
+    keep_run(store, "A", kind="Overfit", verdicts=[verdict("a", "failed")])
+    steps = tuple(PlannedStep(name, kind, Action.RUN, "new") for name, kind in (("A", "Overfit"), ("B", "Tune")))
+    keep_plan(store, Plan("toy", steps))
+    address = serve()
+    page.goto(f"{address}/step?project=toy&step=A")
+    expect(page.get_by_text("Is the model large enough to fit the training data")).to_be_visible()
+    expect(page.locator(".badges")).to_contain_text("failed")
+    page.goto(f"{address}/step?project=toy&step=B")
+    expect(page.get_by_text("Which settings are best")).to_be_visible()
+    expect(page.get_by_text("No run of B is kept yet. It waits for A: that one comes first.")).to_be_visible()
+
+
 def test_a_step_without_runs_says_what_to_do(store, serve, page):
     keep_run(store, "A")
     page.goto(f"{serve()}/step?project=toy&step=B")
-    expect(page.get_by_text("No run of B is kept yet.")).to_be_visible()
+    expect(page.get_by_text("No run of B is kept yet. Type `art run`")).to_be_visible()
     keep_run(store, "B", minute=5, status=RunStatus.ERRORED)
     expect(rows(page)).to_have_count(1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -17,14 +17,19 @@ from art_training.dashboard.parts.counts import Counts
 from art_training.dashboard.parts.drawing import Drawing, picture_of, with_axes
 from art_training.dashboard.parts.frame import Crumb, Desk, follow, frame
 from art_training.dashboard.parts.grid import Grid
-from art_training.dashboard.parts.html import h
+from art_training.dashboard.parts.html import h, link
 from art_training.dashboard.parts.live import Part
 from art_training.dashboard.parts.pager import Pager
 from art_training.dashboard.parts.sieve import Sieve
+from art_training.dashboard.parts.states import badge
 from art_training.records.counted import counted
 from art_training.stores import Store
 from art_training.views.compared import FEWEST, MOST
+from art_training.views.planned import planned_of
+from art_training.views.purposes import PURPOSES
 from art_training.views.scatter import ScatterView
+from art_training.views.seen import Seen
+from art_training.views.status import StepStatus, status_of
 from art_training.views.table import Column, TableView, table_of
 
 
@@ -40,11 +45,18 @@ def register(desk: Desk) -> None:
             await _Runs(asked).open(desk)
 
 
+class _Head(NamedTuple):
+    """Where the step stands; None of one that the project does not have now."""
+
+    step: StepStatus | None
+
+
 @dataclass(frozen=True)
 class _Seen:
-    """What a view answered, and what it was asked."""
+    """What a view answered, and what it was asked; without a head where that one is as it was."""
 
     asked: Asked
+    head: _Head | None
     table: TableView
     picture: ScatterView | None = None
 
@@ -57,6 +69,9 @@ class _Runs:
     columns: tuple[Column, ...] = ()
     opened: bool = False
     drawing: Drawing | None = None
+    _step: StepStatus | None = None
+    _narrowed: bool = False
+    _read: Seen = field(default_factory=Seen)
     _again: Callable[[], Awaitable[None]] | None = field(default=None)
 
     async def open(self, desk: Desk) -> None:
@@ -65,6 +80,7 @@ class _Runs:
 
     def _lay_out(self) -> None:
         self.opened = True
+        self.head = Part(_draw_step, h("div"))
         self.nothing = Part(_draw_nothing, h("div"))
         with h("div") as self.all:
             self._lay_out_runs()
@@ -88,26 +104,39 @@ class _Runs:
         await self._ask(self.asked.but(**changes), turned=set(changes) != {"search"})
 
     async def _ask(self, asked: Asked, *, turned: bool) -> None:
-        self.asked = asked
+        self.asked, self._narrowed = asked, True
         tell(asked.address, turned=turned)
         if self._again is not None:
             await self._again()
 
     def _question(self, store: Store) -> _Seen:
         asked = self.asked
+        narrowed, self._narrowed = self._narrowed, False
+        head = (
+            None if narrowed else self._head(store, asked)
+        )  # a reader who narrows the runs changes nothing of the step
         if asked.look == "table":
-            return _Seen(asked, table_of(store, asked.query()))
+            return _Seen(asked, head, table_of(store, asked.query()))
         table = table_of(store, replace(asked.query(), size=1, page=0))
-        return _Seen(asked, table, picture_of(store, with_axes(asked, table.columns)))
+        return _Seen(asked, head, table, picture_of(store, with_axes(asked, table.columns)))
+
+    def _head(self, store: Store, asked: Asked) -> _Head:
+        if not asked.step:
+            return _Head(None)
+        status = status_of(store, asked.project, planned_of(store, asked.project), seen=self._read)
+        return _Head(next((one for one in status.steps if one.step == asked.step), None))
 
     def _show(self, seen: _Seen) -> None:
+        if not self.opened:
+            self._lay_out()
+        if seen.head is not None:
+            self._step = seen.head.step
+            self.head.show(self._step)
         if seen.asked != self.asked:  # the reader was quicker than the store; the answer to the newer question comes
             return
         asked, table = seen.asked, seen.table
-        if not self.opened:
-            self._lay_out()
         kept = max(column.runs for column in table.columns)
-        self.nothing.show("" if kept else f"of {asked.step}" if asked.step else f"of {asked.project}")
+        self.nothing.show("" if kept else _nothing(asked, self._step))
         self.all.set_visibility(kept > 0)
         self.columns = shown_columns(table.columns, asked.column)
         self.sieve.show(asked, table, [column.key for column in self.columns])
@@ -181,10 +210,29 @@ def _looks(choose: Callable[[str], Awaitable[None]]) -> dict[str, Element]:
     return buttons
 
 
-def _draw_nothing(whose: str) -> None:
-    if whose:
-        h(
-            "p",
-            f"No run {whose} is kept yet. Type `art run` in the project's folder; it will show up here.",
-            "card call",
-        )
+def _draw_step(step: StepStatus | None) -> None:
+    """What the step asks, and where it stands now."""
+    if step is None:
+        return
+    if step.kind in PURPOSES:
+        h("p", PURPOSES[step.kind], "prose")
+    with h("div", "", "badges"):
+        badge(step.state, "stale" if step.stale else "")
+        if step.run:
+            link("the run that counts", "/run", "small", query={"id": step.run})
+    if step.summary and not step.waits_for:
+        h("p", step.summary, "prose soft small")
+    for reason in step.reasons:
+        h("p", reason, "why")
+
+
+def _nothing(asked: Asked, step: StepStatus | None) -> str:
+    told = f"No run of {asked.step or asked.project} is kept yet."
+    if step is not None and step.waits_for:
+        return f"{told} It waits for {step.waits_for}: that one comes first."
+    return f"{told} Type `art run` in the project's folder; it will show up here."
+
+
+def _draw_nothing(told: str) -> None:
+    if told:
+        h("p", told, "card call")

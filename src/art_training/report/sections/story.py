@@ -3,7 +3,6 @@
 from art_training.records import StepState
 from art_training.report.document import Block, Cell, Code, Section, Table, Text, table, told
 from art_training.report.pictures import Album
-from art_training.report.purposes import PURPOSES
 from art_training.report.sections.verdict import anchor, because
 from art_training.report.states import of_step
 from art_training.report.telling import (
@@ -18,6 +17,7 @@ from art_training.report.telling import (
 )
 from art_training.views.account import Account, StepAccount
 from art_training.views.attempts import Attempts
+from art_training.views.purposes import PURPOSES
 from art_training.views.tried import Tried, tried_of
 from art_training.views.visible import name as named
 from art_training.views.wording import duration
