@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 import art_training as art
 
+pytestmark = pytest.mark.filterwarnings("ignore:Found .* in eval mode")
+
 X = torch.tensor(load_digits().data[:640], dtype=torch.float32) / 16
 Y = torch.tensor(load_digits().target[:640])
 
