@@ -147,6 +147,8 @@ def test_runs_are_drawn_as_points_and_as_lines_and_one_is_ticked_by_a_click(stor
     page.goto(f"{serve()}/step?project=toy&step=Overfit&look=points&y=score:validation/accuracy")
     picture = page.get_by_role("img", name=re.compile("20 runs: hparams.lr from 0.0001 to 1, validation.accuracy"))
     expect(picture).to_have_attribute("data-drawn", "points 20")
+    marks = [one.get_attribute("d") for one in page.get_by_role("list", name="Legend").locator("path").all()]
+    assert len({*marks}) == len(marks) == 2  # passed and failed, each as it is drawn
     expect(page.get_by_text("20 of 21 runs; a click ticks one; 1 have no value here")).to_be_visible()
     keep_run(store, "Overfit", minute=95, parameters={"hparams.lr": 0.1}, scores={"validation/accuracy": 0.9})
     expect(page.locator(".plot")).to_have_attribute("data-drawn", "points 21")

@@ -2,7 +2,7 @@ import math
 from datetime import UTC, datetime
 
 from art_training.dashboard.parts.asked import Asked
-from art_training.dashboard.parts.cells import shown_columns, text_of
+from art_training.dashboard.parts.cells import shown_columns, telling_scores, text_of
 from art_training.dashboard.parts.drawing import with_axes
 from art_training.views.table import Column
 
@@ -34,6 +34,14 @@ def keys(columns: tuple[Column, ...]) -> list[str]:
 def test_what_tells_most_runs_apart_is_shown_where_nothing_is_chosen() -> None:
     own, varied = ["state", "started", "seconds"], ["parameter:hparams.width", "parameter:hparams.lr"]
     assert keys(shown_columns(COLUMNS, ())) == [*own, *varied, "score:validation/accuracy", "score:train/loss"]
+
+
+def test_scores_of_validation_come_before_counts_that_more_runs_have_and_before_what_few_have() -> None:
+    counts = (column("score:errors", runs=14), column("score:warnings", runs=14, differs=False))
+    scores = [column(f"score:{name}", runs=8) for name in ("train/loss", "validation/accuracy")]
+    few = column("score:validation/also_in_train", runs=2)
+    order = [one.key.partition(":")[2] for one in telling_scores((*counts, *scores, few))]
+    assert order == ["validation/accuracy", "train/loss", "errors", "warnings", "validation/also_in_train"]
 
 
 def test_of_runs_of_several_steps_no_option_of_one_step_is_shown_unasked() -> None:

@@ -13,9 +13,10 @@ from art_training.views.rows import short
 from art_training.views.table import Column, TableRow
 from art_training.views.wording import duration, shortened, when
 
-_VARIED, _SCORES = 4, 4  # columns of each kind, where none are chosen: what fits a screen
+_VARIED, _SCORES = 3, 3  # columns of each kind, where none are chosen: what fits a screen
 _SHARE = 0.3  # of the runs that have a value, from which on its column is shown unasked
 _LONGEST = 32
+_SPLITS = ("validation/", "train/", "test/")  # as a reader asks for them; counts of what was found come last
 _GROUPS = {"run": "of the run", "parameter": "parameters", "score": "scores"}
 _TITLES = {"seconds": "took"}
 
@@ -39,9 +40,15 @@ def telling_parameters(columns: Sequence[Column]) -> list[Column]:
 
 
 def telling_scores(columns: Sequence[Column]) -> list[Column]:
-    """Scores, those of most runs first, and among them those of a held-out split."""
+    """Scores: of those that many runs have, and that differ, of validation first; then the others."""
     scores = [column for column in columns if column.kind == "score"]
-    return sorted(scores, key=lambda column: (-column.runs, not column.name.startswith(("validation/", "test/"))))
+    few = _SHARE * max((column.runs for column in scores), default=0)
+
+    def place(column: Column) -> tuple[bool, bool, int, int]:
+        split = next((at for at, begin in enumerate(_SPLITS) if column.name.startswith(begin)), len(_SPLITS))
+        return column.runs < few, not column.differs, split, -column.runs
+
+    return sorted(scores, key=place)
 
 
 def _common(columns: Sequence[Column]) -> list[Column]:

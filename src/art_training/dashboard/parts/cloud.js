@@ -1,7 +1,11 @@
 // Runs as points of two axes, or as lines over several. Text from a store is only ever text: no tooltip is HTML.
 import { echarts } from "nicegui-echart";
 
-const SYMBOLS = ["circle", "triangle", "diamond", "rect", "pin", "arrow", "roundRect"];
+// Of a point and beside its name in the legend alike.
+const SHAPES = [
+  "M7 2A5 5 0 1 1 6.99 2Z", "M7 1 13 13 1 13Z", "M7 0 14 7 7 14 0 7Z", "M2 2H12V12H2Z", "M1 1 13 1 7 13Z",
+  "M5 1H9V5H13V9H9V13H5V9H1V5H5Z", "M4 1H10L13 7 10 13H4L1 7Z",
+];
 const COLOURS = 8;
 const FOOT = 0.15; // of the length between the smallest value and the largest, below the smallest
 const LOOKS = {
@@ -16,7 +20,7 @@ export default {
       <div class="plot" :class="shape" ref="plot" role="img" :aria-label="told" :data-drawn="drawn"></div>
       <ul v-if="entries.length" class="legend" aria-label="Legend">
         <li v-for="(entry, at) in entries" :key="at">
-          <svg width="14" height="14" aria-hidden="true"><circle cx="7" cy="7" r="5" :style="{ fill: entry.fill }" /></svg>
+          <svg width="14" height="14" aria-hidden="true"><path :d="entry.shape" :style="{ fill: entry.fill }" /></svg>
           <span>{{ entry.name }}</span>
         </li>
       </ul>
@@ -74,14 +78,19 @@ export default {
       const inks = this.levels.map(({ look }, at) => this.ink(LOOKS[look] ?? `--curve${at % COLOURS}`));
       return (value) => (value === null ? none : inks[value]);
     },
+    // And a shape, where they are points.
+    form(value) {
+      return SHAPES[this.scale || this.shape === "lines" ? 0 : (value ?? 0) % SHAPES.length];
+    },
     legend(paint) {
       const seen = new Set(this.colours);
-      const none = seen.has(null) ? [{ name: "none", fill: paint(null) }] : [];
+      const entry = (name, value) => ({ name, fill: paint(value), shape: this.form(value) });
+      const none = seen.has(null) ? [entry("none", null)] : [];
       if (this.scale) {
         const { low, high, texts } = this.scale;
-        return [...texts.map((name, at) => ({ name, fill: paint(at ? high : low) })), ...none];
+        return [...texts.map((name, at) => entry(name, at ? high : low)), ...none];
       }
-      return [...this.levels.map(({ name }, at) => ({ name, fill: paint(at), at })).filter((one) => seen.has(one.at)), ...none];
+      return [...this.levels.map(({ name }, at) => entry(name, at)).filter((_, at) => seen.has(at)), ...none];
     },
     axis(one) {
       const rule = { lineStyle: { color: this.ink("--line") } };
@@ -103,7 +112,7 @@ export default {
         return {
           at,
           value: this.values[at],
-          symbol: this.scale ? "circle" : SYMBOLS[(this.colours[at] ?? 0) % SYMBOLS.length],
+          symbol: `path://${this.form(this.colours[at])}`,
           symbolSize: picked ? 15 : this.runs.length > 500 ? 6 : 10,
           itemStyle: { color: paint(this.colours[at]), opacity: picked ? 1 : 0.75, borderColor: ink, borderWidth: picked ? 2.5 : 0 },
         };
