@@ -228,8 +228,9 @@ def test_a_project_before_its_first_run_says_what_to_do_and_is_filled_when_it_co
 
 
 def test_a_store_that_cannot_be_read_says_so(serve, page, tmp_path):
+    address = serve()
     (tmp_path / "art.db").write_bytes(b"this is no database" * 100)
-    page.goto(f"{serve()}/project?name=toy")
+    page.goto(f"{address}/project?name=toy")
     expect(page.locator(".notice")).to_contain_text("This cannot be shown:")
 
 
