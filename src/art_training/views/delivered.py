@@ -124,7 +124,7 @@ def _beyond(one: StepAccount) -> str:
     ]
     result = parameters.get("result")
     made = (
-        f"{one.status.step} made more of these settings than one training: {result}."
+        f"{one.status.step} made more of these settings than one training: {result}, as told above."
         if result not in {None, SINGLE}
         else ""
     )

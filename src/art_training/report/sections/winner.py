@@ -1,6 +1,6 @@
 """What is delivered, and why that and nothing else."""
 
-from art_training.records import StepState
+from art_training.records import Plain, StepState
 from art_training.records.plain import show
 from art_training.report.document import Drawing, Section, Table, Text, table, told
 from art_training.report.telling import interval_figure
@@ -56,11 +56,12 @@ def _decisions(journey: Journey) -> Table | None:
 
 def _changes(journey: Journey) -> Table | None:
     """What the search changed, beside what was declared."""
-    rows = [
-        (one.component, "-" if one.before is None else show(one.before), "-" if one.after is None else show(one.after))
-        for one in journey.changes
-    ]
+    rows = [(one.component, _shown(one.before), _shown(one.after)) for one in journey.changes]
     return table(("setting", "as declared", "as delivered"), rows, "What the steps changed of the declared set-up")
+
+
+def _shown(value: Plain) -> str:
+    return "not set" if value is None else show(value)
 
 
 def _settings(journey: Journey) -> Table | None:
