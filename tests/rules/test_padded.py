@@ -350,6 +350,28 @@ def test_vectors_of_padding_that_are_rebuilt_are_seen(judged):
     assert not judged(real(Rebuilds), of_one_width(Vectors(texts(), "mask")), codes="ART432")
 
 
+class Hides(Attends):
+    """Tokens that are hidden at random and told again, by attention that leaves padding out."""
+
+    real, padding = True, 0
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 22)
+
+    def training_step(self, batch, index):
+        ids = batch[0]
+        hidden = (torch.rand(ids.shape) < 0.2) & (ids != 0)
+        seen = self.words(ids.masked_fill(hidden, 21))
+        seen, _ = self.attention(seen, seen, seen, key_padding_mask=ids == 0)
+        return F.cross_entropy(self.head(seen).transpose(1, 2), ids.masked_fill(~hidden, -100))
+
+
+def test_random_numbers_that_cutting_changes_are_no_padding_that_counts(judged):
+    assert not judged(Hides, ragged(), codes=("ART313", "ART432"))
+    assert not judged(Hides, of_one_width(Cut(texts())), codes=("ART313", "ART432"))
+
+
 def test_a_class_with_the_number_that_pads_vectors_is_no_padding(judged):
     data = of_one_width(Vectors(texts(), value=0.0))
     assert not judged(real(type("Zeros", (Steps,), {"nothing": 0.0})), data, codes=("ART313", "ART432"))

@@ -143,7 +143,8 @@ def _measured(specimen: Specimen, batch: Any, ends: _Ends) -> Padding | None:
         after = passed(specimen, longer).predictions(count)
     except Exception:  # noqa: BLE001  The user's code, which may take sequences of one length only.
         return None
-    again = passed(specimen, batch).predictions(count)
+    # By other random numbers: as many are drawn as there are positions.
+    again = passed(specimen, batch, seed=1).predictions(count)
     moved, noise = _apart(before, after), _apart(before, again)
     if moved is None or noise is None:
         return None

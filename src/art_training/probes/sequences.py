@@ -85,7 +85,10 @@ def padded(token: float, path: str = "") -> Callable[[Specimen], Moved | None]:
         )
         cut = mapped(few, lambda leaf: leaf[:, :longest] if _runs(leaf, len(rows), length) else leaf)
         try:
-            before, again, after = (passed(specimen, one).predictions(len(rows)) for one in (few, few, cut))
+            # By other random numbers: as many are drawn as there are positions, so that none are the same where some are cut off.
+            before, again, after = (
+                passed(specimen, one, seed=seed).predictions(len(rows)) for one, seed in ((few, 0), (few, 1), (cut, 0))
+            )
         except Exception:  # noqa: BLE001  The user's code, which may take sequences of one length only.
             return None
         whole = torch.arange(length, device=ends.device) < ends[rows][:, None]
