@@ -57,7 +57,7 @@ def test_runs_are_sorted_filtered_grouped_and_paged_and_the_address_says_so(stor
     page.get_by_label("only where").select_option("parameter:hparams.opt")
     page.get_by_role("textbox", name="value").fill("adam")
     page.get_by_role("button", name="Add").click()
-    expect(page.get_by_text("No run is so.")).to_be_visible()
+    expect(page.get_by_text("No run is like this.")).to_be_visible()
     page.get_by_role("button", name="no longer only hparams.opt = adam").click()
     expect(rows(page)).to_have_count(6)
     page.get_by_label("group by").select_option("parameter:hparams.lr")
@@ -83,6 +83,8 @@ def test_it_is_searched_while_one_types_and_columns_are_chosen(store, serve, pag
     keep_run(store, "Other", minute=90, parameters={"hparams.opt": "adamw"})  # another process writes
     expect(rows(page)).to_have_count(7)
     expect(page.get_by_label("search")).to_have_value("adam")
+    controls = page.locator(".sieve select, .sieve .field.short, .sieve button:text('Add'), .sieve summary").all()
+    assert len({(round(box["y"]), round(box["height"])) for one in controls if (box := one.bounding_box())}) == 1
     page.get_by_text("Columns (").click()
     page.get_by_role("checkbox", name="hparams.lr").uncheck()
     expect(page.get_by_role("columnheader", name="hparams.lr")).to_have_count(0)

@@ -89,6 +89,7 @@ class _Shown:
             levels = [Narrowing(one, one, LOOKS[one][1], one in narrowed.severities) for one in Severity]
             narrowing_buttons("Only findings of this severity", levels, self._choose_severities)
         self._told = Part(_told, h("p", "", "soft small counted", role="status"))
+        self._bars = Part(_about_bars, h("div"))
         self._sections = {state: _Section(state, project) for state in _STATES}
 
     def show(self, rows: tuple[FindingRow, ...]) -> None:
@@ -96,6 +97,7 @@ class _Shown:
         self._rows = rows
         chosen = self._narrowed.of_rows(rows)
         self._told.show((len(chosen), len(rows)))
+        self._bars.show(bool(chosen))
         spans = [moment for row in rows for moment in (row.first_seen, row.last_seen)]
         for state, section in self._sections.items():
             section.show([row for row in chosen if row.state == state], spans)
@@ -160,6 +162,11 @@ def _told(found: tuple[int, int]) -> None:
         h("span", f"None of {known} is like this; take a word or a button back.")
     else:
         h("span", f"{counted(shown, 'finding')} of {known}")
+
+
+def _about_bars(shown: bool) -> None:
+    if shown:
+        h("p", "A bar shows when each was seen, from the first finding of all to the last.", "soft small")
 
 
 def _rest(count: int) -> None:

@@ -26,7 +26,7 @@ class Pager:
         self._page = page
         last = max(1, -(-total // rows))
         if not total:
-            self._told.text = "No run is so. Take a condition away, or search for something else."
+            self._told.text = "No run is like this. Take a condition away, or search for something else."
         elif page > last:
             self._told.text = f"There is no page {page}: {counted(f'{total:,}', 'run')} fill {last}."
         else:
