@@ -69,6 +69,30 @@ def test_examples_that_are_the_same_in_any_place_are_not_accused(judged, added):
     assert not judged(adding(added), sentences(), codes="ART335")
 
 
+class ByHand(Reader):
+    """A loss that is written by hand leaves what modules give for predictions; positions are as many as examples, and may come first."""
+
+    first = False
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.1, batch_first=not self.first)
+
+    def training_step(self, batch, index):
+        x = self.words(batch[0]) + self.places(torch.arange(LENGTH))
+        x = self.layer(x.transpose(0, 1)).transpose(0, 1) if self.first else self.layer(x)
+        said = self.head(x.mean(1)).log_softmax(1)
+        return -said[torch.arange(len(said)), batch[1]].mean()
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("size", [LENGTH // 2, LENGTH, 16])
+def test_positions_that_are_as_many_as_examples_are_not_taken_for_these(judged, first, size):
+    drawn = torch.randint(1, WORDS, (96, LENGTH), generator=torch.Generator().manual_seed(0))
+    data = art.data(train=DataLoader(TensorDataset(drawn, drawn[:, 0] % 2), batch_size=size))
+    assert not judged(type("Made", (ByHand,), {"first": first}), data, codes="ART335")
+
+
 def two_words(told="order", rows=480, padded=False):
     """Sentences of which the label is which of two words comes first; or whether they are about one that is in every other."""
     drawn = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from art_training.probes.cost import lighter
@@ -40,12 +41,19 @@ def placed(specimen: Specimen) -> Placed | None:
     passes = [passed(specimen, one, seed=seed, index=0) for one, seed in ((batch, 0), (batch, 1), (moved, 0))]
     found: list[Placed] = []
     for before, again, after in zip(*(one.predictions(count) for one in passes), strict=False):
-        if not before.shape == again.shape == after.shape:
+        # What stays as it is in another order of the examples is not of examples, as what a module makes of positions alone.
+        if not before.shape == again.shape == after.shape or torch.equal(before, after):
             continue
-        read = zip(ways(before, count), ways(again, count), ways(after, count), strict=True)
+        read = zip(*(_ways(one, count) for one in (before, again, after)), strict=True)
         known = [one for way in read if (one := _compared(*way)) is not None]
         found += [min(known, key=lambda one: one.moved)] if known else []
     return max(found, key=lambda one: one.moved, default=None)
+
+
+def _ways(tensor: Tensor, count: int) -> list[Tensor]:
+    """As `ways`, and with any dimension of as many as there are examples as theirs: positions may come first."""
+    axes = [axis for axis in range(1, tensor.ndim) if tensor.shape[axis] == count]
+    return [*ways(tensor, count), *(tensor.movedim(axis, 0).reshape(count, -1) for axis in axes)]
 
 
 def _compared(before: Tensor, again: Tensor, after: Tensor) -> Placed | None:
