@@ -49,10 +49,10 @@ def served(store: Path) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
             line = next(iter(child.stdout or ()), "")
-            found = re.search(r"http://\S+", line)
+            found = re.search(r"http://[^/\s]+", line)
             if found is None:
                 sys.exit(f"the dashboard did not start: {line}")
-            yield found[0].rstrip("/")
+            yield found[0]
         finally:
             child.terminate()
 
