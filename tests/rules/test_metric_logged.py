@@ -22,7 +22,7 @@ def found(model, **trainer):
         DataLoader(TensorDataset(x[300:500], y[300:500]), 40),
     )
     settings = {"max_epochs": 6, "accelerator": "cpu", **trainer}
-    result = art.diagnose(model, data, trainer=settings, budget=30)
+    result = art.diagnose(model, data, trainer=settings, budget=120)
     assert not result.broken
     return [one.code for one in result.findings if one.severity.value != "info"]
 

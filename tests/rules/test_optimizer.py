@@ -379,7 +379,7 @@ class AdversarialAutoencoder(Gan):
 
 @pytest.mark.parametrize("model", [LeakingGan, SharedGan])
 def test_adversaries_that_pull_at_the_same_weights(model):
-    assert set(codes(model, lambda: digits()[0])) == {"ART513"}
+    assert set(codes(model, lambda: digits()[0])) == {"ART513", "ART515"}  # the second explains the first
 
 
 @pytest.mark.parametrize("model", [Gan, WastefulGan, AdversarialAutoencoder])

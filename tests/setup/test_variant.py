@@ -315,7 +315,11 @@ def test_the_difference_of_two_setups_names_the_modifiers() -> None:
     setup = art.Setup(plain_net(), declared())
     changed = art.Variant(model=with_dropout, data=zeroed_arrays, hparams={"lr": 0.3}).apply(setup)
     told = [str(change) for change in changed - setup]
-    assert told == ["data.modifier.zeroed_arrays is new", "hparams.lr is new", "model.modifier.with_dropout is new"]
+    assert told == [
+        "data.modifier.zeroed_arrays is new",
+        "hparams.lr is new: 0.3",
+        "model.modifier.with_dropout is new",
+    ]
 
 
 def test_one_variant_applied_twice_is_no_difference() -> None:

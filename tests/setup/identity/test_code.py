@@ -85,7 +85,7 @@ def test_comments_docstrings_annotations_and_formatting_do_not_matter(load: Call
         ("depth = 2", "depth = 3", "model: Net.depth: 2 -> 3"),
         ("* LEARN", "/ LEARN", "model: Net.forward changed"),
         ("width=4", "width=5", "model: Net.__init__ changed"),
-        ("class Net:", "class Net(dict):", "model: bases of Net is new"),
+        ("class Net:", "class Net(dict):", "model: bases of Net is new: ['dict']"),
     ],
 )
 def test_an_edit_is_told_in_a_sentence(load: Callable[..., Any], old: str, new: str, sentence: str) -> None:
