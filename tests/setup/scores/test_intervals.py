@@ -85,7 +85,7 @@ def test_a_slow_statistic_gets_what_the_time_allows() -> None:
 
         return values
 
-    some = of_values(slow(2000, 1e-3)(), 0.0, 100, seconds=1.0)  # type: ignore[arg-type]
+    some = of_values(slow(2000, 1e-2)(), 0.0, 100, seconds=1.0)  # type: ignore[arg-type]
     assert some.interval is not None
     assert some.interval.method.startswith("bootstrap standard error")
     none = of_values(slow(2000, 0.02)(), 0.0, 100, seconds=0.02)  # type: ignore[arg-type]
