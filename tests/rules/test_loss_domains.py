@@ -52,7 +52,7 @@ def poisson(made, **options):
 )
 def test_targets_that_are_no_probabilities_are_an_error(loss, targets):
     data = art.data((X, targets), batch_size=64)
-    diagnosis = art.diagnose(lambda: Net(loss), data, trainer={"max_epochs": 2, "accelerator": "cpu"}, budget=30)
+    diagnosis = art.diagnose(lambda: Net(loss), data, trainer={"max_epochs": 2, "accelerator": "cpu"}, budget=120)
     seen = next(one for one in diagnosis.findings if one.code == "ART454")
     assert seen.severity == "error"
     assert seen.evidence["outside"] > 0

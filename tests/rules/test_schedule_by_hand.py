@@ -58,7 +58,7 @@ class InStep(ByHand):
 
 def found(model):
     data = art.data((X[:1280], Y[:1280]), batch_size=64)
-    diagnosis = art.diagnose(model, data, trainer={"max_epochs": 4, "accelerator": "cpu"}, budget=20)
+    diagnosis = art.diagnose(model, data, trainer={"max_epochs": 4, "accelerator": "cpu"}, budget=120)
     return next((one for one in diagnosis.findings if one.code == "ART548"), None)
 
 
