@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
 from art_training.probes.cost import lighter
+from art_training.probes.module_calls import hooked
 from art_training.probes.specimen import Specimen
 from art_training.probes.steps import parameters_of
 from art_training.setup.data.batch import entries, mapped
@@ -271,15 +272,12 @@ def _calls(
             run.calls.append(_Call(module, number, given, found[-1]))
         return output
 
-    handles: list[Any] = []
-    for one in root.modules():
-        if one is not root:
-            handles += [one.register_forward_pre_hook(enter), one.register_forward_hook(leave)]
     try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+        with hooked(root, enter, leave):
+            yield
+    finally:  # where a forward raised
+        for one, requires in frozen:
+            one.requires_grad_(requires)
 
 
 class _Differentiating(TorchFunctionMode):

@@ -1,10 +1,24 @@
 """What a module's parts give, call by call: noted, exchanged among the examples, or made alike."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+
+
+@contextmanager
+def hooked(root: nn.Module, enter: Callable[..., Any], leave: Callable[..., Any]) -> Generator[None]:
+    """A block in which two hooks are at every module below the root: before its forward, and after it."""
+    below = [one for one in root.modules() if one is not root]
+    handles = [
+        handle for one in below for handle in (one.register_forward_pre_hook(enter), one.register_forward_hook(leave))
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -41,15 +55,8 @@ def all_alike(root: nn.Module) -> Generator[None]:
             return output
         return means.setdefault(module, output.mean(0, keepdim=True)).expand_as(output)
 
-    handles: list[Any] = []
-    for one in root.modules():
-        if one is not root:
-            handles += [one.register_forward_pre_hook(enter), one.register_forward_hook(leave)]
-    try:
+    with hooked(root, enter, leave):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
@@ -71,15 +78,8 @@ def outermost_calls(root: nn.Module) -> Generator[list[tuple[nn.Module, list[Ten
         notes[:] = [one for one in notes if one[0] is not module]
         notes.append((module, [*given, output.detach()]))
 
-    handles: list[Any] = []
-    for one in root.modules():
-        if one is not root:
-            handles += [one.register_forward_pre_hook(enter), one.register_forward_hook(leave)]
-    try:
+    with hooked(root, enter, leave):
         yield notes
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager

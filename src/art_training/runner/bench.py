@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -12,10 +12,11 @@ from art_training.engines import Change, Engine, EvaluateJob, FitJob, FitResult,
 from art_training.errors import Interrupted, OutOfMemory, SetupError
 from art_training.probes import Monitor
 from art_training.probes.health import Health
-from art_training.records import Artifact, Finding, Outcome, Plain, Reading, Score, Split, StepProgress, Use
+from art_training.records import Artifact, Finding, Outcome, Plain, Reading, Split, StepProgress, Use
 from art_training.rules.watched import judged, watchers
 from art_training.runner.curves import CurveWriter, labelled
 from art_training.runner.layers import LayerWatch
+from art_training.runner.measured import Measured
 from art_training.runner.metrics_first import require_computable
 from art_training.runner.pace import Pace
 from art_training.runner.resumption import Resumption
@@ -41,28 +42,6 @@ class _Passing(TypedDict, total=False):
     limit: int | None
     mode: Literal["evaluate", "train"]
     change: Change | None
-
-
-@dataclass
-class Measured:
-    """What a step has measured so far; it is the outcome if the step does not come to its end."""
-
-    scores: dict[str, Score] = field(default_factory=dict[str, Score])
-    findings: list[Finding] = field(default_factory=list[Finding])
-    artifacts: list[Artifact] = field(default_factory=list[Artifact])
-    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-
-    def outcome(self, stopped: str) -> Outcome:
-        """The partial outcome of a step that was stopped."""
-        return Outcome(
-            scores=self.scores,
-            findings=tuple(self.findings),
-            artifacts=tuple(self.artifacts),
-            parameters=self.parameters,
-            seconds=self.seconds,
-            stopped=stopped,
-        )
 
 
 class RunnerBench(Bench):
