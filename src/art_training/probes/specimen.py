@@ -53,6 +53,7 @@ class Plan:
         precision: as the trainer calls it.
         validations: batches of a validation; 0: it never runs.
         validates_every: epochs between two validations.
+        first_validation: batches of training before the first validation; None where that is not known, as of one by the clock.
         callbacks: the user's own.
     """
 
@@ -64,6 +65,7 @@ class Plan:
     precision: str = "32-true"
     validations: int | None = None
     validates_every: int = 1
+    first_validation: int | None = None
     callbacks: tuple[Any, ...] = ()
 
 

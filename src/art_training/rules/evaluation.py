@@ -117,8 +117,9 @@ def never_logged(laboratory: Laboratory) -> Iterable[Found]:
     severity=Severity.ERROR,
     stage=Stage.INSPECT,
     finds=(
-        "There is a validation split and a step for it, and the trainer's settings run no batch of it: limit_val_batches=0, or "
-        "check_val_every_n_epoch above max_epochs. A warning where the step, or what gives the loader, has a name that nobody "
+        "There is a validation split and a step for it, and the trainer's settings run no batch of it: limit_val_batches=0, "
+        "check_val_every_n_epoch above max_epochs, or a first validation (val_check_interval, or the end of an epoch) after the last "
+        "batch that max_epochs and max_steps let it train on. A warning where the step, or what gives the loader, has a name that nobody "
         "calls and that is nearly the one that is called."
     ),
     why="Nothing tells when the model overfits; callbacks that wait for a validation value do nothing.",
@@ -145,6 +146,23 @@ def never_validated(laboratory: Laboratory) -> Found | None:
             {"every": known.validates_every, "epochs": known.epochs},
             f"set check_val_every_n_epoch to at most {known.epochs}",
             confirmed_by=f"{known.epochs // known.validates_every} validations fit into {known.epochs} epochs",
+        )
+    last = laboratory.ask(_last_batch)
+    if (
+        last is not None
+        and known.first_validation is not None
+        and known.first_validation > last
+        and known.validations != 0
+    ):
+        return Found(
+            f"the first validation comes after {known.first_validation} batches, and training ends after {last}",
+            {"first": known.first_validation, "batches": last, "epochs": known.epochs, "steps": known.steps},
+            f"validate at least every {last} batches (val_check_interval, check_val_every_n_epoch), or train for longer (max_steps, "
+            "max_epochs)",
+            confirmed_by=(
+                f"the trainer that had begun to train counted {known.batches} batches an epoch, {last} in all, and "
+                f"{known.first_validation} to its first validation"
+            ),
         )
     if known.validations == 0 and laboratory.ask(_validates):
         return Found(
@@ -315,6 +333,17 @@ def _course(watched: Validations, monitor: str, better: str) -> str:
         f"of {len(seen)} validations it chooses the one with {monitor} = {chosen[monitor]:.4g} and {name} = {chosen[name]:.4g}, "
         f"and another has {monitor} = {best[monitor]:.4g} and {name} = {best[name]:.4g}"
     )
+
+
+def _last_batch(specimen: Specimen) -> int | None:
+    """Batches of the whole training; None where they are not known, or the step does not need them for anything."""
+    known = specimen.plan
+    if not _validates(specimen):
+        return None
+    by_epochs = None if known.epochs is None or known.batches is None else known.epochs * known.batches
+    by_steps = known.steps * known.accumulate if known.steps is not None and specimen.automatic else None
+    # Steps are counted to the end of training: what accumulates over the end of an epoch steps early, and so takes fewer batches.
+    return min((one for one in (by_epochs, by_steps) if one is not None), default=None)
 
 
 def _validates(specimen: Any) -> bool:

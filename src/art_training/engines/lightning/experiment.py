@@ -113,6 +113,7 @@ def plan_of(trainer: Any) -> Plan:
         precision=str(trainer.precision),
         validations=_validations(trainer),
         validates_every=trainer.check_val_every_n_epoch or 1,
+        first_validation=_first_validation(trainer),
         callbacks=tuple(users_of(trainer.callbacks)),
     )
 
@@ -122,6 +123,19 @@ def _validations(trainer: Any) -> int | None:
         return 0
     counts = trainer.num_val_batches
     return int(sum(counts)) if counts and all(isinstance(one, int) for one in counts) else None
+
+
+def _first_validation(trainer: Any) -> int | None:
+    """Batches before it: within an epoch that is validated, or, where epochs do not matter, from the beginning."""
+    every, within = trainer.check_val_every_n_epoch, getattr(trainer, "val_check_batch", None)
+    if within is None or within == float("inf"):  # by the clock, or at the end of an epoch that has no length
+        return None
+    batches = batches_of(trainer)
+    if every is None:
+        return int(within)
+    if every == 1:
+        return int(within)
+    return None if batches is None else int(within) + (every - 1) * batches
 
 
 def _loaders(trainer: Any) -> dict[Split, dict[str | None, Any]]:
