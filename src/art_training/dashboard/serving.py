@@ -14,7 +14,9 @@ from urllib.parse import urlencode
 from art_training.dashboard.access import Access, Guard, is_loopback
 from art_training.dashboard.pulse import Pulse
 from art_training.dashboard.source import Source
-from art_training.errors import UsageError
+from art_training.errors import ARTError, UsageError
+from art_training.stores import Store
+from art_training.views.table import TableQuery, table_of
 
 _PORT = 8642
 _TRIES = 20  # ports after it that are tried where none was asked for
@@ -71,7 +73,8 @@ def _register(source: Source, access: Access, greeting: Callable[[], Coroutine[N
     beating: list[asyncio.Task[None]] = []
 
     def start() -> None:
-        beating.extend(asyncio.get_running_loop().create_task(one) for one in (pulse.beat(), greeting()))
+        begun = (pulse.beat(), greeting(), _look_ahead(source))
+        beating.extend(asyncio.get_running_loop().create_task(one) for one in begun)
 
     def stop() -> None:
         for task in beating:
@@ -81,6 +84,18 @@ def _register(source: Source, access: Access, greeting: Callable[[], Coroutine[N
     app.on_startup(start)
     app.on_shutdown(stop)
     app.add_middleware(Guard, access=access)
+
+
+async def _look_ahead(source: Source) -> None:
+    """Read what the store remembers once it was read, before a reader waits for it: which columns tables have."""
+    with suppress(ARTError):  # the page that shows it says so
+        await source.ask(_tables_of_newest)
+
+
+def _tables_of_newest(store: Store) -> None:
+    for project in store.projects()[:1]:
+        for step in store.latest(project):
+            table_of(store, TableQuery(project, step, size=1))
 
 
 def _run(listener: socket.socket, host: str, port: int) -> None:
