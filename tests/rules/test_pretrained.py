@@ -134,8 +134,8 @@ def test_inputs_on_another_scale_than_a_frozen_backbone_knows_are_seen_and_confi
         (Images, STANDARD[:, torch.randperm(64, generator=torch.Generator().manual_seed(1))]),
         (Images, torch.randn(300, 64)),
         (Images, (RAW > 12).float() * 3 - 1),
-        (FineTuned, RAW / 160),
         (FineTuned, STANDARD),
+        (FineTuned, 0.4 * STANDARD),
         (Fresh, RAW / 255),
         (Copied, STANDARD),
     ],
@@ -143,3 +143,24 @@ def test_inputs_on_another_scale_than_a_frozen_backbone_knows_are_seen_and_confi
 def test_inputs_of_the_same_scale_or_of_another_kind_are_not_accused(model, x, judged):
     found = judged(model, loaders(x), codes="ART823", pretrained=["backbone"])
     assert not found or found["ART823"].severity is Severity.INFO
+
+
+class MadeTrained(Images):
+    """The backbone is trained where the model is made, and nothing is loaded."""
+
+    frozen, rate = False, 1e-3
+
+    def loaded(self):
+        whole = nn.Sequential(self.make(), nn.LazyLinear(10))
+        x = (X[:900] - MEAN) / STD
+        with torch.enable_grad():
+            for rows in torch.arange(900).split(30):
+                F.cross_entropy(whole(x[rows]), Y[rows]).backward()
+        return whole[0]
+
+
+@pytest.mark.parametrize(("model", "x"), [(FineTuned, RAW / 160), (FineTuned, RAW), (MadeTrained, RAW / 16)])
+def test_pixels_that_were_not_normalised_are_warned_of_where_the_batch_norm_adapts(model, x, judged):
+    found = judged(model, loaders(x), codes="ART823")
+    assert found["ART823"].severity is not Severity.INFO
+    assert found["ART823"].confirmed_by

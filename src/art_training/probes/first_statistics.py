@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,11 @@ _MOST = 0.8  # of the channels, that a distance holds for
 _TWICE, _SHIFTED = math.log(2), 1.0  # how far a typical channel is off before anything is tried
 _SAME, _NEAR = math.log(1.5), 0.5  # and most of them may be off afterwards
 _THIRD = 1 / 3
+_SEEN = 20  # batches that statistics were collected of; a pass on trial, as for finding shapes, makes fewer
+_CENTRED, _UNIT = 0.75, (0.5, 2.0)  # mean and deviation of what was standardised by somebody's mean and deviation
+_DARKEST, _BRIGHTEST = 0.01, 0.99  # shares of numbers between which a range is looked at
+_RANGE = 0.1  # by which a map that was fitted may miss 0 and 1
+_PARTS = 1_000_000  # numbers, that quantiles are of
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class FirstStatistics:
         met: with inputs changed so; None where nothing was tried.
         as_it_is: a few steps of training with the inputs as they are.
         changed: with inputs changed so; None where it was not tried.
+        forgotten: whether either the inputs as they are, or these changed so, are standardised, and the others a range that
+            begins with 0: what becomes of pixels when they are normalised, or are not.
     """
 
     layer: str
@@ -72,6 +79,7 @@ class FirstStatistics:
     met: Distance | None = None
     as_it_is: Course | None = None
     changed: Course | None = None
+    forgotten: bool = False
 
     @property
     def explained(self) -> bool:
@@ -114,14 +122,16 @@ def first_statistics(
         slope = there - here
         offset = float((slope * (target - here) / unit**2).sum() / (slope / unit).square().sum().clamp_min(1e-12))
         met = _distance(norm, *entered(factor, offset))
-        seen = FirstStatistics(name, found, factor, offset, met)
+        values = torch.cat([one.flatten() for one in leaves if isinstance(one, Tensor)]).double()
+        forgotten = _is_one_normalised(values[:: 1 + len(values) // _PARTS], factor, offset)
+        seen = FirstStatistics(name, found, factor, offset, met, forgotten=forgotten)
         if not seen.explained or not specimen.automatic or len(specimen.optimizers) != 1:
             return seen
         courses: list[Course | None] = []
         for batches in (light.batches, tuple(_changed(one, inputs, factor, offset) for one in light.batches)):
             with specimen.kept():
                 courses.append(few_steps(light, batches))
-        return FirstStatistics(name, found, factor, offset, met, *courses)
+        return replace(seen, as_it_is=courses[0], changed=courses[1])
 
     return probe
 
@@ -143,7 +153,8 @@ def _first(specimen: Specimen, declared: Callable[[str], bool]) -> tuple[str, nn
     if not name:
         return None
     norm: Any = called[0]
-    if not declared(name) and f"{name}.weight" not in specimen.loaded:
+    trained = norm.num_batches_tracked is not None and int(norm.num_batches_tracked) >= _SEEN
+    if not declared(name) and f"{name}.weight" not in specimen.loaded and not trained:
         return None
     if norm.running_mean is None or norm.running_var is None or len(norm.running_var) < _FEWEST:
         return None
@@ -178,6 +189,29 @@ def _distance(norm: Any, mean: Tensor, deviation: Tensor) -> Distance:
     scale = ((deviation.square() + norm.eps).sqrt() / unit).log().abs()
     shift = (mean - target).abs() / unit
     return Distance(*((float(one.median()), float(one.quantile(_MOST))) for one in (scale, shift)))
+
+
+def _is_one_normalised(values: Tensor, factor: float, offset: float) -> bool:
+    """Whether of numbers and what a map makes of them one was standardised, and the other was not: it begins with 0."""
+    changed = values * factor + offset
+    return (_is_standard(changed) and _is_from_zero(values)) or (_is_standard(values) and _is_of_unit(changed))
+
+
+def _is_standard(values: Tensor) -> bool:
+    return (
+        abs(float(values.mean())) < _CENTRED and _UNIT[0] < float(values.std()) < _UNIT[1] and bool((values < 0).any())
+    )
+
+
+def _is_from_zero(values: Tensor) -> bool:
+    """Whether none is below 0, and the least ones are near it: pixels, as 0..1 or 0..255."""
+    least, most = (float(values.quantile(one)) for one in (_DARKEST, _BRIGHTEST))
+    return bool((values >= 0).all()) and least <= 0.25 * most
+
+
+def _is_of_unit(values: Tensor) -> bool:
+    least, most = (float(values.quantile(one)) for one in (_DARKEST, _BRIGHTEST))
+    return -_RANGE <= least <= 0.25 and 0.5 <= most <= 1 + _RANGE
 
 
 def _changed(batch: Any, inputs: tuple[str, ...], factor: float, offset: float) -> Any:

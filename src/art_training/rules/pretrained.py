@@ -21,7 +21,9 @@ _LEARNS = 0.8  # of the loss, that it falls to with inputs on the scale of the s
         "collected of: in a typical channel the deviation is less than half or more than twice, or the mean lies more than a deviation away. And one "
         "factor and one offset of all inputs bring four fifths of the channels to their statistics (within a factor of 1.5 and half a deviation), which "
         "images of another kind do not. Confirmed where a few steps of training on inputs changed so bring the loss to 0.8 of what it is "
-        "otherwise; where they do not, as where the batch norm adapts, it is an information."
+        "otherwise. Where they do not, as where the batch norm adapts, it is a warning if normalising is all that lies between both: one "
+        "are numbers from 0 on, and the others are standardised (a mean within 0.75 of 0 and a deviation of 0.5 to 2); else an information. "
+        "A batch norm that has seen 20 batches when the model is made is pretrained, too."
     ),
     why="Frozen features of such inputs are those of nearly black or burnt-out pictures: most of what was learned is lost.",
     wrong="x = image / 255  # for weights that were trained on (image / 255 - mean) / std",
@@ -55,7 +57,9 @@ def other_statistics(laboratory: Laboratory) -> Found | None:
         confirmed_by=(
             f"on inputs changed so the loss came to {other.last:.3g} in {other.steps} steps, and on these to {one.last:.3g}"
             if confirmed and one is not None and other is not None
+            else f"inputs changed by this one factor and offset have the statistics of {seen.layer} in most channels, and these have not"
+            if seen.forgotten
             else ""
         ),
-        severity=None if confirmed else Severity.INFO,
+        severity=None if confirmed else Severity.WARNING if seen.forgotten else Severity.INFO,
     )  # fmt: skip
