@@ -102,6 +102,36 @@ def test_rows_that_repeat_within_training_are_not_accused():
     assert not found(Net, train_and(slice(0, 200)), loader(X[400:550], Y[400:550]), loader(X[550:650], Y[550:650]))
 
 
+def grid(side):
+    return torch.cartesian_prod(torch.arange(side), torch.arange(side)).float() / side
+
+
+@pytest.mark.parametrize(
+    ("train", "validation"),
+    [
+        (
+            grid(10)[torch.randint(100, (600,), generator=torch.Generator().manual_seed(0))],
+            grid(10),
+        ),  # each of few once
+        (grid(16)[:168].repeat(3, 1)[:400], grid(16)[:168].repeat(3, 1)[400:500]),  # hours of weeks, in their order
+        (grid(12), grid(12)),  # measured once for training and once for validation
+        (torch.cat([X[:399, :5], torch.zeros(1, 5)]), torch.cat([X[400:500, :5], torch.zeros(20, 5)])),  # empty rows
+    ],
+)
+def test_splits_that_hold_each_of_few_rows_or_repeat_one_are_not_accused(train, validation):
+    y = [(one.sum(1) > 0.8).long() for one in (train, validation)]
+    model = lambda: Net(train.shape[1], 2)  # noqa: E731  It is called many times.
+    assert not found(model, loader(train, y[0], shuffle=True), loader(validation, y[1]))
+
+
+def test_inputs_that_were_measured_again_are_told_as_information():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(500, 4, generator=generator)
+    first, again = (x[:, :1] + 0.3 * torch.randn(500, 1, generator=generator) for _ in range(2))
+    (seen,) = found(lambda: Forecast(4), loader(x, first, shuffle=True), loader(x[:200], again[:200]))
+    assert (seen.code, seen.severity) == ("ART150", "info")
+
+
 def test_inputs_of_which_there_are_few_are_not_accused():
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(2, (900, 6), generator=generator).float()

@@ -9,6 +9,10 @@ from scipy.stats import binom
 from art_training.probes.rows import SplitRows
 
 _SLACK = 3.0  # rule of three: none in n rows leaves a share of up to 3 / n (Hanley and Lippman-Hand, JAMA 1983)
+_SMALL = 1e-3  # a chance that is worth a closer look
+_OFTEN = 0.1  # of the rows, that few values in each column explain
+_ERRORS = 3.0  # standard errors that are left open of a share that was counted
+_MOST_VALUES = 4_000_000  # numbers of a table, whose values are counted column by column
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Overlap:
         shared: how many.
         of: how many rows the split has.
         expected: the largest share that equal rows by chance explain.
-        chance: of so many or more by it.
+        chance: of so many or more by it: of rows, and of different ones among them; the larger of both.
         same_target: the share of those whose target is the same too; None where there are no targets.
         places: of the first of them, in the split.
     """
@@ -41,8 +45,10 @@ def overlap(inputs: NDArray[np.uint64], targets: NDArray[np.uint64], other: Spli
     """Rows of a split that are also in another; None where there is nothing to compare.
 
     Equal inputs are natural where an input can have few values (categories, tokens, bits). How often they are is seen
-    within the splits: the chance that a row of the other split occurs in it once more, and the chance that two rows of
-    this one are equal. The smaller of both explains an overlap; repeating rows on purpose raises the first only.
+    within the splits: the chance that a row of the other split occurs in it once more (Good and Turing's estimate), and the
+    chance that two rows of this one are equal. The smaller of both explains an overlap, since repeating rows on purpose raises
+    the first only. A split that holds each of few values once, as a grid or a week of hours does, has no equal rows and still
+    can have no others: where columns that vary apart from each other would give as many rows, any overlap is by chance.
 
     Args:
         inputs: hashes of the split's rows.
@@ -52,8 +58,17 @@ def overlap(inputs: NDArray[np.uint64], targets: NDArray[np.uint64], other: Spli
     if not len(inputs) or not len(other.inputs):
         return None
     found = np.isin(inputs, other.inputs)
-    shared = int(found.sum())
-    expected = min(_again(other.inputs), _by_pairs(inputs, len(other.inputs)))
+    shared, different = int(found.sum()), len(np.unique(inputs[found]))
+    again = _again(other.inputs)
+    expected = min(again, _by_pairs(inputs, len(other.inputs)))
+
+    def chance() -> float:
+        of_rows = float(binom.sf(shared - 1, len(inputs), expected))
+        # One row that a split repeats, such as an empty one, is one that is in both.
+        return max(of_rows, float(binom.sf(different - 1, len(np.unique(inputs)), expected)))
+
+    if chance() < _SMALL and _by_columns(other) >= _OFTEN:  # asked last, since counting columns takes time
+        expected = 1.0
     same = None
     if shared and len(targets) == len(inputs) and len(other.targets) == len(other.inputs):
         pairs = set(zip(other.inputs.tolist(), other.targets.tolist(), strict=True))
@@ -63,7 +78,7 @@ def overlap(inputs: NDArray[np.uint64], targets: NDArray[np.uint64], other: Spli
         shared=shared,
         of=len(inputs),
         expected=expected,
-        chance=float(binom.sf(shared - 1, len(inputs), expected)),
+        chance=chance(),
         same_target=same,
         places=tuple(np.flatnonzero(found)[:8].tolist()),
     )
@@ -75,9 +90,14 @@ def distinct_share(inputs: NDArray[np.uint64]) -> float:
 
 
 def _again(hashes: NDArray[np.uint64]) -> float:
-    """The share of rows that occur once more, and what is left open by so few."""
+    """The share of rows that occur once more, and what is left open by so few: the rule of three, and errors of the share.
+
+    Variance of Good and Turing's estimate: Esty, Annals of Statistics 11 (1983), of the rows that occur once and twice.
+    """
     _, counts = np.unique(hashes, return_counts=True)
-    return min(1.0, (float(counts[counts > 1].sum()) + _SLACK) / len(hashes))
+    rows, once, twice = len(hashes), int((counts == 1).sum()), int((counts == 2).sum())  # noqa: PLR2004
+    error = (once * (1 - once / rows) + 2 * twice) ** 0.5
+    return min(1.0, (rows - once + _SLACK + _ERRORS * error) / rows)
 
 
 def _by_pairs(hashes: NDArray[np.uint64], rows: int) -> float:
@@ -87,3 +107,18 @@ def _by_pairs(hashes: NDArray[np.uint64], rows: int) -> float:
     """
     rate = min(_again(hashes), 1 - 1e-9)
     return 1 - (1 - rate) ** max(1.0, rows / len(hashes))
+
+
+def _by_columns(rows: SplitRows) -> float:
+    """The chance that a row is among these, were each of its numbers drawn apart from the others, as often as here."""
+    table = rows.values
+    if table is None or not table.size or table.size > _MOST_VALUES:
+        return 0.0
+    flat = table.reshape(len(table), -1)
+    likely = np.ones(len(flat))
+    for column in flat.T:
+        _, which, counts = np.unique(column, return_inverse=True, return_counts=True)
+        likely *= ((counts - 1) / max(1, len(flat) - 1))[
+            which
+        ]  # of the other rows: a value that is there once tells nothing
+    return float((1 - (1 - likely) ** len(rows.inputs)).mean())

@@ -17,6 +17,7 @@ _CHANCE = 1e-6
 _FEWEST = 3
 _MUCH = 0.01
 _WHOLE = 0.9  # of a split: then it is not a part that slipped in
+_COPIES = 0.5  # of equal inputs, that have the same target too: less are measured again
 
 
 @rule(
@@ -28,7 +29,9 @@ _WHOLE = 0.9  # of a split: then it is not a part that slipped in
     finds=(
         "Rows of the validation or test split have exactly the inputs of rows of the training split, more than equal rows by "
         "chance explain (binomial test, 1e-6). How often rows are equal by chance is seen within the splits themselves, so that "
-        "categories, tokens and bits, of which there are few, are no finding. Less than one row in a hundred is told as INFO. Of "
+        "categories, tokens and bits, of which there are few, are no finding, and by how often each column has its values, so that "
+        "grids and calendars are none; one row that a split repeats counts once. Less than one row in a hundred is told as INFO, and "
+        "so are inputs of which less than half have the same target there: what was measured again is no copy. Of "
         "several validation loaders, one that is the training split beside one that is not is taken for a measure of training."
     ),
     why="A score on rows that were trained on says how well they are remembered, and hides that other rows fare worse.",
@@ -237,7 +240,9 @@ def _leak(split: Split, name: str | None, one: Overlap) -> Found:
         f"remove them from training or from {place}, and split before rows are repeated or augmented",
         where=f"{place}: rows {', '.join(map(str, one.places[:5]))}",
         confirmed_by=f"equal rows by chance explain {one.expected:.2%} at most",
-        severity=None if one.share > _MUCH else Severity.INFO,
+        severity=None
+        if one.share > _MUCH and (one.same_target is None or one.same_target >= _COPIES)
+        else Severity.INFO,
     )
 
 
