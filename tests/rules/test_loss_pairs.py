@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.distributions import Normal
 from torch.nn import functional as F
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 import art_training as art
 
@@ -264,6 +264,72 @@ def test_pairs_that_do_not_differ_are_an_error(found, model, data):
     assert seen.severity == "error"
     assert seen.evidence["rows"] >= 64
     assert seen.confirmed_by
+
+
+class Transitions(Dataset):
+    """States and what follows them, with a reward, and whether the episode ended, which it hardly ever does."""
+
+    def __len__(self):
+        return ROWS
+
+    def __getitem__(self, index):
+        return X[index], index % 4, X[index].sum() / 64, X[(index + 1) % ROWS], torch.tensor(float(index % 300 == 299))
+
+
+class Values(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = net(64, 4)
+
+    def training_step(self, batch, index):
+        state, action, reward, after, ended = batch
+        with torch.no_grad():
+            target = reward + 0.9 * (1 - ended) * self.net(after).amax(1)
+        return F.mse_loss(self.net(state).gather(1, action[:, None])[:, 0], target)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+class SameOrNot(Dataset):
+    """Pairs of which few are of different classes, these in the last rows."""
+
+    def __len__(self):
+        return ROWS
+
+    def __getitem__(self, index):
+        return Pairs(int(index < ROWS - 40))[index]
+
+
+class Repeats(L.LightningModule):
+    """Gives a sequence again, token by token, which its decoder is taught."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens, self.read = nn.Embedding(12, 16), nn.GRU(16, 32, batch_first=True)
+        self.write, self.head = nn.GRU(16, 32, batch_first=True), nn.Linear(32, 12)
+
+    def training_step(self, batch, index):
+        source, target = batch
+        _, state = self.read(self.tokens(source))
+        given, _ = self.write(self.tokens(target), state)
+        return F.cross_entropy(self.head(given[:, :-1]).transpose(1, 2), target[:, 1:])
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+SEQUENCES = torch.randint(12, (640, 8), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [(Values, Transitions()), (Siamese, SameOrNot()), (Repeats, (SEQUENCES, SEQUENCES))],
+    ids=["ends of episodes", "pairs in their order", "a sequence as its own target"],
+)
+def test_entries_that_happen_to_be_alike_are_not_accused(judged, model, data):
+    batches = DataLoader(data, batch_size=32) if isinstance(data, Dataset) else data
+    assert "ART141" not in judged(model, art.data(batches, batch_size=32), codes=CODES)
 
 
 @pytest.mark.slow

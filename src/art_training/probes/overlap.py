@@ -95,7 +95,7 @@ def _again(hashes: NDArray[np.uint64]) -> float:
     Variance of Good and Turing's estimate: Esty, Annals of Statistics 11 (1983), of the rows that occur once and twice.
     """
     _, counts = np.unique(hashes, return_counts=True)
-    rows, once, twice = len(hashes), int((counts == 1).sum()), int((counts == 2).sum())  # noqa: PLR2004
+    rows, once, twice = len(hashes), int((counts == 1).sum()), int((counts == 2).sum())
     error = (once * (1 - once / rows) + 2 * twice) ** 0.5
     return min(1.0, (rows - once + _SLACK + _ERRORS * error) / rows)
 

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from art_training.probes.cost import affordable, lighter
+from art_training.probes.coverage import map_style
 from art_training.probes.module_calls import all_alike, outermost_calls, second_exchanged
 from art_training.probes.passes import examples
 from art_training.probes.places import place_of_call
 from art_training.probes.responses import responses, seen_inputs
-from art_training.probes.specimen import Specimen
+from art_training.probes.specimen import Mode, Specimen
 from art_training.probes.step_losses import SeenStep, steps
+from art_training.records import Split
 from art_training.setup.data.batch import entries, mapped, size, with_entry
 
 _STEPS = 120
@@ -24,6 +26,7 @@ _SECONDS, _LEAST = 2.0, 40  # of one training
 _RATE = 3e-3  # of Adam
 _LAST = 10  # steps, whose mean loss is what was come to
 _RELATIVE = 1e-5  # single precision, summed in another order
+_ASKED = 512  # rows of a dataset
 _OF_PAIRS = {"cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"}
 
 
@@ -107,7 +110,7 @@ def pairing(specimen: Specimen) -> Pairing | None:
     found = _entries(specimen, count, calls) if examples(specimen, specimen.batches[0]) else None
     if found is not None:
         first, second = found
-        label, value = _one_label(specimen)
+        label, value = _one_label(specimen, first, second)
         rows = sum(map(size, specimen.batches))
         return Pairing(first, second, stops, _equal(specimen, first, second), _is_drawn(specimen), label, value, rows)
     twice = [module for module, given in calls if len(given) == 2 and given[0].shape == given[1].shape]
@@ -169,11 +172,16 @@ def supervised(seen: Sequence[SeenStep]) -> bool:
 
 
 def _is_of(target: Tensor, batch: Any) -> bool:
-    return any(
-        isinstance(leaf, Tensor)
-        and leaf.numel() == target.numel()
-        and bool((leaf.detach().reshape(-1).double() == target.reshape(-1).double()).all())
+    """Whether a target is an entry of the batch, or all but the first or the last position of one, as of sequences."""
+    wanted = target.reshape(-1).double()
+    parts = [
+        part
         for leaf in entries(batch).values()
+        if isinstance(leaf, Tensor) and not leaf.is_complex()
+        for part in ((leaf, leaf[:, 1:], leaf[:, :-1], leaf[1:], leaf[:-1]) if leaf.ndim > 1 else (leaf,))
+    ]
+    return any(
+        part.numel() == target.numel() and bool((part.detach().reshape(-1).double() == wanted).all()) for part in parts
     )
 
 
@@ -203,20 +211,30 @@ def _equal(specimen: Specimen, first: str, second: str) -> float:
     return sum(shares) / len(shares)
 
 
-def _one_label(specimen: Specimen) -> tuple[str, float]:
-    """An entry of one 0, 1 or -1 an example that never varies and that the loss follows, with its value."""
+def _one_label(specimen: Specimen, first: str, second: str) -> tuple[str, float]:
+    """An entry of one 0, 1 or -1 an example that never varies and that the loss of these pairs follows, with its value.
+
+    It says what the two are to each other: with the sides exchanged the loss is the same, or what another value of the entry
+    makes of it, as where it says which is the larger. What ends an episode, or marks a domain, is not of that kind.
+    """
     batch, seen = specimen.batches[0], seen_inputs(specimen)
-    before = _loss(specimen, batch)
+    before, turned = (_loss(specimen, one, mode="evaluate") for one in (batch, _turned(batch, first, second)))
     for path, leaf in entries(batch).items():
         if not isinstance(leaf, Tensor) or leaf.numel() != size(batch) or path in seen:
             continue
         value = float(leaf.reshape(-1)[0])
         if abs(value) not in {0, 1} or not all(bool((entries(one)[path] == value).all()) for one in specimen.batches):
             continue
+        if not _never_varies(specimen, path, value):
+            continue
         other, twice = (
-            _loss(specimen, with_entry(batch, path, torch.full_like(leaf, number)))
+            _loss(specimen, with_entry(batch, path, torch.full_like(leaf, number)), mode="evaluate")
             for number in (0 if value == 1 else 1, 2 * value)
         )
+        opposite = _loss(specimen, with_entry(batch, path, torch.full_like(leaf, -value)), mode="evaluate")
+        near = 100 * _RELATIVE * max(map(abs, (before, other, turned)))
+        if min(abs(turned - one) for one in (before, other, opposite)) > near:
+            continue
         follows = abs(other - before) > 100 * _RELATIVE * max(abs(other), abs(before))
         weighs = abs(value) == 1 and abs(twice - 2 * before) <= 100 * _RELATIVE * abs(before)
         if follows and not weighs:
@@ -224,9 +242,28 @@ def _one_label(specimen: Specimen) -> tuple[str, float]:
     return "", 0.0
 
 
-def _loss(specimen: Specimen, batch: Any, *, seed: int = 0) -> float:
+def _never_varies(specimen: Specimen, path: str, value: float) -> bool:
+    """Whether rows from all over the dataset have one value in this entry; true where they cannot be asked."""
+    loaders = list(specimen.loaders.get(Split.TRAIN, {}).values())
+    if len(loaders) != 1 or not map_style(loaders[0]):
+        return True
+    dataset: Any = loaders[0].dataset
+    count = min(_ASKED, len(dataset))
+    with specimen.kept():
+        batch = loaders[0].collate_fn([dataset[place * len(dataset) // count] for place in range(count)])
+    leaf = entries(batch).get(path)
+    return not isinstance(leaf, Tensor) or bool((leaf == value).all())
+
+
+def _turned(batch: Any, first: str, second: str) -> Any:
+    """The batch with both sides exchanged."""
+    found = entries(batch)
+    return with_entry(with_entry(batch, first, found[second]), second, found[first])
+
+
+def _loss(specimen: Specimen, batch: Any, *, seed: int = 0, mode: Mode = "train") -> float:
     with specimen.kept(seed=seed), torch.no_grad():
-        loss = specimen.loss(batch)
+        loss = specimen.loss(batch, mode=mode)
     return 0.0 if loss is None else float(loss.detach())
 
 

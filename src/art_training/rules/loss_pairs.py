@@ -70,8 +70,9 @@ def collapses(laboratory: Laboratory) -> Found | None:
     finds=(
         "Two entries of a batch that pass the same layers are equal in at least 90 % of the rows, and the loss has nothing random that "
         "would make two of them, as dropout does; or a module gives the same twice in one step, and the loss changes when what it gave the "
-        "second time is exchanged among the examples. Or an entry that only the loss of such pairs follows has one value in all batches "
-        "that were looked at."
+        "second time is exchanged among the examples. Or an entry that only the loss of such pairs follows, and that says what the two are "
+        "to each other (exchanging them does nothing, or what another value does), has one value in all batches that were looked at, "
+        "and in 512 rows from all over the dataset. Targets that are a part of a sequence of the batch make it no loss of pairs."
     ),
     why=(
         "A view that is a copy has nothing to be invariant to, a positive that is its anchor is always near, a negative that is the "
