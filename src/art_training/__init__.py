@@ -72,8 +72,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "lightning":  # a module, for `art.lightning.HealthMonitor`
-        return import_module(f"{__name__}.lightning")
+    if name in {"lightning", "trackers"}:  # modules, for `art.lightning.HealthMonitor` and `art.trackers.WandbTracker`
+        return import_module(f"{__name__}.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from art_training.errors import UsageError
 
-GROUPS = ("engines", "stores")
+GROUPS = ("engines", "stores", "trackers")
 
 
 @cache

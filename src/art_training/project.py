@@ -22,6 +22,9 @@ from art_training.steps.step import only as only_these
 from art_training.stores import Store
 from art_training.stores.where import open_store
 from art_training.stores.workspaces import project_folder
+from art_training.trackers.lightning_logger import is_logger
+from art_training.trackers.resolving import resolved
+from art_training.trackers.tracker import Tracker
 
 
 class ArtProject:
@@ -38,7 +41,7 @@ class ArtProject:
         metrics: Mapping[str, Any] | None = None,
         steps: Iterable[Step] = (),
         store: Store | Path | str | None = None,
-        trackers: Iterable[Listener] = (),
+        trackers: Iterable[Any] = (),
         seed: int = 0,
         folder: Path | str | None = None,
     ) -> None:
@@ -50,7 +53,8 @@ class ArtProject:
             metrics: torchmetrics objects, or functions of predictions and targets, by name.
             steps: the recipe, in order.
             store: a store, a path, or a URL; by default `ART_STORE`, else `.art/art.db` in the project's folder.
-            trackers: called with every event; they cannot hurt a run.
+            trackers: names such as `"wandb"`, objects of `art.trackers`, Lightning loggers, or functions that are called with
+                every event; they cannot hurt a run.
             seed: every random state follows from it.
             folder: the project's folder; by default that of the file that declares it, or the working directory.
 
@@ -73,7 +77,7 @@ class ArtProject:
         self.metrics = MetricCalculator(metrics)
         self.seed = seed
         self.folder = Path(folder).expanduser().absolute() if folder is not None else folder_of_caller()
-        self.trackers = tuple(trackers)
+        self.trackers: tuple[Tracker | Listener, ...] = ()
         self.left_out: Mapping[str, str] = {}  # what of the recipe could not be derived, and what each would need
         self.derived_checks: Mapping[str, tuple[Check, ...]] = {}  # by step: what a recipe asks besides
         self.derived_steps: Mapping[str, Step] = {}  # by name: as a recipe made them
@@ -83,6 +87,10 @@ class ArtProject:
         self._steps: list[Step] = []
         for step in steps:
             self.add_step(step)
+        if isinstance(trackers, str | Tracker) or is_logger(trackers):
+            raise ProjectError(f"trackers={trackers!r} is one tracker; write a list: trackers=[{trackers!r}]")
+        for tracker in trackers:
+            self.add_tracker(tracker)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -108,6 +116,18 @@ class ArtProject:
             folder: where a relative path begins; by default in the project's folder.
         """
         self._wanted_store, self._store, self._store_folder = where, None, folder or self.folder
+
+    def add_tracker(self, tracker: Any) -> "ArtProject":
+        """Mirror runs by one more tracker; a name that one of the project's trackers has already adds none.
+
+        Raises:
+            ProjectError: there is none of that name, or it is nothing that can be told events.
+        """
+        if isinstance(tracker, str) and any(getattr(one, "name", "") == tracker for one in self.trackers):
+            return self
+        found = resolved(tracker)
+        self.trackers = (*self.trackers, *(() if found is None else (found,)))
+        return self
 
     def add_step(self, step: Step, *, before: str | None = None) -> "ArtProject":
         """Add a step at the end, or before the step of this name.

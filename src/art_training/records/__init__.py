@@ -2,6 +2,7 @@
 
 from art_training.records.events import (
     CheckJudged,
+    CurvesGrew,
     Event,
     ProjectEnded,
     ProjectStarted,
@@ -40,6 +41,7 @@ __all__ = [
     "Change",
     "CheckJudged",
     "Curve",
+    "CurvesGrew",
     "Direction",
     "Event",
     "Finding",

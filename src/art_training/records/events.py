@@ -52,6 +52,19 @@ class StepProgress:
 
 
 @dataclass(frozen=True)
+class CurvesGrew:
+    """Points of learning curves are in the store. Sent about once a second while a step trains.
+
+    Attributes:
+        step: the step's name.
+        points: name, optimiser step, epoch (from 0) and value of each; of each curve in ascending order.
+    """
+
+    step: str
+    points: tuple[tuple[str, int, int, float], ...]
+
+
+@dataclass(frozen=True)
 class CheckJudged:
     """One check has answered."""
 
@@ -69,6 +82,7 @@ class StepEnded:
         judgement: the verdicts; None where it raised.
         recalled: whether nothing was executed.
         stale: whether an outdated outcome was kept on the user's wish.
+        judged_again: whether it was judged before, and came out differently now.
     """
 
     run: RunRecord
@@ -76,6 +90,7 @@ class StepEnded:
     judgement: Judgement | None
     recalled: bool = False
     stale: bool = False
+    judged_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,4 +106,4 @@ class ProjectEnded:
     next: str
 
 
-Event = ProjectStarted | StepStarted | StepProgress | CheckJudged | StepEnded | ProjectEnded
+Event = ProjectStarted | StepStarted | StepProgress | CurvesGrew | CheckJudged | StepEnded | ProjectEnded

@@ -27,7 +27,7 @@ from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.setup.task import Task
 from art_training.steps.bench import Bench, Earlier, Scored, See, Shaping
-from art_training.stores import Store
+from art_training.stores import Point, Store
 
 _PROGRESS_SECONDS = 0.2
 _ONLY_TRAINING = "training"  # what the only training of a step is called, which needs no label
@@ -67,6 +67,7 @@ class RunnerBench(Bench):
         tested: Callable[[], Sequence[Use]] = tuple,
         earlier: tuple[Earlier, ...] = (),
         memory: Path | None = None,
+        grew: Callable[[Sequence[Point]], None] | None = None,
     ) -> None:
         self.step = step
         self.setup = setup
@@ -83,7 +84,7 @@ class RunnerBench(Bench):
         self._data_seed = seed if data_seed is None else data_seed
         self._tested = tested
         self.earlier = earlier
-        self._curves = CurveWriter(store, run)
+        self._curves = CurveWriter(store, run, grew)
         self._left = Resumption(
             step=step,
             folder=folder,

@@ -1,7 +1,7 @@
 """Curves on their way from an engine to the store, and their thinned form in an outcome."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,11 +18,17 @@ class CurveWriter:
     """Keeps points of one run in batches while it trains; what was handed over is kept even if the run dies later.
 
     Belongs to the thread that trains.
+
+    Args:
+        store: where.
+        run: whose.
+        tell: called with the points that were written.
     """
 
-    def __init__(self, store: Store, run: str) -> None:
+    def __init__(self, store: Store, run: str, tell: Callable[[Sequence[Point]], None] | None = None) -> None:
         self._store = store
         self._run = run
+        self._tell = tell
         self._waiting: list[Point] = []
         self._flushed = time.monotonic()
 
@@ -35,8 +41,10 @@ class CurveWriter:
     def flush(self) -> None:
         """Write what waits."""
         if self._waiting:
-            self._store.append(self._run, points=self._waiting)
-            self._waiting = []
+            written, self._waiting = self._waiting, []
+            self._store.append(self._run, points=written)
+            if self._tell is not None:
+                self._tell(written)
         self._flushed = time.monotonic()
 
     def inherit(self, run: str, *, label: str, until: int, others: Iterable[str] = ()) -> None:

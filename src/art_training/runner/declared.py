@@ -9,6 +9,7 @@ from art_training.setup.scores.metrics import MetricCalculator
 from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.stores import Store
+from art_training.trackers.tracker import Tracker
 
 Listener = Callable[[Event], None]
 
@@ -39,7 +40,7 @@ class Declared:
     workspace: Path
     folder: Path
     left_out: Mapping[str, str]
-    trackers: tuple[Listener, ...] = ()
+    trackers: tuple[Tracker | Listener, ...] = ()
 
     @property
     def continuing(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from art_training.engines import Engine
 from art_training.errors import OutOfMemory, ProjectError, StoreError, Unfinished
-from art_training.records import Event, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
+from art_training.records import CurvesGrew, Event, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
@@ -163,6 +163,7 @@ class Execution:
             tested=self._tested,
             earlier=self.earlier,
             memory=self._memory,
+            grew=lambda points: self.announce(CurvesGrew(self.step.name, tuple(points))),
         )
 
     def _tested(self) -> Sequence[Use]:

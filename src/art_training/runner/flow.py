@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -107,7 +108,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.store = self.project.store
-        self.announce = Announcer(self.listen, self.project.trackers)
+        self.announce = Announcer(self.listen, self.project.trackers, self.store)
         self.identity = Identity(self.project.store, self.project.seed)
         self.valid = Validation()
         self.handed = Handed(self.project)
@@ -119,6 +120,11 @@ class _Run:
             warnings.warn(sentence, stacklevel=4)  # the line that called project.run()
         plan = self.plan()
         self.keep_standing(plan)
+        with closing(self.announce):
+            return self.steps(plan)
+
+    def steps(self, plan: Plan) -> ProjectResult:
+        """Take the steps one by one, as planned."""
         self.announce(ProjectStarted(plan))
         foreseen = dict(self.views)
         self.handed.forget()
@@ -250,7 +256,10 @@ class _Run:
         record = replace(record, state=judgement.state)
         recalled, stale = planned.action is Action.RECALL, planned.action is Action.KEEP
         self.handed.add(step.name, record, outcome)
-        self.announce(StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale))
+        judged_again = bool(before) and judgement is not before[-1]
+        self.announce(
+            StepEnded(record, outcome, judgement, recalled=recalled or stale, stale=stale, judged_again=judged_again)
+        )
         return StepResult(
             name=step.name,
             kind=record.kind,
@@ -260,7 +269,7 @@ class _Run:
             judgement=judgement,
             recalled=recalled or stale,
             stale=stale,
-            judged_again=bool(before) and judgement is not before[-1],
+            judged_again=judged_again,
             note=_note(planned, outcome, verdicts),
         )
 

@@ -30,6 +30,12 @@ def run(
     store: Annotated[
         str | None, typer.Option(metavar="PATH", help="Keep records there instead.", show_default=False)
     ] = None,
+    tracker: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Mirror the run there, too, e.g. wandb; may be repeated.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the result alone.")] = False,
 ) -> int:
@@ -55,6 +61,8 @@ def run(
     }
     with waiting.apart():  # what the user's code prints is no result
         loaded = load_project(locate(the_one(project, which)), store)
+        for name in tracker or ():
+            loaded.add_tracker(name)
         waiting(PLANS)
         result = watched(loaded, wish, quiet=quiet)
     return show_result(result, as_json=json)
