@@ -12,6 +12,7 @@ from art_training.errors import ProjectError, UnknownMetric
 from art_training.records import Metric, Plan, Split
 from art_training.records.meant import did_you_mean
 from art_training.runner import Declared, Listener, ProjectResult, Wish, make_plan, run_project
+from art_training.runner.attaching import Wanted, attached, print_probed
 from art_training.setup.frames import folding
 from art_training.setup.importing import is_importing
 from art_training.setup.scores.metrics import LOSS, TASK_LOSS, MetricCalculator, meant_metric
@@ -226,10 +227,11 @@ class ArtProject:
             only: names of the steps to run; the newest outcomes of the others are their evidence. The test split is used behind
                 steps that passed alone, or that are declared with `continue_on_failure=True`.
             until: name of the last step to run.
+        probes: Wanted = (),
             listen: called with every event.
 
         Raises:
-            ProjectError: as of `plan`.
+            ProjectError: as of `plan`; or `probes` names a step that there is not, or something that is no probe.
             ProjectLocked: another process runs this project now.
             KeyboardInterrupt: Ctrl-C; what was measured is kept.
             SystemExit: with 143, after SIGTERM, in the main thread; what was measured is kept.
@@ -239,9 +241,14 @@ class ArtProject:
             raise ProjectError(
                 f"project {self.name!r} is run while its file is imported; "
                 'put project.run() under `if __name__ == "__main__":`'
+            probes: look at the trainings and change nothing: of `art_training.probes.attached`, or names such as
+                `"batches"`; or these by the names of the steps that they look at. Where nobody listens, what they see is
+                printed.
             )
         wish = self._wish(force, stale, only, until)
-        return run_project(self._declared(), wish, (listen,) if listen else ())
+        looking = attached(probes, self._names())
+        listeners = (listen,) if listen else (print_probed,) if looking else ()
+        return run_project(self._declared(), wish, listeners, looking)
 
     def __repr__(self) -> str:
         return f"ArtProject({self.name!r}, steps=[{', '.join(self._names())}])"

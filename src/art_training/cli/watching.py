@@ -13,6 +13,7 @@ from art_training.records import (
     Event,
     Plan,
     PlannedStep,
+    Probed,
     ProjectEnded,
     ProjectStarted,
     StepEnded,
@@ -49,6 +50,8 @@ class Watching:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        from rich.text import Text
+
         match event:
             case ProjectStarted():
                 self._start(event.plan)
@@ -57,6 +60,8 @@ class Watching:
             case StepProgress():
                 self._head(event.step)
                 self._progress(event)
+            case Probed():
+                self._say(Text(f"{event.probe}: {event.text}", "cyan"), indented=True)
             case CheckJudged() if not self._is_recalled(event.step):
                 self._head(event.step)
                 self._say(verdict_line(event.verdict, self._console), indented=True)

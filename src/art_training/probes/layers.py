@@ -34,9 +34,13 @@ class Layers(Monitor):
 
     Nothing is hooked but during the batches that are looked at; compiled models are not hooked at all, since that would
     compile them again, so that nothing is known of their activations.
+
+    Args:
+        every: optimiser steps from one look to the next; None: ever more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, every: int | None = None) -> None:
+        self._every = every
         self._points: list[tuple[str, str, int, int, float]] = []
         self._next = 0
         self._steps = 0
@@ -90,7 +94,8 @@ class Layers(Monitor):
             self._release()
             told = self._told()
             if not _was_skipped(told):
-                self._next = max(self._steps + 1, math.ceil(self._steps * _GROWTH))
+                rarer = max(self._steps + 1, math.ceil(self._steps * _GROWTH))
+                self._next = self._steps + self._every if self._every else rarer
                 for (statistic, layer), value in told.items():
                     self._points.append((statistic, layer, moment.step, moment.epoch, value))
             self._gradients, self._before, self._given = {}, {}, {}

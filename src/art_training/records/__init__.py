@@ -4,6 +4,7 @@ from art_training.records.events import (
     CheckJudged,
     CurvesGrew,
     Event,
+    Probed,
     ProjectEnded,
     ProjectStarted,
     StepEnded,
@@ -14,6 +15,7 @@ from art_training.records.fingerprint import Change, Fingerprint, differences, d
 from art_training.records.layers import LayerCurve
 from art_training.records.metric import Metric, Split
 from art_training.records.outcome import (
+    PROBED,
     Artifact,
     Candidate,
     Curve,
@@ -35,6 +37,7 @@ from art_training.records.use import Use
 from art_training.records.verdict import Judgement, StepState, Verdict, VerdictState, state_of
 
 __all__ = [
+    "PROBED",
     "Action",
     "Artifact",
     "Candidate",
@@ -56,6 +59,7 @@ __all__ = [
     "Plan",
     "Planned",
     "PlannedStep",
+    "Probed",
     "ProcessId",
     "ProjectEnded",
     "ProjectStarted",

@@ -65,6 +65,21 @@ class CurvesGrew:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """A probe that was attached to the run has seen something.
+
+    Attributes:
+        step: the step's name.
+        probe: the probe's, e.g. `batches`.
+        text: one line.
+    """
+
+    step: str
+    probe: str
+    text: str
+
+
+@dataclass(frozen=True)
 class CheckJudged:
     """One check has answered."""
 
@@ -106,4 +121,4 @@ class ProjectEnded:
     next: str
 
 
-Event = ProjectStarted | StepStarted | StepProgress | CurvesGrew | CheckJudged | StepEnded | ProjectEnded
+Event = ProjectStarted | StepStarted | StepProgress | CurvesGrew | Probed | CheckJudged | StepEnded | ProjectEnded

@@ -13,6 +13,9 @@ from art_training.errors import UnknownMetric, UsageError
 from art_training.records.metric import Metric
 from art_training.records.plain import plain
 
+PROBED = "probe-"
+"""What names of files begin with that a probe left: they are of the look, not of the work."""
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -226,8 +229,9 @@ class Outcome:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over what was measured; time and wording do not count."""
-        counted = (self.scores, self.readings, self.candidates, self.parameters, self.artifacts, self.stopped)
+        """SHA-256, in hexadecimal, over what was measured; time, wording and what probes looked at do not count."""
+        left = tuple(one for one in self.artifacts if not one.name.startswith(PROBED))
+        counted = (self.scores, self.readings, self.candidates, self.parameters, left, self.stopped)
         text = json.dumps(plain(counted), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -19,6 +19,7 @@ from art_training.runner.layers import LayerWatch
 from art_training.runner.measured import Measured
 from art_training.runner.metrics_first import require_computable
 from art_training.runner.pace import Pace
+from art_training.runner.probing import Probing, without_probes
 from art_training.runner.resumption import Resumption
 from art_training.runner.validating import require_splits
 from art_training.setup.called import Called
@@ -67,6 +68,7 @@ class RunnerBench(Bench):
         tested: Callable[[], Sequence[Use]] = tuple,
         earlier: tuple[Earlier, ...] = (),
         memory: Path | None = None,
+        probing: Probing | None = None,
         grew: Callable[[Sequence[Point]], None] | None = None,
     ) -> None:
         self.step = step
@@ -99,6 +101,7 @@ class RunnerBench(Bench):
         self._health: dict[str, Any] = {}
         self._unhealthy: list[Finding] = []
         self._layers = LayerWatch()
+        self.probing = probing or Probing()
         self._tried = False  # the metrics
 
     @cached_property
@@ -135,6 +138,8 @@ class RunnerBench(Bench):
         self._try_metrics()
         trained, watched = setup or self.setup, watchers()
         called = Called.of(trained.model)
+        probes, seen = ((), ()) if shaping.get("rate") else self.probing.begin(self, label, called)
+        shaping["looks"] = (*shaping.get("looks", ()), *seen)
         job = FitJob(
             setup=trained,
             seed=self.seed if seed is None else seed,
@@ -146,7 +151,7 @@ class RunnerBench(Bench):
             start=start,
             resume=resume,
             data_seed=self._data_seed,
-            monitors=() if shaping.get("rate") else (*watched, *self._layers.begin(label, called)),
+            monitors=() if shaping.get("rate") else (*watched, *self._layers.begin(label, called), *probes),
             **shaping,
         )
 
@@ -157,7 +162,9 @@ class RunnerBench(Bench):
             self._curves.add(self._layers.points())
             return answer
 
-        result = self._engine.fit(job, watch)
+        result = without_probes(self._engine.fit(job, watch), len(seen))
+        if probes or seen:
+            self.probing.end(self, label)
         result = replace(result, seconds=self._left.seconds_before(label) + result.seconds)
         self._curves.add(self._layers.points())
         self._curves.flush()

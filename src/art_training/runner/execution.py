@@ -10,13 +10,15 @@ from pathlib import Path
 
 from art_training.engines import Engine
 from art_training.errors import OutOfMemory, ProjectError, StoreError, Unfinished
-from art_training.records import CurvesGrew, Event, Outcome, RunRecord, RunStatus, StepProgress, StepState, Use
+from art_training.probes.attached import Probe
+from art_training.records import CurvesGrew, Event, Outcome, Probed, RunRecord, RunStatus, StepProgress, StepState, Use
 from art_training.runner.bench import RunnerBench
 from art_training.runner.curves import thinned
 from art_training.runner.declared import Declared
 from art_training.runner.following import Following
 from art_training.runner.heartbeat import heartbeat
 from art_training.runner.log import RunLog
+from art_training.runner.probing import Probing
 from art_training.runner.terminating import is_interruption
 from art_training.setup.frames import users_lines
 from art_training.setup.setup import Setup
@@ -40,6 +42,7 @@ class Execution:
         announce: tells events.
         earlier: the steps before it that have an outcome.
         anew: whether the step shall find nothing that an earlier run remembered.
+        probes: look at its trainings.
         outcome: what there is of it.
     """
 
@@ -53,6 +56,7 @@ class Execution:
     announce: Callable[[Event], None]
     earlier: tuple[Earlier, ...] = ()
     anew: bool = False
+    probes: tuple[Probe, ...] = ()
     outcome: Outcome | None = None
 
     def begin(self) -> None:
@@ -109,7 +113,12 @@ class Execution:
                 "run(bench) must return an Outcome, e.g. Outcome(scores=...)"
             )
         readings, findings = bench.health
-        return replace(outcome, readings=(*outcome.readings, *readings), findings=(*outcome.findings, *findings))
+        return replace(
+            outcome,
+            readings=(*outcome.readings, *readings),
+            findings=(*outcome.findings, *findings),
+            artifacts=(*outcome.artifacts, *bench.probing.artifacts),
+        )
 
     def _broken(self, bench: RunnerBench, log: RunLog, error: BaseException) -> None:
         """Record a step that did not come to its end, with what it had measured.
@@ -145,6 +154,12 @@ class Execution:
             following.follow(progress)
             self.announce(progress)
 
+        def said(probe: Probe, text: str) -> None:
+            if "log" in probe.to:
+                log.say(f"{probe.name}: {text}")
+            if "console" in probe.to:
+                self.announce(Probed(self.step.name, probe.name, text))
+
         return RunnerBench(
             step=self.step.name,
             run=self.record.id,
@@ -163,6 +178,7 @@ class Execution:
             tested=self._tested,
             earlier=self.earlier,
             memory=self._memory,
+            probing=Probing(self.probes, said),
             grew=lambda points: self.announce(CurvesGrew(self.step.name, tuple(points))),
         )
 

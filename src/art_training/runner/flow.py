@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from art_training.checks.evidence import NOT_COMPUTED
 from art_training.errors import StoreError
+from art_training.probes.attached import Probe
 from art_training.records import (
     Action,
     CheckJudged,
@@ -33,6 +34,7 @@ from art_training.records import (
 )
 from art_training.runner.advice import next_sentence
 from art_training.runner.announcing import Announcer
+from art_training.runner.attaching import Attached, print_probed
 from art_training.runner.declared import Declared, Listener
 from art_training.runner.execution import Execution
 from art_training.runner.handed import Handed
@@ -51,6 +53,11 @@ from art_training.setup.setup import Setup
 from art_training.steps.step import Step
 from art_training.stores import RunQuery
 from art_training.stores.planned import keep_plan
+
+NOTHING_SEEN = (
+    "no probe looked at anything: no step that they are attached to had anything to run; "
+    "give force=True, or --force, to run these steps again"
+)
 
 
 def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
@@ -71,7 +78,9 @@ def make_plan(project: Declared, wish: Wish, *, lenient: bool = False) -> Plan:
     return plan
 
 
-def run_project(project: Declared, wish: Wish, listen: Sequence[Listener] = ()) -> ProjectResult:
+def run_project(
+    project: Declared, wish: Wish, listen: Sequence[Listener] = (), probes: Attached | None = None
+) -> ProjectResult:
     """Run a project's steps in order until one does not pass.
 
     Raises:
@@ -80,9 +89,9 @@ def run_project(project: Declared, wish: Wish, listen: Sequence[Listener] = ()) 
         SystemExit: with 143: so did SIGTERM.
         Exception: whatever a step raised, recorded before.
     """
-    with ending_on_sigterm(told=bool(listen)), project.store.lock(project.name):
+    with ending_on_sigterm(told=any(one is not print_probed for one in listen)), project.store.lock(project.name):
         _bury(project)
-        return _Run(project, wish, listen).go()
+        return _Run(project, wish, listen, probes=probes or {}).go()
 
 
 def _bury(project: Declared) -> None:
@@ -102,9 +111,11 @@ class _Run:
     wish: Wish
     listen: Sequence[Listener]
     lenient: bool = False
+    probes: Attached = field(default_factory=dict[str, tuple[Probe, ...]])
     results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
     stood: dict[str, StepState] = field(default_factory=dict[str, StepState])  # steps that are not asked for
     views: dict[str, View] = field(default_factory=dict[str, View])  # what was planned, by step
+    unseen: bool = True  # whether no step has run that probes look at
 
     def __post_init__(self) -> None:
         self.store = self.project.store
@@ -140,6 +151,8 @@ class _Run:
             self.results[step.name] = self.one(step, view)
             if self.results[step.name].state is not StepState.PASSED and not step.continue_on_failure:
                 break
+        if self.probes and self.unseen:
+            warnings.warn(NOTHING_SEEN, stacklevel=6)  # the line that called project.run()
         if self.wish != Wish():  # what ran may have made stale what was left out
             self.keep_standing(plan)
         result = self.result()
@@ -221,7 +234,9 @@ class _Run:
             announce=self.announce,
             earlier=self.handed.earlier(step),
             anew=self.wish.forces(step.name),
+            probes=self.probes.get(step.name, ()),
         )
+        self.unseen = self.unseen and not execution.probes
         execution.begin()
         self.announce(StepStarted(planned, record))
         RunLog(self.store, record.id).say(f"{planned.action.value}: {planned.reason}")

@@ -420,3 +420,36 @@ def test_a_log_tells_titles_one_judgement_from_the_next_and_fits_the_terminal(ar
     assert "judged again" in told
     monkeypatch.delenv("COLUMNS")
     assert max(map(len, art("log", "Measure").out.splitlines())) > 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "logged"),
+    [
+        (["--probe", "batches"], True, True),
+        (["--probe", "OverfitOneBatch:batches", "--probe-to", "log"], False, True),
+        (["--probe", "statistics", "--probe-to", "console", "--quiet"], False, False),
+    ],
+)
+def test_probes_look_at_what_runs(art, tmp_path, arguments, told, logged):
+    write(tmp_path, "OverfitOneBatch()")
+    file = tmp_path / "art_project.py"
+    file.write_text("from art_training.steps import OverfitOneBatch\n" + file.read_text())
+    shown = art("run", *arguments)
+    assert ("batches: step 0, enters model: float32" in shown.err) is told
+    assert ("batches: step 0, enters" in art("log", "OverfitOneBatch").out) is logged
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--probe", "batch"], "no probe is called 'batch' (did you mean 'batches'?)"),
+        (["--probe", "Measured:batches"], "is no step of the project (did you mean 'Measure'?)"),
+        (["--probe", "batches", "--probe-to", "lgo"], "to='lgo' of batches is no place (did you mean 'log'?)"),
+        (["--probe-to", "log"], "and no --probe is given"),
+    ],
+)
+def test_a_probe_that_there_is_not_is_one_sentence(art, tmp_path, arguments, sentence):
+    write(tmp_path, PASSES)
+    answer = art("run", *arguments)
+    assert answer.code == 2
+    assert sentence in " ".join(answer.err.split())

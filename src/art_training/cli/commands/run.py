@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from art_training.cli.options import Json, Project, WhichProject, the_one
+from art_training.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from art_training.probes.attached import Probe
     from art_training.project import ArtProject
     from art_training.runner import ProjectResult, StepResult
 
@@ -36,6 +40,23 @@ def run(
             metavar="NAME", help="Mirror the run there, too, e.g. wandb; may be repeated.", show_default=False
         ),
     ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[STEP:]NAME",
+            help="Look inside the trainings: batches, statistics[=MODULE,...], predictions, gradients, activations or updates; "
+            "of every step, or of one. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    probe_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where what probes see goes: console, log or store; may be repeated. By default to all of them.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the result alone.")] = False,
 ) -> int:
@@ -63,9 +84,32 @@ def run(
         loaded = load_project(locate(the_one(project, which)), store)
         for name in tracker or ():
             loaded.add_tracker(name)
+        wish["probes"] = _probes(probe or (), probe_to or (), [step.name for step in loaded.steps])
         waiting(PLANS)
         result = watched(loaded, wish, quiet=quiet)
     return show_result(result, as_json=json)
+
+
+def _probes(wanted: "Sequence[str]", to: "Sequence[str]", steps: "Sequence[str]") -> "dict[str, list[Probe]]":
+    """The probes of each step, as `--probe` asks for them.
+
+    Raises:
+        UsageError: there is no such probe, or no such place; or a place is given and no probe.
+    """
+    if not wanted:
+        if to:
+            raise UsageError(f"--probe-to {to[0]} says where what a probe sees goes, and no --probe is given")
+        return {}
+    from art_training.probes.attached import SINKS, probe_of
+
+    places: Any = tuple(to) or SINKS
+    found: dict[str, list[Probe]] = {}
+    for text in wanted:
+        step, colon, name = text.partition(":")
+        one = probe_of(name if colon else text, places)
+        for looked_at in [step] if colon else steps:
+            found.setdefault(looked_at, []).append(one)
+    return found
 
 
 def watched(
@@ -81,7 +125,7 @@ def watched(
     """
     from art_training.cli.typed import respelled
     from art_training.cli.watching import Watching
-    from art_training.errors import Interrupted, UsageError
+    from art_training.errors import Interrupted
 
     if quiet:
         return project.run(**wish)

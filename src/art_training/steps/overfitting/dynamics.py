@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 READING = "prediction dynamics"
-_KEY = "dynamics"
 _NUMBERS = 32  # of one example that are followed
 _COLUMNS = 4
 _FEWEST_DRAWN = 5  # looks; a line through two points shows no way
@@ -48,15 +47,21 @@ class Dynamics:
     """Follows the first examples of a fixed batch; `see` belongs into a `Look`.
 
     What was seen before a kill is remembered by the bench.
+
+    Args:
+        bench: the step's.
+        examples: so many.
+        name: of what is remembered, and of the files without their ending.
     """
 
-    def __init__(self, bench: Bench, examples: int) -> None:
+    def __init__(self, bench: Bench, examples: int, name: str = "dynamics") -> None:
         self._bench = bench
+        self._name = name
         self._examples = examples
         self._epochs: list[int] = []
         self._followed: list[_Followed] = []
         self._form = ""
-        self._read(bench.recall(_KEY))
+        self._read(bench.recall(name))
 
     def see(self, epochs: int, observation: BatchObservation) -> None:
         """Take in a batch as it is after so many epochs; all but the first of a look are passed over."""
@@ -80,6 +85,10 @@ class Dynamics:
         """The numbers of completed epochs at which was looked."""
         return tuple(self._epochs)
 
+    def newest(self) -> list[tuple[Plain, Plain]]:
+        """Label and prediction of each example, as of the last look."""
+        return [(one.label, one.said[-1]) for one in self._followed if one.said]
+
     def remember(self) -> None:
         """Keep what was seen, for a training that goes on after a kill."""
         if not self._followed:
@@ -90,16 +99,16 @@ class Dynamics:
             "form": self._form,
             "followed": followed,
         }
-        self._bench.remember(_KEY, kept)
+        self._bench.remember(self._name, kept)
 
     def results(self) -> tuple[list[Reading], list[Artifact]]:
         """What was seen: a reading, a table, and a picture where one can be drawn."""
         if not self._followed or len(self._epochs) < 2:
             return [], []
         artifacts = [
-            keep_table(self._bench, self._rows(), "dynamics.csv", "predictions of a fixed batch over training")
+            keep_table(self._bench, self._rows(), f"{self._name}.csv", "predictions of a fixed batch over training")
         ]
-        note = f"{len(self._followed)} examples at {len(self._epochs)} looks, in dynamics.csv"
+        note = f"{len(self._followed)} examples at {len(self._epochs)} looks, in {self._name}.csv"
         if len(self._epochs) < _FEWEST_DRAWN:
             note += f"; too few for a picture, which takes {_FEWEST_DRAWN}: train longer, or give a larger share"
         elif can_draw():
@@ -155,7 +164,7 @@ class Dynamics:
         drawn.supxlabel("epochs", fontsize=8, y=0.0, va="bottom")
         drawn.supylabel(what, fontsize=8, x=0.005, ha="left")
         note = "small multiples: each example's predictions over training, what its label asks for in green"
-        return keep_figure(self._bench, drawn, "dynamics.png", note)
+        return keep_figure(self._bench, drawn, f"{self._name}.png", note)
 
     def _draw_one(self, axis: "Axes", one: _Followed) -> None:
         for at, wanted in enumerate(one.wanted):
