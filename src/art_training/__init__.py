@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from art_training.setup.task import Task, TaskKind
     from art_training.setup.torch_model import from_torch
     from art_training.setup.variant import Variant
+    from art_training.standards import Standard, Waiver
     from art_training.steps.transfer.freezing import all_but_last
     from art_training.tuning import space
 
@@ -33,10 +34,12 @@ _WHERE = {
     "Outcome": "records",
     "Setup": "setup.setup",
     "Split": "records",
+    "Standard": "standards",
     "Task": "setup.task",
     "TaskKind": "setup.task",
     "Variant": "setup.variant",
     "Verdict": "records",
+    "Waiver": "standards",
     "all_but_last": "steps.transfer.freezing",
     "data": "setup.data.data",
     "decorate": "probes.decorating",
@@ -55,10 +58,12 @@ __all__ = [
     "Outcome",
     "Setup",
     "Split",
+    "Standard",
     "Task",
     "TaskKind",
     "Variant",
     "Verdict",
+    "Waiver",
     "__version__",
     "all_but_last",
     "data",

@@ -17,6 +17,7 @@ from art_training.setup.frames import folding
 from art_training.setup.importing import is_importing
 from art_training.setup.scores.metrics import LOSS, TASK_LOSS, MetricCalculator, meant_metric
 from art_training.setup.setup import Setup
+from art_training.standards import Standard, Waiver, installed_standard
 from art_training.steps.settings import dropped
 from art_training.steps.step import Step
 from art_training.steps.step import only as only_these
@@ -45,6 +46,8 @@ class ArtProject:
         trackers: Iterable[Any] = (),
         seed: int = 0,
         folder: Path | str | None = None,
+        standard: Standard | str | None = None,
+        waivers: Iterable[Waiver] = (),
     ) -> None:
         """Declare a project.
 
@@ -58,6 +61,8 @@ class ArtProject:
                 every event; they cannot hurt a run.
             seed: every random state follows from it.
             folder: the project's folder; by default that of the file that declares it, or the working directory.
+            standard: what `art verify` holds the project to: a standard, or the name of an installed one.
+            waivers: exceptions to it that somebody answers for.
 
         Raises:
             ProjectError: a name is taken twice or is none, or something is not what it should be.
@@ -79,6 +84,13 @@ class ArtProject:
         self.seed = seed
         self.folder = Path(folder).expanduser().absolute() if folder is not None else folder_of_caller()
         self.trackers: tuple[Tracker | Listener, ...] = ()
+        self.standard = installed_standard(standard) if isinstance(standard, str) else standard
+        if self.standard is not None and not isinstance(self.standard, Standard):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ProjectError(f"standard={standard!r} is no standard; give art.Standard(...), or a name such as 'karpathy'")
+        self.waivers = tuple(waivers)
+        wrong = next((one for one in self.waivers if not isinstance(one, Waiver)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if wrong is not None:
+            raise ProjectError(f"waivers hold {wrong!r}, which is no waiver; give art.Waiver(...)")
         self.left_out: Mapping[str, str] = {}  # what of the recipe could not be derived, and what each would need
         self.derived_checks: Mapping[str, tuple[Check, ...]] = {}  # by step: what a recipe asks besides
         self.derived_steps: Mapping[str, Step] = {}  # by name: as a recipe made them

@@ -24,14 +24,16 @@ from art_training.cli.commands import (
     runs,
     show,
     status,
+    verify,
 )
 
-TRAIN, FIND, LOOK, TIDY = "Train", "Find faults", "Look", "Tidy up"
+TRAIN, FIND, LOOK, HOLD, TIDY = "Train", "Find faults", "Look", "Hold to a standard", "Tidy up"
 
 _GROUPS = {
     TRAIN: (run.run, plan.plan, demo.demo),
     FIND: (diagnose.diagnose, rules.rules, rules.explain),
     LOOK: (status.status, dashboard.dashboard, report.report, show.show, diff.diff, log.log, runs.runs, export.export),
+    HOLD: (verify.verify,),
     TIDY: (rm.rm, gc.gc, doctor.doctor),
 }
 

@@ -65,8 +65,13 @@ def table(*columns: str) -> "Table":
 
 
 def put_json(value: object) -> None:
-    """Plain data on stdout. Numbers that JSON does not know are the strings `nan`, `inf` and `-inf`."""
-    sys.stdout.write(json.dumps(_finite(plain(value)), indent=2, ensure_ascii=False) + "\n")
+    """Plain data on stdout."""
+    sys.stdout.write(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Plain data as a file. Numbers that JSON does not know are the strings `nan`, `inf` and `-inf`."""
+    return json.dumps(_finite(plain(value)), indent=2, ensure_ascii=False) + "\n"
 
 
 def mark(state: VerdictState, drawn: "Console") -> str:

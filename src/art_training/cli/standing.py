@@ -22,12 +22,14 @@ class Standing(NamedTuple):
         project: its name.
         plan: what the next run would do; of a store alone what the last plan found, None where none is remembered.
         continuing: steps behind which the project goes on though they did not pass; None where that is not known.
+        declared: the project of the file; None where the store answers alone.
     """
 
     store: "Store"
     project: str
     plan: "Plan | None"
     continuing: Collection[str] | None
+    declared: "ArtProject | None" = None
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def standing(project: str | None, store: str | None, *, named: bool, recorded: b
             if recorded:
                 require_records(declared.store, declared.name)
             continuing = [step.name for step in declared.steps if step.continue_on_failure]
-            yield Standing(declared.store, declared.name, plan, continuing)
+            yield Standing(declared.store, declared.name, plan, continuing, declared)
             return
     with history(project, store) as (opened, found):
         yield Standing(opened, found, planned_of(opened, found), None)

@@ -1,0 +1,1 @@
+"""The standards that ART ships, one a file."""
