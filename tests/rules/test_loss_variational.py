@@ -136,3 +136,69 @@ def test_a_spread_that_is_held_or_is_none_of_a_code_is_not_accused(found, model)
 @pytest.mark.slow
 def test_a_divergence_that_may_come_later_is_information(found):
     assert found(Annealed).severity == "info"
+
+
+class Weighed(Vae):
+    """Both terms are reduced as the test says."""
+
+    def __init__(self, error, divergence, *, logits=False):
+        super().__init__()
+        self.reduced, self.divided, self.logits = error, divergence, logits
+
+    def training_step(self, batch, index):
+        mu, logvar, z = self.encode(batch[0])
+        compared = F.binary_cross_entropy_with_logits if self.logits else F.mse_loss
+        error = self.reduced(compared(self.decoder(z), batch[0], reduction="none"))
+        return error + self.divided(-0.5 * (1 + logvar - mu**2 - logvar.exp()))
+
+
+def summed(numbers):
+    return numbers.sum()
+
+
+def averaged(numbers):
+    return numbers.mean()
+
+
+def by_example(numbers):
+    return numbers.sum(1).mean()
+
+
+def balanced(judged, model):
+    return judged(model, art.data((X, Y), batch_size=64), codes="ART455").get("ART455")
+
+
+@pytest.mark.parametrize(
+    ("model", "severity"),
+    [
+        (lambda: Weighed(summed, averaged), "error"),
+        (lambda: Weighed(summed, by_example, logits=True), "error"),
+        (lambda: Weighed(by_example, summed), "error"),
+        (lambda: Weighed(averaged, by_example), "warning"),
+        (lambda: Weighed(by_example, averaged, logits=True), "warning"),
+    ],
+    ids=["sum and mean", "sum and mean of sums", "mean of sums and sum", "mean and sums", "sums and mean"],
+)
+def test_terms_that_are_counted_otherwise_are_told(judged, model, severity):
+    seen = balanced(judged, model)
+    assert seen.severity == severity
+    assert seen.category == "loss"
+    assert seen.confirmed_by
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: Weighed(summed, summed),
+        lambda: Weighed(by_example, lambda one: 0.1 * by_example(one)),
+        lambda: Weighed(by_example, lambda one: 4 * by_example(one), logits=True),
+        lambda: Weighed(averaged, lambda one: 0.00025 * by_example(one)),
+        Softplus,
+        FreeBits,
+        Annealed,
+        Classifier,
+    ],
+    ids=["sums", "weak", "strong", "weak for a mean", "distributions", "free bits", "annealed", "classifier"],
+)
+def test_terms_that_are_counted_alike_or_weighed_on_purpose_are_not_accused(judged, model):
+    assert balanced(judged, model) is None

@@ -56,7 +56,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class _Product:
+class Product:
     """One product with noise: the spread as it is multiplied, the tensor that it is made of element by element, and its place."""
 
     spread: Tensor
@@ -72,13 +72,13 @@ def spread(specimen: Specimen) -> Spread | None:
     if learning is None:
         return None
     learning = lighter(learning)
-    first = _passed(learning, None)
+    first = noisy_pass(learning, None)
     if first is None:
         return None
     product, loss, outputs = first
-    mask = _mask(product)
-    passes = _goes_through(loss, product, outputs)
-    measured = [_others(learning, product.ordinal, mask * shift) for shift in _SHIFTS]
+    mask = where_spread(product)
+    passes = carrier(loss, product, outputs) is not None
+    measured = [beside_noise(learning, product.ordinal, mask * shift) for shift in _SHIFTS]
     if any(one is None for one in measured):
         return None
     known = [one for one in measured if one is not None]
@@ -92,7 +92,7 @@ def spread(specimen: Specimen) -> Spread | None:
     return Spread(product.where, others, known[0][1], known[0][2], passes, alone, before, after, steps)
 
 
-def _passed(specimen: Specimen, shift: tuple[int, Tensor] | None) -> tuple[_Product, Tensor, list[Tensor]] | None:
+def noisy_pass(specimen: Specimen, shift: tuple[int, Tensor] | None) -> tuple[Product, Tensor, list[Tensor]] | None:
     """The first product of the first batch, with the loss and what parts of the model gave; None where there is none."""
     with specimen.kept(), _Products(shift) as seen, outputs_with_graph(specimen.module) as outputs:
         loss = specimen.loss(specimen.batches[0])
@@ -101,30 +101,30 @@ def _passed(specimen: Specimen, shift: tuple[int, Tensor] | None) -> tuple[_Prod
     return seen.product, loss, outputs
 
 
-def _mask(product: _Product) -> Tensor:
+def where_spread(product: Product) -> Tensor:
     """Where in the tensor that it is made of the spread stands: 1, and elsewhere 0."""
     (given,) = torch.autograd.grad(product.spread.sum(), product.root, retain_graph=True)
     return (given != 0).to(given.dtype)
 
 
-def _goes_through(loss: Tensor, product: _Product, outputs: Sequence[Tensor]) -> bool:
-    """Whether the noise reaches the loss through what one part gives, and no other way."""
+def carrier(loss: Tensor, product: Product, outputs: Sequence[Tensor]) -> Tensor | None:
+    """What one part gives, and through which all that the noise does reaches the loss; None where there is no such part."""
     (whole,) = torch.autograd.grad(loss, product.factor, retain_graph=True, allow_unused=True)
     if whole is None or not bool(whole.any()):
-        return False
+        return None
     for output in reversed(outputs):
         (slope,) = torch.autograd.grad(loss, output, retain_graph=True, allow_unused=True)
         if slope is None or output is product.spread:
             continue
         (through,) = torch.autograd.grad(output, product.factor, slope, retain_graph=True, allow_unused=True)
         if through is not None and bool((through - whole).norm() <= 1e-4 * whole.norm()):
-            return True
-    return False
+            return output
+    return None
 
 
-def _others(specimen: Specimen, ordinal: int, shift: Tensor) -> tuple[float, float, float] | None:
+def beside_noise(specimen: Specimen, ordinal: int, shift: Tensor) -> tuple[float, float, float] | None:
     """At a spread of another width: what does not come through the noise, its weight as a divergence, and how well that fits."""
-    passed = _passed(specimen, (ordinal, shift))
+    passed = noisy_pass(specimen, (ordinal, shift))
     if passed is None or passed[0].ordinal != ordinal:
         return None
     product, loss, _ = passed
@@ -175,7 +175,7 @@ class _Products(TorchFunctionMode):
 
     def __init__(self, shift: tuple[int, Tensor] | None) -> None:
         super().__init__()
-        self.product: _Product | None = None
+        self.product: Product | None = None
         self._shift = shift
         self._noise: dict[int, Tensor] = {}
         self._sources: dict[
@@ -230,7 +230,7 @@ class _Products(TorchFunctionMode):
         if isinstance(root, torch.nn.Parameter) or id(root) not in self._numbers:
             return args  # a spread that is the same for every input
         factor = learned[0].view_as(learned[0])
-        self.product = _Product(
+        self.product = Product(
             learned[0], factor, root, self._numbers[id(root)], place_of_call(("torch.distributions",))
         )
         return tuple(factor if one is learned[0] else one for one in args)
