@@ -227,6 +227,7 @@ class ArtProject:
         only: Iterable[str] = (),
         until: str | None = None,
         listen: Callable[[Any], None] | None = None,
+        probes: Wanted = (),
     ) -> ProjectResult:
         """Run what is new, stale or was broken off, in order, until a step does not pass; recall the rest.
 
@@ -239,8 +240,10 @@ class ArtProject:
             only: names of the steps to run; the newest outcomes of the others are their evidence. The test split is used behind
                 steps that passed alone, or that are declared with `continue_on_failure=True`.
             until: name of the last step to run.
-        probes: Wanted = (),
             listen: called with every event.
+            probes: look at the trainings and change nothing: of `art_training.probes.attached`, or names such as
+                `"batches"`; or these by the names of the steps that they look at. Where nobody listens, what they see is
+                printed.
 
         Raises:
             ProjectError: as of `plan`; or `probes` names a step that there is not, or something that is no probe.
@@ -253,9 +256,6 @@ class ArtProject:
             raise ProjectError(
                 f"project {self.name!r} is run while its file is imported; "
                 'put project.run() under `if __name__ == "__main__":`'
-            probes: look at the trainings and change nothing: of `art_training.probes.attached`, or names such as
-                `"batches"`; or these by the names of the steps that they look at. Where nobody listens, what they see is
-                printed.
             )
         wish = self._wish(force, stale, only, until)
         looking = attached(probes, self._names())
