@@ -7,7 +7,7 @@ from typing import Any
 
 from art_training.errors import UsageError
 
-GROUPS = ("engines", "stores", "trackers", "standards")
+GROUPS = ("engines", "stores", "trackers", "standards", "templates")
 
 
 @cache

@@ -16,6 +16,7 @@ from art_training.cli.commands import (
     export,
     gc,
     log,
+    new,
     plan,
     report,
     rm,
@@ -30,7 +31,7 @@ from art_training.cli.commands import (
 TRAIN, FIND, LOOK, HOLD, TIDY = "Train", "Find faults", "Look", "Hold to a standard", "Tidy up"
 
 _GROUPS = {
-    TRAIN: (run.run, plan.plan, demo.demo),
+    TRAIN: (new.new, run.run, plan.plan, demo.demo),
     FIND: (diagnose.diagnose, rules.rules, rules.explain),
     LOOK: (status.status, dashboard.dashboard, report.report, show.show, diff.diff, log.log, runs.runs, export.export),
     HOLD: (verify.verify,),
