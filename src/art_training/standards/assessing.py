@@ -133,11 +133,17 @@ def assess(standard: Standard, record: Record, waivers: Iterable[Waiver] = (), *
 
 
 def _judged(requirement: Requirement, record: Record) -> Answer:
-    """A requirement may be anybody's code; one that raises could not be judged, alone."""
+    """A requirement may be anybody's code; one that raises, or gives no answer, could not be judged, alone."""
     try:
-        return requirement.judge(record)
+        answer: object = requirement.judge(record)
     except Exception as error:  # noqa: BLE001  Whatever it is, it is its own result.
         return Answer(Met.NOT_JUDGED, f"the requirement raised {type(error).__name__}: {error}")
+    if not isinstance(answer, Answer) or answer.state is Met.WAIVED:
+        return Answer(
+            Met.NOT_JUDGED,
+            f"its judge() gave {answer!r}; return met('why'), not_met('why'), not_judged('why') or not_covered('why')",
+        )
+    return answer
 
 
 def _answered(one: Requirement, answer: Answer) -> RequirementAnswer:
