@@ -42,12 +42,11 @@ def update_shipped(folder: Path, kept: Mapping[str, Any], answers: Mapping[str, 
     _require_committed(folder)
     now = find_template(kind)
     told = {name: str(value) for name, value in kept.items() if name not in _OURS}
-    now = replace(now, answers={**now.answers, **told})  # which each release asks for or not, as it likes
     with tempfile.TemporaryDirectory() as scratch:
         old, new = Path(scratch) / "old", Path(scratch) / "new"
         source = now.source if before == __version__ else _fetched(before, Path(scratch))
-        render(_of(now, source, before), old, {})
-        render(now, new, answers)
+        render(_of(now, source, before), old, {}, kept=told)
+        render(now, new, answers, kept=told)
         notes = list(_merged(folder, old, new))
     return [*notes, f"Updated from {before} to {__version__}: look at it with `git diff`, and commit it."]
 
@@ -64,7 +63,9 @@ def _require_older(folder: Path, before: str) -> None:
     except InvalidVersion:
         raise UsageError(f"art_version: {before!r} of {folder / ANSWERS} is no version of art-training") from None
     if newer:
-        raise UsageError(f"{folder} was made with art-training {before}, and this is {__version__}; update art-training first")
+        raise UsageError(
+            f"{folder} was made with art-training {before}, and this is {__version__}; update art-training first"
+        )
 
 
 def _require_committed(folder: Path) -> None:

@@ -31,13 +31,21 @@ def the_copier() -> "ModuleType":
     return copier
 
 
-def render(template: Template, folder: Path, answers: Mapping[str, Any], *, trust: bool = False) -> list[str]:
+def render(
+    template: Template,
+    folder: Path,
+    answers: Mapping[str, Any],
+    *,
+    kept: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> list[str]:
     """Make a project; what is worth knowing beside it.
 
     Args:
         template: what it is made of.
         folder: where; it must be empty, or not there yet. Where rendering fails, nothing is left in it.
-        answers: to the template's questions, by name; they come before the template's own.
+        answers: to the template's questions, by name; they come before the template's own. Each must be asked for.
+        kept: answers from an earlier time, which this version may ask for or not.
         trust: whether the template may run commands and load extensions of its own.
 
     Raises:
@@ -46,7 +54,7 @@ def render(template: Template, folder: Path, answers: Mapping[str, Any], *, trus
     """
     copier = the_copier()
     there = folder.exists()
-    given = {**dict.fromkeys(NAMES, folder.resolve().name), **template.answers, **answers}
+    given = {**dict.fromkeys(NAMES, folder.resolve().name), **(kept or {}), **template.answers, **answers}
 
     def work() -> None:
         worker = copier.run_copy(
