@@ -109,7 +109,7 @@ class _MlflowWriter(Writer):
 
 
 def _name(text: str) -> str:
-    return slug(text, _NOT_IN_A_NAME)[:250]
+    return slug(text, _NOT_IN_A_NAME, longest=250)
 
 
 def _parts(items: Iterator[Any]) -> Iterator[list[Any]]:

@@ -166,9 +166,9 @@ class Tracker(ABC):
         """
 
 
-def slug(text: str, unwanted: str = r"[^\w.\-]") -> str:
-    """`text` as a part of a path or an address: what matches `unwanted` becomes `_`."""
-    return re.sub(unwanted, "_", text).strip(". ") or "_"
+def slug(text: str, unwanted: str = r"[^\w.\-]", *, longest: int = 100) -> str:
+    """`text` as a part of a path or an address, in so many characters: what matches `unwanted` becomes `_`."""
+    return re.sub(unwanted, "_", text)[:longest].strip(". ") or "_"
 
 
 def require(library: str, extra: str) -> Any:

@@ -5,6 +5,7 @@ type of job: whoever opens it compares the attempts at one step, and finds all s
 keeps several projects in one of W&B's. Scores are the summary of a run, beside the curves of the same names.
 """
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from art_training.trackers.contents import STATE
 from art_training.trackers.tracker import Leaf, Table, TrackedPoint, TrackedRun, Tracker, Writer, require, slug
 
 _STEP = "optimizer_step"
+_CONTROL = r"[\x00-\x1f]"
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif"}
 _LONGEST_TAG = 64
 
@@ -57,8 +59,8 @@ class WandbTracker(Tracker):
             mode=mode,
             id=run.id,
             name=run.step,
-            group=slug(run.project, r"[\x00-\x1f]")[:128],
-            job_type=slug(run.step, r"[\x00-\x1f]")[:64],
+            group=slug(run.project, _CONTROL),
+            job_type=slug(run.step, _CONTROL, longest=64),
             resume="allow",
             reinit="create_new",  # whatever run the user has open stays as it is
             settings=wandb.Settings(
@@ -81,7 +83,7 @@ class _WandbWriter(Writer):
         self._wandb = wandb
         self._run = run
         self._tracked = tracked
-        self._files = wandb.Artifact(slug(f"{tracked.project}-{tracked.step}")[:120], type="outcome")
+        self._files = wandb.Artifact(slug(f"{tracked.project}-{tracked.step}", r"[^A-Za-z0-9_.\-]"), type="outcome")
         self._has_files = False
         self.caution = caution
         self.where = f"offline; wandb sync {Path(run.dir).parent}" if run.offline else run.url or ""
@@ -90,7 +92,8 @@ class _WandbWriter(Writer):
         self._run.config.update(dict(values), allow_val_change=True)
 
     def metrics(self, values: Mapping[str, float]) -> None:
-        self._run.summary.update(dict(values))
+        """NaN by its name: as a number a summary drops it."""
+        self._run.summary.update({name: "NaN" if math.isnan(value) else value for name, value in values.items()})
 
     def points(self, points: Sequence[TrackedPoint]) -> None:
         rows: dict[int, dict[str, float]] = {}
