@@ -1,11 +1,26 @@
 """How `art verify` finds a standard and writes its answer: a table, data, Markdown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from art_training.cli.exits import ExitCode
-from art_training.standards import Assessment, Met, RequirementAnswer, Standard, installed_standard, read_standard
+from art_training.standards import (
+    Assessment,
+    Met,
+    RequirementAnswer,
+    Standard,
+    assess,
+    installed_standard,
+    read_standard,
+)
+from art_training.views import planned_of
 from art_training.views.evidence import advice, evidence_of, headline, worst_first
+from art_training.views.recorded import record_of
+
+if TYPE_CHECKING:
+    from art_training.project import ArtProject
+    from art_training.records import Plan
 
 EXITS: Mapping[Met, ExitCode] = {
     Met.MET: ExitCode.PASSED,
@@ -43,6 +58,22 @@ def require_standard(text: str) -> Standard:
             f"{text} is of type {type(found).__name__}, no Standard; write there art.Standard('lab-2026', requires=[...])"
         )
     return found
+
+
+def told_of(project: "ArtProject", plan: "Plan | None" = None, continuing: Collection[str] | None = None) -> str:
+    """Whether a project meets the standard that it declares, in a line; empty where it declares none.
+
+    Args:
+        project: as its file declares it.
+        plan: that was made now; None right behind a run, when what the store remembers holds.
+        continuing: as of `status_of`.
+    """
+    if project.standard is None:
+        return ""
+    known = plan or planned_of(project.store, project.name)
+    record = record_of(project.store, project.name, known, continuing)
+    found = assess(project.standard, record, project.waivers, recorded=plan is None)
+    return f"Standard: {headline(found)}" + ("" if found.state is Met.MET else " `art verify` says which.")
 
 
 def as_text(found: Assessment) -> str:

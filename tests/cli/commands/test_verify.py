@@ -230,3 +230,15 @@ def test_the_projects_own_standard_and_waivers_are_used(art, here):
     answer = art("verify")
     assert answer.code == 0, answer.out + answer.err
     assert answer.out.startswith("small meets house, version 1")
+
+
+def test_status_and_run_end_with_a_line_on_the_standard_that_the_project_declares(art, here):
+    assert "Standard:" not in art("status").out
+    file = here / "art_project.py"
+    file.write_text(file.read_text().replace("FinalTest(),\n    ],", "FinalTest(),\n    ],\n    standard='minimal',"))
+    for command in ("status", "run"):
+        told = art(command).out
+        assert "Standard: small does not meet minimal, version 1: 1 of 7 requirements is not met." in " ".join(
+            told.split()
+        )
+    assert "Standard:" not in art("status", "--json").out

@@ -73,6 +73,7 @@ def run(
     waiting(IMPORTS)  # before what takes its time
     from art_training.cli.loading import load_project
     from art_training.cli.locating import locate
+    from art_training.cli.verifying import told_of
 
     wish: dict[str, Any] = {
         "force": force or force_step or False,
@@ -87,7 +88,8 @@ def run(
         wish["probes"] = _probes(probe or (), probe_to or (), [step.name for step in loaded.steps])
         waiting(PLANS)
         result = watched(loaded, wish, quiet=quiet)
-    return show_result(result, as_json=json)
+        standard = "" if json else told_of(loaded)
+    return show_result(result, as_json=json, standard=standard)
 
 
 def _probes(wanted: "Sequence[str]", to: "Sequence[str]", steps: "Sequence[str]") -> "dict[str, list[Probe]]":
@@ -142,8 +144,14 @@ def watched(
         raise
 
 
-def show_result(result: "ProjectResult", *, as_json: bool) -> int:
-    """Write the table, or the data; the exit code that follows."""
+def show_result(result: "ProjectResult", *, as_json: bool, standard: str = "") -> int:
+    """Write the table, or the data; the exit code that follows.
+
+    Args:
+        result: of the run.
+        as_json: as data.
+        standard: one more line, of the standard that the project declares.
+    """
     from art_training.cli.exits import exit_code
     from art_training.cli.output import console, put_json
     from art_training.cli.tables import steps_table
@@ -155,6 +163,8 @@ def show_result(result: "ProjectResult", *, as_json: bool) -> int:
     drawn = console()
     drawn.print(steps_table(_row(step) for step in result.steps))
     drawn.print()
+    if standard:
+        drawn.print(f"{standard}\n")
     drawn.print(result.next)
     return code
 

@@ -28,7 +28,7 @@ def status(
     from art_training.records.counted import counted
 
     with redirect_stdout(sys.stderr):  # what the user's code prints is no result
-        found = _found(the_one(project, which), store, named=which is not None)
+        found, standard = _found(the_one(project, which), store, named=which is not None, whole=not json)
     if json:
         put_json(found)
         return
@@ -38,15 +38,21 @@ def status(
         drawn.print(f"\n{', '.join(names)}: {what}", style="red")
     if found.test_uses:
         drawn.print(f"\nThe test split was used {counted(found.test_uses, 'time')} by this project.")
+    if standard:
+        drawn.print(f"\n{standard}")
     drawn.print(f"\n{found.next}")
 
 
-def _found(project: str | None, store: str | None, *, named: bool) -> "ProjectStatus":
+def _found(project: str | None, store: str | None, *, named: bool, whole: bool) -> "tuple[ProjectStatus, str]":
+    """Where it stands, and, if that is wanted, whether it meets the standard that it declares."""
     from art_training.cli.standing import standing
+    from art_training.cli.verifying import told_of
     from art_training.views import status_of
 
     with standing(project, store, named=named) as known:
-        return status_of(known.store, known.project, known.plan, known.continuing)
+        found = status_of(known.store, known.project, known.plan, known.continuing)
+        asked = known.declared if whole else None
+        return found, told_of(asked, known.plan, known.continuing) if asked is not None else ""
 
 
 def _broken(steps: "Sequence[StepStatus]") -> dict[str, list[str]]:
