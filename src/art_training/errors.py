@@ -23,6 +23,8 @@
 Each message is one sentence with the value, the rule and the remedy.
 """
 
+from typing import ClassVar
+
 __all__ = [
     "ARTError",
     "CheckError",
@@ -49,6 +51,9 @@ __all__ = [
 class ARTError(Exception):
     """The root of every error that ART raises on purpose."""
 
+    page: ClassVar[str] = ""
+    """Of the documentation, that tells more, as `art docs` calls it; empty for none."""
+
     def __str__(self) -> str:
         # KeyError prints the repr of its argument; an ART message is a sentence and stays one.
         return str(self.args[0]) if self.args else ""
@@ -73,9 +78,13 @@ class WrongModifier(SetupError):
 class Unpaired(SetupError):
     """Predictions and targets have shapes that broadcast to a table of every prediction against every target."""
 
+    page = "outputs"
+
 
 class Unfinished(SetupError):
     """What keeps a step from its end lies beside what it has done so far, from which the next run goes on."""
+
+    page = "resume"
 
 
 class ProjectError(UsageError):
@@ -85,13 +94,19 @@ class ProjectError(UsageError):
 class CheckError(UsageError):
     """A check cannot be used as declared."""
 
+    page = "checks"
+
 
 class UnknownMetric(UsageError, KeyError):
     """A metric was asked for that the outcome does not have."""
 
+    page = "scores"
+
 
 class StoreError(ARTError, OSError):
     """The store cannot be opened, read or written."""
+
+    page = "store"
 
 
 class StoreTooNew(StoreError):
@@ -108,6 +123,8 @@ class ProjectLocked(ARTError, RuntimeError):
 
 class TrainingStopped(ARTError, RuntimeError):
     """A step could not finish its training; what was measured until then is kept."""
+
+    page = "resume"
 
 
 class Interrupted(TrainingStopped):

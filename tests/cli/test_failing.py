@@ -14,10 +14,10 @@ from art_training.records import StepState
     ("error", "code", "said"),
     [
         (ProjectError("no such project"), 2, "Error: no such project\n"),
-        (UnknownMetric("no metric 'x'"), 2, "Error: no metric 'x'\n"),
-        (StoreCorrupt("not a store"), 3, "Error: not a store\n"),
+        (UnknownMetric("no metric 'x'"), 2, "Error: no metric 'x' (`art docs scores` tells more)\n"),
+        (StoreCorrupt("not a store"), 3, "Error: not a store (`art docs store` tells more)\n"),
         (ProjectLocked("it runs"), 3, "Error: it runs\n"),
-        (OutOfMemory("the device is full"), 3, "Error: the device is full\n"),
+        (OutOfMemory("the device is full"), 3, "Error: the device is full (`art docs resume` tells more)\n"),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
         (Interrupted("in epoch 3"), 130, "Interrupted: in epoch 3\n"),
         (SystemExit(143), 143, ""),  # whoever watches is told by a note; else the log has said it

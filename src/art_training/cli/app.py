@@ -1,10 +1,11 @@
 """The commands, in groups by task. Nothing heavy is imported before a command runs."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from art_training import __version__
 from art_training.cli.commands import (
@@ -12,6 +13,7 @@ from art_training.cli.commands import (
     demo,
     diagnose,
     diff,
+    docs,
     doctor,
     export,
     gc,
@@ -27,14 +29,17 @@ from art_training.cli.commands import (
     status,
     verify,
 )
+from art_training.cli.examples import EXAMPLES, FIRST
 
-TRAIN, FIND, LOOK, HOLD, TIDY = "Train", "Find faults", "Look", "Hold to a standard", "Tidy up"
+TRAIN, FIND, LOOK, HOLD = "Train", "Find faults", "Look", "Hold to a standard"
+LEARN, TIDY = "Learn", "Tidy up"
 
 _GROUPS = {
     TRAIN: (new.new, run.run, plan.plan, demo.demo),
     FIND: (diagnose.diagnose, rules.rules, rules.explain),
     LOOK: (status.status, dashboard.dashboard, report.report, show.show, diff.diff, log.log, runs.runs, export.export),
     HOLD: (verify.verify,),
+    LEARN: (docs.docs,),
     TIDY: (rm.rm, gc.gc, doctor.doctor),
 }
 
@@ -44,8 +49,21 @@ _EPILOG = (
 )
 
 
+class _Exampled(TyperCommand):
+    """Help that ends with examples."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """What to type, and what for."""
+        _write(EXAMPLES.get(self.name or "", ()), formatter)
+
+
 class _Grouped(TyperGroup):
     """Help by task, without the cost of importing rich."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Examples before the exit codes."""
+        _write(FIRST, formatter)
+        super().format_epilog(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """One section a task."""
@@ -60,11 +78,19 @@ class _Grouped(TyperGroup):
                 formatter.write_dl(rows)
 
 
+def _write(examples: Sequence[tuple[str, str]], formatter: Any) -> None:
+    """Examples one under another: side by side they would be too wide for a terminal."""
+    if examples:
+        with formatter.section("Examples"):
+            for typed, what in examples:
+                formatter.write(f"{' ' * formatter.current_indent}{typed}\n")
+                formatter.write(f"{' ' * (formatter.current_indent + 4)}{what}\n")
+
+
 app = typer.Typer(
     cls=_Grouped,
     help="Actually Robust Training: steps of growing complexity, each ended by checks, with the evidence kept.",
     epilog=_EPILOG,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -91,4 +117,4 @@ def start(
 
 for _functions in _GROUPS.values():
     for _function in _functions:
-        app.command(_function.__name__)(_function)
+        app.command(_function.__name__, cls=_Exampled)(_function)

@@ -57,10 +57,10 @@ def told(error: BaseException) -> int:
             _say(f"Error: {message}", *_hint(error))
             return ExitCode.WRONG_USE
         case UsageError():
-            _say(f"Error: {error}", *getattr(error, "__notes__", ()))
+            _say(f"Error: {error}{_more(error)}", *getattr(error, "__notes__", ()))
             return ExitCode.WRONG_USE
         case ARTError():
-            _say(f"Error: {error}", *getattr(error, "__notes__", ()))
+            _say(f"Error: {error}{_more(error)}", *getattr(error, "__notes__", ()))
             return ExitCode.NOT_JUDGED
         case _:
             from art_training.cli.frames import folded
@@ -72,6 +72,11 @@ def told(error: BaseException) -> int:
 def _hint(error: BaseException) -> tuple[str, ...]:
     context = getattr(error, "ctx", None)
     return (f"`{context.command_path} --help` shows how it is used.",) if context is not None else ()
+
+
+def _more(error: ARTError) -> str:
+    """Where to read on, behind the sentence."""
+    return f" (`art docs {error.page}` tells more)" if error.page else ""
 
 
 def _say(*lines: str) -> None:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from art_training.cli.completing import complete_steps
+
 Project = Annotated[
     str | None,
     typer.Argument(
@@ -54,5 +56,6 @@ Run = Annotated[
         metavar="STEP|RUN",
         help="A step (its newest run), Step~1 (the one before), or the beginning or end of a run's id.",
         show_default=False,
+        autocompletion=complete_steps,
     ),
 ]

@@ -15,7 +15,6 @@ from art_training.records.fingerprint import Change, Fingerprint, differences, d
 from art_training.records.layers import LayerCurve
 from art_training.records.metric import Metric, Split
 from art_training.records.outcome import (
-    PROBED,
     Artifact,
     Candidate,
     Curve,
@@ -29,6 +28,7 @@ from art_training.records.outcome import (
 )
 from art_training.records.plain import Plain, plain, show
 from art_training.records.plan import Action, Plan, Planned, PlannedStep
+from art_training.records.probes import PROBED
 from art_training.records.process import ProcessId
 from art_training.records.promise import Foresight, Promise
 from art_training.records.provenance import Provenance

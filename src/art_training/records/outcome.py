@@ -12,9 +12,7 @@ from typing import Any, Literal, Self
 from art_training.errors import UnknownMetric, UsageError
 from art_training.records.metric import Metric
 from art_training.records.plain import plain
-
-PROBED = "probe-"
-"""What names of files begin with that a probe left: they are of the look, not of the work."""
+from art_training.records.probes import PROBED
 
 Direction = Literal["maximize", "minimize"]
 

@@ -38,7 +38,9 @@ def new(
     ] = False,
     which: Annotated[bool, typer.Option("--list", help="Show the templates, and leave.")] = False,
 ) -> None:
-    """Begin a project of one's own: data, model, recipe, tests and CI, that run as they are.
+    """Begin a project of one's own from a template.
+
+    It has data, model, recipe, tests and CI, which run as they are.
 
     Each template is a small task to be replaced by yours: `art new --list` shows them.
     """

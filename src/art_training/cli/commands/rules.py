@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from art_training.cli.completing import complete_codes
 from art_training.cli.options import Json
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def rules(*, json: Json = False) -> None:
     shown.print(Text("\n`art explain CODE` says more of one.", "dim"))
 
 
-def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402, or 402.")]) -> None:
+def explain(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="Such as ART402, or 402.", autocompletion=complete_codes)],
+) -> None:
     """Say what a rule finds and why it matters.
 
     With an example that is wrong and one that is right, and how to silence it. Of a code that steps use, what was seen.

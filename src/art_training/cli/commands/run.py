@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from art_training.cli.completing import complete_probes, complete_steps
 from art_training.cli.options import Json, Project, WhichProject, the_one
 from art_training.errors import UsageError
 
@@ -21,14 +22,25 @@ def run(
     project: Project = None,
     *,
     which: WhichProject = None,
-    until: Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.", show_default=False)] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="STEP", help="Stop after this step.", show_default=False, autocompletion=complete_steps),
+    ] = None,
     only: Annotated[
-        _Steps | None, typer.Option(metavar="STEP", help="Only this step; may be repeated.", show_default=False)
+        _Steps | None,
+        typer.Option(
+            metavar="STEP", help="Only this step; may be repeated.", show_default=False, autocompletion=complete_steps
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run every step that is asked for, changed or not.")] = False,
     force_step: Annotated[
         _Steps | None,
-        typer.Option(metavar="STEP", help="Run this step, changed or not; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="STEP",
+            help="Run this step, changed or not; may be repeated.",
+            show_default=False,
+            autocompletion=complete_steps,
+        ),
     ] = None,
     keep_stale: Annotated[bool, typer.Option("--keep-stale", help="Leave outdated steps, and mark them.")] = False,
     store: Annotated[
@@ -47,6 +59,7 @@ def run(
             help="Look inside the trainings: batches, statistics[=MODULE,...], predictions, gradients, activations or updates; "
             "of every step, or of one. May be repeated.",
             show_default=False,
+            autocompletion=complete_probes,
         ),
     ] = None,
     probe_to: Annotated[
