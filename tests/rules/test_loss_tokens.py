@@ -209,3 +209,74 @@ def test_batches_of_rows_at_random_are_not_accused(found):
 def test_sums_and_steps_of_one_batch_are_not_accused(found):
     assert not found(Summed, batches(uneven=True), trainer=ACCUMULATED)
     assert not found(Reader, batches(uneven=True))
+
+
+class Ends(Dataset):
+    """Sentences as lists; each batch is filled up to its longest, after the token that ends each."""
+
+    def __len__(self):
+        return 160
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        return torch.randint(
+            2, WORDS, (int(torch.randint(3, 30, (), generator=generator)),), generator=generator
+        ).tolist()
+
+
+def filled(padding, told="mask"):
+    """Batches with ids and, as it is told, a mask or the lengths; the end belongs to the sentence."""
+
+    def collate(rows):
+        width = max(map(len, rows)) + 1
+        ids = torch.tensor([[*row, TERMINATOR, *[padding] * (width - len(row) - 1)] for row in rows])
+        lengths = torch.tensor([len(row) + 1 for row in rows])
+        mask = (torch.arange(width) < lengths.unsqueeze(1)).long()
+        return {"ids": ids} | {"mask": {"mask": mask}, "lengths": {"lengths": lengths}, "": {}}[told]
+
+    return art.data(DataLoader(Ends(), batch_size=16, shuffle=True, collate_fn=collate))
+
+
+class Multiplied(Reader):
+    """Masks the loss by multiplying."""
+
+    def training_step(self, batch, index):
+        ids = batch["ids"]
+        losses = F.cross_entropy(self.logits(ids[:, :-1]).transpose(1, 2), ids[:, 1:], reduction="none")
+        kept = (ids[:, 1:] != self.ignored).float()
+        return (losses * kept).sum() / kept.sum()
+
+
+class ByMask(Reader):
+    def training_step(self, batch, index):
+        ids = batch["ids"]
+        losses = F.cross_entropy(self.logits(ids[:, :-1]).transpose(1, 2), ids[:, 1:], reduction="none")
+        return (losses * batch["mask"][:, 1:]).sum() / batch["mask"][:, 1:].sum()
+
+
+@pytest.mark.parametrize(("told", "severity"), [("mask", "error"), ("lengths", "error"), ("", "warning")])
+def test_an_end_that_nothing_names_is_known_by_masks_lengths_or_the_longest_rows(judged, told, severity):
+    seen = judged(lambda: Multiplied(TERMINATOR, name=""), filled(TERMINATOR, told), codes=CODES)["ART435"]
+    assert seen.severity == severity
+    assert seen.evidence["token"] == TERMINATOR
+    assert seen.confirmed_by
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        (lambda: Multiplied(PAD, name=""), filled(PAD)),
+        (lambda: Multiplied(PAD, name=""), filled(PAD, "")),
+        (lambda: ByMask(name=""), filled(TERMINATOR)),  # the first of them counts
+    ],
+)
+def test_ends_that_are_asked_for_are_not_accused(judged, model, data):
+    assert "ART435" not in judged(model, data, codes=CODES)
+
+
+@pytest.mark.parametrize("name", ["END", "stop_id"])
+def test_an_end_by_another_name_is_seen_where_the_loss_is_multiplied_with_a_mask(judged, name):
+    ids, _ = sentences(padding=TERMINATOR)
+    batches = [{"ids": ids[place : place + 32]} for place in range(0, 128, 32)]
+    data = art.data(DataLoader(batches, batch_size=None))
+    assert "ART435" in judged(lambda: Multiplied(TERMINATOR, name=name), data, codes=CODES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from art_training.probes.asked import asked
 from art_training.probes.named_numbers import named_numbers
 from art_training.probes.offsets import offsets
 from art_training.probes.specimen import Specimen
@@ -16,6 +17,9 @@ from art_training.setup.data.batch import entries
 _NAME = re.compile(
     r"_*(eos|eot|end_of_(sequence|sentence|text)|stop_token)(_token)?(_?id|_?idx|_?index)?", re.IGNORECASE
 )
+_OTHER_NAME = re.compile(
+    r"_*(end|stop)(_(token|symbol|char))?(_?id|_?idx|_?index)?", re.IGNORECASE
+)  # where nothing is called so
 _WORDS = {"<eos>", "</s>", "[eos]", "<|endoftext|>", "<end>", "<eot>", "<|eot_id|>"}
 _FEWEST_TARGETS = 50
 _NEXT = 0.9  # of the targets that count are the token that comes next
@@ -49,7 +53,7 @@ class Terminator:
 def terminator(specimen: Specimen) -> Terminator | None:
     """What ends sequences; None where no name says it, or no loss asks for the next token."""
     paths = [one.path for one in offsets(specimen) if one.matches[1] >= _NEXT]
-    named = dict(_named(specimen)) if paths else {}
+    named = (dict(_named(specimen, _NAME)) or dict(_named(specimen, _OTHER_NAME))) if paths else {}
     if len(set(named.values())) != 1:  # none, or names that contradict each other
         return None
     (name, token), path = next(iter(named.items())), paths[0]
@@ -61,6 +65,8 @@ def terminator(specimen: Specimen) -> Terminator | None:
     tokens = [leaf for batch in specimen.batches if isinstance(leaf := entries(batch).get(path), Tensor)]
     if len(targets) != len(calls) or not calls or not tokens or any(one.ndim != 2 for one in tokens):
         return None
+    if (told := _by_gradients(specimen)) is not None and len(told) < sum(one.numel() for one in counted):
+        counted = [told]
     total = sum(one.numel() for one in counted)
     if total < _FEWEST_TARGETS:
         return None
@@ -76,9 +82,16 @@ def terminator(specimen: Specimen) -> Terminator | None:
     )
 
 
-def _named(specimen: Specimen) -> Iterator[tuple[str, int]]:
+def _named(specimen: Specimen, pattern: re.Pattern[str]) -> Iterator[tuple[str, int]]:
     """Names of a token that ends sequences."""
-    return ((name, number) for name, number in named_numbers(specimen, _NAME, _WORDS) if isinstance(number, int))
+    return ((name, number) for name, number in named_numbers(specimen, pattern, _WORDS) if isinstance(number, int))
+
+
+def _by_gradients(specimen: Specimen) -> Tensor | None:
+    """The classes of positions that count, as gradients tell it, whatever masks a loss is multiplied with; None where too few are known."""
+    found = [one.classes[one.weights > 0] for one in asked(specimen).classes if one.weights.shape[1] > 1]
+    together = torch.cat(found) if found else None
+    return together if together is not None and len(together) >= _FEWEST_TARGETS else None
 
 
 def effective_share(counts: list[int]) -> float:

@@ -1,6 +1,7 @@
 """Rules on which tokens a loss of sequences asks for, and how much each of them counts."""
 
 from art_training.probes.asked import Asked, asked, batches_a_step
+from art_training.probes.endings import Ending, ending
 from art_training.probes.serving import plan
 from art_training.probes.terminators import effective_share, terminator
 from art_training.records import Severity
@@ -21,7 +22,9 @@ _ALIKE = 1e-2  # of a factor, which single precision tells to about a thousandth
     finds=(
         "Attributes, constants or a vocabulary name one number as the token that ends a sequence (eos, eot, stop_token, </s>); it comes "
         "after the first position in at least half of the rows; the model is asked for the next token (told by exchanging tokens); and of "
-        "50 or more targets that count none is that token. Where it is a target at all, it is no finding."
+        "50 or more targets that count none is that token. Where it is a target at all, it is no finding. And, whatever it is called, where "
+        "a mask or lengths count one of the tokens that rows are filled up with as a part of each row that is filled up, and by the gradients none "
+        "is asked for. A warning where batches of different widths say it: the longest row of each of three or more ends with exactly one."
     ),
     why="The model never learns to stop: what it generates goes on until the limit.",
     wrong="labels[ids == pad] = -100  # and pad is eos",
@@ -30,11 +33,11 @@ _ALIKE = 1e-2  # of a factor, which single precision tells to about a thousandth
 )
 def never_ends(laboratory: Laboratory) -> Found | None:
     """An end that is masked with the padding."""
-    found = laboratory.ask(terminator)
-    if found is None:
-        raise NotApplicable("no token is called the end of a sequence, or the next token is not what is learned")
-    if found.asked or found.ends < found.rows / 2:
-        return None
+    found, seen = laboratory.ask(terminator), laboratory.ask(ending)
+    if found is None and seen is None:
+        raise NotApplicable("nothing tells what ends a sequence, or the next token is not what is learned")
+    if found is None or found.asked or found.ends < found.rows / 2:
+        return None if seen is None or seen.asked or seen.rows < seen.of / 2 else _filled_up(seen)
     return Found(
         f"none of {found.targets} targets that count is {found.token}, which {found.name} calls the end of a sequence and {found.ends} "
         f"of {found.rows} rows hold",
@@ -45,6 +48,26 @@ def never_ends(laboratory: Laboratory) -> Found | None:
             f"{found.ends} of {found.rows} rows hold the token, and the loss ({found.ignored} is left out) asks for it "
             f"{found.asked} times in {found.targets}"
         ),
+    )
+
+
+def _filled_up(seen: Ending) -> Found:
+    how = (
+        f"batch[{seen.told_by}] counts one of them as a part of each row"
+        if seen.told_by
+        else "the longest row of every batch ends with one"
+    )
+    return Found(
+        f"sequences are filled up with {seen.token}, which ends them as well ({how}), and none of {seen.targets} targets that count is "
+        "that token",
+        {"token": seen.token, "told_by": seen.told_by, "rows": seen.rows, "of": seen.of, "targets": seen.targets},
+        "pad with another token than the one that ends a sequence, or mask by length, so that the first one counts",
+        where=f"batch[{seen.path}]",
+        confirmed_by=(
+            f"by the gradients of {seen.targets} positions the loss asks for the token {seen.asked} times, and {seen.rows} of "
+            f"{seen.of} rows end with it"
+        ),
+        severity=None if seen.told_by else Severity.WARNING,
     )
 
 
