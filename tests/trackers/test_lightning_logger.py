@@ -14,6 +14,8 @@ from art_training.testing.fake_engine import Line
 from art_training.testing.trackers import Seen, TrackerContract
 from art_training.trackers import LightningLoggerTracker, TrackedRun
 
+pytestmark = pytest.mark.slow  # importing the library takes seconds
+
 
 def read_csv_logger(folder: Path) -> tuple[dict[str, Any], dict[str, list[tuple[int, float]]]]:
     """What `CSVLogger` wrote: hyper-parameters, and the values of each metric with their steps."""

@@ -10,6 +10,8 @@ import pytest
 from art_training.testing.trackers import Seen, TrackerContract
 from art_training.trackers import MlflowTracker
 
+pytestmark = pytest.mark.slow  # importing the library takes seconds
+
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,8 @@ import pytest
 from art_training.testing.trackers import Seen, TrackerContract
 from art_training.trackers import NeptuneTracker
 
+pytestmark = pytest.mark.slow  # importing the library takes seconds
+
 
 class TestNeptune(TrackerContract):
     @pytest.fixture(autouse=True)

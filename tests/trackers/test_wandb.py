@@ -7,14 +7,17 @@ records are the protocol buffers that wandb ships.
 import json
 import struct
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from art_training.testing.trackers import Seen, TrackerContract
+from art_training.testing.trackers import Seen, TrackerContract, Trains
 from art_training.trackers import WandbTracker
+
+pytestmark = pytest.mark.slow  # importing the library takes seconds
 
 _BLOCK = 32768
 _HEAD = 7
@@ -120,3 +123,18 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def test_where_nobody_is_logged_in_it_writes_offline_and_says_so_once(world, tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = world.run_any(WandbTracker(folder=tmp_path), Trains(name="a"), Trains(name="b"))
+    told = [str(one.message) for one in caught if "tracker" in str(one.message)]
+    assert len(told) == 1
+    assert told[0].startswith("nobody is logged in to W&B, so that the tracker 'wandb' writes offline; `wandb login`")
+    (line,) = [
+        line for line in world.store.log(result["a"].run.id) if "mirrored by wandb: offline; wandb sync " in line
+    ]
+    assert Path(line.rpartition("wandb sync ")[2]).is_dir()
