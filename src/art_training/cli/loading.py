@@ -45,8 +45,12 @@ def load_project(place: Place, store: str | None = None) -> "ArtProject":
     return project
 
 
-def load_object(text: str) -> object:
+def load_object(text: str, kind: type | None = None) -> object:
     """What `path.py:Name` or `module:Name` names.
+
+    Args:
+        text: the place and the name.
+        kind: what is looked for, to tell what there is where the name is none; by default anything that can be called.
 
     Raises:
         ProjectError: the module cannot be imported, or has nothing of that name.
@@ -56,7 +60,10 @@ def load_object(text: str) -> object:
         raise ProjectError(f"{text} names no object; write it behind a colon: {text}:Net")
     module = _imported(place)
     if not hasattr(module, place.name):
-        there = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        meant = {
+            name: callable(value) if kind is None else isinstance(value, kind) for name, value in vars(module).items()
+        }
+        there = [name for name, is_meant in meant.items() if is_meant and not name.startswith("_")]
         raise ProjectError(f"{text}: there is no {place.name!r}; there are: {', '.join(there) or 'none'}")
     return getattr(module, place.name)
 

@@ -52,7 +52,7 @@ def require_standard(text: str) -> Standard:
         raise UsageError(f"{text} may hold several standards; name one behind a colon: {text}:LAB")
     if ":" not in text and "/" not in text:
         return installed_standard(text)
-    found = load_object(text)
+    found = load_object(text, Standard)
     if not isinstance(found, Standard):
         raise UsageError(
             f"{text} is of type {type(found).__name__}, no Standard; write there art.Standard('lab-2026', requires=[...])"

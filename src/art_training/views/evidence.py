@@ -47,16 +47,15 @@ def headline(found: Assessment) -> str:
     """The answer in a sentence."""
     who, standard = found.record.project, found.standard.title
     asked = sum(one.decides for one in found.answers)
-    wrong = len(found.of(Met.NOT_MET))
-    waived = len(found.of(Met.WAIVED))
-    beside = f", {waived} of them waived" if waived else ""
+    wrong, waived = len(found.of(Met.NOT_MET)), len(found.of(Met.WAIVED))
     match found.state:
         case Met.MET:
-            return f"{who} meets {standard}{beside if not beside else f': {asked} requirements{beside}'}."
+            return f"{who} meets {standard}{f', {waived} of {asked} requirements waived' if waived else ''}."
         case Met.NOT_MET if not wrong:
             return f"{who} does not meet {standard}: its score is {found.score:g}, and {found.standard.at_least:g} is asked for."
         case Met.NOT_MET:
-            return f"{who} does not meet {standard}: {wrong} of {asked} requirements {'is' if wrong == 1 else 'are'} not met{beside}."
+            told = f"{wrong} of {asked} requirements {'is' if wrong == 1 else 'are'} not met"
+            return f"{who} does not meet {standard}: {told}{f', and {waived} waived' if waived else ''}."
         case _:
             return f"Whether {who} meets {standard} cannot be judged: {len(found.of(Met.NOT_JUDGED))} of {asked} requirements."
 
@@ -64,6 +63,8 @@ def headline(found: Assessment) -> str:
 def advice(found: Assessment) -> str:
     """What to do now, in a sentence."""
     wrong = found.of(Met.NOT_MET, Met.NOT_JUDGED)
+    if found.state is Met.MET and found.record.subject is None:
+        return "Next: verify the very file that is to be released: `art verify FILE`; `art export STEP` writes those of a step."
     if found.state is Met.MET:
         return "Next: keep the evidence beside what is released: `art verify --format json -o evidence.json`."
     if not wrong:

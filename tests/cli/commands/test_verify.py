@@ -203,6 +203,8 @@ def test_the_evidence_has_the_form_that_is_documented(art, here):
         (("--standard", "none.toml"), "cannot be read: No such file"),
         (("--standard", "art_project.py"), "name one behind a colon"),
         (("--standard", "art_project.py:setup"), "is of type Setup, no Standard"),
+        (("--standard", "art_project.py:LAB"), "art_project.py:LAB: there is no 'LAB'; there are: none"),
+        (("art_project.py", "--standard", "minimal"), "is given with --project art_project.py"),
         (("nothing.ckpt", "--standard", "minimal"), "there is no file nothing.ckpt"),
         (("of-small", "--standard", "minimal"), "of-small is a folder"),
         (("Overfitt", "--standard", "minimal"), "(did you mean 'Overfit'?)"),

@@ -175,6 +175,8 @@ def _subject(
     path = Path(text).expanduser()
     if path.is_dir():
         raise UsageError(f"{text} is a folder; name the file that is to be released, such as {path / 'last.ckpt'}")
+    if path.suffix == ".py":
+        raise UsageError(f"{text} is no model and no run; a project's file is given with --project {text}")
     if path.is_file():
         return path
     if "/" in text or path.suffix.lower() in _FILES:
