@@ -76,10 +76,9 @@ def _make(folder: Path, wanted: str, answers: dict[str, str], *, git: bool, trus
     if git:
         notes.append(begin_repository(folder, f"Begin {name} from the template {template}"))
     files = "".join(f"    {file}\n" for file in _made(folder))
-    sys.stdout.write(
-        f"Made {folder} from the template {template}:\n\n{files}\n" + "".join(f"{note}\n" for note in notes)
-    )
-    sys.stdout.write(_next(folder))
+    told = "".join(f"{note}\n" for note in notes)
+    parts = (f"Made {folder} from the template {template}:\n", files, told, _next(folder))
+    sys.stdout.write("\n".join(filter(None, parts)))
 
 
 def _made(folder: Path) -> list[str]:
@@ -102,7 +101,7 @@ def _next(folder: Path) -> str:
     lines = "".join(f"    {command:<{width}}   # {does}\n" for command, does in told.items())
     change = "" if folder.resolve() == Path.cwd() else f"    cd {shlex.quote(str(folder))}\n"
     read = "\nREADME.md says what to replace, in order.\n" if (folder / "README.md").is_file() else ""
-    return f"\nType next:\n\n{change}{lines}{read}"
+    return f"Type next:\n\n{change}{lines}{read}"
 
 
 def _show_all() -> None:
