@@ -181,3 +181,33 @@ def test_weights_are_sent_on_demand(world) -> None:
 def test_the_log_of_a_run_says_where_it_was_mirrored(world) -> None:
     result, _ = ran(world, Notes(), learned())
     assert any(line.endswith("mirrored by notes: somewhere") for line in world.store.log(result["Learn"].run.id))
+
+
+def test_a_tracker_that_comes_later_is_told_what_is_stored(world) -> None:
+    world.run(lambda event: None, learned("a"), learned("b"))
+    late = Notes()
+    result, warned = ran(world, late, learned("a"), learned("b"))
+    assert [step.recalled for step in result.steps] == [True, True]
+    assert warned == []
+    assert {step for step, call, _ in late.calls if call == "end"} == {"a", "b"}
+    points = [point for step, call, what in late.calls if (step, call) == ("a", "points") for point in what[0]]
+    kept = world.store.curves(result["a"].run.id)["train/loss"]
+    assert [point.value for point in points if point.name == "train/loss"] == list(kept.values)
+    again = Notes()
+    ran(world, again, learned("a"), learned("b"))
+    assert again.calls == []
+
+
+def test_a_run_that_could_not_be_mirrored_is_tried_again_when_it_is_recalled(world) -> None:
+    ran(world, Notes(cannot_start=TimeoutError("no answer")), learned())
+    later = Notes()
+    ran(world, later, learned())
+    assert later.calls[-1] == ("Learn", "end", (StepState.PASSED,))
+
+
+def test_a_warning_stands_at_the_line_that_ran_the_project(world) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        world.project_of(Notes(cannot_start=TimeoutError("no answer")), learned()).run()
+    (told,) = [one for one in caught if "tracker" in str(one.message)]
+    assert told.filename == __file__

@@ -8,7 +8,7 @@ from art_training.records import Event
 from art_training.runner.declared import Listener
 from art_training.runner.log import RunLog
 from art_training.stores import Store
-from art_training.trackers import Background, Tracker
+from art_training.trackers import Background, Kept, Tracker
 
 
 class Announcer:
@@ -46,8 +46,6 @@ class Announcer:
                 tracker.close()
 
     def _beside(self, tracker: Tracker) -> Background:
-        return Background(
-            tracker,
-            fetch=self._store.artifacts.fetch,
-            say=lambda run, text: RunLog(self._store, run).say(text),
-        )
+        store = self._store
+        kept = Kept(store.artifacts.fetch, store.log, say=lambda run, text: RunLog(store, run).say(text))
+        return Background(tracker, kept)

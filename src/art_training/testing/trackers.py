@@ -253,9 +253,13 @@ class World:
 
     def run_any(self, tracker: Any, *steps: Step) -> ProjectResult:
         """The same, whatever the tracker warns of."""
+        return self.project_of(tracker, *steps).run()
+
+    def project_of(self, tracker: Any, *steps: Step) -> ArtProject:
+        """The project, declared."""
         return ArtProject(
             self.project, self.setup, steps=steps, store=self.store, trackers=[tracker], folder=self.folder
-        ).run()
+        )
 
 
 def _line(lr: float, api_key: str = "") -> Line:  # noqa: ARG001  as a model with a key is declared

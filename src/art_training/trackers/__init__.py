@@ -2,7 +2,7 @@
 
 from art_training.trackers.background import Background
 from art_training.trackers.lightning_logger import LightningLoggerTracker
-from art_training.trackers.mirror import Mirror
+from art_training.trackers.mirror import Kept, Mirror
 from art_training.trackers.mlflow import MlflowTracker
 from art_training.trackers.neptune import NeptuneTracker
 from art_training.trackers.tensorboard import TensorBoardTracker
@@ -11,6 +11,7 @@ from art_training.trackers.wandb import WandbTracker
 
 __all__ = [
     "Background",
+    "Kept",
     "LightningLoggerTracker",
     "Mirror",
     "MlflowTracker",

@@ -1,11 +1,13 @@
 """A tracker at work beside the run: a slow or silent network keeps it waiting, and never the training."""
 
 import threading
+import traceback
 import warnings
 from queue import SimpleQueue
 
 from art_training.records import CurvesGrew, Event, StepEnded, StepStarted
-from art_training.trackers.mirror import Fetch, Mirror, Say
+from art_training.setup.frames import is_users
+from art_training.trackers.mirror import Kept, Mirror
 from art_training.trackers.tracker import Tracker
 
 _MOST_WAITING = 2000  # events; a second of training is one
@@ -17,9 +19,9 @@ class Background:
     The thread is a daemon: where the tracker does not come to its end in time, it is left behind.
     """
 
-    def __init__(self, tracker: Tracker, fetch: Fetch, say: Say) -> None:
+    def __init__(self, tracker: Tracker, kept: Kept) -> None:
         self._tracker = tracker
-        self._mirror = Mirror(tracker, fetch, say)
+        self._mirror = Mirror(tracker, kept)
         self._waiting: SimpleQueue[Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._left_out = 0
@@ -59,4 +61,11 @@ class Background:
     def _warn(self) -> None:
         problems = self._mirror.problems
         while problems:  # the other thread only appends
-            warnings.warn(problems.pop(0), stacklevel=3)
+            warn(problems.pop(0))
+
+
+def warn(text: str) -> None:
+    """Warn at the user's line that ran the project, however deep below it something went wrong."""
+    stack = [(frame.filename, frame.lineno) for frame in traceback.extract_stack()]
+    file, line = next((one for one in reversed(stack) if is_users(one[0])), stack[0])
+    warnings.warn_explicit(text, UserWarning, file, line or 1)

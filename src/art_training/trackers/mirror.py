@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
 
 from art_training.errors import ARTError, MissingExtra
 from art_training.records import Artifact, CurvesGrew, Event, LayerCurve, Outcome, RunRecord, StepEnded, StepStarted
@@ -24,10 +23,20 @@ from art_training.trackers.contents import (
 )
 from art_training.trackers.tracker import TrackedPoint, TrackedRun, Tracker, Writer, slug
 
-Fetch: TypeAlias = Callable[[str], Path]
-"""Gives a readable file by the digest of its bytes."""
-Say: TypeAlias = Callable[[str, str], None]
-"""Adds a line to the log of a run, by its id."""
+
+@dataclass(frozen=True)
+class Kept:
+    """What a mirror needs of the store.
+
+    Attributes:
+        fetch: gives a readable file by the digest of its bytes.
+        log: the lines of a run's log, by its id.
+        say: adds a line to it.
+    """
+
+    fetch: Callable[[str], Path]
+    log: Callable[[str], Sequence[str]]
+    say: Callable[[str, str], None]
 
 
 @dataclass
@@ -35,20 +44,19 @@ class Mirror:
     """Tells one tracker what happens. Belongs to one thread.
 
     A step that was executed is told in full: parameters and tags when it begins, curves while it trains, and the rest when
-    it has ended, whether well or not. A step that was recalled is told nothing, since it was told when it ran; only where its
-    stored outcome was judged anew and came out differently are its scores, verdicts, findings and state told again, to
-    the run that is there.
+    it has ended, whether well or not. Where it was mirrored is noted in the log of the run. A step that was recalled is told
+    nothing if its log says that this tracker has it; only where its stored outcome was judged anew and came out differently
+    are its scores, verdicts, findings and state told again, to the run that is there. If its log does not say so, because the
+    tracker is new to the project or could not be reached, it is told in full from what is stored.
 
     Attributes:
         tracker: that is told.
-        fetch: gives the files that outcomes name.
-        say: logs where a run was mirrored.
+        kept: of the store.
         problems: sentences about what went wrong, for whoever runs the project; whoever reads them takes them away.
     """
 
     tracker: Tracker
-    fetch: Fetch
-    say: Say
+    kept: Kept
     problems: list[str] = field(default_factory=list[str])
     _writer: Writer | None = None
     _step: str = ""
@@ -66,11 +74,20 @@ class Mirror:
                 self._grow([TrackedPoint(*point) for point in points])
             case StepEnded(recalled=False):
                 self._end(event)
+            case StepEnded(outcome=Outcome()) if not self._has(event.run):
+                self._start(event.run)
+                self._end(event)
             case StepEnded(judged_again=True):
                 self._start(event.run, again=True)
-                self._end(event)
+                self._end(event, anew=True)
             case _:
                 pass
+
+    def _has(self, run: RunRecord) -> bool:
+        begin = f"mirrored by {self.tracker.name}"
+        with suppress(ARTError):
+            return any(begin in line for line in self.kept.log(run.id))
+        return True  # of a store that cannot be read, whoever needs it tells
 
     def _start(self, run: RunRecord, *, again: bool = False) -> None:
         self._writer, self._step, self._failed = None, run.step, {}
@@ -102,19 +119,19 @@ class Mirror:
         if kept:
             self._try("curves", lambda to: to.points(kept))
 
-    def _end(self, event: StepEnded) -> None:
+    def _end(self, event: StepEnded, *, anew: bool = False) -> None:
         run, outcome = event.run, event.outcome
         verdicts = event.judgement.verdicts if event.judgement else ()
         if outcome is not None:
-            self._outcome(outcome, anew=event.recalled)
+            self._outcome(outcome, anew=anew)
         self._try("verdicts", lambda to: to.table(verdicts_table(verdicts)))
         self._try("tags", lambda to: to.tags(standing(run.state, outcome, verdicts)))
         self._try("note", lambda to: to.note(note_of(run, outcome, event.judgement)))
         self._try("its end", lambda to: to.end(run.state))
-        if self._writer is not None and self._writer.where:
-            where = mask(self._writer.where)
-            with suppress(ARTError):  # the line is a service; a store that fails is told by whoever needs it
-                self.say(run.id, f"mirrored by {self.tracker.name}: {where}")
+        if self._writer is not None:
+            told = f"mirrored by {self.tracker.name}{', in part' if self._failed else ''}: {mask(self._writer.where)}"
+            with suppress(ARTError):  # a store that fails is told by whoever needs it
+                self.kept.say(run.id, told.removesuffix(": "))
         self._writer = None
         self._report()
 
@@ -147,7 +164,7 @@ class Mirror:
 
     def _file(self, to: Writer, artifact: Artifact, sent: list[str]) -> None:
         with TemporaryDirectory(prefix="art-") as folder:  # the store knows files by their digests alone
-            path = Path(shutil.copyfile(self.fetch(artifact.digest), Path(folder) / slug(artifact.name)))
+            path = Path(shutil.copyfile(self.kept.fetch(artifact.digest), Path(folder) / slug(artifact.name)))
             is_there = (
                 to.figure(path.name, path, mask(artifact.note))
                 if artifact.kind == "figure"

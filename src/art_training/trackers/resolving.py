@@ -1,6 +1,5 @@
 """From what a user gives as a tracker to one that can be told events."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
@@ -8,6 +7,7 @@ from art_training.errors import ProjectError, UsageError
 from art_training.plugins import load, offered
 from art_training.records import Event
 from art_training.records.meant import did_you_mean
+from art_training.trackers.background import warn
 from art_training.trackers.lightning_logger import LightningLoggerTracker, is_logger
 from art_training.trackers.tracker import Tracker
 
@@ -47,20 +47,18 @@ def _named(name: str) -> Tracker | None:
     try:
         made = load("trackers", name)()
     except UsageError as error:  # the module of another distribution cannot be imported
-        warnings.warn(f"{error}; the project goes on without it", stacklevel=4)
+        warn(f"{error}; the project goes on without it")
         return None
     except Exception as error:  # noqa: BLE001  Whatever a tracker of others raises must not hurt the run.
-        warnings.warn(
+        warn(
             f"the tracker {name!r} ({points[name].value}) cannot be made: {type(error).__name__}: {error}; the project goes on "
-            "without it",
-            stacklevel=4,
+            "without it"
         )
         return None
     if not isinstance(made, Tracker):
-        warnings.warn(
+        warn(
             f"the tracker {name!r} ({points[name].value}) is no art_training.trackers.Tracker but {made!r}; the project goes on "
-            "without it",
-            stacklevel=4,
+            "without it"
         )
         return None
     return made
