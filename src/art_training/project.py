@@ -86,7 +86,13 @@ class ArtProject:
         self.trackers: tuple[Tracker | Listener, ...] = ()
         self.standard = installed_standard(standard) if isinstance(standard, str) else standard
         if self.standard is not None and not isinstance(self.standard, Standard):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ProjectError(f"standard={standard!r} is no standard; give art.Standard(...), or a name such as 'karpathy'")
+            raise ProjectError(
+                f"standard={standard!r} is no standard; give art.Standard(...), or a name such as 'karpathy'"
+            )
+        if isinstance(waivers, Waiver):
+            raise ProjectError(
+                f"waivers={waivers.requirement!r} is one waiver; write a list of waivers: waivers=[art.Waiver(...)]"
+            )
         self.waivers = tuple(waivers)
         wrong = next((one for one in self.waivers if not isinstance(one, Waiver)), None)  # pyright: ignore[reportUnnecessaryIsInstance]
         if wrong is not None:

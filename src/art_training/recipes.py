@@ -1,7 +1,7 @@
 """The whole recipe for a setup: every step that can be derived, in order, and what the others need."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from art_training.setup.setup import Setup
 from art_training.setup.task import Task, TaskKind
 from art_training.setup.torch_model import TorchModel
 from art_training.setup.variant import Variant
+from art_training.standards import Standard, Waiver
 from art_training.steps import (
     CheckLossOnInit,
     Diagnose,
@@ -64,6 +65,8 @@ def recipe(
     store: Store | Path | str | None = None,
     seed: int = 0,
     folder: Path | str | None = None,
+    standard: Standard | str | None = None,
+    waivers: Iterable[Waiver] = (),
 ) -> ArtProject:
     """A project of every step of the recipe that can be derived from a setup, in order, with checks that fit its task.
 
@@ -95,6 +98,8 @@ def recipe(
         store: as for a project.
         seed: as for a project.
         folder: as for a project.
+        standard: as for a project.
+        waivers: as for a project.
 
     Raises:
         SetupError: the setup cannot be built, or a batch does not pass through the model.
@@ -119,7 +124,8 @@ def recipe(
         else:
             left_out[_QUESTIONS.get(kind) or kind.__name__] = made
     where = folder if folder is not None else folder_of_caller()
-    project = ArtProject(name, setup, metrics=declared, steps=steps, store=store, seed=seed, folder=where)
+    kept: dict[str, Any] = {"store": store, "seed": seed, "folder": where, "standard": standard, "waivers": waivers}
+    project = ArtProject(name, setup, metrics=declared, steps=steps, **kept)
     project.left_out = left_out
     project.derived_checks = {step.name: tuple(step.checks) for step in project.steps if step.name in asked.derives}
     project.derived_steps = {step.name: step for step in project.steps}

@@ -215,7 +215,7 @@ def _account(
         listed = ", ".join(keys)
         return WaiverAccount(waiver, WaiverState.AMBIGUOUS, f"{what} may mean {len(keys)}: {listed}; name one of them")
     if not waiver.counts(day):
-        state = WaiverState.EXPIRED if day > waiver.until else WaiverState.NOT_YET
+        state = WaiverState.EXPIRED if day > waiver.last_day else WaiverState.NOT_YET
         return WaiverAccount(waiver, state, f"{what} does not count: {waiver.told(day)}")
     if waiver in used:
         return WaiverAccount(waiver, WaiverState.USED)

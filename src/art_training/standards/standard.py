@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -32,7 +32,7 @@ class Standard:
 
     name: str
     version: int = 1
-    requires: tuple[Requirement, ...] = ()
+    requires: Sequence[Requirement] = ()
     about: str = ""
     at_least: float | None = None
 

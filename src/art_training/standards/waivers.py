@@ -25,7 +25,7 @@ class Waiver:
             so is a requirement's class.
         by: who answers for it.
         reason: why.
-        granted: the day on which it was given; a date, or text such as `2026-11-23`.
+        granted: the day on which it was given; a date, or text such as `2026-11-23`, and a date once it is declared.
         until: the last day on which it counts, likewise.
         source: where it was written: filled in by whoever reads it.
 
@@ -36,8 +36,8 @@ class Waiver:
     requirement: str
     by: str
     reason: str
-    granted: date
-    until: date
+    granted: date | str
+    until: date | str
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -51,21 +51,31 @@ class Waiver:
             object.__setattr__(self, name, value.strip())
         for name in ("granted", "until"):
             object.__setattr__(self, name, _day(name, getattr(self, name), self.requirement))
-        if self.until < self.granted:
+        if self.last_day < self.first_day:
             raise UsageError(
                 f"the waiver of {self.requirement!r} ends on {self.until}, before it was granted on {self.granted}; exchange them"
             )
 
+    @property
+    def first_day(self) -> date:
+        """The day on which it was granted."""
+        return cast("date", self.granted)
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which it counts."""
+        return cast("date", self.until)
+
     def counts(self, day: date) -> bool:
         """Whether it counts on this day."""
-        return self.granted <= day <= self.until
+        return self.first_day <= day <= self.last_day
 
     def told(self, day: date) -> str:
         """Who answers for it until when; where it does not count on this day, why."""
         who = f"by {self.by} until {self.until}: {self.reason}"
-        if day > self.until:
+        if day > self.last_day:
             return f"expired on {self.until} ({who})"
-        return f"not granted before {self.granted} ({who})" if day < self.granted else who
+        return f"not granted before {self.granted} ({who})" if day < self.first_day else who
 
     def names(self, key: str) -> bool:
         """Whether this is the very key that it waives."""

@@ -111,8 +111,8 @@ def _granted(waiver: Waiver) -> dict[str, Any]:
         "requirement": waiver.requirement,
         "by": waiver.by,
         "reason": waiver.reason,
-        "granted": waiver.granted.isoformat(),
-        "until": waiver.until.isoformat(),
+        "granted": waiver.first_day.isoformat(),
+        "until": waiver.last_day.isoformat(),
         "source": waiver.source or "project",
     }
 
