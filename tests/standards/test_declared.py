@@ -26,6 +26,7 @@ def test_a_standard_is_declared_by_itself_or_by_its_name() -> None:
     assert declared(standard="minimal", waivers=[WAIVER]).waivers == (WAIVER,)
 
 
+@pytest.mark.slow
 def test_a_recipe_declares_it_likewise() -> None:
     project = art.recipe(SETUP, store="memory", standard="karpathy", waivers=[WAIVER])
     assert project.standard is not None

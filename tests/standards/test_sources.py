@@ -1,4 +1,3 @@
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -6,7 +5,16 @@ import pytest
 from art_training import plugins
 from art_training.checks import Above
 from art_training.errors import UsageError
-from art_training.standards import CheckPasses, Scored, Seeds, StepPassed, installed_standard, karpathy, read_standard
+from art_training.standards import (
+    CheckPasses,
+    Scored,
+    Seeds,
+    StepPassed,
+    installed_standard,
+    karpathy,
+    read_standard,
+    sources,
+)
 
 WRITTEN = """
 name = "lab-2026"
@@ -88,7 +96,8 @@ def test_those_of_art_are_installed_by_name() -> None:
 
 
 def test_what_is_offered_and_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = EntryPoint("json", "json:JSONDecoder", "art_training.standards")
-    monkeypatch.setattr(plugins, "offered", lambda group: {"json": wrong})
-    with pytest.raises(UsageError, match="the standard 'json' is of type type"):
-        installed_standard("json")
+    monkeypatch.setattr(sources, "load", lambda group, name: Seeds(3))
+    with pytest.raises(
+        UsageError, match="the standard 'theirs' is of type Seeds; whoever offers it is to give a Standard"
+    ):
+        installed_standard("theirs")
