@@ -90,9 +90,15 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         "[art_training.trackers]\ngone = no_such_module:Tracker\nneeds = builtins:ord\nother = builtins:dict\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    plugins.offered.cache_clear()
+    forget_plugins()
     yield
-    plugins.offered.cache_clear()
+    forget_plugins()
+
+
+def forget_plugins() -> None:
+    for one in vars(plugins).values():
+        if hasattr(one, "cache_clear"):
+            one.cache_clear()
 
 
 @pytest.mark.usefixtures("theirs")
@@ -108,3 +114,8 @@ def test_a_tracker_of_others_that_cannot_be_made_is_a_warning(name, told) -> Non
     with pytest.warns(UserWarning, match=told):
         project = declared(name)
     assert project.trackers == ()
+
+
+def test_every_public_name_has_an_entry_in_the_reference() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "trackers.md").read_text()
+    assert set(art.trackers.__all__) <= set(re.findall(r"^\.\. autoclass:: (\w+)$", text, re.MULTILINE))
