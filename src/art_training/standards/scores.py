@@ -31,11 +31,12 @@ class BetterThanBaseline(Requirement):
         metric = self.metric or next((by for one in record.named(BASELINES) if (by := _by(one))), "")
         if not metric:
             return not_met(f"no {BASELINES} evaluated a baseline, so that there is none to be better than")
-        models = [one for one in record.steps if _has(one, metric) and one.state is StepState.PASSED]
+        passed = [one for one in record.steps if one.state is StepState.PASSED and one.kind not in _UNTRAINED]
+        models = [(one, one.outcome) for one in passed if one.outcome and metric in one.outcome.scores]
         if not models:
             return not_judged(f"no trained step that passed has {metric}")
-        step = models[-1]
-        verdict = judge(BeatsBaseline(metric), evidence_of(record, step, step.outcome))
+        step, outcome = models[-1]
+        verdict = judge(BeatsBaseline(metric), evidence_of(record, step, outcome))
         answer = {VerdictState.PASSED: met, VerdictState.FAILED: not_met}.get(verdict.state, not_judged)
         return answer(f"{step.step}: {verdict.reason}", **dict(verdict.numbers))
 
@@ -48,8 +49,8 @@ class Finite(Requirement):
         """Ask `NoNaN` of every step."""
         if (nothing := nothing_ran(record)) is not None:
             return nothing
-        ran = [one for one in record.steps if one.outcome is not None]
-        verdicts = {one.step: judge(NoNaN(), evidence_of(record, one, one.outcome)) for one in ran}
+        ran = [(one, one.outcome) for one in record.steps if one.outcome is not None]
+        verdicts = {one.step: judge(NoNaN(), evidence_of(record, one, outcome)) for one, outcome in ran}
         wrong = [f"{step}: {one.reason}" for step, one in verdicts.items() if one.state is not VerdictState.PASSED]
         if wrong:
             return not_met("; ".join(wrong), steps=len(ran), wrong=len(wrong))
@@ -74,7 +75,3 @@ class SlicesScored(Requirement):
 
 def _by(step: StepRecord) -> str:
     return str(step.outcome.parameters.get("by", "")) if step.outcome else ""
-
-
-def _has(step: StepRecord, metric: str) -> bool:
-    return step.kind not in _UNTRAINED and step.outcome is not None and metric in step.outcome.scores

@@ -8,7 +8,7 @@ from typing import Any, cast
 from art_training import checks
 from art_training.checks import Check
 from art_training.errors import UsageError
-from art_training.plugins import load
+from art_training.plugins import load, of_others
 from art_training.records.meant import did_you_mean
 from art_training.standards.findings import FindingsSettled
 from art_training.standards.origin import CodeCommitted, NothingUnknown, TestUsedAtMost, YoungerThan
@@ -48,7 +48,7 @@ def read_standard(path: Path | str) -> Standard:
     """The standard of a TOML file: `name`, `version`, `about`, `at_least`, and a table `[[requires]]` for each requirement.
 
     Each table has a `type`, the class of the requirement, and its fields. `CheckPasses` has `check`, the class of a check of
-    ART, and the fields of that beside its own; `Scored` has a table `by`.
+    ART or of another distribution that offers it by that name, and the fields of that beside its own; `Scored` has a table `by`.
 
     Raises:
         UsageError: the file cannot be read, or something in it is not what it should be.
@@ -89,7 +89,7 @@ def _requirement(where: str, table: Any) -> Requirement:
     values = dict(cast("Mapping[str, Any]", table))
     kind = _class(where, values.pop(_TYPE, None), _KINDS)
     if kind is CheckPasses:
-        step, check = values.pop("step", ""), _class(where, values.pop("check", None), _checks(), "check")
+        step, check = values.pop("step", ""), _check(where, values.pop("check", None))
         return _made(where, CheckPasses, {"step": step, "check": _made(where, check, values)})
     if kind is Scored and "by" in values:
         values["by"] = _requirement(f"by of {where}", values["by"])
@@ -118,6 +118,18 @@ def _require_known(where: str, values: Mapping[str, Any], known: Any) -> None:
     if wrong is not None:
         listed = ", ".join(known) or "nothing else"
         raise UsageError(f"{where} has {wrong!r}{did_you_mean(wrong, known)}; it may have: {listed}")
+
+
+def _check(where: str, name: object) -> type[Check]:
+    """A check of ART that can be written as plain data, or one that another distribution offers by this name."""
+    own = _checks()
+    others = [one.name for one in of_others("checks")]
+    if not isinstance(name, str) or name not in others:
+        return _class(where, name, {**own, **dict.fromkeys(others)}, "check")
+    found = load("checks", name)
+    if not isinstance(found, type) or not issubclass(found, Check):
+        raise UsageError(f"{where}: the check {name!r} is {found!r}; whoever offers it is to give a class of Check")
+    return found
 
 
 def _checks() -> dict[str, type[Check]]:

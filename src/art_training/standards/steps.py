@@ -5,7 +5,7 @@ from typing import Any
 
 from art_training.checks import Check, Evidence, judge
 from art_training.errors import UsageError
-from art_training.records import StepState, Verdict, VerdictState
+from art_training.records import Outcome, StepState, Verdict, VerdictState
 from art_training.records.counted import counted
 from art_training.records.meant import did_you_mean
 from art_training.standards.record import Record, StepRecord
@@ -128,9 +128,9 @@ class CheckAsked(Requirement):
         return [one for one in verdicts if one.configuration.get("check") == self.check]
 
 
-def evidence_of(record: Record, step: StepRecord, outcome: Any) -> Evidence:
-    """What a check sees of a step."""
-    before = record.steps[: record.steps.index(step)]
+def evidence_of(record: Record, step: StepRecord, outcome: Outcome) -> Evidence:
+    """What a check sees of a step of the record."""
+    before = record.steps[: next(at for at, one in enumerate(record.steps) if one is step)]
     earlier = {one.step: one.outcome for one in before if one.outcome is not None}
     return Evidence(step.step, outcome, earlier, {one.step: one.kind for one in before})
 
