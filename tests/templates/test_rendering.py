@@ -34,6 +34,14 @@ def test_an_empty_folder_may_be_there_and_stays_where_rendering_fails(theirs: Pa
     assert (tmp_path / "leaves" / "art_project.py").exists()
 
 
+def test_what_is_there_already_is_never_touched(theirs: Path, tmp_path: Path) -> None:
+    (tmp_path / "leaves").mkdir()
+    (tmp_path / "leaves" / "mine").write_text("")
+    with pytest.raises(UsageError, match="is not empty"):
+        render(find_template("./theirs"), tmp_path / "leaves", {"classes": "many"})
+    assert (tmp_path / "leaves" / "mine").exists()
+
+
 def test_an_answer_to_no_question_names_the_questions_and_leaves_nothing(theirs: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"does not ask for 'clases'; it asks for: name, classes$"):
         render(find_template("./theirs"), tmp_path / "leaves", {"clases": "4"})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from art_training.errors import MissingExtra, UsageError
+from art_training.templates.naming import require_free
 from art_training.templates.template import Template
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def render(
         trust: whether the template may run commands and load extensions of its own.
 
     Raises:
-        UsageError: the template cannot be read, wants to run commands and is not trusted, or an answer does not fit.
+        UsageError: the folder is not empty, or the template cannot be read, wants to run commands and is not trusted, or an answer does not fit.
         MissingExtra: copier is not installed.
     """
     copier = the_copier()
+    require_free(folder)
     there = folder.exists()
     given = {**dict.fromkeys(NAMES, folder.resolve().name), **(kept or {}), **template.answers, **answers}
 
