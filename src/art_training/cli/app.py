@@ -20,6 +20,7 @@ from art_training.cli.commands import (
     log,
     new,
     plan,
+    plugins,
     report,
     rm,
     rules,
@@ -40,7 +41,7 @@ _GROUPS = {
     LOOK: (status.status, dashboard.dashboard, report.report, show.show, diff.diff, log.log, runs.runs, export.export),
     HOLD: (verify.verify,),
     LEARN: (docs.docs,),
-    TIDY: (rm.rm, gc.gc, doctor.doctor),
+    TIDY: (rm.rm, gc.gc, doctor.doctor, plugins.plugins),
 }
 
 _EPILOG = (

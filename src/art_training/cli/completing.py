@@ -39,9 +39,9 @@ def complete_steps() -> Iterable[str]:
 @_offering
 def complete_codes() -> Iterable[str]:
     """Codes of rules."""
-    from art_training.rules import rules
+    from art_training.views.rulebook import rules_known
 
-    return [one.code for one in rules()]
+    return [one.code for one in rules_known()]
 
 
 def complete_probes(incomplete: str) -> list[str]:

@@ -46,6 +46,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("art new --list", "the templates"),
     ),
     "plan": (("art plan", "what is stale, why, and how long it will take"),),
+    "plugins": (
+        ("art plugins", "what is offered by name, and by whom"),
+        ("art plugins --others --json", "what ART does not ship, for programs"),
+    ),
     "report": (
         ("art report", "one page of HTML that needs no network"),
         ("art report --format md -o report.md", "as Markdown"),

@@ -2,11 +2,14 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from art_training.cli.exits import ExitCode
 from art_training.errors import ARTError, Interrupted, UsageError
+from art_training.plugins import PluginWarning
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -19,7 +22,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from art_training.cli.app import app
 
     try:
-        code = app(args=list(arguments) if arguments is not None else None, prog_name="art", standalone_mode=False)
+        with _plainly_warned():
+            code = app(args=list(arguments) if arguments is not None else None, prog_name="art", standalone_mode=False)
         sys.stdout.flush()
         if code == ExitCode.INTERRUPTED:  # typer makes an exit code of Ctrl-C by itself
             return told(KeyboardInterrupt())
@@ -33,6 +37,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001  Nothing may leave as a traceback that is not the user's own.
         return told(error)
     return int(code or 0)
+
+
+@contextmanager
+def _plainly_warned() -> Generator[None]:
+    """An extension that is left out is told in a sentence, without the line of ART that told it."""
+    shown = warnings.formatwarning
+
+    def sentence(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> str:
+        return f"Warning: {message}\n" if category is PluginWarning else shown(message, category, *rest, **named)
+
+    warnings.formatwarning = sentence
+    try:
+        yield
+    finally:
+        warnings.formatwarning = shown
 
 
 def told(error: BaseException) -> int:

@@ -23,6 +23,7 @@ from art_training.probes.glimpse import Glimpse, glimpse
 from art_training.probes.rebuilt import Rebuilt, Repeated, begun, rebuilt, repeated
 from art_training.records import Finding, Severity, Split
 from art_training.rules import Laboratory, NotApplicable, NotMeasured, Rule, Stage, rules
+from art_training.rules.registry import raised_itself
 from art_training.setup.all_pairs import allowing_tables
 from art_training.setup.called import Called
 from art_training.setup.frames import raised, users_lines
@@ -203,7 +204,7 @@ class _Diagnosing:
     def _trained(self) -> None:
         """A short training under the user's settings, stopped from outside, and a look at what came of it."""
         kinds = dict.fromkeys(kind for rule in self._rules(Stage.TRAIN, Stage.EVALUATE) for kind in rule.watches)
-        monitors: list[Monitor] = [kind() for kind in kinds]
+        monitors = list(self._made(kinds))
         folder = self.folder / "training"
         folder.mkdir()
         until = time.monotonic() + _SHARE_OF_TRAINING * (self.budget - (time.monotonic() - self.began))
@@ -236,6 +237,14 @@ class _Diagnosing:
             with self._timed("evaluate"):
                 self._evaluated(result)
                 self._judge(Stage.EVALUATE)
+
+    def _made(self, kinds: Iterable[type[Monitor]]) -> Generator[Monitor]:
+        """Fresh monitors; one of another distribution may not let itself be made."""
+        for kind in kinds:
+            try:
+                yield kind()
+            except Exception as error:  # noqa: BLE001  As with a rule: it must not silence the others.
+                self.laboratory.give_up(kind, f"{kind.__name__}() raised {raised(error)}")
 
     def _evaluated(self, result: FitResult) -> None:
         """Pass the validation split through the trained weights twice."""
@@ -291,8 +300,7 @@ class _Diagnosing:
                 self.judged.append(_judged(rule, state, self.laboratory.called.told(str(reason))))
                 continue
             except Exception as error:  # noqa: BLE001  A fault of one rule must not silence the others.
-                reason = f"the rule itself raised {type(error).__name__}: {error}; please report it"
-                self.judged.append(_judged(rule, "not judged", reason))
+                self.judged.append(_judged(rule, "not judged", raised_itself(rule, error)))
                 continue
             self.findings += found
             self.judged.append(_judged(rule, "finding" if found else "passed"))

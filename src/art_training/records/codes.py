@@ -1,7 +1,9 @@
 """What steps find by themselves, by its code. What the rules of a diagnosis find stands with the rules."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+OWN_PREFIX = "ART"  # codes of others begin with other letters
 
 
 class Seen(NamedTuple):
@@ -117,3 +119,9 @@ CODES: Mapping[str, Seen] = {
         ("warning",), "on test the model is worse than the best baseline, or not surely better", "FinalTest"
     ),
 }
+
+
+def spelled(code: Any) -> str:
+    """A code as it is written: `ART402`, of `art402` or `402` too; `LAB101` of `lab101`."""
+    text = str(code).strip().upper()
+    return f"{OWN_PREFIX}{text}" if text[:1].isdigit() else text

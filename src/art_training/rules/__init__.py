@@ -2,6 +2,17 @@
 
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
 from art_training.rules.registry import rule_called, rules, version
-from art_training.rules.rule import Rule, Stage, rule
+from art_training.rules.rule import Found, Rule, Stage, rule
 
-__all__ = ["Laboratory", "NotApplicable", "NotMeasured", "Rule", "Stage", "rule", "rule_called", "rules", "version"]
+__all__ = [
+    "Found",
+    "Laboratory",
+    "NotApplicable",
+    "NotMeasured",
+    "Rule",
+    "Stage",
+    "rule",
+    "rule_called",
+    "rules",
+    "version",
+]

@@ -48,13 +48,22 @@ class Found:
     severity: Severity | None = None
     clear: float = 1.0
 
+    def __post_init__(self) -> None:
+        given: Any = self
+        for name in ("message", "remedy", "where", "confirmed_by"):
+            if not isinstance(getattr(given, name), str):
+                raise TypeError(f"{name}={getattr(given, name)!r} of what a rule found is no text")
+        if given.severity is not None and not isinstance(given.severity, Severity):
+            raise TypeError(f"severity={given.severity!r} of what a rule found is none; give Severity.WARNING, say")
+
 
 @dataclass(frozen=True)
 class Rule:
     """One kind of fault.
 
     Attributes:
-        code: stable, `ART` and three digits, of which the first is the category's.
+        code: stable, `ART` and three digits, of which the first is the category's; of another distribution, its own letters
+            and three digits.
         name: in a few words.
         category: one of `CATEGORIES`.
         severity: of what it finds.

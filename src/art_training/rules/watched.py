@@ -7,7 +7,7 @@ from art_training.probes import Monitor
 from art_training.probes.health import Health
 from art_training.records import Finding, Severity
 from art_training.rules.laboratory import Laboratory, NotApplicable, NotMeasured
-from art_training.rules.registry import rules
+from art_training.rules.registry import raised_itself, rules
 from art_training.rules.rule import Rule
 from art_training.setup.called import Called
 
@@ -49,6 +49,9 @@ def judged(monitors: Sequence[Monitor], called: Called = _AS_THEY_ARE) -> tuple[
             continue
         except NotMeasured as reason:
             unjudged[rule.code] = str(reason)
+            continue
+        except Exception as error:  # noqa: BLE001  A fault of one rule must neither silence the others nor end a training.
+            unjudged[rule.code] = raised_itself(rule, error)
             continue
         serious = [one for one in findings if one.severity is not Severity.INFO]
         if serious:

@@ -61,6 +61,7 @@ class CheckLossOnInit(Step):
     loss must be at most what knowing nothing costs; a step that transfers declares them for those that follow.
     """
 
+    purpose: ClassVar[str] = "Is the loss of the untrained model what it must be by arithmetic?"
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
     version: ClassVar[int] = 3
     leaves_weights: ClassVar[bool | None] = False

@@ -44,6 +44,7 @@ class Diagnose(Step):
     ignore: Mapping[str, str] | Iterable[str] = field(default_factory=dict[str, str])
     decode: Decode | None = None
 
+    purpose: ClassVar[str] = "Is something silently wrong with the training set-up that raises no error?"
     uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "outputs"})
     leaves_weights: ClassVar[bool | None] = False
 
@@ -82,9 +83,10 @@ class Diagnose(Step):
         )
 
     def configuration(self) -> dict[str, Any]:
-        from art_training.rules import version
+        from art_training.rules.registry import version, versions_of_others
 
-        return {**super().configuration(), "rules of ART": {"digest": version()}}
+        others = {f"rules {name}": {"digest": digest} for name, digest in versions_of_others().items()}
+        return {**super().configuration(), "rules of ART": {"digest": version()}, **others}
 
     def default_checks(self, task: Task, metrics: Sequence[str]) -> Sequence[Check]:
         return (Equals(ERRORS, 0), Equals(WARNINGS, 0), Healthy())

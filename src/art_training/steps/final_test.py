@@ -85,6 +85,7 @@ class FinalTest(Step):
     retrain: bool = False
     slices: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
 
+    purpose: ClassVar[str] = "How good is the delivered model on examples that no decision has seen?"
     version: ClassVar[int] = 2
     may_test: ClassVar[bool] = True
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.TEST})

@@ -65,6 +65,7 @@ class Overfit(LooksBack):
     dynamics: int = 16
     share: float = 0.01
 
+    purpose: ClassVar[str] = "Is the model large enough to fit the training data, and better than the baselines?"
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = True
 

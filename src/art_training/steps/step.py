@@ -53,6 +53,7 @@ class Step(ABC):
         trainer: laid over the setup's, key by key; callbacks are added.
         skip_metrics: metrics of the project that this step does not compute.
         continue_on_failure: go on with the next step though this one did not pass.
+        purpose: what the step asks, in one sentence for a reader who does not know it; the dashboard and the report show it.
         version: raise it when the step's work changes, so that stored outcomes become stale.
         needs: names of the kinds of steps whose outcomes the work itself uses (checks may use any earlier one).
         uses: parts of the setup that the result depends on besides the data; a step that uses no model depends on what
@@ -80,6 +81,7 @@ class Step(ABC):
     skip_metrics: Sequence[str] = ()
     continue_on_failure: bool = False
 
+    purpose: ClassVar[str] = ""
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ()
     uses: ClassVar[frozenset[str]] = frozenset({"model", "hparams", "trainer", "metrics", "outputs"})

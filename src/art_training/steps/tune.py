@@ -88,6 +88,7 @@ class Tune(LooksBack):
     seeds_for_winner: int = 3
     top: int = 3
 
+    purpose: ClassVar[str] = "Which settings are best, once the luck of the best of many trials is taken off?"
     amounts: ClassVar[frozenset[str]] = frozenset({
         "trials", "seconds", "epochs", "seeds_for_winner", "top", *LOOKING_BACK
     })  # fmt: skip

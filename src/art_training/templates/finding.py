@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from art_training.errors import UsageError
-from art_training.plugins import load, offered
+from art_training.plugins import load, offered, tell
 from art_training.records.meant import did_you_mean
 from art_training.templates.template import Template
 
@@ -19,10 +19,15 @@ _ADDRESSES = ("git+", "git@", "gh:", "gl:", "https://", "http://", "ssh://", "fi
 def all_templates() -> Mapping[str, Template]:
     """The templates that are offered by name, ART's own and those of other distributions.
 
-    Raises:
-        UsageError: one cannot be imported, or is none.
+    One that cannot be imported, or is none, is left out, with a warning.
     """
-    return {name: _offered(name) for name in sorted(offered(GROUP))}
+    found: dict[str, Template] = {}
+    for name in sorted(offered(GROUP)):
+        try:
+            found[name] = _offered(name)
+        except UsageError as error:
+            tell(f"{GROUP}/{name}", str(error))
+    return found
 
 
 def find_template(wanted: str) -> Template:
@@ -65,8 +70,12 @@ def _with_settings(folder: Path) -> Path:
 
 def _offered(name: str) -> Template:
     found: Any = load(GROUP, name)
-    if callable(found):
-        found = found()
+    try:
+        found = found() if callable(found) else found
+    except Exception as error:  # a function of others, which may raise anything
+        raise UsageError(
+            f"the template {name!r} ({offered(GROUP)[name].value}) raised {type(error).__name__}: {error}"
+        ) from error
     if isinstance(found, str | Path):
         found = Template(found)
     if not isinstance(found, Template):

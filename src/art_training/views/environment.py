@@ -1,5 +1,6 @@
 """Whether an environment is fit for training: one small probe a question, answered as rows."""
 
+import json
 import platform
 import re
 import shlex
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from art_training.errors import StoreError
+from art_training.records.counted import counted
 
 _SECONDS_TO_IMPORT = 120.0
 _SECONDS_TO_CHECK = 20.0
@@ -26,6 +28,14 @@ import torch
 found = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
 mps = torch.backends.mps.is_available()
 print(torch.__version__, torch.version.cuda or torch.version.hip or "", "mps" if mps else "", *found, sep="|")
+"""
+_PLUGINS = """
+import json, warnings
+warnings.simplefilter("ignore")
+from art_training.views.extensions import extension_rows
+rows = extension_rows(others=True)
+print()
+print(json.dumps([(f"{row.group[:-1]} {row.name}", row.problem) for row in rows if row.problem]))
 """
 
 
@@ -89,6 +99,7 @@ def examine(folder: Path) -> tuple[ProbeRow, ...]:
         writable_row(place),
         file_system_row(place, network_file_system(place)),
         room_row(place, shutil.disk_usage(place).free),
+        plugins_row(*_others()),
         *([] if store is None else [store_row(store)]),
     )
 
@@ -213,6 +224,41 @@ def file_system_row(folder: Path, network: str) -> ProbeRow:
             "set ART_STORE to a path on a local disk",
         )
     return ProbeRow("file system", State.OK, "local: write-ahead logging works")
+
+
+def plugins_row(offered: int, tried: Attempt | None) -> ProbeRow:
+    """What other distributions offer.
+
+    Args:
+        offered: how many extensions.
+        tried: an attempt to list those of them that are left out, a JSON list of pairs of name and reason; None where none is offered.
+    """
+    if tried is None:
+        return ProbeRow("plug-ins", State.OK, "none but what ART ships")
+    if not tried.worked:
+        return ProbeRow(
+            "plug-ins",
+            State.PROBLEM,
+            f"one of {offered} ends the process that imports it: {tried.last}",
+            "art plugins --others",
+        )
+    wrong: list[tuple[str, str]] = json.loads(tried.output.strip().splitlines()[-1])
+    if not wrong:
+        return ProbeRow("plug-ins", State.OK, f"{counted(offered, 'extension')} of other distributions")
+    names = ", ".join(name for name, _ in wrong)
+    return ProbeRow(
+        "plug-ins",
+        State.WARNING,
+        f"{len(wrong)} of {counted(offered, 'extension')} left out: {names}; {wrong[0][1]}",
+        "`art plugins --others` says what is wrong with each",
+    )
+
+
+def _others() -> tuple[int, Attempt | None]:
+    from art_training.plugins import GROUPS, extensions
+
+    offered = sum(not one.is_own for group in GROUPS for one in extensions(group))
+    return offered, attempt(_PLUGINS) if offered else None
 
 
 def room_row(folder: Path, free: int) -> ProbeRow:

@@ -1,15 +1,38 @@
-"""What each step of the recipe asks, for a reader who does not know it; steps of a user's own speak for themselves."""
+"""What each step asks, for a reader who does not know it; it stands with the step, whose source is read and not run."""
 
-PURPOSES = {
-    "ExploreData": "Is the data what it is believed to be: clean, without leaks between the splits, and alike in all of them?",
-    "Diagnose": "Is something silently wrong with the training set-up that raises no error?",
-    "EvaluateBaseline": "What do models reach that are too simple to be wrong, and does the model use its inputs at all?",
-    "CheckLossOnInit": "Is the loss of the untrained model what it must be by arithmetic?",
-    "OverfitOneBatch": "Can the model learn one batch by heart? If not, something between data, model and loss is broken.",
-    "Overfit": "Is the model large enough to fit the training data, and better than the baselines?",
-    "TransferLearning": "Does what was learned elsewhere help here, and did only the parts move that were meant to?",
-    "Regularize": "Which named change makes validation better, on the same examples and seeds, beyond chance?",
-    "Tune": "Which settings are best, once the luck of the best of many trials is taken off?",
-    "Squeeze": "What do an ensemble, longer training, distillation and calibration still give, and at what cost?",
-    "FinalTest": "How good is the delivered model on examples that no decision has seen?",
-}
+import ast
+from functools import cache
+
+from art_training.plugins import offered, source_files
+from art_training.views.written import constants, literal
+
+_SAID = "purpose"
+
+
+@cache
+def purpose_of(kind: str) -> str:
+    """The `purpose` of a step that ART or another distribution offers, by its class; empty of others, which speak for themselves."""
+    point = offered("steps").get(kind)
+    module, _, name = (point.value if point else "").partition(":")
+    for file in source_files(module) if module else ():
+        try:
+            said = _said(ast.parse(file.read_text(encoding="utf-8")), name)
+        except (LookupError, SyntaxError, ValueError, OSError):  # put together as it runs, or no source at all
+            continue
+        if said:
+            return said
+    return ""
+
+
+def _said(module: ast.Module, kind: str) -> str:
+    for node in module.body:
+        for one in node.body if isinstance(node, ast.ClassDef) and node.name == kind else ():
+            if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
+                name, value = one.target.id, one.value
+            elif isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name):
+                name, value = one.targets[0].id, one.value
+            else:
+                continue
+            if name == _SAID and value is not None:
+                return str(literal(value, dict(constants(module))))
+    return ""

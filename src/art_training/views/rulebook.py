@@ -1,16 +1,16 @@
 """What each code of a finding stands for, told without what measures: the rules are read, not run."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
-from art_training.records.codes import CODES
+from art_training.plugins import Extension, of_others, source_files
+from art_training.records.codes import CODES, OWN_PREFIX, spelled
+from art_training.views.written import constants, literal
 
-_ROOM = "rules"  # importing it would import torch, which a process that only looks has no need of
-_WORDS = {"Severity", "Stage"}
+_GROUP = "rules"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class RuleRow:
         source: where it is described.
         settles: declarations that settle it, and what each of them says.
         symptoms: codes of findings that this one explains.
+        origin: the distribution that it comes from, and its version; empty where that is ART.
     """
 
     code: str
@@ -46,12 +47,12 @@ class RuleRow:
     source: str = ""
     settles: Mapping[str, str] | None = None
     symptoms: tuple[str, ...] = ()
+    origin: str = ""
 
 
 def rule_of(code: str) -> RuleRow | None:
     """What a code stands for, as one may write it: `ART402`, `art402` or `402`; None where there is no such code."""
-    text = code.strip().upper()
-    return _rulebook().get(text if text.startswith("ART") else f"ART{text}")
+    return _rulebook().get(spelled(code))
 
 
 def rules_known() -> tuple[RuleRow, ...]:
@@ -61,27 +62,64 @@ def rules_known() -> tuple[RuleRow, ...]:
 
 @cache
 def _rulebook() -> Mapping[str, RuleRow]:
-    found = {row.code: row for row in _written()}
+    found = {row.code: row for row in _written(source_files("art_training.rules"))}
     for code, seen in CODES.items():
         told = RuleRow(code, seen.what, seen.severities, told_by=seen.told_by)
         found[code] = replace(found[code], told_by=seen.told_by) if code in found else told
-    return dict(sorted(found.items()))
+    rows = dict(sorted(found.items()))
+    for one in of_others(_GROUP):
+        rows |= {row.code: replace(row, origin=one.origin) for row in _of(one)}
+    return rows
 
 
-def _written() -> Iterator[RuleRow]:
+def _of(one: Extension) -> list[RuleRow]:
+    """The rules of another distribution, in whose source they are read; where they are not written there as literals, imported.
+
+    They are told also where they could not be used any more: findings of them may be kept.
+    """
+    try:
+        rows = list(_written(source_files(one.value.partition(":")[0])))
+    except (LookupError, SyntaxError, TypeError, ValueError, OSError):
+        rows = []
+    if not rows:
+        rows = list(_imported(one))
+    return sorted((row for row in rows if _belongs(row.code, one.name)), key=lambda row: row.code)
+
+
+def _belongs(code: str, prefix: str) -> bool:
+    digits = code.removeprefix(prefix)
+    return not prefix.startswith(OWN_PREFIX) and code != digits and digits.isdigit()
+
+
+def _imported(one: Extension) -> Iterator[RuleRow]:
+    from art_training.rules.registry import origin_of, rules
     from art_training.setup.declarations import KNOWN
 
-    for file in sorted(files("art_training").joinpath(_ROOM).iterdir(), key=lambda one: one.name):
-        if not file.name.endswith(".py"):
-            continue
+    for rule in rules():
+        if origin_of(rule.code) == one:
+            said = {name: getattr(rule, name) for name in _TOLD - {"severity", "settles", "stage"}}
+            settles = {name: KNOWN[name] for name in rule.settles}
+            severities = (rule.severity.value,)
+            yield RuleRow(rule.code, rule.name, severities, stage=rule.stage.value, settles=settles, **said)
+
+
+def _written(files: Iterable[Path]) -> Iterator[RuleRow]:
+    """What the rules of these files say of themselves.
+
+    Raises:
+        LookupError: one is told in words that are not written there.
+    """
+    from art_training.setup.declarations import KNOWN
+
+    for file in files:
         text = file.read_text(encoding="utf-8")
-        if "@rule(" not in text:
+        if "rule(" not in text:
             continue
         module = ast.parse(text)
-        constants = dict(_constants(module))
+        known = dict(constants(module))
         for call in _declared(module):
-            code, name = (_value(one, constants) for one in call.args)
-            told = {one.arg: _value(one.value, constants) for one in call.keywords if one.arg in _TOLD}
+            code, name = (literal(one, known) for one in call.args)
+            told = {one.arg: literal(one.value, known) for one in call.keywords if one.arg in _TOLD}
             settles = {one: KNOWN[one] for one in told.pop("settles", ())}
             severities = (str(told.pop("severity")),)
             yield RuleRow(code, name, severities, settles=settles, **told)
@@ -94,42 +132,10 @@ def _declared(module: ast.Module) -> Iterator[ast.Call]:
     """The calls `@rule(...)` above functions."""
     for node in ast.walk(module):
         for one in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
-            if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "rule":
+            if isinstance(one, ast.Call) and _name(one.func) == "rule":
                 yield one
 
 
-def _constants(module: ast.Module) -> Iterator[tuple[str, Any]]:
-    """Names that a file gives to literals, which its rules may be told with."""
-    known: dict[str, Any] = {}
-    for node in module.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            try:
-                known[node.targets[0].id] = _value(node.value, known)
-            except LookupError:
-                continue
-            yield node.targets[0].id, known[node.targets[0].id]
-
-
-def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
-    """What a literal says, or one that is put together of literals and of words of an enumeration.
-
-    Raises:
-        LookupError: it is put together of something else.
-    """
-    match node:
-        case ast.Constant(value):
-            return value
-        case ast.Tuple(elts) | ast.List(elts):
-            return tuple(_value(one, constants) for one in elts)
-        case ast.Name(name):
-            return constants[name]
-        case ast.Attribute(ast.Name(owner), word) if owner in _WORDS:
-            return word.lower()
-        case ast.JoinedStr(parts):
-            return "".join(str(_value(one, constants)) for one in parts)
-        case ast.FormattedValue(value, format_spec=spec):
-            return format(_value(value, constants), "" if spec is None else _value(spec, constants))
-        case ast.BinOp(left, ast.Add(), right):
-            return _value(left, constants) + _value(right, constants)
-        case _:
-            raise LookupError(ast.unparse(node))
+def _name(called: ast.expr) -> str:
+    """`rule` of `rule` and of `rules.rule`."""
+    return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""

@@ -20,7 +20,13 @@ _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 def rules(*, json: Json = False) -> None:
     """List the rules of `art diagnose`."""
     from art_training.cli.output import put_json
+    from art_training.plugins import OWN
     from art_training.rules import rules as known
+    from art_training.rules.registry import origin_of
+
+    def of(code: str) -> str:
+        origin = origin_of(code)
+        return origin.distribution if origin else OWN
 
     if json:
         put_json(
@@ -32,6 +38,7 @@ def rules(*, json: Json = False) -> None:
                         "category": one.category,
                         "severity": one.severity.value,
                         "stage": one.stage.value,
+                        "distribution": of(one.code),
                     }
                     for one in known()
                 ]
@@ -42,14 +49,15 @@ def rules(*, json: Json = False) -> None:
 
     from art_training.cli.output import console, table
 
-    drawn = table("code", "finds", "category", "severity", "from")
-    for column in (0, 2, 3, 4):
-        drawn.columns[column].no_wrap = True
+    several = any(origin_of(one.code) for one in known())
+    drawn = table("code", "finds", "category", "severity", "from", *(["of"] if several else []))
+    for column in drawn.columns:
+        column.no_wrap = column.header != "finds"
     for one in known():
         style = _STYLES[one.severity.value]
-        drawn.add_row(
-            Text(one.code), Text(one.name), Text(one.category), Text(one.severity.value, style), Text(one.stage.value)
-        )
+        cells = (one.code, one.name, one.category, Text(one.severity.value, style), one.stage.value)
+        last = (of(one.code),) if several else ()
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in (*cells, *last)))
     shown = console()
     shown.print(drawn)
     shown.print(Text("\n`art explain CODE` says more of one.", "dim"))
@@ -66,9 +74,9 @@ def explain(
 
     from art_training.cli.output import console
     from art_training.errors import UsageError
-    from art_training.records.codes import CODES
+    from art_training.records.codes import CODES, spelled
     from art_training.rules import rule_called
-    from art_training.rules.registry import spelled
+    from art_training.rules.registry import origin_of
     from art_training.setup.declarations import KNOWN
 
     rule = rule_called(code)
@@ -77,7 +85,10 @@ def explain(
     if rule is None:
         wanted = spelled(code)
         if wanted not in CODES:
-            raise UsageError(f"{code} is no code; `art rules` lists the rules, `art show STEP` the findings of a step")
+            raise UsageError(
+                f"{code} is no code; `art rules` lists the rules, `art show STEP` the findings of a step, `art plugins` what other "
+                "distributions offer"
+            )
         _explain_seen(drawn, wanted, CODES[wanted], width)
         return
     kind = rule.severity.value
@@ -90,6 +101,9 @@ def explain(
     settled = [f"declare {one}: {KNOWN[one]}" for one in rule.settles]
     wrapped = [textwrap.wrap(one, width - 2, subsequent_indent="  ") for one in (*settled, ignored)]
     _titled(drawn, "To silence it", [line for one in wrapped for line in one])
+    origin = origin_of(rule.code)
+    if origin is not None:
+        _titled(drawn, "It comes with", [f"the plug-in {origin.origin}"])
     _titled(drawn, "Source", textwrap.wrap(rule.source, width - 2, break_long_words=False, break_on_hyphens=False))
 
 

@@ -66,7 +66,7 @@ def grouped(rows: Sequence[RuleRow]) -> tuple[Group, ...]:
 
 
 def _searched(row: RuleRow) -> str:
-    return " ".join((row.code, row.name, row.category, *row.severities, row.told_by, row.finds)).lower()
+    return " ".join((row.code, row.name, row.category, *row.severities, row.told_by, row.finds, row.origin)).lower()
 
 
 def _category(group: Group) -> str:
@@ -103,4 +103,5 @@ def _line(row: RuleRow, project: str) -> None:
         h("td", row.name, role="cell")
         with h("td", role="cell"):
             severity_badge(*row.severities)
-        h("td", f"{row.told_by}, {row.stage}" if row.stage else row.told_by, "soft", role="cell")
+        told = (row.told_by, row.stage, row.origin)
+        h("td", ", ".join(filter(None, told)), "soft", role="cell")

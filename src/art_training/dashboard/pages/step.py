@@ -26,7 +26,7 @@ from art_training.records.counted import counted
 from art_training.stores import Store
 from art_training.views.compared import FEWEST, MOST
 from art_training.views.planned import planned_of
-from art_training.views.purposes import PURPOSES
+from art_training.views.purposes import purpose_of
 from art_training.views.scatter import ScatterView
 from art_training.views.seen import Seen
 from art_training.views.status import StepStatus, status_of
@@ -214,8 +214,8 @@ def _draw_step(step: StepStatus | None) -> None:
     """What the step asks, and where it stands now."""
     if step is None:
         return
-    if step.kind in PURPOSES:
-        h("p", PURPOSES[step.kind], "prose")
+    if purpose := purpose_of(step.kind):
+        h("p", purpose, "prose")
     with h("div", "", "badges"):
         badge(step.state, "stale" if step.stale else "")
         if step.run:

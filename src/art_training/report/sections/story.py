@@ -17,7 +17,7 @@ from art_training.report.telling import (
 )
 from art_training.views.account import Account, StepAccount
 from art_training.views.attempts import Attempts
-from art_training.views.purposes import PURPOSES
+from art_training.views.purposes import purpose_of
 from art_training.views.tried import Tried, tried_of
 from art_training.views.visible import name as named
 from art_training.views.wording import duration
@@ -40,7 +40,7 @@ def _part(one: StepAccount, place: int, album: Album) -> Section:
     step = one.status
     kind = f" ({named(step.kind)})" if step.kind != step.step else ""
     mark = of_step(step.state, stale=step.stale, broken=bool(step.broken))
-    blocks: list[Block | None] = [Text(PURPOSES[step.kind], "lead") if step.kind in PURPOSES else None]
+    blocks: list[Block | None] = [Text(purpose, "lead") if (purpose := purpose_of(step.kind)) else None]
     blocks += [Text(reason, "warning") for reason in because(step)] if mark.look != "good" else []
     if not step.waits_for and one.view is not None:
         blocks += _seen(one, album)

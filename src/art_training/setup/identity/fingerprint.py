@@ -34,7 +34,7 @@ _WRITES = frozenset({"dirpath", "filename", "save_dir", "verbose"})
 # What a step hands on counts where it arrives.
 _JUDGING = (
     "all_checks", "carry", "configured", "consumes", "continues", "default_checks", "checks", "name", "remedy_for", "score_names",
-    "needs", "uses", "may_test", "version",
+    "needs", "uses", "may_test", "purpose", "version",
 )  # fmt: skip
 
 
