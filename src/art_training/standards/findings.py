@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from art_training.errors import UsageError
 from art_training.records import Severity
-from art_training.records.counted import counted
 from art_training.standards.record import FindingRecord, Record
 from art_training.standards.requirement import Answer, Part, Requirement, met, not_met
 from art_training.standards.steps import nothing_ran
@@ -41,9 +40,9 @@ class FindingsSettled(Requirement):
         if left:
             parts = {one.key: one for one in map(_part, left)}
             return not_met("; ".join(part.reason for part in parts.values()), *parts.values(), **numbers)
-        beside = f", {ignored} ignored with a reason" if ignored else ""
         what = " or ".join(asked) if len(asked) < len(_ORDER) else "finding"
-        return met(f"no {what} is open: {counted(numbers['settled'], 'finding')} settled{beside}", **numbers)
+        told = [f"no {what} is open", *([f"{numbers['settled']} settled"] if numbers["settled"] else [])]
+        return met(", ".join([*told, *([f"{ignored} ignored with a reason"] if ignored else [])]), **numbers)
 
 
 def _part(one: FindingRecord) -> Part:
