@@ -17,6 +17,7 @@ from art_training.cli.commands import (
     doctor,
     export,
     gc,
+    learn,
     log,
     new,
     plan,
@@ -40,7 +41,7 @@ _GROUPS = {
     FIND: (diagnose.diagnose, rules.rules, rules.explain),
     LOOK: (status.status, dashboard.dashboard, report.report, show.show, diff.diff, log.log, runs.runs, export.export),
     HOLD: (verify.verify,),
-    LEARN: (docs.docs,),
+    LEARN: (learn.learn, docs.docs),
     TIDY: (rm.rm, gc.gc, doctor.doctor, plugins.plugins),
 }
 

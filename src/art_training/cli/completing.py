@@ -28,6 +28,14 @@ def complete_pages() -> Iterable[str]:
 
 
 @_offering
+def complete_tutorials() -> Iterable[str]:
+    """Tutorials."""
+    from art_training.cli.tutorials import tutorials
+
+    return tutorials()
+
+
+@_offering
 def complete_steps() -> Iterable[str]:
     """Steps of the project in this folder that have run."""
     from art_training.cli.history import history

@@ -40,6 +40,11 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("art gc --dry-run", "what would be freed"),
         ("art gc", "free it"),
     ),
+    "learn": (
+        ("art learn", "which tutorials there are"),
+        ("art learn digits", "the first of them, as a notebook of one's own"),
+        ("art learn transformer lessons --script", "another, as a script, in a folder"),
+    ),
     "log": (("art log Overfit", "what was done when, and every warning"),),
     "new": (
         ("art new digits --template image", "a folder with data, model, recipe and tests"),

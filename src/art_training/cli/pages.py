@@ -10,7 +10,12 @@ import art_training
 from art_training.errors import UsageError
 from art_training.records.meant import did_you_mean
 
-SECTIONS: Mapping[str, str] = {"howto": "How to", "recipe": "The recipe, step by step", "explanation": "Why it is so"}
+SECTIONS: Mapping[str, str] = {
+    "tutorials": "Tutorials",
+    "howto": "How to",
+    "recipe": "The recipe, step by step",
+    "explanation": "Why it is so",
+}
 """What a folder of pages is called."""
 
 _NOT_READ = frozenset({"index", "dashboard_pictures"})  # lists of links, and of pictures
@@ -44,7 +49,7 @@ class Page(NamedTuple):
 def pages() -> Mapping[str, Page]:
     """All pages by name, in the order of their sections; of two of one name, the second is called by its section, too."""
     found: dict[str, Page] = {}
-    for page in _found(_folder()):
+    for page in _found(folder_of_pages()):
         name = page.name if page.name not in found else f"{page.section}/{page.name}"
         found[name] = page._replace(name=name)
     return found
@@ -70,12 +75,15 @@ def _spelled(name: str) -> str:
 
 def text_of(page: Page) -> str:
     """A page as plain Markdown: what only a browser shows is left out, and links are commands."""
-    text = _FRONT.sub("", page.file.read_text(encoding="utf-8"))
-    text = _DIRECTIVE.sub(_plain, text)
-    return _LINK.sub(_linked, _IMAGE.sub("", text)).strip() + "\n"
+    return as_markdown(_FRONT.sub("", page.file.read_text(encoding="utf-8")))
 
 
-def _folder() -> Path:
+def as_markdown(text: str) -> str:
+    """A part of a page, without what only a browser shows; links to other pages are commands."""
+    return _LINK.sub(_linked, _IMAGE.sub("", _DIRECTIVE.sub(_plain, text))).strip() + "\n"
+
+
+def folder_of_pages() -> Path:
     """Inside an installed package, else in the source tree that this is."""
     package = Path(art_training.__file__).parent
     inside = package / "pages"
