@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast lint format types contracts docs bench bench-faults bench-others clean
+.PHONY: help demo test test-fast lint format types contracts docs templates bench bench-faults bench-others clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fast  what to run every few minutes: lint and the quick tests"
 	@echo "make lint       ruff, pyright and the import contracts"
 	@echo "make docs       the documentation, executed, into docs/_build/html"
+	@echo "make templates  every template from a built wheel, to the end of its recipe; it takes ten minutes"
 	@echo "make bench      the benchmarks, into benchmarks/*/REPORT.md"
 	@echo "make bench-faults  every case of the fault benchmark over three seeds; it takes more than an hour"
 	@echo "make bench-others  the same cases before torch-audit, torcheck, torchtest2, trainproof and Lightning's warnings"
@@ -53,6 +54,9 @@ test-fast: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+templates: $(VENV)/.dev
+	ART_TEST_TEMPLATES=whole $(BIN)/pytest -n $(JOBS) --dist worksteal tests/templates/test_from_the_wheel.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.store
