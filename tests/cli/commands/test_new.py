@@ -69,7 +69,7 @@ def test_a_template_without_a_project_file_promises_no_run(art, tmp_path):
         (("leaves", "--template", "imag"), "no template is called 'imag' (did you mean 'image'?)"),
         (("leaves", "--data", "python"), "--data python is no KEY=VALUE; write for example"),
         (("leaves", "--data", "pyton=3.12"), "does not ask for 'pyton'; it asks for: name, python"),
-        (("--update",), ". has no .copier-answers.yml, which tells the template"),
+        (("--update",), " has no .copier-answers.yml, which tells the template"),
         (("full", "--update"), "full has no .copier-answers.yml"),
     ],
 )

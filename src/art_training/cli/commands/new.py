@@ -53,7 +53,7 @@ def new(
     if update:
         from art_training.templates.updating import update_project
 
-        told = update_project(folder or Path(), answers, trust=trust)
+        told = update_project(folder or Path.cwd(), answers, trust=trust)
         sys.stdout.write("".join(f"{line}\n" for line in told))
         return
     if folder is None:
