@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,18 @@ def test_what_is_offered_and_is_none_is_told(monkeypatch: pytest.MonkeyPatch) ->
         UsageError, match="the standard 'theirs' is of type Seeds; whoever offers it is to give a Standard"
     ):
         installed_standard("theirs")
+
+
+def test_a_distribution_of_others_offers_a_standard_by_name(tmp_path: Path) -> None:
+    told = tmp_path / "lab_rules-1.0.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-rules\nVersion: 1.0\n")
+    (told / "entry_points.txt").write_text("[art_training.standards]\nlab-2026 = lab_rules:LAB\n")
+    (tmp_path / "lab_rules.py").write_text(
+        "import art_training as art\nfrom art_training.standards import Seeds\n"
+        "LAB = art.Standard('lab-2026', version=7, requires=[Seeds(5)])\n"
+    )
+    code = "from art_training.standards import installed_standard; print(installed_standard('lab-2026').title)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "lab-2026, version 7\n"
