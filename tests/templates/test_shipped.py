@@ -1,6 +1,7 @@
 """What the templates inside the package become."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -39,6 +40,11 @@ def test_every_kind_that_is_asked_for_is_offered_by_name_and_told_in_a_line() ->
     assert all(one.about and one.name == name and str(one) == name for name, one in ours.items())
     settings = yaml.safe_load((Path(find_template("blank").source) / "copier.yml").read_text())
     assert sorted(settings["kind"]["choices"]) == KINDS
+
+
+def test_the_guide_has_a_row_for_each() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "start_a_project.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == KINDS
 
 
 def test_a_project_has_all_that_it_needs_and_nothing_that_is_unfinished(made: Path) -> None:
