@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from art_training.cli.completing import complete_tutorials
+from art_training.cli.exits import ExitCode
+from art_training.errors import UsageError
+
+_BROKEN = "broken"
 
 
 def learn(
@@ -22,11 +26,38 @@ def learn(
     script: Annotated[
         bool, typer.Option("--script", help="Write a script in place of a notebook; it runs as it is.")
     ] = False,
-) -> None:
-    """List the tutorials, or copy one as a notebook."""
+    broken: Annotated[
+        bool,
+        typer.Option("--broken", help="Deal a project with a silent fault into the folder NAME (by default `broken`)."),
+    ] = False,
+    answer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CATEGORY",
+            help="What is wrong with the project that was dealt into NAME, or here.",
+            show_default=False,
+        ),
+    ] = None,
+    where: Annotated[
+        str, typer.Option(metavar="FILE:LINE", help="With --answer: where it is.", show_default=False)
+    ] = "",
+    give_up: Annotated[bool, typer.Option("--give-up", help="Say what is wrong with it.")] = False,
+) -> int:
+    """List the tutorials, copy one, or deal a broken project."""
+    if sum((broken, answer is not None, give_up)) > 1:
+        raise UsageError("--broken, --answer and --give-up exclude each other; give one of them")
+    if where and answer is None:
+        raise UsageError(f"--where {where} goes with --answer CATEGORY, and none is given")
+    if broken or answer is not None or give_up:
+        from art_training.cli import broken as lesson
+
+        if broken:
+            return lesson.deal_into(Path(name) if name else lesson.here() or Path(_BROKEN))
+        dealt = Path(name or ".")
+        return lesson.give_up(dealt) if answer is None else lesson.answer(dealt, answer, where)
     if name is None:
         _show_all()
-        return
+        return ExitCode.PASSED
     from art_training.cli.notebooks import as_notebook, as_script
     from art_training.cli.tutorials import tutorial_called
 
@@ -37,6 +68,7 @@ def learn(
     sys.stdout.write(
         f"Wrote {file}: {tutorial.page.title} (about {tutorial.minutes} minutes)\n\n{_opening(file, script=script)}"
     )
+    return ExitCode.PASSED
 
 
 def _show_all() -> None:
@@ -62,8 +94,6 @@ def _write(file: Path, text: str) -> None:
     Raises:
         UsageError: it is there, or the folder cannot be written.
     """
-    from art_training.errors import UsageError
-
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as opened:
