@@ -206,6 +206,11 @@ class RankingDecisionsAtTheEnd(RankingDecisions):
         self.log("val_auroc", self.auroc, on_step=False, on_epoch=True)
 
 
+class BySize(Ten):
+    def measure(self, outputs, y):
+        self.log("val_acc", (outputs.abs().argmax(1) == y).float().mean())
+
+
 @pytest.mark.parametrize(
     ("code", "model"),
     [
@@ -215,6 +220,8 @@ class RankingDecisionsAtTheEnd(RankingDecisions):
         ("ART712", logging(lambda o, y: (o > 0.5) == y.bool())),
         ("ART712", logging(lambda o, y: (o[:, None] > 0) == y.bool())),
         ("ART712", logging(lambda o, y: o[:, None].argmax(1) == y)),
+        ("ART712", logging(lambda o, y: (o < 0) == y.bool())),
+        ("ART712", BySize),
         ("ART712", RankingDecisions),
         ("ART712", RankingDecisionsAtTheEnd),
     ],

@@ -32,6 +32,7 @@ class Batch:
         loss: of the step; None where it has none.
         weight: examples.
         crossed: (rows,) the class that is chosen after a softmax over another axis than that of the classes, by the axis.
+        scores: (rows, classes) what entered a cross entropy, where it has a row for every prediction; None elsewhere.
     """
 
     predictions: Values
@@ -42,6 +43,7 @@ class Batch:
     loss: float | None
     weight: int
     crossed: Mapping[int, Values] = field(default_factory=dict[int, Values])
+    scores: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ def _batch(observation: BatchObservation, task: Task | None) -> Batch | None:
     predictions, targets = _array(outputs.predictions), _array(outputs.targets)
     owners = None if outputs.example is None else outputs.example.cpu().numpy()
     crossed = {} if call is None else _crossed(call, len(outputs.targets))
-    return Batch(predictions, targets, raw, owners, rows, outputs.loss, observation.weight, crossed)
+    scores = None
+    if call is not None and call.name == "cross_entropy" and tuple(call.prediction.shape) == predictions.shape:
+        scores = _array(call.prediction)
+    return Batch(predictions, targets, raw, owners, rows, outputs.loss, observation.weight, crossed, scores)
 
 
 def _crossed(call: LossCall, rows: int) -> dict[int, Values]:

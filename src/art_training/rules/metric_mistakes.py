@@ -14,6 +14,9 @@ _ONE_OUTPUT, _PAIRS = "the argmax of a single output", "all pairs of predictions
 _ONE_LABEL = "the argmax of outputs of which several may be right"
 _COMPETING = "a softmax over outputs of which several may be right"
 _ACROSS, _ALONG = "a softmax over the examples of a batch", "a softmax over positions in place of classes"
+_ROUNDED, _SECOND = "logits rounded to whole numbers", "the second of two logits cut at 0.5"
+_LEAST, _SIZE = "the argmin of the scores", "the argmax of the sizes of scores, without their signs"
+_TURNED, _BATCH = "a cut from below, which says no for yes", "a softmax over the examples of a batch, cut at 0.5"
 _IGNORED, _LAST = "positions that the loss ignores counted as wrong", "the last batch alone"
 _BY_SIZE, _HARD = "right answers over batches times batch size", "a ranking of decisions, which have two values only"
 REMEDIES = {
@@ -24,6 +27,12 @@ REMEDIES = {
     _COMPETING: "take the sigmoid of each output in place of a softmax over them",
     _ACROSS: "take the softmax over the classes (dim=1), or none: the largest score is that of the largest probability",
     _ALONG: "take the softmax over the classes (dim=1), or none: the largest score is that of the largest probability",
+    _ROUNDED: "cut logits at 0, or take their sigmoid first",
+    _SECOND: "take the argmax of both, or cut their difference at 0",
+    _LEAST: "take the argmax of the scores",
+    _SIZE: "take the argmax of the scores as they are",
+    _TURNED: "say yes where the logit is above 0",
+    _BATCH: "take the sigmoid of each logit, which needs no other example",
     _PAIRS: "give predictions and targets one shape before they are compared",
     _IGNORED: "leave out the positions that the loss ignores",
     _LAST: "collect over the whole epoch, and set back only when it begins",
@@ -67,12 +76,16 @@ def _choices(batches: Sequence[Batch], *, every: bool) -> Iterator[tuple[str, li
             chosen = [one.crossed[axis] for one in batches if axis in one.crossed]
             if len(chosen) == len(batches):
                 yield _ALONG if axis else _ACROSS, chosen
+        yield from _of_scores(batches)
         return
     raw = [one.raw for one in batches if one.raw is not None]
     if len(raw) == len(batches):
         if every or _known_from_others(raw):
             yield _AT_HALF, [(one > 0.5).astype(np.float64) for one in raw]
         yield _AT_ZERO, [np.ones_like(one) for one in raw]
+        yield _TURNED, [(one < 0).astype(np.float64) for one in raw]
+        if not several:
+            yield from _of_one_column(batches, raw)
     if not several:
         yield _ONE_OUTPUT, [np.zeros_like(one.targets) for one in batches]
     if not several or as_classes(batches) is not None:
@@ -81,6 +94,35 @@ def _choices(batches: Sequence[Batch], *, every: bool) -> Iterator[tuple[str, li
     yield _ONE_LABEL, [(one.predictions.argmax(1)[:, None] == labels).astype(np.float64) for one in batches]
     if len(raw) == len(batches):
         yield _COMPETING, [_softmax_cut(one) for one in raw]
+
+
+def _of_one_column(batches: Sequence[Batch], raw: Sequence[Values]) -> Iterator[tuple[str, list[Values]]]:
+    """Of one logit a row; left out where they decide as another mistake does, of which it is then."""
+    across = [_across(one) for one in raw]
+    if any(one.any() for one in across):
+        yield _BATCH, across
+    # Rounded they may be classes that there are none of, which are wrong whatever the target is.
+    if any((np.round(one) > 1).any() or (np.round(one) < 0).any() for one in raw):
+        rounded = [np.round(one) for one in raw]
+        wrong = [1 - one.targets for one in batches]
+        yield _ROUNDED, [np.where(np.isin(one, (0, 1)), one, other) for one, other in zip(rounded, wrong, strict=True)]
+
+
+def _of_scores(batches: Sequence[Batch]) -> Iterator[tuple[str, list[Values]]]:
+    """Of classes that exclude each other, by what entered the loss for them."""
+    scores = [one.scores for one in batches if one.scores is not None]
+    if len(scores) < len(batches):
+        return
+    yield _LEAST, [one.argmin(1).astype(np.float64) for one in scores]
+    if any((one < 0).any() for one in scores):
+        yield _SIZE, [np.abs(one).argmax(1).astype(np.float64) for one in scores]
+    if scores[0].shape[1] == 2:
+        yield _SECOND, [(one[:, 1] > 0.5).astype(np.float64) for one in scores]
+
+
+def _across(raw: Values) -> Values:
+    shares = np.exp(raw - raw.max())
+    return (shares / shares.sum() > 0.5).astype(np.float64)
 
 
 def _known_from_others(raw: Sequence[Values]) -> bool:
