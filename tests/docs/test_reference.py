@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import art_training
-from art_training import checks, errors, records, steps
+from art_training import checks, errors, records, standards, steps
 from art_training.cli.app import app
 from art_training.records.codes import CODES
 
@@ -64,7 +64,9 @@ def test_the_table_of_steps_names_their_default_checks() -> None:
         assert documented == list(asked), name
 
 
-@pytest.mark.parametrize(("module", "name"), [(checks, "checks"), (records, "records"), (errors, "errors")])
+@pytest.mark.parametrize(
+    ("module", "name"), [(checks, "checks"), (records, "records"), (errors, "errors"), (standards, "standards")]
+)
 def test_every_exported_name_has_an_entry(module: object, name: str) -> None:
     text = page(name)
     exported = {one for one in module.__all__ if one.upper() != one}  # type: ignore[attr-defined]

@@ -1,8 +1,9 @@
 """What `art verify` found, as plain data that a team can keep beside a release; its form is `verification.schema.json`."""
 
+import shlex
 from typing import Any
 
-from art_training.records import StepState, plain
+from art_training.records import plain
 from art_training.standards import Assessment, Met, RequirementAnswer, StepRecord, Waiver, WaiverAccount
 
 SCHEMA_VERSION = 1
@@ -76,14 +77,11 @@ def advice(found: Assessment) -> str:
         if first.state is Met.NOT_JUDGED:
             return "Next: verify where the project's file is and imports, or with --record-only and a standard."
         return "Next: type `art run`, which runs again what is outdated, then verify again."
-    step = next((one for one in found.record.steps if _asked_again(one)), None)
-    if step is not None:
-        return f"Next: look at the evidence with `art show {step.step}` and mend it, or have it waived, by name, reason and date."
-    return f"Next: mend {first.requirement}, or have it waived, by name, reason and date."
-
-
-def _asked_again(one: StepRecord) -> bool:
-    return one.run is not None and one.state not in {StepState.PASSED, StepState.NOT_RUN}
+    part = next((part for one in wrong for part in one.parts if part.waiver is None), None)
+    if part is not None:
+        step = part.key.partition(": ")[0]
+        return f"Next: see the evidence with `art show {shlex.quote(step)}` and mend it, or waive `{part.key}` by name, reason and dates."
+    return f"Next: mend {first.requirement}, or waive it by name, reason and dates."
 
 
 def _requirement(one: RequirementAnswer) -> dict[str, Any]:

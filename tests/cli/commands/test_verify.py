@@ -132,6 +132,7 @@ def test_a_failed_check_without_a_waiver_is_refused_and_with_one_it_is_told_as_w
     answer = art("verify", "of-small/last.ckpt", "--standard", "strict.toml")
     assert answer.code == 1
     assert "can be waived as `Overfit: train/loss < 1e-06`" in " ".join(answer.out.split())
+    assert "Next: see the evidence with `art show Overfit`" in " ".join(answer.out.split())
     (here / "waivers.toml").write_text(waiver("Overfit: train/loss < 1e-06"))
     answer = art("verify", "of-small/last.ckpt", "--standard", "strict.toml", "--waivers", "waivers.toml")
     assert answer.code == 0
