@@ -92,10 +92,10 @@ class Trials:
 
     @property
     def slower(self) -> tuple[str, Trial] | None:
-        """The best at a smaller rate, where it gains 30 % of the loss and four times as much."""
+        """The best at a smaller rate, where it gains 30 % of the loss and three times as much."""
         tried = [(name, one) for name, one in self.others.items() if name.startswith("rate x0")]
         best = max(tried, key=lambda one: one[1].gained, default=None)
-        return best if best is not None and best[1].gained >= max(_SLOW, 4 * self.as_it_is.gained) else None
+        return best if best is not None and best[1].gained >= max(_SLOW, 3 * self.as_it_is.gained) else None
 
 
 def trials(specimen: Specimen) -> Trials | None:
@@ -151,14 +151,21 @@ def trials(specimen: Specimen) -> Trials | None:
     most = max(_OTHERS, int(_ALL_SECONDS / max(each, 1e-9)))
     for name, make in _changes(specimen, optimizer, run, found.gradient).items():
         decays = name == "no weight decay"
-        if name.startswith("rate"):
-            wanted = suspect or (name == f"rate x{_SLOWER[0]:g}" and as_it_is.gained < _SLOW)
+        if name.startswith("rate x0"):
+            tried = [one.gained for known, one in others.items() if known.startswith("rate x0")]
+            # A smaller one yet, where the one before was no worse: a rate may be too high by more than ten times.
+            wanted = suspect or (as_it_is.gained < _SLOW and (not tried or tried[-1] >= as_it_is.gained))
+        elif name.startswith("rate"):
+            if replace(found, others=others).cause():
+                break
+            wanted = suspect
         else:
             wanted = swamped if decays else True
         other = make() if wanted and len(others) < most else None
         if other is not None:
             others[name] = other
-            if replace(found, others=others).mends(name):
+            now = replace(found, others=others)
+            if now.slower is not None or (now.mends(name) and not name.startswith("rate x0")):
                 break
     found = replace(found, others=others)
     if found.slower is None or not as_it_is.gained > -_RISEN:

@@ -27,9 +27,10 @@ _HARDLY = 0.02  # likewise, for a model that has not learned anything yet
     finds=(
         "In the last quarter of a short training under the user's own schedule the loss has not fallen by a quarter, or is no "
         "number; from the same weights on the same few batches the rate gains next to nothing either, and a tenth, hundredth or "
-        "thousandth of it gains at least 30 % of the loss and four times as much. And the loss of the rate "
+        "thousandth of it gains at least 30 % of the loss and three times as much. And the loss of the rate "
         "rose by half, or 240 steps (fewer of an expensive model) do not gain a quarter of it either: a plateau ends. All must be so: "
-        "a high rate after a warm-up, or a task that is hard, is none."
+        "a high rate after a warm-up, or a task that is hard, is none. A warning where the loss of the training rose to twice what it was "
+        "and fell again, and the 240 steps do not gain half of what the smaller rate gains in 40: what it jumped over left units that are silent."
     ),
     why="Each step jumps over what it aims at: the loss rises, stays, or becomes NaN.",
     wrong="torch.optim.SGD(net.parameters(), lr=10.0)",
@@ -37,6 +38,7 @@ _HARDLY = 0.02  # likewise, for a model that has not learned anything yet
     source="https://arxiv.org/abs/1506.01186 (range of learning rates)",
     watches=(Updates,),
     asks=(trials,),
+    symptoms=("ART318",),
 )
 def rate_too_high(laboratory: Laboratory) -> Found | None:
     """A training that falls when it goes slower."""
@@ -46,13 +48,14 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
         return None
     name, slower = tried.slower
     as_it_is, later = tried.as_it_is, tried.later
-    if later is not None and later.gained > _LEARNED:
-        return None
     if len(losses) < _ENOUGH:
         raise NotMeasured("too few batches were trained on")
     tail = losses[-max(2, len(losses) // 4) :]
     last = sum(tail) / len(tail)
-    if last <= as_it_is.first - _LEARNED * abs(as_it_is.first):
+    learns = later is not None and later.gained > _LEARNED
+    learned = last <= as_it_is.first - _LEARNED * abs(as_it_is.first)
+    jumped = max(losses[: len(losses) // 2]) > as_it_is.first + abs(as_it_is.first)
+    if (learns or learned) and not (jumped and later is not None and later.gained < 0.5 * slower.gained):
         return None
     ratios = [one for group in laboratory.get(Updates).groups.values() for one in group.ratios]
     ratio = sorted(ratios)[len(ratios) // 2] if ratios else 0.0
@@ -65,6 +68,7 @@ def rate_too_high(laboratory: Laboratory) -> Found | None:
         where="configure_optimizers",
         confirmed_by=_told(as_it_is, slower, f"at {rate:.2g}")
         + ("" if later is None else f"; with {later.steps} steps it stays at {later.last:.3g}"),
+        severity=Severity.WARNING if learns or learned else None,
     )
 
 
