@@ -43,7 +43,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "learn": (
         ("art learn", "which tutorials there are"),
         ("art learn digits", "the first of them, as a notebook of one's own"),
-        ("art learn transformer lessons --script", "another, as a script, in a folder"),
+        ("art learn debugging lessons --script", "another, as a script, in a folder"),
     ),
     "log": (("art log Overfit", "what was done when, and every warning"),),
     "new": (

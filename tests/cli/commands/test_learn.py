@@ -49,9 +49,9 @@ def test_a_file_in_place_of_the_folder_is_told(art, tmp_path):
 
 
 def test_a_tutorial_that_there_is_not_is_one_sentence(art):
-    answer = art("learn", "nothing")
+    answer = art("learn", "qqqqq")
     assert answer.code == 2
-    assert answer.err == "Error: no tutorial is called 'nothing'; `art learn` lists them\n"
+    assert answer.err == "Error: no tutorial is called 'qqqqq'; `art learn` lists them\n"
 
 
 @pytest.mark.slow
