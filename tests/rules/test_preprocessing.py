@@ -448,6 +448,21 @@ def test_tokens_that_are_mostly_unknown_are_seen():
     assert set(diagnosed(Bag, texts(numbered(WORDS), change=str.upper))) == {"ART219"}
 
 
+def encoded(known):
+    """Ids without a table of words: of 60 words as many are known as this, and the others have the number 1."""
+    generator = torch.Generator().manual_seed(0)
+    words = torch.randint(60, (420, 8), generator=generator)
+    labels = (words < 30).sum(1) > 4
+    ids = torch.where(words < known, words + 2, 1)
+    rows = torch.utils.data.TensorDataset(ids, labels.long())
+    return loaders(*(torch.utils.data.Subset(rows, part) for part in (range(320), range(320, 420))))
+
+
+def test_tokens_that_are_mostly_unknown_are_seen_without_a_vocabulary_and_explain_equal_rows():
+    assert set(diagnosed(Bag, encoded(2))) == {"ART219"}
+    assert not diagnosed(Bag, encoded(60))
+
+
 class Marked(Texts):
     def __getitem__(self, index):
         numbers, label = super().__getitem__(index)

@@ -4,17 +4,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from art_training.probes.rows import Rows, SplitRows
 from art_training.probes.sharing_dataset import shared_assignments
+from art_training.probes.specimen import Specimen
 from art_training.probes.vocabulary import Vocabulary, vocabularies
 from art_training.records import Severity, Split
 from art_training.rules.laboratory import Laboratory, NotApplicable
 from art_training.rules.rule import Found, Stage, rule
 
 _MUCH = 0.2  # vocabularies are made to leave out a few words in a hundred
-_DOMINANT = 0.8
+_DOMINANT, _MOST = 0.8, 0.5
 _FEWEST_TOKENS = 200
+_INSIDE = 0.3
 
 
 @rule(
@@ -90,14 +93,16 @@ def unordered_vocabulary(laboratory: Laboratory) -> Found | None:
     severity=Severity.ERROR,
     stage=Stage.PROBE,
     finds=(
-        "More than a fifth of the tokens, padding left out, have the number that the vocabulary has for unknown words; or, "
-        "where no vocabulary is found, one number makes up more than four fifths of them and less than half of the embedding's "
-        "numbers occur. A vocabulary is made to leave out a few words in a hundred."
+        "More than a fifth of the tokens, padding left out, have the number that the vocabulary has for unknown words. Or, where none "
+        "has a name for them, one number makes up more than four fifths of them and less than half of the vocabulary occurs; or more than "
+        "half of them, and less than a quarter of the vocabulary, or of the embedding, occurs in twice as many tokens. A vocabulary is made to "
+        "leave out a few words in a hundred."
     ),
     why="The model reads that there was a word, and not which: case, tokeniser or vocabulary are not the ones that belong together.",
     wrong="ids = [vocabulary.get(word, UNK) for word in text.split()]  # of a lower-case vocabulary",
     right="ids = [vocabulary.get(word, UNK) for word in text.lower().split()]",
     source="https://docs.deepchecks.com/stable/nlp/auto_checks/data_integrity/plot_unknown_tokens.html",
+    symptoms=("ART150", "ART160", "ART163", "ART164", "ART405", "ART780"),  # rows of unknown words are equal
 )
 def unknown_tokens(laboratory: Laboratory) -> Found | None:
     """Words that the vocabulary does not have."""
@@ -128,7 +133,9 @@ def unknown_tokens(laboratory: Laboratory) -> Found | None:
         else:
             share, unknown = float(counts.max() / counts.sum()), most
             size = max((len(one.numbers) for one in known), default=0)
-            if share <= _DOMINANT or len(numbers) * 2 >= size or not size:
+            dominates = share > _DOMINANT and len(numbers) * 2 < size
+            size = size or laboratory.ask(_embedded)
+            if not dominates and not (share > _MOST and len(numbers) * 4 < size and len(tokens) >= 2 * size):
                 continue
         return Found(
             f"{share:.0%} of the {len(tokens)} tokens of {split.value} are {unknown}, which stands for unknown words",
@@ -161,6 +168,12 @@ def _between_splits(found: tuple[Vocabulary, ...]) -> Found | None:
     return None
 
 
+def _embedded(specimen: Specimen) -> int:
+    """How many numbers the largest embedding has; 0 where there is none."""
+    sizes = [one.num_embeddings for one in specimen.module.modules() if isinstance(one, nn.Embedding | nn.EmbeddingBag)]
+    return max(sizes, default=0)
+
+
 def _tokens(rows: SplitRows, padding: Any, known: list[Vocabulary]) -> NDArray[Any]:
     """The tokens of all rows, without what pads them: what is declared or called so, or what most rows end with."""
     assert rows.values is not None
@@ -174,6 +187,8 @@ def _tokens(rows: SplitRows, padding: Any, known: list[Vocabulary]) -> NDArray[A
     if any(pad == one.unknown for one in known):
         return table.ravel()
     padded = (table[:, ::-1] == pad).cumprod(1)[:, ::-1].astype(bool)
+    if padded.all() or float((table == pad)[~padded].mean()) > _INSIDE:
+        return table.ravel()  # what stands between others as well fills nothing up
     ends_padded = padded.sum(1) >= 2  # a last token that is what others are padded with
     kept = ~(padded & ends_padded[:, None])
     if not kept.any() or kept.sum() < _FEWEST_TOKENS:
