@@ -22,9 +22,9 @@ from data import data
 from model import Net
 
 setup = art.Setup(
-    model=art.from_torch(Net, loss=nn.MSELoss, optimizer=torch.optim.AdamW, lr=5e-3, weight_decay=0.0),
+    model=art.from_torch(Net, loss=nn.MSELoss, optimizer=torch.optim.AdamW, lr=1e-2, weight_decay=0.0),
     data=data(),
-    trainer={"max_epochs": 12},
+    trainer={"max_epochs": 20},
 )
 
 project = art.ArtProject(
@@ -45,7 +45,7 @@ project = art.ArtProject(
             },
             seeds=2,
         ),
-        Tune({"lr": art.space.log_uniform(2e-3, 1e-2)}, trials=3, top=1, seeds_for_winner=2),
+        Tune({"lr": art.space.log_uniform(3e-3, 3e-2)}, trials=3, top=1, seeds_for_winner=2),
         Squeeze(ensemble=3, checks=[BeatsBaseline("validation/r2")]),
         FinalTest(checks=[KeepsUpWithBaseline("r2")]),
     ],
