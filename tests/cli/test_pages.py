@@ -1,9 +1,12 @@
 """The documentation in the terminal."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from art_training import errors
-from art_training.cli.pages import page_called, pages, text_of
+from art_training.cli.pages import SECTIONS, page_called, pages, text_of
 from art_training.errors import ARTError, UsageError
 
 
@@ -58,3 +61,9 @@ def test_an_error_names_the_page(art, tmp_path):
     answer = art("runs", "--store", tmp_path / "art.db")
     assert answer.code == 3
     assert answer.err.endswith("(`art docs store` tells more)\n")
+
+
+def test_a_wheel_has_the_pages_of_every_section():
+    read = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    included = read["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {f"docs/{section}": f"art_training/pages/{section}" for section in SECTIONS}
