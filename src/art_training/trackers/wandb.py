@@ -32,13 +32,13 @@ class WandbTracker(Tracker):
     Attributes:
         project: of W&B; None: the project's name.
         entity: the user or team; None: the default of whoever is logged in.
-        mode: `online`, `offline` or `disabled`; None: WANDB_MODE, or else online where somebody is logged in.
+        mode: `online` or `offline`; None: WANDB_MODE, or else online where somebody is logged in.
         folder: where it keeps its files; None: WANDB_DIR, or else `wandb/` in the working directory.
     """
 
     project: str | None = None
     entity: str | None = None
-    mode: Literal["online", "offline", "disabled"] | None = None
+    mode: Literal["online", "offline"] | None = None
     folder: Path | str | None = None
 
     name: ClassVar[str] = "wandb"
