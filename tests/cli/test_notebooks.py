@@ -4,6 +4,8 @@ import json
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from art_training.cli.notebooks import as_notebook, as_script, cells_of
 from art_training.cli.tutorials import tutorial_called, tutorials
@@ -57,6 +59,15 @@ def test_a_page_becomes_cells_of_prose_and_code():
     assert cells[0].text.startswith("# Of a page\n\nProse with a link (`art docs stale`), and")
     assert "browser" not in cells[0].text
     assert cells[1].text == "x = [\n    1,\n]\nx"
+
+
+WORDS = st.text("abc xyz'\"#()=", min_size=1).map(str.strip).filter(bool)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(WORDS, min_size=1).map("\n".join)), min_size=1))
+def test_no_line_of_code_is_lost_or_changed(parts):
+    page = "\n".join(f"```{{code-cell}}\n{text}\n```\n" if code else f"{text}\n" for code, text in parts)
+    assert [cell.text for cell in cells_of(page) if cell.code] == [text for code, text in parts if code]
 
 
 def test_a_script_prints_what_a_notebook_shows_and_nothing_that_it_does_not(capsys):
