@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -21,18 +21,6 @@ from art_training.setup.declarations import KNOWN
 GROUP = "rules"
 _PREFIX = re.compile(r"[A-Z]{2,12}")
 _SAID = ("name", "finds", "why", "wrong", "right", "source")
-
-__all__ = [
-    "GROUP",
-    "origin_of",
-    "raised_itself",
-    "rule_called",
-    "rules",
-    "rules_of",
-    "spelled",
-    "version",
-    "versions_of_others",
-]
 
 
 @cache
@@ -86,14 +74,20 @@ def rules_of(prefix: str, loaded: Any) -> tuple[Rule, ...]:
         raise UsageError(f"{of} are none: no function of {loaded.__name__} is decorated with @rule(...)")
     known: set[str] = set()
     for one in found:
-        if wrong := _wrong(one, prefix, known):
+        if wrong := what_is_wrong(one, prefix, known):
             raise UsageError(f"the rule {one.code!r} ({one.name}) of {prefix!r} {wrong}")
         known.add(one.code)
     return tuple(sorted(found, key=lambda one: one.code))
 
 
-def _wrong(one: Rule, prefix: str, known: set[str]) -> str:
-    """What of a rule is not what it must be; the end of a sentence, or empty."""
+def what_is_wrong(one: Rule, prefix: str, known: Collection[str] = ()) -> str:
+    """What of a rule is not what it must be: the end of a sentence, or empty.
+
+    Args:
+        one: the rule.
+        prefix: that its code must begin with.
+        known: codes that others have already.
+    """
     given: Any = one  # annotations keep nobody from anything
     unknown = [name for name in one.settles if name not in KNOWN]
     if not isinstance(given.code, str) or re.fullmatch(rf"{re.escape(prefix)}\d{{3}}", one.code) is None:

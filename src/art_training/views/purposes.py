@@ -16,7 +16,7 @@ def purpose_of(kind: str) -> str:
     module, _, name = (point.value if point else "").partition(":")
     for file in source_files(module) if module else ():
         try:
-            said = _said(ast.parse(file.read_text(encoding="utf-8")), name)
+            said = purpose_in(ast.parse(file.read_text(encoding="utf-8")), name)
         except (LookupError, SyntaxError, ValueError, OSError):  # put together as it runs, or no source at all
             continue
         if said:
@@ -24,7 +24,12 @@ def purpose_of(kind: str) -> str:
     return ""
 
 
-def _said(module: ast.Module, kind: str) -> str:
+def purpose_in(module: ast.Module, kind: str) -> str:
+    """The `purpose` of a class that stands in a module.
+
+    Raises:
+        LookupError: it is no literal.
+    """
     for node in module.body:
         for one in node.body if isinstance(node, ast.ClassDef) and node.name == kind else ():
             if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):

@@ -62,7 +62,7 @@ def rules_known() -> tuple[RuleRow, ...]:
 
 @cache
 def _rulebook() -> Mapping[str, RuleRow]:
-    found = {row.code: row for row in _written(source_files("art_training.rules"))}
+    found = {row.code: row for row in written_rules(source_files("art_training.rules"))}
     for code, seen in CODES.items():
         told = RuleRow(code, seen.what, seen.severities, told_by=seen.told_by)
         found[code] = replace(found[code], told_by=seen.told_by) if code in found else told
@@ -78,7 +78,7 @@ def _of(one: Extension) -> list[RuleRow]:
     They are told also where they could not be used any more: findings of them may be kept.
     """
     try:
-        rows = list(_written(source_files(one.value.partition(":")[0])))
+        rows = list(written_rules(source_files(one.value.partition(":")[0])))
     except (LookupError, SyntaxError, TypeError, ValueError, OSError):
         rows = []
     if not rows:
@@ -103,7 +103,7 @@ def _imported(one: Extension) -> Iterator[RuleRow]:
             yield RuleRow(rule.code, rule.name, severities, stage=rule.stage.value, settles=settles, **said)
 
 
-def _written(files: Iterable[Path]) -> Iterator[RuleRow]:
+def written_rules(files: Iterable[Path]) -> Iterator[RuleRow]:
     """What the rules of these files say of themselves.
 
     Raises:
