@@ -142,7 +142,7 @@ def not_normalised(laboratory: Laboratory) -> Found | None:
     wrong="loss = F.cross_entropy(logits, y) + 10 * sum(p.abs().sum() for p in self.parameters())",
     right="loss = F.cross_entropy(logits, y) + 1e-5 * sum(p.abs().sum() for p in self.parameters())",
     source="https://doi.org/10.1145/3377811.3380395 (Humbatova et al., 2020: regularisation); Zhang et al., AUTOTRAINER, 2021",
-    symptoms=("ART405",),
+    symptoms=("ART405", "ART455"),
 )
 def swamped(laboratory: Laboratory) -> Found | None:
     """A term that swamps the others."""
