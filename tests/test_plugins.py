@@ -59,3 +59,32 @@ def test_an_unknown_name_tells_those_that_are_installed() -> None:
 def test_one_that_cannot_be_imported_says_who_offers_it(name: str) -> None:
     with pytest.raises(UsageError, match=r"cannot be imported: .*; reinstall the distribution"):
         plugins.load("stores", name)
+
+
+def test_every_step_and_check_of_art_is_offered_by_name() -> None:
+    import inspect
+
+    from art_training import checks, steps
+
+    for module, group, kind in ((steps, "steps", steps.Step), (checks, "checks", checks.Check)):
+        found = {name: getattr(module, name) for name in module.__all__}
+        classes = {
+            name
+            for name, one in found.items()
+            if isinstance(one, type)
+            and issubclass(one, kind)
+            and not inspect.isabstract(one)
+            and name != "FunctionCheck"
+        }
+        assert set(plugins.offered(group)) == classes
+
+
+def test_a_module_is_found_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "theirs_unseen" / "inner"
+    package.mkdir(parents=True)
+    for file in (package.parent / "__init__.py", package / "__init__.py", package / "one.py"):
+        file.write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert plugins.source_files("theirs_unseen.inner.one") == (package / "one.py",)
+    assert plugins.source_files("theirs_unseen.inner") == (package / "__init__.py", package / "one.py")
+    assert plugins.source_files("theirs_unseen.other") == plugins.source_files("no_such_package.one") == ()
