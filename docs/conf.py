@@ -31,6 +31,8 @@ exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 html_theme = "furo"
 html_theme_options = {"navigation_with_keys": True}
 html_show_sourcelink = False
+html_static_path = ["_css"]
+html_css_files = ["outputs.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
@@ -49,6 +51,7 @@ os.environ["IPYTHONDIR"] = KERNELS.name
 (profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.IPKernelApp.log_level = 40\n")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models; and two tutorials may share a machine of two cores
 os.environ["TQDM_DISABLE"] = "1"
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # of a notebook without widgets; it tells a path
 os.environ.pop("ART_STORE", None)
 
 autodoc_member_order = "bysource"
