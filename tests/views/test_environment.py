@@ -12,6 +12,7 @@ from art_training.views.environment import (
     installed,
     lightning_row,
     nearest_folder,
+    plugins_row,
     python_row,
     room_row,
     sqlite_row,
@@ -187,3 +188,18 @@ def test_this_environment_is_fit(tmp_path):
     rows = environment.examine(tmp_path)
     assert [row for row in rows if row.state == "problem"] == []
     assert len({row.name for row in rows}) == len(rows)
+
+
+def test_extensions_that_are_left_out_are_mentioned_with_the_first_reason():
+    assert plugins_row(0, None).state == "ok"
+    good = plugins_row(2, Attempt(True, "noise\n[]\n"))
+    assert (good.state, good.what) == ("ok", "2 extensions of other distributions")
+    row = plugins_row(3, Attempt(True, '[["step Mine", "it is a number"], ["tracker theirs", "it raised"]]'))
+    assert (row.state, row.what) == (
+        "warning",
+        "2 of 3 extensions left out: step Mine, tracker theirs; it is a number",
+    )
+    assert "art plugins --others" in row.remedy
+    crashed = plugins_row(3, Attempt(False, error="Segmentation fault"))
+    assert crashed.state == "problem"
+    assert crashed.remedy

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from art_training.errors import UsageError
+from art_training.errors import ARTError, UsageError
 from art_training.stores.store import Store
 
 DEFAULT = Path(".art") / "art.db"
@@ -96,4 +96,13 @@ def _installed(scheme: str, text: str) -> Store:
         raise UsageError(
             f"the store {text!r} cannot be opened: none is installed for such a URL; give a path, sqlite:///path or memory"
         )
-    return load("stores", scheme)(text)
+    made = load("stores", scheme)
+    try:
+        found = made(text)
+    except ARTError:
+        raise
+    except Exception as error:  # the store of another distribution, which may raise anything
+        raise UsageError(f"the store {text!r} cannot be opened: {type(error).__name__}: {error}") from error
+    if not isinstance(found, Store):
+        raise UsageError(f"the store {text!r} cannot be opened: what is offered as {scheme!r} made {found!r}, which is no Store")
+    return found
