@@ -83,7 +83,8 @@ class Diagnose(Step):
         )
 
     def configuration(self) -> dict[str, Any]:
-        from art_training.rules.registry import version, versions_of_others
+        from art_training.rules import version
+        from art_training.rules.registry import versions_of_others
 
         others = {f"rules {name}": {"digest": digest} for name, digest in versions_of_others().items()}
         return {**super().configuration(), "rules of ART": {"digest": version()}, **others}

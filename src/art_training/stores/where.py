@@ -104,5 +104,7 @@ def _installed(scheme: str, text: str) -> Store:
     except Exception as error:  # the store of another distribution, which may raise anything
         raise UsageError(f"the store {text!r} cannot be opened: {type(error).__name__}: {error}") from error
     if not isinstance(found, Store):
-        raise UsageError(f"the store {text!r} cannot be opened: what is offered as {scheme!r} made {found!r}, which is no Store")
+        raise UsageError(
+            f"the store {text!r} cannot be opened: what is offered as {scheme!r} made {found!r}, which is no Store"
+        )
     return found
