@@ -100,7 +100,9 @@ class EvaluateBaseline(Step):
     inputs: How | Hiding | None = None
     inputs_steps: int | None = 500
 
-    purpose: ClassVar[str] = "What do models reach that are too simple to be wrong, and does the model use its inputs at all?"
+    purpose: ClassVar[str] = (
+        "What do models reach that are too simple to be wrong, and does the model use its inputs at all?"
+    )
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = False

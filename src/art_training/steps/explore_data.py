@@ -102,7 +102,9 @@ class ExploreData(Step):
     pictures: bool = True
     columns: Named = ()
 
-    purpose: ClassVar[str] = "Is the data what it is believed to be: clean, without leaks between the splits, and alike in all of them?"
+    purpose: ClassVar[str] = (
+        "Is the data what it is believed to be: clean, without leaks between the splits, and alike in all of them?"
+    )
     version: ClassVar[int] = 5
     leaves_weights: ClassVar[bool | None] = False
     uses: ClassVar[frozenset[str]] = frozenset()

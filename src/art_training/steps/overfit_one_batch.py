@@ -75,7 +75,9 @@ class OverfitOneBatch(Step):
     max_steps: int = 500
     target: float = 0.01
     repeats: int = 1
-    purpose: ClassVar[str] = "Can the model learn one batch by heart? If not, something between data, model and loss is broken."
+    purpose: ClassVar[str] = (
+        "Can the model learn one batch by heart? If not, something between data, model and loss is broken."
+    )
     unused_settings: ClassVar[frozenset[str]] = TRAINING_LENGTH
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN})
     leaves_weights: ClassVar[bool | None] = True

@@ -86,7 +86,9 @@ class Regularize(LooksBack):
     keep_reference: bool = True
     weights: Weights = "last"
 
-    purpose: ClassVar[str] = "Which named change makes validation better, on the same examples and seeds, beyond chance?"
+    purpose: ClassVar[str] = (
+        "Which named change makes validation better, on the same examples and seeds, beyond chance?"
+    )
     version: ClassVar[int] = 2
     amounts: ClassVar[frozenset[str]] = frozenset({"candidates", "seeds", "by", "keep_reference", *LOOKING_BACK})
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})

@@ -88,7 +88,9 @@ class Squeeze(LooksBack):
     by: str = "validation/loss"
     prefer: Literal["small", "best", "single", "longer", "ensemble", "student"] = "small"
 
-    purpose: ClassVar[str] = "What do an ensemble, longer training, distillation and calibration still give, and at what cost?"
+    purpose: ClassVar[str] = (
+        "What do an ensemble, longer training, distillation and calibration still give, and at what cost?"
+    )
     needs_splits: ClassVar[frozenset[Split]] = frozenset({Split.VALIDATION})
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.VALIDATION})
     leaves_weights: ClassVar[bool | None] = True

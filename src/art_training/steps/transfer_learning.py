@@ -90,7 +90,9 @@ class TransferLearning(LooksBack):
     scratch_seeds: int = 0
     by: str = "validation/loss"
 
-    purpose: ClassVar[str] = "Does what was learned elsewhere help here, and did only the parts move that were meant to?"
+    purpose: ClassVar[str] = (
+        "Does what was learned elsewhere help here, and did only the parts move that were meant to?"
+    )
     version: ClassVar[int] = 2
     decides: ClassVar[str] = "by"
     scored_splits: ClassVar[frozenset[Split] | None] = frozenset({Split.TRAIN, Split.VALIDATION})

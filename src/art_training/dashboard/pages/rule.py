@@ -48,7 +48,14 @@ def _unknown(code: str, project: str) -> None:
 def _head(row: RuleRow) -> None:
     with h("div", "", "badges"):
         severity_badge(*row.severities)
-        facts([("category", row.category), ("told by", row.told_by), ("from the stage", row.stage), ("plug-in", row.origin)])
+        facts(
+            [
+                ("category", row.category),
+                ("told by", row.told_by),
+                ("from the stage", row.stage),
+                ("plug-in", row.origin),
+            ]
+        )
 
 
 def _explained(row: RuleRow) -> None:
