@@ -110,3 +110,14 @@ def test_who_has_left_is_told_nothing(store, watched, clock):
     watched.leave("page")
     looked(watched, store, clock, 0.5, 3)
     assert told == []
+
+
+def test_a_store_that_is_gone_before_the_first_look_is_a_change(clock):
+    told: list[float] = []
+    source = Source(lambda: None, "here")
+    pulse = Pulse(source, clock=lambda: clock[0])
+    pulse.listen("page", listening(told, clock, 0.0))
+    clock[0] += 0.5
+    asyncio.run(pulse.look())
+    source.close()
+    assert len(told) == 1

@@ -55,7 +55,7 @@ class Pulse:
     every: float = _EVERY
     clock: Callable[[], float] = time.monotonic
     _pages: dict[object, _Page] = field(default_factory=dict[object, _Page])
-    _seen: str | None = None
+    _seen: str | None = "nothing yet"  # None: there is no store
 
     def listen(self, who: object, listener: Listener) -> None:
         """Call this, from now on, when the store has changed."""
